@@ -1,0 +1,12 @@
+//! The names things go by: digests, versions, and validated identifiers. Text becomes one of these once, at the
+//! edge; after that a wrong name can't be passed where another kind is wanted.
+
+mod digest;
+mod name;
+mod version;
+
+pub use digest::Digest;
+pub use name::{
+    Arch, BuildId, BuilderId, Channel, GroupName, ImageId, NameError, OsFamily, RecipeName, Slug, TargetKind,
+};
+pub use version::{Version, VersionError, VersionLine};

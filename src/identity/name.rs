@@ -1,0 +1,229 @@
+//! Validated identifiers. Each kind is a type of its own.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// Text that can't be the identifier it was meant to be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not {what}: expected {expected}")]
+pub struct NameError {
+    /// The text given.
+    pub text: String,
+    /// What it was meant to be, with an article.
+    pub what: &'static str,
+    /// What such a name looks like.
+    pub expected: &'static str,
+}
+
+const LABEL: &str = "lower-case letters, digits and single hyphens, starting with a letter, at most 63 long";
+
+fn is_label(text: &str) -> bool {
+    text.len() <= 63
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && !text.ends_with('-')
+        && !text.contains("--")
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// Declares a newtype over `String` that is checked when it is made.
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $expected:expr, $valid:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl FromStr for $name {
+            type Err = NameError;
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(text) {
+                    Ok($name(text.to_owned()))
+                } else {
+                    Err(NameError { text: text.to_owned(), what: $what, expected: $expected })
+                }
+            }
+        }
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+            fn try_from(text: String) -> Result<Self, NameError> {
+                text.parse()
+            }
+        }
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+name!(
+    /// The name of a recipe, such as `web-tier`.
+    RecipeName, "a recipe name", LABEL, is_label
+);
+name!(
+    /// The name of a package group, such as `nginx`.
+    GroupName, "a package group name", LABEL, is_label
+);
+name!(
+    /// The stable slug of a hardening control, such as `kernel-module-cramfs-disabled`.
+    Slug, "a control slug", LABEL, is_label
+);
+name!(
+    /// A movable pointer's name: `dev`, `staging`, `prod`.
+    Channel, "a channel name", LABEL, is_label
+);
+name!(
+    /// One run of a plan: `<recipe>-<12 digits of the digest>-<attempt>`.
+    BuildId,
+    "a build id",
+    "letters, digits and hyphens, at most 120 long",
+    |t| !t.is_empty() && t.len() <= 120 && t.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+);
+name!(
+    /// The instance or sandbox that a build runs on: `i-…` on EC2, `builder-…` here.
+    BuilderId,
+    "a builder id",
+    "letters, digits and hyphens, at most 140 long",
+    |t| !t.is_empty() && t.len() <= 140 && t.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+);
+name!(
+    /// An image: `ami-…` on EC2, `img-…` here.
+    ImageId,
+    "an image id",
+    "`ami-` or `img-` and hex digits",
+    |t| {
+        t.strip_prefix("ami-").or_else(|| t.strip_prefix("img-")).is_some_and(|hex| {
+            (8..=40).contains(&hex.len()) && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        })
+    }
+);
+
+/// A fixed set of words, with their spelling.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $expected:literal, { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$vdoc])* #[serde(rename = $text)] $variant),+
+        }
+        impl $name {
+            /// All of them, in order.
+            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+
+            /// The word itself.
+            pub const fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $text),+ }
+            }
+        }
+        impl FromStr for $name {
+            type Err = NameError;
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                match text {
+                    $($text => Ok($name::$variant),)+
+                    _ => Err(NameError { text: text.to_owned(), what: $what, expected: $expected }),
+                }
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+words!(
+    /// A family of operating systems that packages, steps and controls are written for.
+    OsFamily, "an OS family", "amazon-linux-2023, debian-12 or ubuntu", {
+        /// Amazon Linux 2023 (rpm, dnf).
+        AmazonLinux2023 = "amazon-linux-2023",
+        /// Debian 12 (dpkg, apt).
+        Debian12 = "debian-12",
+        /// Ubuntu LTS (dpkg, apt).
+        Ubuntu = "ubuntu",
+    }
+);
+words!(
+    /// A processor architecture, as EC2 spells it.
+    Arch, "an architecture", "x86_64 or arm64", {
+        /// 64-bit Intel and AMD.
+        X86_64 = "x86_64",
+        /// 64-bit Arm.
+        Arm64 = "arm64",
+    }
+);
+words!(
+    /// Where builds run.
+    TargetKind, "a target", "local or aws", {
+        /// A sandbox on this machine.
+        Local = "local",
+        /// EC2 and SSM.
+        Aws = "aws",
+    }
+);
+
+impl Arch {
+    /// The architecture this program runs on, where it is one that images are built for.
+    pub fn of_this_machine() -> Option<Arch> {
+        match std::env::consts::ARCH {
+            "x86_64" => Some(Arch::X86_64),
+            "aarch64" => Some(Arch::Arm64),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_could_leave_their_folder_or_their_quotes_are_refused() {
+        for text in ["", "../x", "a/b", "A", "a b", "a'b", "a--b", "-a", "a-", "ä", "a\n", &"a".repeat(64)] {
+            assert!(text.parse::<RecipeName>().is_err(), "{text:?}");
+        }
+        assert!("web-tier2".parse::<RecipeName>().is_ok());
+    }
+
+    #[test]
+    fn image_ids_are_hex_behind_a_known_prefix() {
+        assert!("img-0123456789abcdef".parse::<ImageId>().is_ok());
+        for text in ["img-", "img-xyz", "i-0123456789", "img-0123456789/../..", "ami-0123456Z9"] {
+            assert!(text.parse::<ImageId>().is_err(), "{text}");
+        }
+    }
+}

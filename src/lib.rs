@@ -1,0 +1,8 @@
+//! amifactory: YAML image recipes become hardened, audited, boot-tested images.
+
+pub mod hardening;
+pub mod identity;
+pub mod plan;
+pub mod recipe;
+pub mod source;
+pub mod target;

@@ -1,0 +1,6 @@
+//! Recipes: the schema, loading, package groups and lint.
+
+pub mod date;
+mod model;
+
+pub use model::*;

@@ -1,0 +1,131 @@
+//! What is wrong, where, and what was expected.
+
+use super::Span;
+use std::fmt;
+
+/// One mistake in one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Where.
+    pub span: Span,
+    /// What is wrong, in one sentence without a full stop.
+    pub message: String,
+    /// What would have been right, or what to do.
+    pub help: Option<String>,
+}
+
+/// All mistakes found so far.
+#[derive(Debug, Default)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// No mistakes yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Notes a mistake.
+    pub fn report(&mut self, span: &Span, message: impl Into<String>) {
+        self.0.push(Diagnostic { span: span.clone(), message: message.into(), help: None });
+    }
+
+    /// Notes a mistake and what would be right.
+    pub fn report_with_help(&mut self, span: &Span, message: impl Into<String>, help: impl Into<String>) {
+        self.0.push(Diagnostic { span: span.clone(), message: message.into(), help: Some(help.into()) });
+    }
+
+    /// Notes a name that nothing has, with the nearest that something has.
+    pub fn report_unknown<'a>(
+        &mut self,
+        span: &Span,
+        what: &str,
+        name: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) {
+        let mut known: Vec<&str> = known.into_iter().collect();
+        known.sort_unstable();
+        let help = match nearest(name, known.iter().copied()) {
+            Some(near) => Some(format!("did you mean `{near}`?")),
+            None if known.is_empty() => None,
+            None if known.len() <= 12 => Some(format!("expected one of: {}", known.join(", "))),
+            None => None,
+        };
+        self.0.push(Diagnostic { span: span.clone(), message: format!("unknown {what} `{}`", printable(name)), help });
+    }
+
+    /// True where nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many mistakes there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// All mistakes, by file, line and column, without repeats.
+    pub fn sorted(mut self) -> Vec<Diagnostic> {
+        self.0.sort_by(|a, b| {
+            (&a.span.file.path, a.span.line, a.span.column, &a.message).cmp(&(
+                &b.span.file.path,
+                b.span.line,
+                b.span.column,
+                &b.message,
+            ))
+        });
+        self.0.dedup();
+        self.0
+    }
+}
+
+/// The known name that a wrong one was most likely meant to be, if any is near.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let allowed = (name.chars().count() / 3).clamp(1, 4);
+    known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Text from a file made fit for a terminal: control characters are shown, long text is cut.
+pub(super) fn printable(text: &str) -> String {
+    let mut out: String = text
+        .chars()
+        .take(80)
+        .flat_map(|c| {
+            if c.is_control() { c.escape_default().collect::<String>() } else { c.to_string() }
+                .chars()
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    if text.chars().count() > 80 {
+        out.push('…');
+    }
+    out
+}
+
+impl fmt::Display for Diagnostic {
+    /// The form compilers use: `error: …`, `--> file:line:column`, the line, a caret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = self.span.line_text();
+        let number = self.span.line.to_string();
+        let gutter = " ".repeat(number.len());
+        // Long lines are shown around the mistake, so that the caret stays under it.
+        let skip = self.span.column.saturating_sub(1).saturating_sub(100);
+        let shown: String = line.chars().skip(skip).take(160).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let before = " ".repeat(self.span.column.saturating_sub(1) - skip);
+        let left = shown.chars().count().saturating_sub(before.len()).max(1);
+        let carets = "^".repeat(self.span.length.clamp(1, left));
+        writeln!(f, "error: {}", self.message)?;
+        writeln!(f, "{gutter}--> {}:{}:{}", self.span.file.path, self.span.line, self.span.column)?;
+        writeln!(f, "{gutter} |")?;
+        writeln!(f, "{number} | {shown}")?;
+        write!(f, "{gutter} | {before}{carets}")?;
+        if let Some(help) = &self.help {
+            write!(f, "\n{gutter} = help: {help}")?;
+        }
+        Ok(())
+    }
+}

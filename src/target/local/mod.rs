@@ -1,0 +1,1 @@
+//! The local target: builds in a sandbox on this machine.

@@ -1,0 +1,307 @@
+//! Targets: where builds run. The engine knows nothing but this trait.
+
+pub mod local;
+mod record;
+
+pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
+
+use crate::identity::{Arch, BuilderId, Channel, Digest, ImageId, OsFamily, RecipeName, TargetKind, Version};
+use crate::plan::{Bundle, StepResult};
+use crate::recipe::{BaseSpec, Limits, NetworkAccess};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The tags that every resource carries from its first moment; all keys start with `amifactory:`.
+pub type Tags = BTreeMap<String, String>;
+
+/// A base, resolved to something that can't change under its id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResolvedBase {
+    /// Unique for the content: `host:<digest>`, `rootfs:<digest>`, `oci:<digest>`, `image:<id>`.
+    pub id: String,
+    /// For people: "this machine (Debian GNU/Linux 12)".
+    pub description: String,
+    /// The OS family.
+    pub family: OsFamily,
+    /// `PRETTY_NAME` of its os-release.
+    pub os_name: String,
+    /// The architecture.
+    pub arch: Arch,
+}
+
+/// What launching a builder needs.
+#[derive(Debug, Clone)]
+pub struct LaunchRequest {
+    /// Deterministic for (digest, attempt, purpose): the same token never gives two builders.
+    pub token: String,
+    /// What it starts from.
+    pub base: LaunchBase,
+    /// What it may use.
+    pub limits: Limits,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// What a builder starts from.
+#[derive(Debug, Clone)]
+pub enum LaunchBase {
+    /// A resolved base; the spec says where to find it.
+    Base(BaseSpec, ResolvedBase),
+    /// An image of this target.
+    Image(ImageId),
+}
+
+/// A builder that exists.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Builder {
+    /// Its id.
+    pub id: BuilderId,
+    /// The token it was launched with.
+    pub token: String,
+    /// Its state.
+    pub state: BuilderState,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// Where a builder is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BuilderState {
+    /// Being made; not yet reachable.
+    Pending,
+    /// Accepts commands.
+    Running,
+    /// Its disk can be imaged.
+    Stopped,
+}
+
+/// A bundle to run on a builder.
+pub struct RunRequest<'a> {
+    /// What to run. Its digest is the key under which the builder keeps the result.
+    pub bundle: &'a Bundle,
+    /// What it may reach.
+    pub network: &'a [NetworkAccess],
+    /// Called for each step as it starts and ends.
+    pub watch: &'a (dyn Fn(RunEvent) + Send + Sync),
+}
+
+/// What a running bundle tells.
+#[derive(Debug, Clone)]
+pub enum RunEvent {
+    /// A step has started.
+    Started {
+        /// Its id.
+        step: String,
+    },
+    /// A step has ended.
+    Ended(StepResult),
+}
+
+/// How a bundle ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunResult {
+    /// Digest of the bundle.
+    pub bundle: Digest,
+    /// One per step that ran, in order.
+    pub steps: Vec<StepResult>,
+    /// How the whole ended.
+    pub end: RunEnd,
+    /// Where the full output is, for people.
+    pub log: PathBuf,
+}
+
+/// How a bundle ended as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunEnd {
+    /// It ran to its end, or to a step whose failure stops it.
+    Completed,
+    /// It used more than its limits allow.
+    LimitExceeded(String),
+    /// It was killed or died.
+    Died(String),
+}
+
+/// What making an image needs.
+#[derive(Debug, Clone)]
+pub struct ImageRequest {
+    /// Deterministic for (digest, attempt): the same name never gives two images.
+    pub name: String,
+    /// Its tags, on the image and all its parts.
+    pub tags: Tags,
+    /// All that is known of it so far; it travels with the image.
+    pub record: ImageRecord,
+}
+
+/// An image that exists.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Image {
+    /// Its id.
+    pub id: ImageId,
+    /// Its unique name.
+    pub name: String,
+    /// Its tags.
+    pub tags: Tags,
+    /// Usable: complete on disk, `available` on EC2.
+    pub available: bool,
+    /// When it was made, RFC 3339, UTC.
+    pub created_at: String,
+}
+
+/// Which movable or immutable pointer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PointerName {
+    /// The recipe.
+    pub recipe: RecipeName,
+    /// The architecture.
+    pub arch: Arch,
+    /// What it points for.
+    pub slot: Slot,
+}
+
+/// The two kinds of pointer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Slot {
+    /// Never overwritten.
+    Version(Version),
+    /// Moves.
+    Channel(Channel),
+}
+
+impl std::fmt::Display for PointerName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.slot {
+            Slot::Version(version) => write!(f, "/amifactory/{}/{}/versions/{version}", self.recipe, self.arch),
+            Slot::Channel(channel) => write!(f, "/amifactory/{}/{}/channels/{channel}", self.recipe, self.arch),
+        }
+    }
+}
+
+/// A pointer's value and the number that grows with each write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pointer {
+    /// Its name.
+    pub name: PointerName,
+    /// The image that it names.
+    pub image: ImageId,
+    /// 1 for the first write.
+    pub revision: u64,
+    /// When it was written, RFC 3339, UTC.
+    pub written_at: String,
+}
+
+/// Why a target could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// It can't be done here at all; nothing was started.
+    #[error("{what}\n  {help}")]
+    Unsupported {
+        /// What can't be done, and why.
+        what: String,
+        /// What to do.
+        help: String,
+    },
+    /// A base that can't be used.
+    #[error("base {base}: {what}\n  {help}")]
+    Base {
+        /// Which base.
+        base: String,
+        /// What is wrong with it.
+        what: String,
+        /// What to do.
+        help: String,
+    },
+    /// Something that should exist does not.
+    #[error("{what} does not exist")]
+    NotFound {
+        /// What.
+        what: String,
+    },
+    /// A create-only write found something there, or a compare-and-set found another value.
+    #[error("{what} already names {found}")]
+    Conflict {
+        /// Which resource.
+        what: String,
+        /// What it holds.
+        found: String,
+    },
+    /// Reading or writing failed.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being done, to which file.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// What is stored can't be read: damaged, or made by another version.
+    #[error("{what} is damaged: {why}\n  {help}")]
+    Damaged {
+        /// Which file or resource.
+        what: String,
+        /// What is wrong.
+        why: String,
+        /// What to do.
+        help: String,
+    },
+    /// The crash tests' way to stop a program at an external call. Never made outside tests.
+    #[error("stopped at {0}")]
+    Stopped(String),
+}
+
+/// Where builds run: builders, images and pointers. Every mutating call can be repeated: with the same token or name
+/// it answers with what the first one made.
+#[async_trait]
+pub trait Target: Send + Sync {
+    /// Which target this is.
+    fn kind(&self) -> TargetKind;
+
+    /// Says now, before anything starts, whether builds can run here at all.
+    async fn check(&self) -> Result<(), TargetError>;
+
+    /// Resolves a base that is not another recipe's image.
+    async fn resolve_base(&self, base: &BaseSpec) -> Result<ResolvedBase, TargetError>;
+
+    /// All builders that carry an `amifactory:` tag, dead ones too.
+    async fn builders(&self) -> Result<Vec<Builder>, TargetError>;
+    /// Makes a builder, or answers with the one that this token made.
+    async fn launch(&self, request: &LaunchRequest) -> Result<Builder, TargetError>;
+    /// Runs a bundle to its end, or answers with the result the builder already has for this bundle.
+    async fn run(&self, builder: &BuilderId, request: RunRequest<'_>) -> Result<RunResult, TargetError>;
+    /// The result that the builder has for a bundle; none where the bundle was never run to its end.
+    async fn result(&self, builder: &BuilderId, bundle: &Digest) -> Result<Option<RunResult>, TargetError>;
+    /// Stops it so that its disk can be imaged.
+    async fn stop(&self, builder: &BuilderId) -> Result<(), TargetError>;
+    /// Removes it and all it holds. Removing one that is gone is success.
+    async fn terminate(&self, builder: &BuilderId) -> Result<(), TargetError>;
+
+    /// All images that carry an `amifactory:` tag.
+    async fn images(&self) -> Result<Vec<Image>, TargetError>;
+    /// Makes an image of a stopped builder, or answers with the one of this name.
+    async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError>;
+    /// Sets tags over those that are there.
+    async fn tag_image(&self, image: &ImageId, tags: &Tags) -> Result<(), TargetError>;
+    /// The record that travels with the image.
+    async fn record(&self, image: &ImageId) -> Result<ImageRecord, TargetError>;
+    /// Replaces the record.
+    async fn put_record(&self, image: &ImageId, record: &ImageRecord) -> Result<(), TargetError>;
+    /// Removes an image and all its parts. Removing one that is gone is success.
+    async fn delete_image(&self, image: &ImageId) -> Result<(), TargetError>;
+
+    /// What a pointer names.
+    async fn pointer(&self, name: &PointerName) -> Result<Option<Pointer>, TargetError>;
+    /// All pointers of a recipe.
+    async fn pointers(&self, recipe: &RecipeName) -> Result<Vec<Pointer>, TargetError>;
+    /// Writes a pointer that must not exist. Writing the same value again is success.
+    async fn create_pointer(&self, name: &PointerName, image: &ImageId) -> Result<(), TargetError>;
+    /// Moves a pointer from the image that it is expected to name.
+    async fn move_pointer(
+        &self,
+        name: &PointerName,
+        expected: Option<&ImageId>,
+        image: &ImageId,
+    ) -> Result<(), TargetError>;
+}
