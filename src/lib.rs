@@ -2,6 +2,7 @@
 
 pub mod hardening;
 pub mod identity;
+pub mod pipeline;
 pub mod plan;
 pub mod recipe;
 pub mod source;

@@ -84,6 +84,8 @@ pub struct RunRequest<'a> {
     pub bundle: &'a Bundle,
     /// What it may reach.
     pub network: &'a [NetworkAccess],
+    /// Where the full output goes.
+    pub log: &'a std::path::Path,
     /// Called for each step as it starts and ends.
     pub watch: &'a (dyn Fn(RunEvent) + Send + Sync),
 }
@@ -123,6 +125,8 @@ pub enum RunEnd {
     LimitExceeded(String),
     /// It was killed or died.
     Died(String),
+    /// An earlier run of the same bundle on this builder was cut off: what it left is not to be trusted.
+    Interrupted,
 }
 
 /// What making an image needs.
@@ -247,9 +251,6 @@ pub enum TargetError {
         /// What to do.
         help: String,
     },
-    /// The crash tests' way to stop a program at an external call. Never made outside tests.
-    #[error("stopped at {0}")]
-    Stopped(String),
 }
 
 /// Where builds run: builders, images and pointers. Every mutating call can be repeated: with the same token or name
@@ -258,6 +259,9 @@ pub enum TargetError {
 pub trait Target: Send + Sync {
     /// Which target this is.
     fn kind(&self) -> TargetKind;
+
+    /// Whether what it starts is a booted system, so that runtime audits can be answered.
+    fn can_see_runtime(&self) -> bool;
 
     /// Says now, before anything starts, whether builds can run here at all.
     async fn check(&self) -> Result<(), TargetError>;

@@ -1,0 +1,16 @@
+//! The time of day, as everything writes it: RFC 3339, UTC, whole seconds.
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Now.
+pub fn timestamp() -> String {
+    let now = OffsetDateTime::now_utc();
+    // Whole seconds always have an RFC 3339 form within the years that a system clock can show.
+    now.replace_nanosecond(0).ok().and_then(|t| t.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
+/// Today, UTC.
+pub fn today() -> time::Date {
+    OffsetDateTime::now_utc().date()
+}

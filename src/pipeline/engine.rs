@@ -1,0 +1,335 @@
+//! The engine: takes one plan through its steps until its image is published, or says why not.
+
+use super::build::Build;
+use super::error::BuildError;
+use super::event::{Event, Failure, Sink};
+use super::folder::{LockAttempt, RecipeLock, StateFolder};
+use super::journal::{self, Journal, What};
+use super::steps::{self, Observed};
+use super::tags::{self, ImageState, Purpose};
+use super::{clock, evidence};
+use crate::identity::{BuildId, RecipeName, Version};
+use crate::plan::Plan;
+use crate::target::{Builder, Image, ImageRecord, PointerName, Slot, Target};
+use std::time::{Duration, Instant};
+
+/// How often a lost builder is made anew before the build is given up.
+const MAX_RESTARTS: u32 = 2;
+
+/// What the engine works with.
+pub struct Engine<'a> {
+    /// Where builds run.
+    pub target: &'a dyn Target,
+    /// Where journals lie.
+    pub state: &'a StateFolder,
+    /// Who is told.
+    pub sink: &'a dyn Sink,
+}
+
+/// What is asked of a build beside its plan.
+#[derive(Debug, Clone, Default)]
+pub struct BuildOptions {
+    /// Build although nothing has changed.
+    pub force: bool,
+    /// Give the image this version instead of the next one of the recipe's line.
+    pub version: Option<Version>,
+}
+
+/// A build that ended with a published image.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// The image.
+    pub image: Image,
+    /// Its record.
+    pub record: ImageRecord,
+    /// True where this run made or finished it; false where it was there already.
+    pub fresh: bool,
+    /// Calls made to the target.
+    pub calls: u64,
+}
+
+impl Engine<'_> {
+    /// Waits until no one else works on the recipe.
+    pub async fn lock(&self, recipe: &RecipeName) -> Result<RecipeLock, BuildError> {
+        let mut told = false;
+        loop {
+            match self.state.try_lock(recipe).map_err(BuildError::state(self.state.root().join("locks")))? {
+                LockAttempt::Taken(lock) => return Ok(lock),
+                LockAttempt::Held(holder) => {
+                    if !told {
+                        self.sink.event(&Event::Waiting { recipe: recipe.clone(), holder });
+                        told = true;
+                    }
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            }
+        }
+    }
+
+    /// Brings a plan's image about: nothing where it is there, the rest where it was begun, all of it where it was not.
+    ///
+    /// The caller holds the recipe's lock.
+    pub async fn build(&self, plan: &Plan, options: &BuildOptions) -> Result<Built, BuildError> {
+        let images = self.target.images().await?;
+        if !options.force
+            && let Some(image) = published(&images, plan)
+        {
+            return self.up_to_date(plan, image.clone()).await;
+        }
+        let mut restarts = 0;
+        let mut calls = 1;
+        loop {
+            let mut build = self.begin(plan, options, &images).await?;
+            build.calls += calls;
+            let outcome = run_steps(&mut build).await;
+            calls = build.calls;
+            match outcome {
+                Ok(()) => return self.finished(build),
+                Err(BuildError::Interrupted { builder, bundle }) if restarts < MAX_RESTARTS => {
+                    restarts += 1;
+                    build.notice(format!(
+                        "builder {builder} was cut off in its {bundle} bundle: starting on a fresh one"
+                    ));
+                    discard(&mut build).await?;
+                    build.note(What::Ended { outcome: "interrupted".into() })?;
+                }
+                Err(error) => {
+                    fail(&mut build, &error).await?;
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    async fn up_to_date(&self, plan: &Plan, image: Image) -> Result<Built, BuildError> {
+        let record = self.target.record(&image.id).await?;
+        // A build that died after it had published leaves its builders; whoever comes by takes them away.
+        let mut calls = 3;
+        for builder in self.target.builders().await? {
+            let owner = tags::owner(&builder.tags);
+            if owner.is_some_and(|owner| owner.recipe == plan.recipe && owner.digest == plan.digest) {
+                self.target.terminate(&builder.id).await?;
+                calls += 1;
+            }
+        }
+        // The gate may ask for more today than when the image was made.
+        evidence::judge(&record, &plan.gate, Some(&image.id))?;
+        self.sink.event(&Event::UpToDate {
+            recipe: plan.recipe.clone(),
+            image: image.id.clone(),
+            version: record.version,
+            digest: plan.digest.clone(),
+        });
+        Ok(Built { image, record, fresh: false, calls })
+    }
+
+    /// Finds the build of this plan that was begun, or begins one.
+    async fn begin<'b>(
+        &'b self,
+        plan: &'b Plan,
+        options: &BuildOptions,
+        images: &[Image],
+    ) -> Result<Build<'b>, BuildError> {
+        let builders = self.target.builders().await?;
+        let (id, version, forced) = match unfinished(plan, images, &builders) {
+            Some(found) => found,
+            None => {
+                let version = self.next_version(plan, options, images).await?;
+                (self.next_id(plan, images)?, version, options.force)
+            }
+        };
+        let folder = self.state.make_build(&id).map_err(BuildError::state(self.state.build(&id)))?;
+        let journal = Journal::open(&folder).map_err(BuildError::state(&folder))?;
+        let tags = tags::of_build(plan, &id, version, forced);
+        self.sink.event(&Event::BuildStarted {
+            build: id.clone(),
+            recipe: plan.recipe.clone(),
+            version,
+            digest: plan.digest.clone(),
+            target: self.target.kind(),
+        });
+        let mut build = Build {
+            plan,
+            target: self.target,
+            state: self.state,
+            sink: self.sink,
+            tags,
+            version,
+            started_at: clock::timestamp(),
+            builder: None,
+            image: images.iter().find(|image| image.name == id.as_str()).cloned(),
+            record: None,
+            calls: 1,
+            step: "begin",
+            journal,
+            folder,
+            id,
+        };
+        build.note(What::Begun {
+            recipe: plan.recipe.to_string(),
+            version: version.to_string(),
+            digest: plan.digest.to_string(),
+        })?;
+        Ok(build)
+    }
+
+    /// The next version of the recipe's line, counted over images and over version pointers: a version stays taken
+    /// when its image is gone.
+    async fn next_version(&self, plan: &Plan, options: &BuildOptions, images: &[Image]) -> Result<Version, BuildError> {
+        let pointers = self.target.pointers(&plan.recipe).await?;
+        let published = pointers.iter().filter_map(|pointer| match &pointer.name {
+            PointerName { slot: Slot::Version(version), arch, .. } if *arch == plan.base.arch => Some(*version),
+            _ => None,
+        });
+        let made = images.iter().filter_map(|image| tags::owner(&image.tags));
+        let made = made.filter(|owner| owner.recipe == plan.recipe).map(|owner| owner.version);
+        let taken: Vec<Version> = published.chain(made).collect();
+        let version = options.version.unwrap_or_else(|| plan.version.next(taken.iter().copied()));
+        if !taken.contains(&version) {
+            return Ok(version);
+        }
+        let holder = pointers.iter().find(|pointer| pointer.name.slot == Slot::Version(version));
+        Err(BuildError::VersionTaken {
+            recipe: plan.recipe.to_string(),
+            version: version.to_string(),
+            image: holder.map_or_else(|| "another image".to_owned(), |pointer| pointer.image.to_string()),
+        })
+    }
+
+    /// A build id that no earlier attempt had: neither by a journal here nor by an image in the target.
+    fn next_id(&self, plan: &Plan, images: &[Image]) -> Result<BuildId, BuildError> {
+        let stem = format!("{}-{}-", plan.recipe, plan.digest.short());
+        let builds = self.state.builds().map_err(BuildError::state(self.state.root()))?;
+        let names = builds.iter().map(BuildId::as_str).chain(images.iter().map(|image| image.name.as_str()));
+        let last = names.filter_map(|name| name.strip_prefix(&stem)?.parse::<u32>().ok()).max();
+        let id = format!("{stem}{}", last.unwrap_or(0) + 1);
+        id.parse().map_err(|error| BuildError::State {
+            path: self.state.root().to_owned(),
+            source: std::io::Error::other(format!("{error}")),
+        })
+    }
+
+    fn finished(&self, mut build: Build<'_>) -> Result<Built, BuildError> {
+        build.note(What::Ended { outcome: "published".into() })?;
+        match (build.image.take(), build.record.take()) {
+            (Some(image), Some(record)) => Ok(Built { image, record, fresh: true, calls: build.calls }),
+            // `run_steps` ends well only with both; a target that forgot the image meanwhile is an error, no panic.
+            _ => Err(crate::target::TargetError::NotFound { what: format!("the image of build {}", build.id) }.into()),
+        }
+    }
+}
+
+/// The newest published, usable image of exactly this plan.
+pub fn published<'i>(images: &'i [Image], plan: &Plan) -> Option<&'i Image> {
+    images
+        .iter()
+        .filter(|image| image.available && ImageState::of(&image.tags) == ImageState::Published)
+        .filter_map(|image| Some((tags::owner(&image.tags)?, image)))
+        .filter(|(owner, _)| owner.recipe == plan.recipe && owner.digest == plan.digest)
+        .max_by_key(|(owner, _)| owner.version)
+        .map(|(_, image)| image)
+}
+
+/// The build of this plan that something in the target still belongs to.
+fn unfinished(plan: &Plan, images: &[Image], builders: &[Builder]) -> Option<(BuildId, Version, bool)> {
+    let begun_images = images.iter().filter(|i| ImageState::of(&i.tags) != ImageState::Published).map(|i| &i.tags);
+    let begun_builders = builders.iter().filter(|b| Purpose::of(&b.tags) == Some(Purpose::Build)).map(|b| &b.tags);
+    begun_images.chain(begun_builders).find_map(|found| {
+        let owner = tags::owner(found)?;
+        let ours = owner.recipe == plan.recipe && owner.digest == plan.digest;
+        ours.then(|| (owner.build, owner.version, found.contains_key(tags::FORCED)))
+    })
+}
+
+async fn run_steps(build: &mut Build<'_>) -> Result<(), BuildError> {
+    for step in steps::all() {
+        build.step = step.name();
+        let (id, name, began) = (build.id.clone(), step.name(), Instant::now());
+        build.sink.event(&Event::StepStarted { build: id.clone(), step: name });
+        let mut repeated = true;
+        if step.observe(build).await? == Observed::Missing {
+            repeated = false;
+            step.act(build).await?;
+            if step.observe(build).await? == Observed::Missing {
+                let what = format!("the effect of step `{name}` of build {id}");
+                return Err(crate::target::TargetError::NotFound { what }.into());
+            }
+        }
+        let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        build.sink.event(&Event::StepFinished { build: id, step: name, ms, repeated });
+    }
+    if build.record.is_none()
+        && let Some(image) = &build.image
+    {
+        let (target, id) = (build.target, image.id.clone());
+        build.record = Some(build.read(target.record(&id)).await?);
+    }
+    Ok(())
+}
+
+/// A build that failed leaves nothing: its builders go, and an image that was never verified goes with them.
+async fn fail(build: &mut Build<'_>, error: &BuildError) -> Result<(), BuildError> {
+    let lasting = matches!(error, BuildError::Step(_) | BuildError::Refused { .. } | BuildError::Interrupted { .. });
+    if let Some(failure) = failure_of(build, error) {
+        build.sink.event(&Event::StepFailed { build: build.id.clone(), step: build.step, failure });
+    }
+    if !lasting {
+        // The target or the state folder failed us, not the recipe: what is there is kept for `resume`.
+        return Ok(());
+    }
+    write_record(build, error)?;
+    discard(build).await?;
+    let outcome = if matches!(error, BuildError::Refused { .. }) { "refused" } else { "failed" };
+    build.note(What::Ended { outcome: outcome.into() })
+}
+
+fn failure_of(build: &Build<'_>, error: &BuildError) -> Option<Failure> {
+    match error {
+        BuildError::Step(failure) => Some((**failure).clone()),
+        BuildError::Refused { .. } => None,
+        other => Some(Failure {
+            what: other.to_string(),
+            resource: build.id.to_string(),
+            last_lines: Vec::new(),
+            log: None,
+            next: "amifactory resume".into(),
+        }),
+    }
+}
+
+/// What was found out about an image that was not to be is kept with its build.
+fn write_record(build: &Build<'_>, error: &BuildError) -> Result<(), BuildError> {
+    let record = match error {
+        BuildError::Refused { record, .. } => Some(&**record),
+        _ => build.record.as_ref(),
+    };
+    let Some(record) = record else { return Ok(()) };
+    let path = build.folder.join("record.json");
+    let bytes = serde_json::to_vec_pretty(record).map_err(std::io::Error::other);
+    bytes.and_then(|bytes| std::fs::write(&path, bytes)).map_err(BuildError::state(path))
+}
+
+async fn discard(build: &mut Build<'_>) -> Result<(), BuildError> {
+    let target = build.target;
+    let builders = build.read(target.builders()).await?;
+    let owned = |tags: &crate::target::Tags| tags::owner(tags).is_some_and(|owner| owner.build == build.id);
+    let ids: Vec<_> = builders.into_iter().filter(|b| owned(&b.tags)).map(|b| b.id).collect();
+    let images = build.read(target.images()).await?;
+    let unverified: Vec<_> = images
+        .into_iter()
+        .filter(|image| image.name == build.id.as_str() && ImageState::of(&image.tags) == ImageState::Candidate)
+        .map(|image| image.id)
+        .collect();
+    for id in unverified {
+        build.mutate("delete image", id.as_str(), target.delete_image(&id)).await?;
+    }
+    for id in ids {
+        build.mutate("terminate", id.as_str(), target.terminate(&id)).await?;
+    }
+    Ok(())
+}
+
+/// True where a build's own journal says that it has ended.
+pub fn has_ended(state: &StateFolder, build: &BuildId) -> std::io::Result<bool> {
+    Ok(journal::has_ended(&journal::read(&state.build(build))?))
+}

@@ -1,0 +1,72 @@
+//! Why a build did not end with an image.
+
+use super::event::Failure;
+use crate::target::TargetError;
+use std::path::PathBuf;
+
+/// Why a build did not end with an image.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The target could not do what it was asked.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A step on the builder failed.
+    #[error("{} ({})", .0.what, .0.resource)]
+    Step(Box<Failure>),
+    /// The image does not reach what its recipe asks for. No pointer was written.
+    #[error("refused by the gate: {}", unmet.join("; "))]
+    Refused {
+        /// What was not met.
+        unmet: Vec<String>,
+        /// The image that the plan already has, where the gate was raised after it was built.
+        image: Option<crate::identity::ImageId>,
+        /// The record of what was found.
+        record: Box<crate::target::ImageRecord>,
+    },
+    /// The version is taken by another image.
+    #[error(
+        "version {version} of {recipe} already names {image}, and versions are never overwritten\n  raise `version:` in the recipe, or leave out --version to count up"
+    )]
+    VersionTaken {
+        /// The recipe.
+        recipe: String,
+        /// The version.
+        version: String,
+        /// What it names.
+        image: String,
+    },
+    /// Waiting for something took too long.
+    #[error(
+        "{what} took more than {seconds} s\n  `amifactory resume` goes on waiting; `amifactory sweep` removes what was started"
+    )]
+    TimedOut {
+        /// What was waited for.
+        what: String,
+        /// For how long, in seconds.
+        seconds: u64,
+    },
+    /// The builder was lost in the middle of its work: it has to be made anew.
+    #[error("the builder {builder} was lost while it ran the {bundle} bundle")]
+    Interrupted {
+        /// Which builder.
+        builder: String,
+        /// What it was running.
+        bundle: &'static str,
+    },
+    /// The state folder can't be used.
+    #[error("{path}: {source}\n  the state folder must be writable; choose another with --state DIR", path = path.display())]
+    State {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl BuildError {
+    /// Makes the state folder's errors.
+    pub(crate) fn state(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> BuildError {
+        let path = path.into();
+        move |source| BuildError::State { path, source }
+    }
+}

@@ -1,0 +1,98 @@
+//! The state folder: where journals, logs and evidence lie, and who may use it.
+
+use crate::identity::{BuildId, ImageId, RecipeName};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+/// `.amifactory/`: readable by its owner alone, because what lies in it may be set-user-id or secret.
+#[derive(Debug, Clone)]
+pub struct StateFolder {
+    root: PathBuf,
+}
+
+/// A recipe's lock. Held for as long as this value lives; the system gives it back when the process dies.
+#[derive(Debug)]
+pub struct RecipeLock {
+    _file: File,
+}
+
+/// Whether a recipe's lock could be had.
+#[derive(Debug)]
+pub enum LockAttempt {
+    /// It is ours now.
+    Taken(RecipeLock),
+    /// Someone else has it; says who.
+    Held(String),
+}
+
+impl StateFolder {
+    /// Opens the folder, making it where it is missing.
+    pub fn open(root: &Path) -> io::Result<StateFolder> {
+        make_private(root)?;
+        let root = fs::canonicalize(root)?;
+        for part in ["builds", "locks"] {
+            make_private(&root.join(part))?;
+        }
+        Ok(StateFolder { root })
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of one build: journal, logs, the record of a build that made no image.
+    pub fn build(&self, build: &BuildId) -> PathBuf {
+        self.root.join("builds").join(build.as_str())
+    }
+
+    /// All builds that have a folder, by name.
+    pub fn builds(&self) -> io::Result<Vec<BuildId>> {
+        let mut builds: Vec<BuildId> = fs::read_dir(self.root.join("builds"))?
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .collect();
+        builds.sort();
+        Ok(builds)
+    }
+
+    /// Makes a build's folder.
+    pub fn make_build(&self, build: &BuildId) -> io::Result<PathBuf> {
+        let folder = self.build(build);
+        make_private(&folder)?;
+        make_private(&folder.join("log"))?;
+        Ok(folder)
+    }
+
+    /// Where an image's evidence is written for people.
+    pub fn evidence(&self, image: &ImageId) -> PathBuf {
+        self.root.join("evidence").join(image.as_str())
+    }
+
+    /// Tries to become the one process that works on this recipe.
+    pub fn try_lock(&self, recipe: &RecipeName) -> io::Result<LockAttempt> {
+        let path = self.root.join("locks").join(format!("{recipe}.lock"));
+        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        match file.try_lock() {
+            Ok(()) => {
+                file.set_len(0)?;
+                file.rewind()?;
+                writeln!(file, "process {} since {}", std::process::id(), super::clock::timestamp())?;
+                Ok(LockAttempt::Taken(RecipeLock { _file: file }))
+            }
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // Who holds it is for people only; a lock whose owner has not yet signed is held all the same.
+                let _ = file.read_to_string(&mut holder);
+                let holder = holder.trim();
+                Ok(LockAttempt::Held(if holder.is_empty() { "another process".into() } else { holder.into() }))
+            }
+            Err(std::fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+fn make_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}

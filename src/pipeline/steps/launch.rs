@@ -1,0 +1,42 @@
+//! Launch: one builder per build, found by its tags before another is made.
+
+use super::{Build, BuildError, Observed, Step};
+use crate::pipeline::tags::{self, Purpose};
+use crate::target::LaunchRequest;
+use async_trait::async_trait;
+
+pub struct Launch;
+
+#[async_trait]
+impl Step for Launch {
+    fn name(&self) -> &'static str {
+        "launch"
+    }
+
+    async fn observe(&self, build: &mut Build<'_>) -> Result<Observed, BuildError> {
+        if build.image.is_some() {
+            return Ok(Observed::Done);
+        }
+        let target = build.target;
+        let builders = build.read(target.builders()).await?;
+        build.builder = builders.into_iter().find(|builder| {
+            Purpose::of(&builder.tags) == Some(Purpose::Build)
+                && tags::owner(&builder.tags).is_some_and(|owner| owner.build == build.id)
+        });
+        Ok(if build.builder.is_some() { Observed::Done } else { Observed::Missing })
+    }
+
+    async fn act(&self, build: &mut Build<'_>) -> Result<(), BuildError> {
+        let mut tags = build.tags.clone();
+        tags.insert(tags::PURPOSE.into(), Purpose::Build.as_str().into());
+        let request = LaunchRequest {
+            token: build.id.to_string(),
+            base: build.plan.launch.clone(),
+            limits: build.plan.limits,
+            tags,
+        };
+        let target = build.target;
+        build.mutate("launch", request.token.clone(), target.launch(&request)).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,38 @@
+//! Online: the builder accepts commands.
+
+use super::{Build, BuildError, Observed, Step};
+use crate::pipeline::wait::{self, Wait};
+use crate::target::BuilderState;
+use async_trait::async_trait;
+
+pub struct Online;
+
+#[async_trait]
+impl Step for Online {
+    fn name(&self) -> &'static str {
+        "online"
+    }
+
+    async fn observe(&self, build: &mut Build<'_>) -> Result<Observed, BuildError> {
+        match &build.builder {
+            // A stopped builder has been online: it is on its way to an image.
+            Some(builder) if builder.state == BuilderState::Pending => Ok(Observed::Missing),
+            _ => Ok(Observed::Done),
+        }
+    }
+
+    async fn act(&self, build: &mut Build<'_>) -> Result<(), BuildError> {
+        let Some(id) = build.builder.as_ref().map(|builder| builder.id.clone()) else { return Ok(()) };
+        let mut wait = Wait::new(format!("waiting for builder {id} to come online"), wait::ONLINE);
+        loop {
+            let target = build.target;
+            let builders = build.read(target.builders()).await?;
+            build.builder = builders.into_iter().find(|builder| builder.id == id);
+            match &build.builder {
+                Some(builder) if builder.state != BuilderState::Pending => return Ok(()),
+                Some(_) => wait.pause().await?,
+                None => return Err(BuildError::Interrupted { builder: id.to_string(), bundle: "launch" }),
+            }
+        }
+    }
+}

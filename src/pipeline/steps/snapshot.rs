@@ -1,0 +1,39 @@
+//! Snapshot: the stopped builder's disk becomes an image, under a name that only this build has.
+
+use super::{Build, BuildError, Observed, Step};
+use crate::pipeline::tags::{self, ImageState};
+use crate::target::ImageRequest;
+use async_trait::async_trait;
+
+pub struct Snapshot;
+
+#[async_trait]
+impl Step for Snapshot {
+    fn name(&self) -> &'static str {
+        "snapshot"
+    }
+
+    async fn observe(&self, build: &mut Build<'_>) -> Result<Observed, BuildError> {
+        if build.image.is_none() {
+            let target = build.target;
+            let images = build.read(target.images()).await?;
+            build.image = images.into_iter().find(|image| image.name == build.id.as_str());
+        }
+        Ok(if build.image.is_some() { Observed::Done } else { Observed::Missing })
+    }
+
+    async fn act(&self, build: &mut Build<'_>) -> Result<(), BuildError> {
+        let (Some(builder), Some(record)) = (build.builder.clone(), build.record.clone()) else {
+            return Err(BuildError::Interrupted { builder: build.id.to_string(), bundle: "snapshot" });
+        };
+        let mut tags = build.tags.clone();
+        tags.insert(tags::STATE.into(), ImageState::Candidate.as_str().into());
+        if let Some(score) = record.score {
+            tags.insert(tags::SCORE.into(), score.to_string());
+        }
+        let request = ImageRequest { name: build.id.to_string(), tags, record };
+        let target = build.target;
+        build.mutate("create image", request.name.clone(), target.create_image(&builder.id, &request)).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,130 @@
+//! Sweep: find and remove what a dead build left behind, from the target's own tags. No journal is needed.
+
+use super::folder::{LockAttempt, RecipeLock, StateFolder};
+use super::journal::{Journal, What};
+use super::tags::{self, ImageState, Owner};
+use crate::identity::{BuildId, BuilderId, ImageId, RecipeName};
+use crate::target::{Target, TargetError};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Something left behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOver {
+    /// What it is.
+    #[serde(flatten)]
+    pub resource: Resource,
+    /// The build that it belongs to; none where its tags don't say.
+    pub build: Option<BuildId>,
+    /// The recipe, where its tags say.
+    pub recipe: Option<RecipeName>,
+    /// Who is working on it now; such a thing is not removed.
+    pub in_use_by: Option<String>,
+}
+
+/// The kinds of thing that a build can leave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", content = "id", rename_all = "snake_case")]
+pub enum Resource {
+    /// A builder.
+    Builder(BuilderId),
+    /// An image that was never verified.
+    Image(ImageId),
+}
+
+impl std::fmt::Display for Resource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Resource::Builder(id) => write!(f, "builder {id}"),
+            Resource::Image(id) => write!(f, "unverified image {id}"),
+        }
+    }
+}
+
+/// Why a sweep could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// The target did not answer.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The state folder can't be used.
+    #[error("the state folder: {0}")]
+    State(#[from] std::io::Error),
+}
+
+/// All that is left over now, by build.
+pub async fn find(target: &dyn Target, state: &StateFolder) -> Result<Vec<LeftOver>, SweepError> {
+    let builders = target.builders().await?.into_iter().map(|b| (Resource::Builder(b.id), b.tags));
+    let images = target.images().await?.into_iter();
+    let images = images.filter(|image| ImageState::of(&image.tags) == ImageState::Candidate);
+    let images = images.map(|image| (Resource::Image(image.id), image.tags));
+    let mut found = Vec::new();
+    let mut holders: BTreeMap<RecipeName, Option<String>> = BTreeMap::new();
+    for (resource, tags) in builders.chain(images) {
+        let owner = tags::owner(&tags);
+        let in_use_by = match &owner {
+            Some(Owner { recipe, .. }) => match holders.get(recipe) {
+                Some(holder) => holder.clone(),
+                None => {
+                    let holder = match state.try_lock(recipe)? {
+                        LockAttempt::Taken(_) => None,
+                        LockAttempt::Held(holder) => Some(holder),
+                    };
+                    holders.insert(recipe.clone(), holder.clone());
+                    holder
+                }
+            },
+            None => None,
+        };
+        let (build, recipe) = owner.map(|owner| (owner.build, owner.recipe)).unzip();
+        found.push(LeftOver { resource, build, recipe, in_use_by });
+    }
+    found.sort_by(|a, b| (&a.build, a.resource.to_string()).cmp(&(&b.build, b.resource.to_string())));
+    Ok(found)
+}
+
+/// Removes what [`find`] found, except what someone is working on. Answers with what was removed.
+///
+/// Each recipe's lock is held while its things go: a build that starts meanwhile waits.
+pub async fn remove(
+    target: &dyn Target,
+    state: &StateFolder,
+    found: Vec<LeftOver>,
+) -> Result<Vec<LeftOver>, SweepError> {
+    let mut locks: BTreeMap<RecipeName, RecipeLock> = BTreeMap::new();
+    let mut busy: BTreeSet<RecipeName> = BTreeSet::new();
+    let mut removed = Vec::new();
+    for left_over in found {
+        if let Some(recipe) = &left_over.recipe {
+            if !locks.contains_key(recipe) && !busy.contains(recipe) {
+                match state.try_lock(recipe)? {
+                    LockAttempt::Taken(lock) => drop(locks.insert(recipe.clone(), lock)),
+                    LockAttempt::Held(_) => drop(busy.insert(recipe.clone())),
+                }
+            }
+            if busy.contains(recipe) {
+                continue;
+            }
+        }
+        match &left_over.resource {
+            Resource::Builder(id) => target.terminate(id).await?,
+            Resource::Image(id) => {
+                // Between the look and now, a build may have finished it: only a candidate goes.
+                let images = target.images().await?;
+                let still = images.iter().find(|image| image.id == *id);
+                if !still.is_some_and(|image| ImageState::of(&image.tags) == ImageState::Candidate) {
+                    continue;
+                }
+                target.delete_image(id).await?;
+            }
+        }
+        if let Some(build) = &left_over.build {
+            let folder = state.build(build);
+            if folder.is_dir() {
+                Journal::open(&folder)?.write(What::Ended { outcome: "swept".into() })?;
+            }
+        }
+        removed.push(left_over);
+    }
+    Ok(removed)
+}

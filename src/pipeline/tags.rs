@@ -1,0 +1,138 @@
+//! The tags that every resource carries, and what they say. One prefix: `amifactory:`.
+
+use crate::identity::{BuildId, Digest, RecipeName, Version};
+use crate::plan::Plan;
+use crate::target::Tags;
+use std::str::FromStr;
+
+/// Which recipe.
+pub const RECIPE: &str = "amifactory:recipe";
+/// Which version.
+pub const VERSION: &str = "amifactory:version";
+/// Which plan.
+pub const DIGEST: &str = "amifactory:digest";
+/// Package groups, `name=version`, comma-separated.
+pub const GROUPS: &str = "amifactory:groups";
+/// What it was built from.
+pub const BASE: &str = "amifactory:base";
+/// The hardening profile.
+pub const PROFILE: &str = "amifactory:profile";
+/// The hardening score.
+pub const SCORE: &str = "amifactory:score";
+/// The build that made it.
+pub const BUILD: &str = "amifactory:build";
+/// Where an image is on its way: see [`ImageState`].
+pub const STATE: &str = "amifactory:state";
+/// What a builder is for: see [`Purpose`].
+pub const PURPOSE: &str = "amifactory:purpose";
+/// RFC 3339: when a builder has certainly been forgotten.
+pub const EXPIRES: &str = "amifactory:expires";
+/// `true` where the image was built although nothing had changed.
+pub const FORCED: &str = "amifactory:forced";
+
+/// Where an image is on its way to its consumers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ImageState {
+    /// Made, not yet started and tested. No pointer may name it.
+    Candidate,
+    /// Started and tested; pointers are being written.
+    Verified,
+    /// All pointers of its build are written.
+    Published,
+}
+
+/// What a builder is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Its disk becomes the image.
+    Build,
+    /// It was started from the image, to test it.
+    BootTest,
+}
+
+impl ImageState {
+    /// The tag's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ImageState::Candidate => "candidate",
+            ImageState::Verified => "verified",
+            ImageState::Published => "published",
+        }
+    }
+
+    /// Reads it from tags; an image that does not say has not been tested.
+    pub fn of(tags: &Tags) -> ImageState {
+        match tags.get(STATE).map(String::as_str) {
+            Some("published") => ImageState::Published,
+            Some("verified") => ImageState::Verified,
+            _ => ImageState::Candidate,
+        }
+    }
+}
+
+impl Purpose {
+    /// The tag's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Purpose::Build => "build",
+            Purpose::BootTest => "boot-test",
+        }
+    }
+
+    /// Reads it from tags.
+    pub fn of(tags: &Tags) -> Option<Purpose> {
+        match tags.get(PURPOSE)?.as_str() {
+            "build" => Some(Purpose::Build),
+            "boot-test" => Some(Purpose::BootTest),
+            _ => None,
+        }
+    }
+}
+
+/// Who a resource belongs to, read back from its tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The recipe.
+    pub recipe: RecipeName,
+    /// The version.
+    pub version: Version,
+    /// The plan.
+    pub digest: Digest,
+    /// The build.
+    pub build: BuildId,
+}
+
+/// Reads the owner from tags; none where they are not all there.
+pub fn owner(tags: &Tags) -> Option<Owner> {
+    fn read<T: FromStr>(tags: &Tags, key: &str) -> Option<T> {
+        tags.get(key)?.parse().ok()
+    }
+    Some(Owner {
+        recipe: read(tags, RECIPE)?,
+        version: read(tags, VERSION)?,
+        digest: read(tags, DIGEST)?,
+        build: read(tags, BUILD)?,
+    })
+}
+
+/// The tags of all resources of a build.
+pub fn of_build(plan: &Plan, build: &BuildId, version: Version, forced: bool) -> Tags {
+    let groups: Vec<String> = plan.groups.iter().map(|g| format!("{}={}", g.name, g.version)).collect();
+    let mut tags: Tags = [
+        (RECIPE, plan.recipe.to_string()),
+        (VERSION, version.to_string()),
+        (DIGEST, plan.digest.to_string()),
+        (BUILD, build.to_string()),
+        (BASE, plan.base.id.clone()),
+        (GROUPS, groups.join(",")),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .into();
+    if let Some(profile) = &plan.profile {
+        tags.insert(PROFILE.into(), profile.clone());
+    }
+    if forced {
+        tags.insert(FORCED.into(), "true".into());
+    }
+    tags
+}

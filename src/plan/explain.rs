@@ -1,0 +1,83 @@
+//! What changed between two plans, by component and in words.
+
+use super::Inputs;
+
+/// Why an image has to be built: each component that differs from the image that there is.
+///
+/// An empty answer means that nothing differs.
+pub fn changes(old: &Inputs, new: &Inputs) -> Vec<String> {
+    let mut reasons = Vec::new();
+    for (component, identity) in &new.0 {
+        match old.0.get(component) {
+            None => reasons.push(format!("{} added", noun(component))),
+            Some(before) if before != identity => reasons.push(changed(component, before, identity)),
+            Some(_) => {}
+        }
+    }
+    for component in old.0.keys().filter(|component| !new.0.contains_key(*component)) {
+        reasons.push(format!("{} removed", noun(component)));
+    }
+    reasons
+}
+
+fn changed(component: &str, before: &str, after: &str) -> String {
+    // Identities are `readable` or `readable sha256:…`; only what reads differently is worth showing.
+    let (old, new) = (readable(before), readable(after));
+    match (old.is_empty() || new.is_empty(), old == new) {
+        (false, false) => format!("{} changed: {old} → {new}", noun(component)),
+        _ => format!("{} changed", noun(component)),
+    }
+}
+
+fn readable(identity: &str) -> &str {
+    identity.split("sha256:").next().unwrap_or("").trim_end()
+}
+
+fn noun(component: &str) -> String {
+    match component.split_once('/') {
+        Some(("control", slug)) => format!("control {slug}"),
+        Some(("group", name)) => format!("group {name}"),
+        Some(("parameter", name)) => format!("parameter {name}"),
+        Some(("test", name)) => format!("test \"{name}\""),
+        _ => component.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inputs(pairs: &[(&str, &str)]) -> Inputs {
+        Inputs(pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect())
+    }
+
+    #[test]
+    fn every_changed_component_is_named() {
+        let old = inputs(&[
+            ("base", "host Debian 12 sha256:aa"),
+            ("control/core-dumps", "sha256:11"),
+            ("group/nginx", "1.2.0 sha256:22"),
+            ("group/old", "1.0.0 sha256:33"),
+            ("tool", "bundle format 1 sha256:44"),
+        ]);
+        let new = inputs(&[
+            ("base", "host Debian 12 sha256:ab"),
+            ("control/core-dumps", "sha256:12"),
+            ("group/nginx", "1.3.0 sha256:23"),
+            ("parameter/nginx/port", "8080"),
+            ("tool", "bundle format 1 sha256:44"),
+        ]);
+        assert_eq!(
+            changes(&old, &new),
+            [
+                "base changed",
+                "control core-dumps changed",
+                "group nginx changed: 1.2.0 → 1.3.0",
+                "parameter nginx/port added",
+                "group old removed"
+            ]
+        );
+        assert!(changes(&new, &new).is_empty());
+        assert_ne!(old.digest(), new.digest());
+    }
+}
