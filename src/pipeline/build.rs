@@ -6,7 +6,7 @@ use super::folder::StateFolder;
 use super::journal::{Journal, What};
 use crate::identity::{BuildId, Version};
 use crate::plan::Plan;
-use crate::target::{Builder, Image, ImageRecord, Tags, Target, TargetError};
+use crate::target::{Builder, Image, ImageRecord, LaunchBase, Tags, Target, TargetError};
 use std::future::Future;
 use std::path::PathBuf;
 
@@ -14,6 +14,8 @@ use std::path::PathBuf;
 pub struct Build<'a> {
     /// What is built.
     pub plan: &'a Plan,
+    /// What its builder starts from.
+    pub launch: &'a LaunchBase,
     /// Where.
     pub target: &'a dyn Target,
     /// Where journals and logs lie.

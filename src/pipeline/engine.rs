@@ -10,7 +10,7 @@ use super::tags::{self, ImageState, Purpose};
 use super::{clock, evidence};
 use crate::identity::{BuildId, RecipeName, Version};
 use crate::plan::Plan;
-use crate::target::{Builder, Image, ImageRecord, PointerName, Slot, Target};
+use crate::target::{Builder, Image, ImageRecord, LaunchBase, PointerName, Slot, Target};
 use std::time::{Duration, Instant};
 
 /// How often a lost builder is made anew before the build is given up.
@@ -69,7 +69,7 @@ impl Engine<'_> {
     /// Brings a plan's image about: nothing where it is there, the rest where it was begun, all of it where it was not.
     ///
     /// The caller holds the recipe's lock.
-    pub async fn build(&self, plan: &Plan, options: &BuildOptions) -> Result<Built, BuildError> {
+    pub async fn build(&self, plan: &Plan, launch: &LaunchBase, options: &BuildOptions) -> Result<Built, BuildError> {
         let images = self.target.images().await?;
         if !options.force
             && let Some(image) = published(&images, plan)
@@ -79,7 +79,7 @@ impl Engine<'_> {
         let mut restarts = 0;
         let mut calls = 1;
         loop {
-            let mut build = self.begin(plan, options, &images).await?;
+            let mut build = self.begin(plan, launch, options, &images).await?;
             build.calls += calls;
             let outcome = run_steps(&mut build).await;
             calls = build.calls;
@@ -127,6 +127,7 @@ impl Engine<'_> {
     async fn begin<'b>(
         &'b self,
         plan: &'b Plan,
+        launch: &'b LaunchBase,
         options: &BuildOptions,
         images: &[Image],
     ) -> Result<Build<'b>, BuildError> {
@@ -150,6 +151,7 @@ impl Engine<'_> {
         });
         let mut build = Build {
             plan,
+            launch,
             target: self.target,
             state: self.state,
             sink: self.sink,

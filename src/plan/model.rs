@@ -4,7 +4,7 @@ use super::Bundle;
 use crate::hardening::SelectedControl;
 use crate::identity::{Digest, GroupName, RecipeName, Version, VersionLine};
 use crate::recipe::{Gate, Limits, NetworkAccess, ParameterValue};
-use crate::target::{LaunchBase, ResolvedBase};
+use crate::target::ResolvedBase;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -19,8 +19,6 @@ pub struct Plan {
     pub version: VersionLine,
     /// What the builder starts from, resolved.
     pub base: ResolvedBase,
-    /// The same, as the target launches it.
-    pub launch: LaunchBase,
     /// Package groups, in order.
     pub groups: Vec<PlannedGroup>,
     /// The hardening profile's name.

@@ -47,7 +47,8 @@ pub struct Recipe {
 }
 
 /// What a build starts from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BaseSpec {
     /// `base: {recipe: NAME}`: that recipe's image, built first where it is not up to date; with `channel:` the image
     /// that the channel names.
@@ -62,7 +63,8 @@ pub enum BaseSpec {
 }
 
 /// A base for the local target.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LocalBase {
     /// `local: host`: this machine's own Linux, read-only underneath.
     Host,

@@ -32,7 +32,6 @@ fn plan(content: &str) -> Plan {
         description: "a web server".into(),
         version: "1.0".parse().unwrap(),
         base: base(),
-        launch: LaunchBase::Base(BaseSpec::Local(LocalBase::Rootfs("root".into())), base()),
         groups: Vec::new(),
         profile: None,
         controls: Vec::new(),
@@ -50,11 +49,15 @@ fn plan(content: &str) -> Plan {
     }
 }
 
+fn launch() -> LaunchBase {
+    LaunchBase::Base(BaseSpec::Local(LocalBase::Rootfs("root".into())), base())
+}
+
 async fn build(target: &Simulated, state: &Path, plan: &Plan) -> Result<amifactory::pipeline::Built, BuildError> {
     let state = StateFolder::open(state).unwrap();
     let engine = Engine { target, state: &state, sink: &Silent };
     let _lock = engine.lock(&plan.recipe).await.unwrap();
-    engine.build(plan, &BuildOptions::default()).await
+    engine.build(plan, &launch(), &BuildOptions::default()).await
 }
 
 /// A world in which version 1.0.0 is published to dev, by an earlier plan.
@@ -216,7 +219,7 @@ async fn a_version_that_is_taken_is_refused_before_anything_starts() {
     let target = Simulated::new(world.clone());
     let engine = Engine { target: &target, state: &folder, sink: &Silent };
     let options = BuildOptions { version: Some("1.0.0".parse().unwrap()), ..BuildOptions::default() };
-    let error = engine.build(&plan("new"), &options).await.unwrap_err();
+    let error = engine.build(&plan("new"), &launch(), &options).await.unwrap_err();
     assert!(matches!(error, BuildError::VersionTaken { .. }), "{error}");
     assert_eq!(world.lock().unwrap().launched.len(), 2, "only the old image's builder and its test");
 }
@@ -229,7 +232,7 @@ async fn forcing_builds_again_under_the_next_version() {
     let target = Simulated::new(world.clone());
     let engine = Engine { target: &target, state: &folder, sink: &Silent };
     let forced = BuildOptions { force: true, ..BuildOptions::default() };
-    let built = engine.build(&plan("old"), &forced).await.unwrap();
+    let built = engine.build(&plan("old"), &launch(), &forced).await.unwrap();
     assert_eq!(built.record.version.to_string(), "1.0.1");
     assert_eq!(world.lock().unwrap().channel("dev"), Some(&built.image.id));
 }

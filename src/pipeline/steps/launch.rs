@@ -29,12 +29,8 @@ impl Step for Launch {
     async fn act(&self, build: &mut Build<'_>) -> Result<(), BuildError> {
         let mut tags = build.tags.clone();
         tags.insert(tags::PURPOSE.into(), Purpose::Build.as_str().into());
-        let request = LaunchRequest {
-            token: build.id.to_string(),
-            base: build.plan.launch.clone(),
-            limits: build.plan.limits,
-            tags,
-        };
+        let request =
+            LaunchRequest { token: build.id.to_string(), base: build.launch.clone(), limits: build.plan.limits, tags };
         let target = build.target;
         build.mutate("launch", request.token.clone(), target.launch(&request)).await?;
         Ok(())

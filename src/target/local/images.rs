@@ -1,0 +1,101 @@
+//! Images on this machine: a document, the record, an OCI layout, and the layers that it is made of.
+
+use super::builders::RootDocument;
+use super::layers;
+use super::store::{self, Store};
+use crate::identity::{Digest, ImageId};
+use crate::target::{Image, ImageRecord, Tags, TargetError};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// What is kept of an image.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ImageDocument {
+    /// What everyone sees.
+    pub image: Image,
+    /// The root filesystem at the bottom.
+    pub root: RootDocument,
+    /// Its layers over it, bottom first; the last is its own.
+    pub layers: Vec<String>,
+}
+
+/// The id that an image of this name has.
+pub fn id(name: &str) -> Result<ImageId, TargetError> {
+    let text = format!("img-{}", &Digest::of(name).as_str()[..17]);
+    text.parse().map_err(|error| TargetError::Damaged {
+        what: format!("image name {name}"),
+        why: format!("{error}"),
+        help: "report this as a bug".into(),
+    })
+}
+
+/// An image's folder.
+pub fn folder(store: &Store, id: &ImageId) -> PathBuf {
+    store.images().join(id.as_str())
+}
+
+/// Reads an image; none where there is none.
+pub fn get(store: &Store, id: &ImageId) -> Result<Option<ImageDocument>, TargetError> {
+    store::read(&folder(store, id).join("image.json"))
+}
+
+/// Reads an image that must be there.
+pub fn expect(store: &Store, id: &ImageId) -> Result<ImageDocument, TargetError> {
+    get(store, id)?.ok_or_else(|| TargetError::NotFound { what: format!("image {id}") })
+}
+
+/// All images, half-made and half-removed ones too.
+pub fn all(store: &Store) -> Result<Vec<ImageDocument>, TargetError> {
+    let mut all = Vec::new();
+    for name in store::names(&store.images())? {
+        let Ok(id) = name.parse() else { continue };
+        all.extend(get(store, &id)?);
+    }
+    Ok(all)
+}
+
+/// Writes an image's document.
+pub fn put(store: &Store, document: &ImageDocument) -> Result<(), TargetError> {
+    let folder = folder(store, &document.image.id);
+    store::make_folder(&folder)?;
+    store::write(&folder.join("image.json"), document)
+}
+
+/// Sets tags over those that are there.
+pub fn tag(store: &Store, id: &ImageId, tags: &Tags) -> Result<(), TargetError> {
+    let _lock = store.lock()?;
+    let mut document = expect(store, id)?;
+    document.image.tags.extend(tags.clone());
+    put(store, &document)
+}
+
+/// Reads the record.
+pub fn record(store: &Store, id: &ImageId) -> Result<ImageRecord, TargetError> {
+    let path = folder(store, id).join("record.json");
+    store::read(&path)?.ok_or_else(|| TargetError::NotFound { what: format!("the record of image {id}") })
+}
+
+/// Writes the record.
+pub fn put_record(store: &Store, id: &ImageId, record: &ImageRecord) -> Result<(), TargetError> {
+    store::write(&folder(store, id).join("record.json"), record)
+}
+
+/// Removes an image. From the first moment it is no longer usable; its document goes last.
+pub fn remove(store: &Store, id: &ImageId) -> Result<(), TargetError> {
+    let _lock = store.lock()?;
+    let folder = folder(store, id);
+    let Some(mut document) = get(store, id)? else {
+        return layers::remove_folder(&folder);
+    };
+    document.image.available = false;
+    put(store, &document)?;
+    layers::remove_folder(&folder.join("oci"))?;
+    if let Some(own) = document.layers.last()
+        && !layers::used_by_others(store, own, Some(id), None)?
+    {
+        layers::remove(store, own)?;
+    }
+    store::remove_file(&folder.join("record.json"))?;
+    store::remove_file(&folder.join("image.json"))?;
+    layers::remove_folder(&folder)
+}

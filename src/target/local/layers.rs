@@ -1,0 +1,56 @@
+//! Layers: what a builder's sandbox wrote. An image keeps its builder's layer; it goes when nothing names it.
+
+use super::store::{self, Store};
+use super::{builders, images};
+use crate::identity::{BuilderId, ImageId};
+use crate::target::TargetError;
+use std::path::{Path, PathBuf};
+
+/// The overlay's upper directory of a layer.
+pub fn upper(store: &Store, layer: &str) -> PathBuf {
+    store.layers().join(layer).join("upper")
+}
+
+/// The overlay's work directory of a layer.
+pub fn work(store: &Store, layer: &str) -> PathBuf {
+    store.layers().join(layer).join("work")
+}
+
+/// Makes an empty layer. What a crash left under its name is removed first.
+pub fn make(store: &Store, layer: &str) -> Result<(), TargetError> {
+    remove(store, layer)?;
+    store::make_folder(&upper(store, layer))?;
+    store::make_folder(&work(store, layer))?;
+    // The upper directory is the root of what runs on it: its mode is the root's.
+    let path = upper(store, layer);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&path, mode).map_err(store::io_error("setting the mode of", &path))
+}
+
+/// Removes a layer and all in it.
+pub fn remove(store: &Store, layer: &str) -> Result<(), TargetError> {
+    remove_folder(&store.layers().join(layer))
+}
+
+/// Removes a folder and all in it, without following links.
+pub fn remove_folder(folder: &Path) -> Result<(), TargetError> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(store::io_error("removing", folder)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether any image but one, or any builder but one, is made of this layer.
+pub fn used_by_others(
+    store: &Store,
+    layer: &str,
+    image: Option<&ImageId>,
+    builder: Option<&BuilderId>,
+) -> Result<bool, TargetError> {
+    let names = |layers: &[String]| layers.iter().any(|other| other == layer);
+    let by_image = images::all(store)?.iter().any(|other| Some(&other.image.id) != image && names(&other.layers));
+    let by_builder = builders::all(store)?.iter().any(|other| {
+        Some(&other.builder.id) != builder && (names(&other.layers) || other.builder.id.as_str() == layer)
+    });
+    Ok(by_image || by_builder)
+}
