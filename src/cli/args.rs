@@ -1,0 +1,103 @@
+//! The command line's grammar.
+
+use super::{
+    build, completions, controls, diff, doctor, images, init, logs, man, plan, report, resume, schema, show, sweep,
+    validate,
+};
+use crate::identity::TargetKind;
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Builds hardened, audited, boot-tested machine images from YAML recipes.
+#[derive(Debug, Parser)]
+#[command(name = "amifactory", version, max_term_width = 110, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What every verb takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 usage or input · 3 refused by a gate · \
+    4 stale or drift found · 5 partly done · 130 interrupted";
+
+/// What every verb takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The factory folder [default: the nearest parent that holds amifactory.yaml]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub factory: Option<PathBuf>,
+    /// Where builds run [default: default_target of amifactory.yaml]
+    #[arg(long, global = true, value_name = "TARGET", value_parser = parse_target)]
+    pub target: Option<TargetKind>,
+    /// For people, or one JSON object per line with the result last
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// Journals, local images, evidence [default: .amifactory in the factory folder]
+    #[arg(long, global = true, value_name = "DIR", env = "AMIFACTORY_STATE")]
+    pub state: Option<PathBuf>,
+    /// Say more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say only the result
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Colours
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto)]
+    pub color: ColorChoice,
+    /// No bars, also on a terminal
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+}
+
+fn parse_target(text: &str) -> Result<TargetKind, crate::identity::NameError> {
+    text.parse()
+}
+
+/// The two forms of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Make a new factory folder with a recipe that builds
+    Init(init::Init),
+    /// Find all errors in all files; nothing is started
+    Validate(validate::Validate),
+    /// Say whether a build is needed, why, and what it would do
+    Plan(plan::Plan),
+    /// Build images: harden, audit, seal, test, publish
+    Build(build::Build),
+    /// Finish what a dead run left, or clean it up
+    Resume(resume::Resume),
+    /// List what dead runs left behind; remove it with --yes
+    Sweep(sweep::Sweep),
+    /// List images
+    Images(images::Images),
+    /// Show one image with its evidence
+    Show(show::Show),
+    /// Show what a build's commands printed
+    Logs(logs::Logs),
+    /// Compare two images
+    Diff(diff::Diff),
+    /// Write an image's evidence as a page, JUnit or CycloneDX
+    Report(report::Report),
+    /// List or explain hardening controls
+    Controls(controls::Controls),
+    /// Check whether builds can run here
+    Doctor(doctor::Doctor),
+    /// Print a JSON Schema for editors
+    Schema(schema::Schema),
+    /// Print shell completions
+    Completions(completions::Completions),
+    /// Print the manual page
+    Man(man::Man),
+}

@@ -1,0 +1,80 @@
+//! Exit codes, and the errors that end a verb.
+
+use crate::pipeline::BuildError;
+use crate::source::Diagnostic;
+use crate::target::TargetError;
+
+/// What the shell is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done, also "up to date".
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// Wrong usage or input.
+    Usage = 2,
+    /// Refused by a gate.
+    Refused = 3,
+    /// Stale, or drift found.
+    Stale = 4,
+    /// Partly done.
+    Partly = 5,
+    /// Interrupted.
+    Interrupted = 130,
+}
+
+/// Why a verb ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The command line or the files name something that is not there, or can't be.
+    #[error("{0}")]
+    Usage(String),
+    /// The files have mistakes.
+    #[error("{} {} found; nothing was started", .0.len(), if .0.len() == 1 { "mistake" } else { "mistakes" })]
+    Invalid(Vec<Diagnostic>),
+    /// It was tried and failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl CliError {
+    /// What the shell is told.
+    pub fn exit(&self) -> Exit {
+        match self {
+            CliError::Usage(_) | CliError::Invalid(_) => Exit::Usage,
+            CliError::Failed(_) => Exit::Failed,
+        }
+    }
+}
+
+impl From<TargetError> for CliError {
+    fn from(error: TargetError) -> CliError {
+        match error {
+            TargetError::Unsupported { .. } | TargetError::Base { .. } => CliError::Usage(error.to_string()),
+            other => CliError::Failed(other.to_string()),
+        }
+    }
+}
+
+impl From<BuildError> for CliError {
+    fn from(error: BuildError) -> CliError {
+        match error {
+            BuildError::Target(error) => error.into(),
+            BuildError::VersionTaken { .. } => CliError::Usage(error.to_string()),
+            other => CliError::Failed(other.to_string()),
+        }
+    }
+}
+
+impl From<std::io::Error> for CliError {
+    fn from(error: std::io::Error) -> CliError {
+        CliError::Failed(error.to_string())
+    }
+}
+
+impl From<crate::pipeline::sweep::SweepError> for CliError {
+    fn from(error: crate::pipeline::sweep::SweepError) -> CliError {
+        CliError::Failed(error.to_string())
+    }
+}

@@ -1,0 +1,175 @@
+//! Prepare: from a recipe to its plan. This is where bases are looked up; the planning itself is pure.
+
+use super::engine;
+use super::tags;
+use crate::hardening::Library;
+use crate::identity::{Arch, Digest, ImageId, RecipeName};
+use crate::plan::{self, Plan, PlanError};
+use crate::recipe::{BaseSpec, Factory, Recipe};
+use crate::target::{Image, LaunchBase, PointerName, ResolvedBase, Slot, Target, TargetError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// A plan, and what its builder starts from where that exists already.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// None where the base is an image that has yet to be built.
+    pub launch: Option<LaunchBase>,
+}
+
+/// Why a recipe has no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// The target did not answer, or the base can't be used.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The recipe does not fit its base.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The recipe builds on a channel that names nothing.
+    #[error(
+        "recipe {recipe} builds on {pointer}, which names no image\n  \
+         publish one: amifactory build {parent}"
+    )]
+    EmptyChannel {
+        /// The recipe.
+        recipe: RecipeName,
+        /// The pointer.
+        pointer: String,
+        /// The recipe that should have an image there.
+        parent: RecipeName,
+    },
+    /// There is no such recipe.
+    #[error("there is no recipe `{0}`")]
+    UnknownRecipe(RecipeName),
+}
+
+/// Makes plans, looking up each base once.
+pub struct Planner<'a> {
+    factory: &'a Factory,
+    library: &'a Library,
+    target: &'a dyn Target,
+    bases: Mutex<BTreeMap<String, ResolvedBase>>,
+    plans: Mutex<BTreeMap<RecipeName, Arc<Plan>>>,
+}
+
+impl<'a> Planner<'a> {
+    /// A planner for one run of the program.
+    pub fn new(factory: &'a Factory, library: &'a Library, target: &'a dyn Target) -> Planner<'a> {
+        Planner { factory, library, target, bases: Mutex::default(), plans: Mutex::default() }
+    }
+
+    /// Plans a recipe. Its base, where that is another recipe's image, is planned first but not built.
+    pub async fn prepare(&self, name: &RecipeName) -> Result<Prepared, PrepareError> {
+        let recipe = self.recipe(name)?;
+        // The chain down to a base that is no recipe: validation has made sure that it ends.
+        let mut chain = vec![recipe];
+        while let BaseSpec::Recipe { recipe: parent, channel: None } = &chain[chain.len() - 1].base {
+            chain.push(self.recipe(parent)?);
+        }
+        let mut prepared: Option<Prepared> = None;
+        while let Some(recipe) = chain.pop() {
+            prepared = Some(self.plan_on(recipe, prepared.as_ref().map(|parent| &*parent.plan)).await?);
+        }
+        prepared.ok_or_else(|| PrepareError::UnknownRecipe(name.clone()))
+    }
+
+    fn recipe(&self, name: &RecipeName) -> Result<&'a Recipe, PrepareError> {
+        self.factory.recipes.get(name).ok_or_else(|| PrepareError::UnknownRecipe(name.clone()))
+    }
+
+    async fn plan_on(&self, recipe: &'a Recipe, parent: Option<&Plan>) -> Result<Prepared, PrepareError> {
+        let (base, launch) = match (&recipe.base, parent) {
+            (BaseSpec::Recipe { channel: None, .. }, Some(parent)) => self.on_recipe(parent).await?,
+            (BaseSpec::Recipe { recipe: parent, channel: Some(channel) }, _) => {
+                let arch = Arch::of_this_machine().unwrap_or(Arch::X86_64);
+                let slot = Slot::Channel(channel.clone());
+                let name = PointerName { recipe: parent.clone(), arch, slot };
+                self.on_channel(&recipe.name, parent, name).await?
+            }
+            (spec, _) => {
+                let base = self.resolve(spec).await?;
+                let launch = LaunchBase::Base(spec.clone(), base.clone());
+                (base, Some(launch))
+            }
+        };
+        if let Some(plan) = self.plans.lock().await.get(&recipe.name)
+            && plan.base == base
+        {
+            return Ok(Prepared { plan: plan.clone(), launch });
+        }
+        let plan = Arc::new(plan::make(self.factory, self.library, recipe, base)?);
+        self.plans.lock().await.insert(recipe.name.clone(), plan.clone());
+        Ok(Prepared { plan, launch })
+    }
+
+    async fn resolve(&self, spec: &BaseSpec) -> Result<ResolvedBase, PrepareError> {
+        let key = format!("{spec:?}");
+        let mut bases = self.bases.lock().await;
+        if let Some(base) = bases.get(&key) {
+            return Ok(base.clone());
+        }
+        let base = self.target.resolve_base(spec).await?;
+        bases.insert(key, base.clone());
+        Ok(base)
+    }
+
+    /// The base that another recipe's up-to-date image is: its identity is that recipe's plan, so that it is the same
+    /// on every machine, and known before the image is built.
+    async fn on_recipe(&self, parent: &Plan) -> Result<(ResolvedBase, Option<LaunchBase>), PrepareError> {
+        let images = self.target.images().await?;
+        let image = engine::published(&images, parent);
+        Ok((image_base(&parent.recipe, &parent.digest, image, &parent.base), image.map(|i| LaunchBase::Image(i.id.clone()))))
+    }
+
+    async fn on_channel(
+        &self,
+        recipe: &RecipeName,
+        parent: &RecipeName,
+        name: PointerName,
+    ) -> Result<(ResolvedBase, Option<LaunchBase>), PrepareError> {
+        let empty = || PrepareError::EmptyChannel {
+            recipe: recipe.clone(),
+            pointer: name.to_string(),
+            parent: parent.clone(),
+        };
+        let pointer = self.target.pointer(&name).await?.ok_or_else(empty)?;
+        let images = self.target.images().await?;
+        let image = images.iter().find(|image| image.id == pointer.image && image.available).ok_or_else(empty)?;
+        let record = self.target.record(&image.id).await?;
+        let below = ResolvedBase {
+            id: record.base.id,
+            description: record.base.description,
+            family: record.base.family,
+            os_name: record.base.os_name,
+            arch: record.base.arch,
+        };
+        let base = image_base(parent, &record.digest, Some(image), &below);
+        Ok((base, Some(LaunchBase::Image(image.id.clone()))))
+    }
+}
+
+fn image_base(recipe: &RecipeName, digest: &Digest, image: Option<&Image>, below: &ResolvedBase) -> ResolvedBase {
+    // An image that was built although nothing had changed has other content under the same digest.
+    let forced = image.filter(|image| image.tags.contains_key(tags::FORCED));
+    let forced = forced.and_then(|image| tags::owner(&image.tags)).map(|owner| format!("+{}", owner.version));
+    ResolvedBase {
+        id: format!("image:{recipe}:{digest}{}", forced.unwrap_or_default()),
+        description: format!("{recipe} ({})", below.os_name),
+        family: below.family,
+        os_name: below.os_name.clone(),
+        arch: below.arch,
+    }
+}
+
+/// The image that a plan would be compared with: the newest published one of its recipe and architecture.
+pub async fn last_image(target: &dyn Target, plan: &Plan) -> Result<Option<ImageId>, TargetError> {
+    let images = target.images().await?;
+    let published = images.iter().filter(|image| tags::ImageState::of(&image.tags) == tags::ImageState::Published);
+    let ours = published.filter_map(|image| Some((tags::owner(&image.tags)?, image)));
+    let newest = ours.filter(|(owner, _)| owner.recipe == plan.recipe).max_by_key(|(owner, _)| owner.version);
+    Ok(newest.map(|(_, image)| image.id.clone()))
+}
