@@ -2,7 +2,9 @@
 
 pub mod hardening;
 pub mod identity;
+pub mod pipeline;
 pub mod plan;
 pub mod recipe;
+pub mod report;
 pub mod source;
 pub mod target;
