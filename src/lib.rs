@@ -5,5 +5,6 @@ pub mod identity;
 pub mod pipeline;
 pub mod plan;
 pub mod recipe;
+pub mod report;
 pub mod source;
 pub mod target;

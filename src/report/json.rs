@@ -1,0 +1,80 @@
+//! For machines: one JSON object per line, the last one the result.
+
+use crate::pipeline::{BuildResult, Event, Outcome, Sink};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// The sink. Each event gets `at`, the time in RFC 3339, UTC.
+pub struct Json<W: Write + Send> {
+    out: Mutex<W>,
+}
+
+#[derive(Serialize)]
+struct Stamped<'a> {
+    #[serde(flatten)]
+    event: &'a Event,
+    at: String,
+}
+
+#[derive(Serialize)]
+struct Result<'a, T> {
+    event: &'static str,
+    #[serde(flatten)]
+    result: &'a T,
+}
+
+impl<W: Write + Send> Json<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Json<W> {
+        Json { out: Mutex::new(out) }
+    }
+}
+
+impl<W: Write + Send> Sink for Json<W> {
+    fn event(&self, event: &Event) {
+        // RFC 3339 can't write years beyond 9999; an empty time would still be a valid line.
+        let at = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
+        if let Ok(mut text) = serde_json::to_vec(&Stamped { event, at }) {
+            text.push(b'\n');
+            let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+            // A reader that went away stops no build.
+            let _ = out.write_all(&text).and_then(|()| out.flush());
+        }
+    }
+}
+
+/// Writes the last line, `{"event":"result",…}`. `result` is one that serialises to an object: a [`BuildResult`],
+/// [`Builds`], or one of those in [`super::view`].
+pub fn result<T: Serialize>(mut out: impl Write, result: &T) -> io::Result<()> {
+    let mut text = serde_json::to_vec(&Result { event: "result", result }).map_err(io::Error::other)?;
+    text.push(b'\n');
+    out.write_all(&text).and_then(|()| out.flush())
+}
+
+/// The result of a `build` of several recipes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Builds {
+    /// Failed where any failed, else refused where any was, else built where any was, else up to date.
+    pub outcome: Outcome,
+    /// Each recipe's own result.
+    pub builds: Vec<BuildResult>,
+    /// Wall time of the whole, in seconds.
+    pub duration_s: f64,
+    /// Calls made to the target by all of them.
+    pub calls: u64,
+}
+
+impl Builds {
+    /// Puts the results of several recipes together.
+    pub fn of(builds: Vec<BuildResult>, duration_s: f64) -> Builds {
+        let outcome = [Outcome::Failed, Outcome::Refused, Outcome::Built]
+            .into_iter()
+            .find(|outcome| builds.iter().any(|build| build.outcome == *outcome))
+            .unwrap_or(Outcome::UpToDate);
+        let calls = builds.iter().map(|build| build.calls).sum();
+        Builds { outcome, builds, duration_s, calls }
+    }
+}

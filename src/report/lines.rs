@@ -1,0 +1,208 @@
+//! Where there is no terminal: one plain line per event, with the time and how long the build has been going.
+//!
+//! Parts of a step (one control, one package group) would be hundreds of lines: they get one at most every
+//! [`SPARSE`] unless all are asked for. A step that says nothing for long is reported at least every [`SILENCE`].
+
+use super::running::Running;
+use super::ticker::Ticker;
+use super::{duration, visible, wording};
+use crate::identity::{BuildId, RecipeName};
+use crate::pipeline::{BuildResult, Event, Outcome, Sink};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+/// Between two lines about parts of the same step.
+pub const SPARSE: Duration = Duration::from_secs(5);
+/// The longest time that a running build says nothing.
+pub const SILENCE: Duration = Duration::from_secs(15);
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The sink.
+pub struct Lines<W: Write + Send + 'static> {
+    shared: Arc<Mutex<Shared<W>>>,
+    begun: Instant,
+    // Held for its Drop, which ends the heartbeat.
+    ticker: Mutex<Option<Ticker>>,
+}
+
+struct Shared<W> {
+    teller: Teller,
+    out: W,
+}
+
+impl<W: Write> Shared<W> {
+    fn write(&mut self, lines: Vec<String>) {
+        for line in lines {
+            // A reader that went away stops no build.
+            let _ = writeln!(self.out, "{}  {line}", timestamp(OffsetDateTime::now_utc()));
+        }
+        let _ = self.out.flush();
+    }
+}
+
+fn timestamp(at: OffsetDateTime) -> String {
+    // Formatting a date with these fields can't fail; an empty stamp would still be a line.
+    at.format(format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z")).unwrap_or_default()
+}
+
+impl<W: Write + Send + 'static> Lines<W> {
+    /// Writes to `out`; with `all_parts` every part of every step has its line.
+    pub fn new(out: W, all_parts: bool) -> Lines<W> {
+        let begun = Instant::now();
+        let shared = Arc::new(Mutex::new(Shared { teller: Teller::new(all_parts), out }));
+        let beating = Arc::clone(&shared);
+        let ticker = Ticker::every(LOOK, move || {
+            let mut shared = beating.lock().unwrap_or_else(PoisonError::into_inner);
+            let lines = shared.teller.heartbeat(begun.elapsed());
+            if !lines.is_empty() {
+                shared.write(lines);
+            }
+        });
+        Lines { shared, begun, ticker: Mutex::new(Some(ticker)) }
+    }
+}
+
+impl<W: Write + Send + 'static> Sink for Lines<W> {
+    fn event(&self, event: &Event) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = shared.teller.tell(event, self.begun.elapsed());
+        shared.write(lines);
+    }
+
+    fn close(&self) {
+        drop(self.ticker.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+/// Decides what to say and when; knows no clock and no file.
+struct Teller {
+    running: Running,
+    said: BTreeMap<BuildId, Duration>,
+    said_waiting: BTreeMap<RecipeName, Duration>,
+    all_parts: bool,
+}
+
+impl Teller {
+    fn new(all_parts: bool) -> Teller {
+        Teller { running: Running::default(), said: BTreeMap::new(), said_waiting: BTreeMap::new(), all_parts }
+    }
+
+    fn tell(&mut self, event: &Event, now: Duration) -> Vec<String> {
+        self.running.note(event, now);
+        let line = match event {
+            Event::BuildStarted { build, digest, target, .. } => self.about(
+                build,
+                now,
+                format!("build {build} started on {target}, digest {}", digest.short()),
+            ),
+            Event::UpToDate { recipe, image, version, digest } => {
+                line(Duration::ZERO, &format!("{recipe} {version}"), &format!("up to date: {image}, digest {}", digest.short()))
+            }
+            Event::Waiting { recipe, holder } => {
+                self.said_waiting.insert(recipe.clone(), now);
+                line(Duration::ZERO, recipe.as_str(), &format!("waiting for {}", visible::line(holder)))
+            }
+            Event::StepStarted { build, step } => self.about(build, now, format!("{step}: started")),
+            Event::StepProgress { build, step, done, total, detail } => {
+                if !self.all_parts && self.said.get(build).is_some_and(|said| now.saturating_sub(*said) < SPARSE) {
+                    return Vec::new();
+                }
+                self.about(build, now, format!("{step}: {}{}", parts(*done, *total), visible::line(detail)))
+            }
+            Event::StepFinished { build, step, repeated: true, .. } => {
+                self.about(build, now, format!("{step}: had been done"))
+            }
+            Event::StepFinished { build, step, ms, .. } => {
+                self.about(build, now, format!("{step}: done in {}", duration::human(Duration::from_millis(*ms))))
+            }
+            Event::StepFailed { build, step, failure } => {
+                self.about(build, now, format!("{step}: failed: {}", visible::line(&failure.what)))
+            }
+            Event::Notice { build: Some(build), text } => self.about(build, now, format!("note: {}", visible::line(text))),
+            Event::Notice { build: None, text } => line(now, "-", &format!("note: {}", visible::line(text))),
+            Event::BuildFinished(result) => self.finished(result, now),
+        };
+        vec![line]
+    }
+
+    fn about(&mut self, build: &BuildId, now: Duration, text: String) -> String {
+        self.said.insert(build.clone(), now);
+        let since = self.running.builds.get(build).map_or(now, |build| build.started);
+        line(now.saturating_sub(since), &self.running.label(build), &text)
+    }
+
+    fn finished(&mut self, result: &BuildResult, now: Duration) -> String {
+        let elapsed = match self.running.finish(result) {
+            Some((id, build)) => {
+                self.said.remove(&id);
+                now.saturating_sub(build.started)
+            }
+            None => Duration::ZERO,
+        };
+        line(elapsed, &name(result), &outcome(result))
+    }
+
+    fn heartbeat(&mut self, now: Duration) -> Vec<String> {
+        // Looked at once per LOOK: what would be too late at the next look is said at this one.
+        let due = |said: &Duration| now.saturating_sub(*said) + LOOK >= SILENCE;
+        let mut lines = Vec::new();
+        let silent: Vec<BuildId> = self.said.iter().filter(|(_, said)| due(said)).map(|(build, _)| build.clone()).collect();
+        for build in silent {
+            let text = match self.running.builds.get(&build).and_then(|build| build.step.as_ref()) {
+                Some(step) => format!(
+                    "{}: still at {}{}, for {}",
+                    step.name,
+                    parts(step.done, step.total),
+                    if step.detail.is_empty() { "work" } else { &step.detail },
+                    duration::ticking(now.saturating_sub(step.started))
+                ),
+                None => "still at work".to_owned(),
+            };
+            lines.push(self.about(&build, now, text));
+        }
+        for (recipe, wait) in &self.running.waiting {
+            let said = self.said_waiting.entry(recipe.clone()).or_insert(now);
+            if due(said) {
+                *said = now;
+                let since = now.saturating_sub(wait.since);
+                lines.push(line(since, recipe.as_str(), &format!("still waiting for {}", wait.holder)));
+            }
+        }
+        lines
+    }
+}
+
+fn line(elapsed: Duration, label: &str, text: &str) -> String {
+    format!("{:>7}  {label}  {text}", duration::human(elapsed))
+}
+
+fn parts(done: usize, total: usize) -> String {
+    if total == 0 { String::new() } else { format!("{done}/{total} ") }
+}
+
+/// Recipe and, where there is one, version.
+pub(super) fn name(result: &BuildResult) -> String {
+    match result.version {
+        Some(version) => format!("{} {version}", result.recipe),
+        None => result.recipe.to_string(),
+    }
+}
+
+/// How a build ended, in one line.
+pub(super) fn outcome(result: &BuildResult) -> String {
+    let took = duration::seconds(result.duration_s);
+    let image = result.image.as_ref().map_or_else(|| "no image".to_owned(), ToString::to_string);
+    match result.outcome {
+        Outcome::Built => format!("built {image} in {took}, score {}", wording::score(result.score)),
+        Outcome::UpToDate => format!("up to date: {image}"),
+        Outcome::Refused => format!("refused by its gate after {took}: {}", visible::line(&result.unmet.join("; "))),
+        Outcome::Failed => {
+            let what = result.failure.as_ref().map_or("", |failure| failure.what.as_str());
+            format!("failed after {took}: {}", visible::line(what))
+        }
+    }
+}

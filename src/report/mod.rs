@@ -1,0 +1,32 @@
+//! What people and machines read. Everything here takes events or records and gives text; only sinks write it.
+//!
+//! | module | for |
+//! |---|---|
+//! | [`sink`] | which of the three sinks fits: bars, lines or JSON |
+//! | [`progress`], [`lines`], [`json`] | those sinks |
+//! | [`summary`] | what is printed after a build, whatever its outcome |
+//! | [`view`] | lists and comparisons that look-verbs print |
+//! | [`diff`] | what changed between two images |
+//! | [`junit`], [`cyclonedx`], [`html`] | evidence as files |
+//!
+//! Text that comes out of an image or a recipe is hostile until [`visible`] made it fit to be seen.
+
+pub mod cyclonedx;
+pub mod diff;
+mod duration;
+pub mod html;
+pub mod json;
+pub mod junit;
+pub mod lines;
+pub mod progress;
+mod running;
+pub mod sink;
+mod style;
+pub mod summary;
+mod table;
+mod ticker;
+pub mod view;
+pub mod visible;
+mod wording;
+
+pub use style::Style;

@@ -1,0 +1,219 @@
+//! On a terminal: one line per build that moves, and above them one line per step that is done.
+//!
+//! indicatif does the drawing; what a line says is decided here, by a function of state, time and width, so that no
+//! two builds can garble each other and nothing ever wraps.
+
+use super::lines::{name, outcome};
+use super::running::{Build, Running, Wait};
+use super::ticker::Ticker;
+use super::{Style, duration, visible};
+use crate::pipeline::{Event, Outcome, Sink};
+use console::{measure_text_width, pad_str, truncate_str};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+const TICK: Duration = Duration::from_millis(100);
+const FRAMES: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+
+/// The sink. Dropped or closed, it removes its bars; what stood above them stays.
+pub struct Progress {
+    shared: Arc<Mutex<Shared>>,
+    begun: Instant,
+    ticker: Mutex<Option<Ticker>>,
+}
+
+struct Shared {
+    running: Running,
+    bars: BTreeMap<String, ProgressBar>,
+    multi: MultiProgress,
+    style: Style,
+    width: Box<dyn Fn() -> usize + Send>,
+}
+
+impl Progress {
+    /// Draws on standard error.
+    pub fn new(style: Style) -> Progress {
+        let width = || usize::from(console::Term::stderr().size().1).max(20);
+        Progress::on(ProgressDrawTarget::stderr_with_hz(15), style, Box::new(width))
+    }
+
+    /// Draws on a terminal of this width.
+    fn on(target: ProgressDrawTarget, style: Style, width: Box<dyn Fn() -> usize + Send>) -> Progress {
+        let begun = Instant::now();
+        let multi = MultiProgress::with_draw_target(target);
+        let shared = Shared { running: Running::default(), bars: BTreeMap::new(), multi, style, width };
+        let shared = Arc::new(Mutex::new(shared));
+        let ticking = Arc::clone(&shared);
+        let ticker = Ticker::every(TICK, move || {
+            ticking.lock().unwrap_or_else(PoisonError::into_inner).draw(begun.elapsed());
+        });
+        Progress { shared, begun, ticker: Mutex::new(Some(ticker)) }
+    }
+}
+
+impl Sink for Progress {
+    fn event(&self, event: &Event) {
+        let now = self.begun.elapsed();
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = shared.note(event, now) {
+            let width = (shared.width)();
+            // A terminal that went away stops no build.
+            let _ = shared.multi.println(truncate_str(&line, width.saturating_sub(1), "…"));
+        }
+        // Parts of steps come by the hundred: the ticker shows those.
+        if !matches!(event, Event::StepProgress { .. }) {
+            shared.draw(now);
+        }
+    }
+
+    fn close(&self) {
+        // The ticker first, without the lock that its thread may be waiting for.
+        drop(self.ticker.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.running = Running::default();
+        for (_, bar) in std::mem::take(&mut shared.bars) {
+            bar.finish_and_clear();
+        }
+        let _ = shared.multi.clear();
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Shared {
+    /// Takes note of an event; gives the line that stays on the screen for it.
+    fn note(&mut self, event: &Event, now: Duration) -> Option<String> {
+        let style = self.style;
+        self.running.note(event, now);
+        match event {
+            Event::StepFinished { build, step, ms, repeated } => {
+                let took = if *repeated {
+                    style.dim("had been done")
+                } else {
+                    format!("{:>7}", duration::human(Duration::from_millis(*ms)))
+                };
+                let label = self.running.label(build);
+                Some(format!("{} {}  {step:<10} {took}", style.green("✓"), self.padded(&label)))
+            }
+            Event::StepFailed { build, step, failure } => {
+                let label = self.running.label(build);
+                let what = visible::line(&failure.what);
+                Some(format!("{} {}  {step:<10} {what}", style.red("✗"), self.padded(&label)))
+            }
+            Event::Notice { build, text } => {
+                let label = build.as_ref().map(|build| self.running.label(build) + ": ").unwrap_or_default();
+                Some(format!("{} {label}{}", style.yellow("!"), visible::line(text)))
+            }
+            Event::BuildFinished(result) => {
+                self.running.finish(result);
+                // The last build's end is what the summary begins with.
+                let others = !self.running.builds.is_empty() || !self.running.waiting.is_empty();
+                let mark = match result.outcome {
+                    Outcome::Built | Outcome::UpToDate => style.green("✓"),
+                    Outcome::Failed | Outcome::Refused => style.red("✗"),
+                };
+                others.then(|| format!("{mark} {}  {}", style.bold(&name(result)), outcome(result)))
+            }
+            Event::BuildStarted { .. } | Event::UpToDate { .. } | Event::Waiting { .. } => None,
+            Event::StepStarted { .. } | Event::StepProgress { .. } => None,
+        }
+    }
+
+    fn padded(&self, label: &str) -> String {
+        pad_str(label, self.label_width(), console::Alignment::Left, None).into_owned()
+    }
+
+    /// As wide as the widest label, within a third of the terminal.
+    fn label_width(&self) -> usize {
+        let builds = self.running.builds.values().map(|build| measure_text_width(&build.label));
+        let waiting = self.running.waiting.keys().map(|recipe| recipe.as_str().len());
+        builds.chain(waiting).max().unwrap_or(0).min((self.width)() / 3)
+    }
+
+    /// Brings the bars into line with what is under way.
+    fn draw(&mut self, now: Duration) {
+        // One column stays free: a full last column makes some terminals wrap.
+        let width = (self.width)().saturating_sub(1);
+        let label_width = self.label_width();
+        let frame = FRAMES[(now.as_millis() / TICK.as_millis()) as usize % FRAMES.len()];
+        let mut lines = BTreeMap::new();
+        for (id, build) in &self.running.builds {
+            lines.insert(id.to_string(), build_line(build, now, label_width, width, frame, self.style));
+        }
+        for (recipe, wait) in &self.running.waiting {
+            // A colon is in no build id.
+            let line = wait_line(recipe.as_str(), wait, now, label_width, width, frame, self.style);
+            lines.insert(format!("waiting:{recipe}"), line);
+        }
+        let multi = &self.multi;
+        self.bars.retain(|id, bar| {
+            let under_way = lines.contains_key(id);
+            if !under_way {
+                bar.finish_and_clear();
+                multi.remove(bar);
+            }
+            under_way
+        });
+        for (id, line) in lines {
+            let bar = self.bars.entry(id).or_insert_with(|| multi.add(ProgressBar::new_spinner().with_style(message())));
+            bar.set_message(line);
+            bar.tick();
+        }
+    }
+}
+
+fn message() -> ProgressStyle {
+    // The template is a constant without mistakes; the spinner is what indicatif falls back to.
+    ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+fn build_line(build: &Build, now: Duration, label_width: usize, width: usize, frame: &str, style: Style) -> String {
+    let label = pad_str(&build.label, label_width, console::Alignment::Left, Some("…"));
+    let total = duration::ticking(now.saturating_sub(build.started));
+    let mut line = format!("{} {}", style.cyan(frame), style.bold(&label));
+    let Some(step) = &build.step else {
+        line.push_str(&format!("  {}", style.dim(&total)));
+        return truncate_str(&line, width, "…").into_owned();
+    };
+    line.push_str(&format!("  {:<10}", step.name));
+    if step.total > 0 {
+        let digits = step.total.to_string().len();
+        if width >= 100 {
+            line.push_str(&format!(" {}", bar(step.done, step.total, 16, style)));
+        }
+        line.push_str(&format!(" {:>digits$}/{}", step.done, step.total));
+    }
+    line.push_str(&format!("  {}", duration::ticking(now.saturating_sub(step.started))));
+    line.push_str(&style.dim(&format!(" of {total}")));
+    let left = width.saturating_sub(measure_text_width(&line) + 2);
+    if !step.detail.is_empty() && left >= 8 {
+        line.push_str(&format!("  {}", style.dim(&truncate_str(&step.detail, left, "…"))));
+    }
+    truncate_str(&line, width, "…").into_owned()
+}
+
+fn wait_line(
+    recipe: &str,
+    wait: &Wait,
+    now: Duration,
+    label_width: usize,
+    width: usize,
+    frame: &str,
+    style: Style,
+) -> String {
+    let label = pad_str(recipe, label_width, console::Alignment::Left, Some("…"));
+    let since = duration::ticking(now.saturating_sub(wait.since));
+    let line = format!("{} {}  waiting for {}  {}", style.yellow(frame), style.bold(&label), wait.holder, style.dim(&since));
+    truncate_str(&line, width, "…").into_owned()
+}
+
+fn bar(done: usize, total: usize, width: usize, style: Style) -> String {
+    let filled = (done.min(total) * width).checked_div(total).unwrap_or(0);
+    style.cyan(&"━".repeat(filled)) + &style.dim(&"─".repeat(width - filled))
+}

@@ -1,0 +1,96 @@
+//! Columns that line up.
+
+use super::Style;
+use console::{measure_text_width, pad_str, truncate_str};
+
+/// Rows under a header. Cells may be painted; the widest cell of a column decides, and the column that may give way
+/// does so where the whole is wider than the terminal.
+pub struct Table {
+    header: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+    right: Vec<usize>,
+    gives_way: Option<usize>,
+}
+
+const GAP: usize = 2;
+const NARROWEST: usize = 12;
+
+impl Table {
+    /// An empty table with these column titles.
+    pub fn new(header: &[&'static str]) -> Table {
+        Table { header: header.to_vec(), rows: Vec::new(), right: Vec::new(), gives_way: None }
+    }
+
+    /// These columns hold numbers.
+    pub fn right(mut self, columns: &[usize]) -> Table {
+        self.right = columns.to_vec();
+        self
+    }
+
+    /// This column is cut where the terminal is too narrow.
+    pub fn gives_way(mut self, column: usize) -> Table {
+        self.gives_way = Some(column);
+        self
+    }
+
+    /// Adds a row. Control characters in it would break the columns: cells come from `visible::line`.
+    pub fn row(&mut self, cells: Vec<String>) {
+        debug_assert_eq!(cells.len(), self.header.len());
+        self.rows.push(cells);
+    }
+
+    /// The table as text, each line ended.
+    pub fn render(&self, style: Style) -> String {
+        let mut widths: Vec<usize> = self.header.iter().map(|title| measure_text_width(title)).collect();
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(measure_text_width(cell));
+            }
+        }
+        let total = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
+        if let Some(width) = self.gives_way.and_then(|column| widths.get_mut(column)) {
+            *width = width.saturating_sub(total.saturating_sub(style.width)).max(NARROWEST.min(*width));
+        }
+        let header: Vec<String> = self.header.iter().map(|title| style.dim(title)).collect();
+        std::iter::once(&header).chain(&self.rows).map(|row| self.line(row, &widths) + "\n").collect()
+    }
+
+    fn line(&self, row: &[String], widths: &[usize]) -> String {
+        let mut line = String::new();
+        for (column, (cell, &width)) in row.iter().zip(widths).enumerate() {
+            if column > 0 {
+                line.push_str(&" ".repeat(GAP));
+            }
+            let side = if self.right.contains(&column) { console::Alignment::Right } else { console::Alignment::Left };
+            line.push_str(&pad_str(&truncate_str(cell, width, "…"), width, side, None));
+        }
+        line.truncate(line.trim_end().len());
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Table {
+        let mut table = Table::new(&["NAME", "N", "TEXT"]).right(&[1]).gives_way(2);
+        table.row(vec!["a".into(), "7".into(), "short".into()]);
+        table.row(vec!["日本".into(), "123".into(), "x".repeat(60)]);
+        table
+    }
+
+    #[test]
+    fn columns_line_up_by_what_is_seen() {
+        let text = sample().render(Style::PLAIN);
+        assert_eq!(text.lines().nth(1), Some("a       7  short"));
+        assert!(text.lines().nth(2).is_some_and(|line| line.starts_with("日本  123  xxx")));
+    }
+
+    #[test]
+    fn a_narrow_terminal_cuts_the_column_that_gives_way() {
+        let text = sample().render(Style { color: false, width: 40 });
+        assert!(text.lines().all(|line| measure_text_width(line) <= 40), "{text}");
+        assert!(text.contains('…'));
+    }
+}

@@ -1,0 +1,33 @@
+//! What the look-verbs print: lists, one image, a plan, a comparison. Each has its data, which is also its JSON result
+//! (see [`super::json::result`]), and a function that gives it as text.
+
+mod builds;
+mod controls;
+mod diff;
+mod images;
+mod plan;
+mod show;
+mod sweep;
+
+pub use builds::builds;
+pub use controls::{ControlRow, Controls, controls};
+pub use diff::diff;
+pub use images::{ImageRow, Images, images};
+pub use plan::{PlanStep, PlanVerdict, Planned, plan};
+pub use show::{Shown, ShownControl, show};
+pub use sweep::{Leftover, Swept, sweep};
+
+/// `2025-06-01T12:00:00.5Z` as `2025-06-01 12:00 UTC`; text that is no such time stays as it is.
+pub(super) fn minute(rfc3339: &str) -> String {
+    use time::format_description::well_known::Rfc3339;
+    use time::macros::format_description;
+    let utc = time::OffsetDateTime::parse(rfc3339, &Rfc3339).ok().map(|at| at.to_offset(time::UtcOffset::UTC));
+    utc.and_then(|at| at.format(format_description!("[year]-[month]-[day] [hour]:[minute] UTC")).ok())
+        .unwrap_or_else(|| super::visible::line(rfc3339).into_owned())
+}
+
+/// The commands that make sense next, under a heading.
+fn next(commands: &[String], style: super::Style) -> String {
+    let lines: String = commands.iter().map(|command| format!("  {command}\n")).collect();
+    format!("\n{}\n{lines}", style.dim("next"))
+}

@@ -1,0 +1,81 @@
+//! A plan: what a build would do, and why.
+
+use crate::identity::{Digest, ImageId, RecipeName, Version};
+use crate::report::{Style, duration, visible, wording};
+use serde::Serialize;
+
+/// The result of `plan`, as `cli.md` fixes it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Planned {
+    /// The recipe.
+    pub recipe: RecipeName,
+    /// The version that the image has or would get.
+    pub version: Version,
+    /// The plan's digest.
+    pub digest: Digest,
+    /// Build, or up to date.
+    pub outcome: PlanVerdict,
+    /// The image that is up to date, or that would be replaced.
+    pub image: Option<ImageId>,
+    /// What changed since that image; or why nothing needs doing.
+    pub reasons: Vec<String>,
+    /// What a build does, in order; empty where nothing needs doing.
+    pub steps: Vec<PlanStep>,
+    /// Calls to the target, about.
+    pub calls: u64,
+    /// How long it takes, about; none where nothing is known.
+    pub about_s: Option<f64>,
+}
+
+/// Build, or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlanVerdict {
+    /// A build would make an image.
+    Build,
+    /// It would not.
+    UpToDate,
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlanStep {
+    /// Its name: `apply`.
+    pub step: String,
+    /// What it does: `2 package groups, 61 controls in one bundle`.
+    pub what: String,
+}
+
+/// The plan for people.
+pub fn plan(planned: &Planned, style: Style) -> String {
+    let name = style.bold(&format!("{} {}", planned.recipe, planned.version));
+    let verdict = match planned.outcome {
+        PlanVerdict::Build => style.yellow("build"),
+        PlanVerdict::UpToDate => style.green("up to date"),
+    };
+    let mut text = format!("{name} {verdict}   digest {}\n", planned.digest.short());
+    if let Some(image) = &planned.image {
+        let what = if planned.outcome == PlanVerdict::Build { "replaces" } else { "is" };
+        text.push_str(&format!("  {what} {}\n", style.cyan(image.as_str())));
+    }
+    if !planned.reasons.is_empty() {
+        text.push_str(&format!("\n{}\n", style.dim("why")));
+        for reason in &planned.reasons {
+            text.push_str(&format!("  · {}\n", visible::line(reason)));
+        }
+    }
+    if !planned.steps.is_empty() {
+        text.push_str(&format!("\n{}\n", style.dim("steps")));
+        for (n, step) in planned.steps.iter().enumerate() {
+            let name = visible::line(&step.step);
+            text.push_str(&format!("  {:>2}  {name:<10}  {}\n", n + 1, visible::line(&step.what)));
+        }
+        let about = match planned.about_s {
+            Some(seconds) => format!("about {}", duration::seconds(seconds)),
+            None => "never built here, so no guess at the time".to_owned(),
+        };
+        text.push_str(&format!("\n  {} to the target, {about}\n", wording::count(planned.calls as usize, "call")));
+        text.push_str(&super::next(&[format!("amifactory build {}", planned.recipe)], style));
+    }
+    text
+}

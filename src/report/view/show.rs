@@ -1,0 +1,214 @@
+//! One image.
+
+use super::ImageRow;
+use crate::hardening::{Applied, Audit, ControlEvidence, Status, Tally};
+use crate::identity::Slug;
+use crate::recipe::Waiver;
+use crate::report::table::Table;
+use crate::report::{Style, duration, visible, wording};
+use crate::target::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The result of `show`, as `cli.md` fixes it, and beside that all else that the record holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Shown<'a> {
+    /// As in a list.
+    pub image: &'a ImageRow,
+    /// Every control.
+    pub controls: Vec<ShownControl<'a>>,
+    /// Installed packages.
+    pub packages: &'a [Package],
+    /// The recipe's one-line description.
+    pub description: &'a str,
+    /// What it was made from.
+    pub base: &'a BaseRecord,
+    /// Package groups.
+    pub groups: &'a [GroupRecord],
+    /// The hardening profile.
+    pub profile: Option<&'a str>,
+    /// Counts per status.
+    pub tally: Tally,
+    /// Counts per status and benchmark level.
+    pub tally_by_level: &'a BTreeMap<u8, Tally>,
+    /// The score.
+    pub score: Option<f64>,
+    /// The base's score.
+    pub score_before: Option<f64>,
+    /// The gate.
+    pub gate: &'a GateRecord,
+    /// Tests in the started image.
+    pub tests: &'a [TestRecord],
+    /// Who made it, when, with what.
+    pub provenance: &'a Provenance,
+}
+
+/// A control of an image.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ShownControl<'a> {
+    /// Which.
+    pub slug: &'a Slug,
+    /// Its title.
+    pub title: &'a str,
+    /// Benchmark ids.
+    pub ids: &'a BTreeMap<String, String>,
+    /// Benchmark level.
+    pub level: u8,
+    /// Section of the benchmark.
+    pub section: u8,
+    /// The gate asks for it.
+    pub required: bool,
+    /// The status that counts.
+    pub status: Status,
+    /// How that is known.
+    pub evidence: ShownEvidence<'a>,
+}
+
+/// How a control's status is known.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ShownEvidence<'a> {
+    reason: Option<&'a str>,
+    waiver: Option<&'a Waiver>,
+    before: &'a [Audit],
+    apply: Option<&'a Applied>,
+    after: &'a [Audit],
+}
+
+impl<'a> Shown<'a> {
+    /// Puts an image's row and its record together.
+    pub fn of(image: &'a ImageRow, record: &'a ImageRecord) -> Shown<'a> {
+        Shown {
+            image,
+            controls: record.controls.iter().map(ShownControl::of).collect(),
+            packages: &record.packages,
+            description: &record.description,
+            base: &record.base,
+            groups: &record.groups,
+            profile: record.profile.as_deref(),
+            tally: record.tally,
+            tally_by_level: &record.tally_by_level,
+            score: record.score,
+            score_before: record.score_before,
+            gate: &record.gate,
+            tests: &record.tests,
+            provenance: &record.provenance,
+        }
+    }
+}
+
+impl<'a> ShownControl<'a> {
+    fn of(control: &'a ControlEvidence) -> ShownControl<'a> {
+        ShownControl {
+            slug: &control.slug,
+            title: &control.title,
+            ids: &control.ids,
+            level: control.level,
+            section: control.section,
+            required: control.required,
+            status: control.status,
+            evidence: ShownEvidence {
+                reason: control.reason.as_deref(),
+                waiver: control.waiver.as_ref(),
+                before: &control.before,
+                apply: control.apply.as_ref(),
+                after: &control.after,
+            },
+        }
+    }
+}
+
+/// The image for people: what it is, its controls, its tests. `all` lists passed controls and packages too.
+pub fn show(row: &ImageRow, record: &ImageRecord, all: bool, style: Style) -> String {
+    let mut text = format!("{} {}\n", style.bold(&format!("{} {}", record.recipe, record.version)), visible::line(&record.description));
+    let mut field = |name: &str, value: &str| {
+        let name = style.dim(&format!("{name:<10}"));
+        text.push_str(&format!("  {name}{value}\n"));
+    };
+    field("image", &format!("{}   {}", style.cyan(row.image.as_str()), visible::line(&row.state)));
+    field("digest", record.digest.as_str());
+    let channels: Vec<&str> = row.channels.iter().map(|channel| channel.as_str()).collect();
+    field("channels", &if channels.is_empty() { "none".to_owned() } else { channels.join(", ") });
+    field("created", &format!("{} on {} by build {}", super::minute(&row.created_at), record.target, record.build));
+    let base = &record.base;
+    field("base", &format!("{} · {} · {}", visible::line(&base.description), base.family, base.arch));
+    field("", &style.dim(&visible::line(&base.id)));
+    let groups: Vec<String> = record.groups.iter().map(|group| format!("{} {}", group.name, group.version)).collect();
+    field("groups", &if groups.is_empty() { "none".to_owned() } else { groups.join(", ") });
+    field("profile", &visible::line(record.profile.as_deref().unwrap_or("none: this image is not hardened")));
+    if !record.controls.is_empty() {
+        field("score", &format!("{}   {}", style.bold(&wording::score_change(record)), wording::judged(&record.tally)));
+        if let Some(beside) = wording::beside(&record.tally) {
+            field("", &format!("beside it: {beside}"));
+        }
+        for (level, tally) in &record.tally_by_level {
+            field("", &format!("level {level}: {} — {}", wording::score(tally.score()), wording::judged(tally)));
+        }
+    }
+    field("gate", &wording::gate(record));
+    for unmet in &record.gate.unmet {
+        field("", &style.red(&format!("not met: {}", visible::line(unmet))));
+    }
+    if record.gate.unmet.is_empty() {
+        field("", &style.green("passed"));
+    }
+    if let Some(rehearsal) = wording::rehearsal(record) {
+        field("note", &rehearsal);
+    }
+    text.push_str(&controls(record, all, style));
+    text.push_str(&tests(record, style));
+    text.push_str(&packages(record, all, style));
+    text
+}
+
+fn controls(record: &ImageRecord, all: bool, style: Style) -> String {
+    let listed: Vec<&ControlEvidence> =
+        record.controls.iter().filter(|control| all || control.status != Status::Pass).collect();
+    if listed.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&["ID", "LEVEL", "STATUS", "CONTROL", "TITLE"]).gives_way(4);
+    for control in &listed {
+        // The newest benchmark's id; the others stand in the evidence.
+        let id = control.ids.values().next_back().map_or("-", String::as_str);
+        let mut title = visible::line(&control.title).into_owned();
+        if let Some(reason) = &control.reason {
+            title.push_str(&format!(" ({})", visible::line(reason)));
+        }
+        table.row(vec![
+            visible::line(id).into_owned(),
+            format!("L{}{}", control.level, if control.required { " required" } else { "" }),
+            wording::painted(control.status, style),
+            control.slug.to_string(),
+            title,
+        ]);
+    }
+    let passed = record.controls.len() - listed.len();
+    let rest = if passed > 0 { format!("  {passed} passed (--all lists them)") } else { String::new() };
+    format!("\n{}{}\n{}", style.bold("controls"), style.dim(&rest), table.render(style))
+}
+
+fn tests(record: &ImageRecord, style: Style) -> String {
+    if record.tests.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&["TEST", "TIME", "RESULT"]).right(&[1]).gives_way(0);
+    for test in &record.tests {
+        let result = if test.exit == 0 { style.green("pass") } else { style.red(&format!("exit status {}", test.exit)) };
+        let name = visible::line(&test.name).into_owned();
+        table.row(vec![name, duration::human(Duration::from_millis(test.ms)), result]);
+    }
+    format!("\n{}\n{}", style.bold("tests in the started image"), table.render(style))
+}
+
+fn packages(record: &ImageRecord, all: bool, style: Style) -> String {
+    let head = format!("\n{} {}", style.bold("packages"), record.packages.len());
+    if !all {
+        return format!("{head}{}\n", style.dim("  (--all lists them)"));
+    }
+    let mut table = Table::new(&["NAME", "VERSION", "ARCH"]).gives_way(1);
+    for package in &record.packages {
+        table.row([&package.name, &package.version, &package.arch].map(|cell| visible::line(cell).into_owned()).to_vec());
+    }
+    format!("{head}\n{}", table.render(style))
+}

@@ -1,0 +1,52 @@
+//! What dead builds left behind.
+
+use crate::report::table::Table;
+use crate::report::{Style, visible, wording};
+use serde::Serialize;
+
+/// One thing left behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Leftover {
+    /// What it is: `builder`, `image`, `folder`.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// The build that made it, where its tags say so.
+    pub build: Option<String>,
+    /// When it was made, RFC 3339, UTC; empty where that is not known.
+    pub created_at: String,
+    /// Why it is taken for dead.
+    pub why: String,
+}
+
+/// The result of `sweep`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Swept {
+    /// All that was found.
+    pub found: Vec<Leftover>,
+    /// True where it was removed, false where it is only listed.
+    pub removed: bool,
+}
+
+/// One row per thing, and what to type to remove them.
+pub fn sweep(swept: &Swept, style: Style) -> String {
+    if swept.found.is_empty() {
+        return "nothing was left behind\n".to_owned();
+    }
+    let mut table = Table::new(&["WHAT", "ID", "BUILD", "CREATED", "WHY"]).gives_way(4);
+    for leftover in &swept.found {
+        table.row(vec![
+            visible::line(&leftover.kind).into_owned(),
+            visible::line(&leftover.id).into_owned(),
+            visible::line(leftover.build.as_deref().unwrap_or("-")).into_owned(),
+            if leftover.created_at.is_empty() { "-".to_owned() } else { super::minute(&leftover.created_at) },
+            visible::line(&leftover.why).into_owned(),
+        ]);
+    }
+    let found = wording::count(swept.found.len(), "thing");
+    let end = match swept.removed {
+        true => format!("\n{found} removed\n"),
+        false => format!("\n{found} found, nothing removed\n{}", super::next(&["amifactory sweep --yes".to_owned()], style)),
+    };
+    table.render(style) + &end
+}

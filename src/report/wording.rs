@@ -1,0 +1,130 @@
+//! The words that every report uses for the same things, and what they are careful not to claim.
+
+use super::Style;
+use crate::hardening::{Status, Tally};
+use crate::identity::TargetKind;
+use crate::target::ImageRecord;
+
+/// The six sections of the benchmark.
+pub fn section(number: u8) -> String {
+    let name = match number {
+        1 => "Setup",
+        2 => "Services",
+        3 => "Network",
+        4 => "Access",
+        5 => "Logging",
+        6 => "Maintenance",
+        _ => return format!("Section {number}"),
+    };
+    format!("{number} {name}")
+}
+
+/// A status as people read it.
+pub fn status(status: Status) -> &'static str {
+    match status {
+        Status::Pass => "pass",
+        Status::Fail => "fail",
+        Status::Error => "error",
+        Status::Unknown => "unknown",
+        Status::NotApplicable => "not applicable",
+        Status::Manual => "manual",
+        Status::Waived => "waived",
+    }
+}
+
+/// A status as machines read it, the same word as in the evidence.
+pub fn status_key(status: Status) -> &'static str {
+    match status {
+        Status::NotApplicable => "not_applicable",
+        other => self::status(other),
+    }
+}
+
+/// A status in its colour.
+pub fn painted(status: Status, style: Style) -> String {
+    let text = self::status(status);
+    match status {
+        Status::Pass => style.green(text),
+        Status::Fail | Status::Error => style.red(text),
+        Status::Unknown | Status::Waived => style.yellow(text),
+        Status::NotApplicable => style.dim(text),
+        Status::Manual => style.cyan(text),
+    }
+}
+
+/// A score with one decimal, or that there is none.
+pub fn score(score: Option<f64>) -> String {
+    score.map_or_else(|| "no score".to_owned(), |score| format!("{score:.1}"))
+}
+
+/// `61.2 → 93.4`.
+pub fn score_change(record: &ImageRecord) -> String {
+    match record.score_before {
+        Some(before) => format!("{before:.1} → {}", score(record.score)),
+        None => score(record.score),
+    }
+}
+
+/// How many controls there are.
+pub fn all(tally: &Tally) -> u32 {
+    tally.pass + tally.fail + tally.error + tally.unknown + tally.not_applicable + tally.manual + tally.waived
+}
+
+/// What the score is made of and how much of the profile it speaks for.
+pub fn judged(tally: &Tally) -> String {
+    match tally.coverage() {
+        Some(coverage) => format!(
+            "{} pass, {} fail; the score speaks for {coverage:.1} % of {}",
+            tally.pass,
+            tally.fail,
+            count(all(tally) as usize, "control")
+        ),
+        None => "no controls".to_owned(),
+    }
+}
+
+/// The statuses that the score leaves out, those that occur.
+pub fn beside(tally: &Tally) -> Option<String> {
+    let parts: Vec<String> = [
+        (tally.error, "error"),
+        (tally.unknown, "unknown"),
+        (tally.not_applicable, "not applicable"),
+        (tally.manual, "manual"),
+        (tally.waived, "waived"),
+    ]
+    .into_iter()
+    .filter(|(n, _)| *n > 0)
+    .map(|(n, word)| format!("{n} {word}"))
+    .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// `1 package`, `2 packages`.
+pub fn count(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+/// What a local image is not. None for images of other targets.
+pub fn rehearsal(record: &ImageRecord) -> Option<String> {
+    (record.target == TargetKind::Local).then(|| {
+        format!(
+            "This is a local image, a rehearsal: what was hardened and tested is {} on {}, in a sandbox on the \
+             kernel of the machine that built it. It can't be promoted to AWS channels.",
+            super::visible::line(&record.base.os_name),
+            record.base.arch
+        )
+    })
+}
+
+/// The gate in one sentence, without its verdict.
+pub fn gate(record: &ImageRecord) -> String {
+    let gate = &record.gate.gate;
+    let mut parts = Vec::new();
+    if let Some(minimum) = gate.minimum_score {
+        parts.push(format!("score at least {minimum:.1}"));
+    }
+    if !gate.required.is_empty() {
+        parts.push(format!("{} pass or waived", count(gate.required.len(), "required control")));
+    }
+    if parts.is_empty() { "asks for nothing".to_owned() } else { parts.join("; ") }
+}
