@@ -5,7 +5,8 @@ use super::{
     validate,
 };
 use crate::identity::TargetKind;
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use crate::report::sink::{Color, Format};
+use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Builds hardened, audited, boot-tested machine images from YAML recipes.
@@ -45,8 +46,8 @@ pub struct Global {
     #[arg(short, long, global = true)]
     pub quiet: bool,
     /// Colours
-    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto)]
-    pub color: ColorChoice,
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
     /// No bars, also on a terminal
     #[arg(long, global = true)]
     pub no_progress: bool,
@@ -54,15 +55,6 @@ pub struct Global {
 
 fn parse_target(text: &str) -> Result<TargetKind, crate::identity::NameError> {
     text.parse()
-}
-
-/// The two forms of output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
-    Human,
-    /// For programs.
-    Json,
 }
 
 /// The verbs.
@@ -94,7 +86,7 @@ pub enum Verb {
     Controls(controls::Controls),
     /// Check whether builds can run here
     Doctor(doctor::Doctor),
-    /// Print a JSON Schema for editors
+    /// Print the JSON Schema of a kind of file, for editors
     Schema(schema::Schema),
     /// Print shell completions
     Completions(completions::Completions),

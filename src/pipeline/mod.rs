@@ -15,6 +15,9 @@ pub mod packages;
 pub mod steps;
 pub mod sweep;
 pub mod tags;
+pub mod prepare;
+mod result;
+pub mod schedule;
 mod wait;
 
 pub use engine::{BuildOptions, Built, Engine};

@@ -3,7 +3,7 @@
 use super::engine;
 use super::tags;
 use crate::hardening::Library;
-use crate::identity::{Arch, Digest, ImageId, RecipeName};
+use crate::identity::{Arch, Digest, RecipeName};
 use crate::plan::{self, Plan, PlanError};
 use crate::recipe::{BaseSpec, Factory, Recipe};
 use crate::target::{Image, LaunchBase, PointerName, ResolvedBase, Slot, Target, TargetError};
@@ -165,11 +165,27 @@ fn image_base(recipe: &RecipeName, digest: &Digest, image: Option<&Image>, below
     }
 }
 
-/// The image that a plan would be compared with: the newest published one of its recipe and architecture.
-pub async fn last_image(target: &dyn Target, plan: &Plan) -> Result<Option<ImageId>, TargetError> {
+/// The image that a plan is compared with: the newest published one of its recipe and architecture.
+pub async fn last_image(target: &dyn Target, plan: &Plan) -> Result<Option<Image>, TargetError> {
     let images = target.images().await?;
-    let published = images.iter().filter(|image| tags::ImageState::of(&image.tags) == tags::ImageState::Published);
+    let published = images.into_iter().filter(|image| tags::ImageState::of(&image.tags) == tags::ImageState::Published);
     let ours = published.filter_map(|image| Some((tags::owner(&image.tags)?, image)));
     let newest = ours.filter(|(owner, _)| owner.recipe == plan.recipe).max_by_key(|(owner, _)| owner.version);
-    Ok(newest.map(|(_, image)| image.id.clone()))
+    Ok(newest.map(|(_, image)| image))
+}
+
+/// Why a plan has to be built, or why not: what changed since the last image.
+pub async fn reasons(target: &dyn Target, plan: &Plan, force: bool) -> Result<Vec<String>, TargetError> {
+    let images = target.images().await?;
+    if let Some(image) = engine::published(&images, plan) {
+        let version = tags::owner(&image.tags).map(|owner| owner.version.to_string()).unwrap_or_default();
+        let nothing = format!("nothing has changed since {version}");
+        return Ok(if force { vec!["asked for with --force".into(), nothing] } else { vec![nothing] });
+    }
+    let Some(image) = last_image(target, plan).await? else {
+        return Ok(vec![format!("{} has no image yet", plan.recipe)]);
+    };
+    let record = target.record(&image.id).await?;
+    let changes = plan::changes(&plan::Inputs(record.provenance.inputs), &plan.inputs);
+    Ok(if changes.is_empty() { vec![format!("the image {} is gone", image.id)] } else { changes })
 }

@@ -2,9 +2,9 @@
 
 use super::engine::{BuildOptions, Built, Engine};
 use super::error::BuildError;
-use super::event::Sink;
+use super::event::{Event, Sink};
 use super::folder::StateFolder;
-use super::prepare::{Planner, PrepareError};
+use super::prepare::{self, Planner, PrepareError};
 use crate::identity::{Digest, RecipeName};
 use crate::recipe::{BaseSpec, Factory};
 use crate::target::{Target, TargetError};
@@ -21,6 +21,8 @@ pub struct Finished {
     pub digest: Option<Digest>,
     /// How it ended.
     pub outcome: Result<Built, RunError>,
+    /// Why it was built, or why there was nothing to do.
+    pub reasons: Vec<String>,
     /// How long it took, without the wait for its base.
     pub took: Duration,
 }
@@ -65,6 +67,7 @@ impl Run<'_> {
             order.iter().map(|recipe| (recipe, watch::Sender::new(None))).collect();
         let builds = order.iter().map(|recipe| async {
             let finished = self.one(recipe, asked.contains(recipe), options, &slots, &ends).await;
+            self.sink.event(&Event::BuildFinished(finished.result(self.target.kind())));
             if let Some(end) = ends.get(recipe) {
                 end.send_replace(Some(finished.outcome.is_ok()));
             }
@@ -103,8 +106,13 @@ impl Run<'_> {
         slots: &Semaphore,
         ends: &BTreeMap<&RecipeName, watch::Sender<Option<bool>>>,
     ) -> Finished {
-        let mut finished =
-            Finished { recipe: recipe.clone(), digest: None, outcome: Err(RunError::BaseNotBuilt(recipe.clone())), took: Duration::ZERO };
+        let mut finished = Finished {
+            recipe: recipe.clone(),
+            digest: None,
+            outcome: Err(RunError::BaseNotBuilt(recipe.clone())),
+            reasons: Vec::new(),
+            took: Duration::ZERO,
+        };
         if let Some((parent, end)) = self.parent(recipe).and_then(|parent| Some((parent, ends.get(parent)?))) {
             let mut end = end.subscribe();
             let built = end.wait_for(Option::is_some).await.ok().and_then(|end| *end);
@@ -117,7 +125,8 @@ impl Run<'_> {
         let _slot = slots.acquire().await.ok();
         let began = Instant::now();
         let options = if asked { options.clone() } else { BuildOptions::default() };
-        finished.outcome = self.plan_and_build(recipe, &options, &mut finished.digest).await;
+        let outcome = self.plan_and_build(recipe, &options, &mut finished).await;
+        finished.outcome = outcome;
         finished.took = began.elapsed();
         finished
     }
@@ -126,13 +135,14 @@ impl Run<'_> {
         &self,
         recipe: &RecipeName,
         options: &BuildOptions,
-        digest: &mut Option<Digest>,
+        finished: &mut Finished,
     ) -> Result<Built, RunError> {
         let engine = Engine { target: self.target, state: self.state, sink: self.sink };
         // Planned once the lock is ours: what another process has built meanwhile is seen.
         let _lock = engine.lock(recipe).await?;
         let prepared = self.planner.prepare(recipe).await?;
-        *digest = Some(prepared.plan.digest.clone());
+        finished.digest = Some(prepared.plan.digest.clone());
+        finished.reasons = prepare::reasons(self.target, &prepared.plan, options.force).await.map_err(BuildError::from)?;
         let Some(launch) = prepared.launch else {
             let what = format!("the image that recipe {recipe} builds on");
             return Err(BuildError::from(TargetError::NotFound { what }).into());

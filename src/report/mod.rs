@@ -14,6 +14,7 @@
 pub mod cyclonedx;
 pub mod diff;
 mod duration;
+pub mod files;
 pub mod html;
 pub mod json;
 pub mod junit;

@@ -1,0 +1,222 @@
+//! `build`: one recipe, several, or all.
+
+use super::exit::{CliError, Exit};
+use super::interrupt::or_interrupted;
+use super::session::{Open, Session};
+use crate::identity::{BuildId, Channel, RecipeName, Version};
+use crate::pipeline::prepare::Planner;
+use crate::pipeline::schedule::{Finished, Run, RunError};
+use crate::pipeline::{BuildError, BuildOptions, BuildResult, Event, Outcome, Sink, tags};
+use crate::report::{files, json, summary, view};
+use crate::target::{ImageRecord, PointerName, Slot};
+use clap::Args;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Instant;
+
+/// Build images: harden, audit, seal, test, publish.
+#[derive(Debug, Args)]
+pub struct Build {
+    /// Which recipes
+    #[arg(value_name = "RECIPE", required_unless_present = "all")]
+    recipes: Vec<String>,
+    /// All recipes of the factory
+    #[arg(long, conflicts_with = "recipes")]
+    all: bool,
+    /// How many builds at once [default: one per processor]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    jobs: Option<u16>,
+    /// Build although nothing has changed
+    #[arg(long)]
+    force: bool,
+    /// Give the image this version instead of counting up
+    #[arg(long, value_name = "V", conflicts_with = "all")]
+    version: Option<Version>,
+    /// Publish to this channel instead of the recipe's [only the first channel can be built to]
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<Channel>,
+}
+
+impl Build {
+    pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
+        let mut open = session.open()?;
+        let recipes: Vec<RecipeName> = if self.all {
+            open.factory.recipes.keys().cloned().collect()
+        } else {
+            self.recipes.iter().map(|name| open.recipe(name)).collect::<Result<_, _>>()?
+        };
+        if self.version.is_some() && recipes.len() > 1 {
+            return Err(CliError::Usage("--version goes with one recipe".into()));
+        }
+        if let Some(channel) = &self.channel {
+            publish_to(&mut open, &recipes, channel)?;
+        }
+        let options = BuildOptions { force: self.force, version: self.version };
+        let jobs = self.jobs.map(usize::from).or_else(|| std::thread::available_parallelism().ok().map(Into::into));
+        build(session, &open, &recipes, &options, jobs.unwrap_or(1)).await
+    }
+}
+
+/// Images reach later channels by promotion alone: a build may go to the first one.
+fn publish_to(open: &mut Open, recipes: &[RecipeName], channel: &Channel) -> Result<(), CliError> {
+    match open.factory.channels.first() {
+        Some(first) if first == channel => {}
+        first => {
+            let known = open.factory.channels.contains(channel);
+            let why = if known { "takes images by promotion only" } else { "is not among the channels of amifactory.yaml" };
+            let first = first.map_or_else(|| "none".to_owned(), ToString::to_string);
+            return Err(CliError::Usage(format!("channel `{channel}` {why}\n  builds publish to: {first}")));
+        }
+    }
+    for recipe in recipes {
+        if let Some(recipe) = open.factory.recipes.get_mut(recipe) {
+            recipe.publish = Some(channel.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Builds recipes and shows how each ended.
+pub async fn build(
+    session: &Session,
+    open: &Open,
+    recipes: &[RecipeName],
+    options: &BuildOptions,
+    jobs: usize,
+) -> Result<Exit, CliError> {
+    let began = Instant::now();
+    let sink = Remembering { inner: session.sink(), running: Mutex::default() };
+    let target = &*open.target;
+    target.check().await?;
+    let planner = Planner::new(&open.factory, &open.library, target);
+    let run = Run { factory: &open.factory, planner: &planner, target, state: &open.state, sink: &sink, jobs };
+    let Some(finished) = or_interrupted(run.build(recipes, options)).await else {
+        sink.inner.close();
+        return interrupted(session, &sink);
+    };
+    let mut results = Vec::new();
+    let mut texts = Vec::new();
+    for build in finished {
+        let asked = recipes.contains(&build.recipe);
+        let result = build.result(target.kind());
+        let (record, evidence) = evidence_of(open, &build)?;
+        let previous = previous_image(open, &build).await?;
+        // A base that was up to date is not what was asked for.
+        if !asked && result.outcome == Outcome::UpToDate {
+            continue;
+        }
+        let channel = open.factory.recipes.get(&build.recipe).and_then(|recipe| recipe.publish.clone());
+        let channel = named_by(open, &build, channel).await?;
+        texts.push(summary::summary(
+            &summary::Finished {
+                result: &result,
+                record: record.as_ref(),
+                channel: channel.as_ref(),
+                evidence: evidence.as_deref(),
+                previous: previous.as_ref(),
+            },
+            session.style(),
+        ));
+        results.push((asked, result));
+    }
+    sink.inner.close();
+    let exit = exit_of(results.iter().map(|(_, result)| result));
+    let mut of_asked: Vec<BuildResult> =
+        results.iter().filter(|(asked, _)| *asked).map(|(_, result)| result.clone()).collect();
+    if recipes.len() == 1
+        && let Some(result) = of_asked.pop()
+    {
+        session.result(&result, |_| texts.join("\n"))?;
+    } else {
+        let all: Vec<BuildResult> = results.into_iter().map(|(_, result)| result).collect();
+        let table = view::builds(&all, session.style());
+        let builds = json::Builds::of(all, began.elapsed().as_secs_f64());
+        session.result(&builds, |_| format!("{}\n{table}", texts.join("\n")))?;
+    }
+    Ok(exit)
+}
+
+/// Some failed and some did not: partly. Otherwise the worst of them.
+fn exit_of<'r>(results: impl Iterator<Item = &'r BuildResult>) -> Exit {
+    let exits: Vec<Exit> = results
+        .map(|result| match result.outcome {
+            Outcome::Built | Outcome::UpToDate => Exit::Done,
+            Outcome::Refused => Exit::Refused,
+            Outcome::Failed => Exit::Failed,
+        })
+        .collect();
+    let done = exits.iter().filter(|exit| **exit == Exit::Done).count();
+    match (done, exits.len()) {
+        (done, all) if done == all => Exit::Done,
+        (done, _) if done > 0 => Exit::Partly,
+        _ if exits.contains(&Exit::Failed) => Exit::Failed,
+        _ => Exit::Refused,
+    }
+}
+
+/// The record, and the folder with its files for people: written here when the image is new or they are missing.
+fn evidence_of(open: &Open, build: &Finished) -> Result<(Option<ImageRecord>, Option<PathBuf>), CliError> {
+    match &build.outcome {
+        Ok(built) => {
+            let folder = open.state.evidence(&built.image.id);
+            if built.fresh || !folder.is_dir() {
+                files::write(&folder, &built.image, &built.record)?;
+            }
+            Ok((Some(built.record.clone()), Some(folder)))
+        }
+        Err(RunError::Build(BuildError::Refused { record, .. })) => {
+            let folder = open.state.build(&record.build);
+            Ok((Some((**record).clone()), folder.is_dir().then_some(folder)))
+        }
+        Err(_) => Ok((None, None)),
+    }
+}
+
+/// The published image before this one, to compare with.
+async fn previous_image(open: &Open, build: &Finished) -> Result<Option<crate::identity::ImageId>, CliError> {
+    let Ok(built) = &build.outcome else { return Ok(None) };
+    let images = open.target.images().await?;
+    let older = images.iter().filter_map(|image| Some((tags::owner(&image.tags)?, image)));
+    let newest = older
+        .filter(|(owner, _)| owner.recipe == build.recipe && owner.version < built.record.version)
+        .max_by_key(|(owner, _)| owner.version);
+    Ok(newest.map(|(_, image)| image.id.clone()))
+}
+
+/// The channel, where it really names the image.
+async fn named_by(open: &Open, build: &Finished, channel: Option<Channel>) -> Result<Option<Channel>, CliError> {
+    let (Ok(built), Some(channel)) = (&build.outcome, channel) else { return Ok(None) };
+    let slot = Slot::Channel(channel.clone());
+    let name = PointerName { recipe: build.recipe.clone(), arch: built.record.base.arch, slot };
+    let pointer = open.target.pointer(&name).await?;
+    Ok(pointer.filter(|pointer| pointer.image == built.image.id).map(|_| channel))
+}
+
+/// Remembers which builds were running, for the way out.
+struct Remembering {
+    inner: std::sync::Arc<dyn Sink>,
+    running: Mutex<BTreeSet<BuildId>>,
+}
+
+impl Sink for Remembering {
+    fn event(&self, event: &Event) {
+        if let (Event::BuildStarted { build, .. }, Ok(mut running)) = (event, self.running.lock()) {
+            running.insert(build.clone());
+        }
+        self.inner.event(event);
+    }
+}
+
+fn interrupted(session: &Session, sink: &Remembering) -> Result<Exit, CliError> {
+    let builds: Vec<BuildId> = sink.running.lock().map(|running| running.iter().cloned().collect()).unwrap_or_default();
+    #[derive(serde::Serialize)]
+    struct Interrupted<'a> {
+        outcome: &'static str,
+        builds: &'a [BuildId],
+        next: &'static str,
+    }
+    let result = Interrupted { outcome: "interrupted", builds: &builds, next: "amifactory resume" };
+    session.result(&result, |style| summary::interrupted(&builds, style))?;
+    Ok(Exit::Interrupted)
+}

@@ -1,0 +1,68 @@
+//! `images`: what there is.
+
+use super::exit::{CliError, Exit};
+use super::session::{Open, Session};
+use crate::identity::Channel;
+use crate::pipeline::tags;
+use crate::report::view::{self, ImageRow};
+use crate::target::{Image, Slot};
+use clap::Args;
+
+/// List images.
+#[derive(Debug, Args)]
+pub struct Images {
+    /// Only this recipe's
+    #[arg(value_name = "RECIPE")]
+    recipe: Option<String>,
+}
+
+impl Images {
+    pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
+        let open = session.open()?;
+        let recipe = self.recipe.as_deref().map(|name| open.recipe(name)).transpose()?;
+        let mut rows = Vec::new();
+        for image in open.target.images().await? {
+            if let Some(row) = row(&open, &image).await?
+                && recipe.as_ref().is_none_or(|recipe| *recipe == row.recipe)
+            {
+                rows.push(row);
+            }
+        }
+        rows.sort_by(|a, b| (&a.recipe, b.version).cmp(&(&b.recipe, a.version)));
+        let images = view::Images { images: rows };
+        session.result(&images, |style| view::images(&images, style))?;
+        Ok(Exit::Done)
+    }
+}
+
+/// One image in a list; none where its tags don't say whose it is.
+pub async fn row(open: &Open, image: &Image) -> Result<Option<ImageRow>, CliError> {
+    let Some(owner) = tags::owner(&image.tags) else { return Ok(None) };
+    let pointers = open.target.pointers(&owner.recipe).await?;
+    let channels: Vec<Channel> = pointers
+        .iter()
+        .filter(|pointer| pointer.image == image.id)
+        .filter_map(|pointer| match &pointer.name.slot {
+            Slot::Channel(channel) => Some(channel.clone()),
+            Slot::Version(_) => None,
+        })
+        .collect();
+    let record = open.target.record(&image.id).await?;
+    let state = match (image.available, tags::ImageState::of(&image.tags)) {
+        (false, _) => "pending",
+        (true, tags::ImageState::Candidate) => "unverified",
+        (true, _) => "verified",
+    };
+    Ok(Some(ImageRow {
+        image: image.id.clone(),
+        recipe: owner.recipe,
+        version: owner.version,
+        digest: owner.digest,
+        arch: record.base.arch,
+        state: state.into(),
+        created_at: image.created_at.clone(),
+        target: open.target.kind(),
+        tags: image.tags.clone(),
+        channels,
+    }))
+}

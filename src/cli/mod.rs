@@ -1,0 +1,60 @@
+//! The command line: one file per verb with its arguments and a thin call. No logic lives here.
+
+mod args;
+mod build;
+mod completions;
+mod controls;
+mod diff;
+mod doctor;
+mod exit;
+mod images;
+mod init;
+mod interrupt;
+mod logs;
+mod man;
+mod plan;
+mod report;
+mod resume;
+mod schema;
+mod session;
+mod show;
+mod sweep;
+mod validate;
+
+pub use exit::Exit;
+
+use args::{Cli, Verb};
+use clap::Parser;
+use session::Session;
+
+/// Parses the arguments, does what they say, and answers with the exit code.
+pub fn run() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; a closed pipe is not worth another one.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        }
+    };
+    let session = Session::new(cli.global);
+    let outcome = match cli.verb {
+        Verb::Init(verb) => verb.run(&session),
+        Verb::Validate(verb) => verb.run(&session),
+        Verb::Plan(verb) => session.block_on(verb.run(&session)),
+        Verb::Build(verb) => session.block_on(verb.run(&session)),
+        Verb::Resume(verb) => session.block_on(verb.run(&session)),
+        Verb::Sweep(verb) => session.block_on(verb.run(&session)),
+        Verb::Images(verb) => session.block_on(verb.run(&session)),
+        Verb::Show(verb) => session.block_on(verb.run(&session)),
+        Verb::Logs(verb) => verb.run(&session),
+        Verb::Diff(verb) => session.block_on(verb.run(&session)),
+        Verb::Report(verb) => session.block_on(verb.run(&session)),
+        Verb::Controls(verb) => verb.run(&session),
+        Verb::Doctor(verb) => session.block_on(verb.run(&session)),
+        Verb::Schema(verb) => verb.run(&session),
+        Verb::Completions(verb) => verb.run(),
+        Verb::Man(verb) => verb.run(),
+    };
+    outcome.unwrap_or_else(|error| session.fail(&error))
+}

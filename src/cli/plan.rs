@@ -1,0 +1,56 @@
+//! `plan`: whether a build is needed, why, and what it would do.
+
+use super::exit::{CliError, Exit};
+use super::session::Session;
+use crate::pipeline::engine;
+use crate::pipeline::prepare::{self, Planner};
+use crate::plan;
+use crate::report::view;
+use clap::Args;
+
+/// Say whether a build is needed, why, and what it would do.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Which recipe
+    #[arg(value_name = "RECIPE")]
+    recipe: String,
+}
+
+impl Plan {
+    pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
+        let open = session.open()?;
+        let recipe = open.recipe(&self.recipe)?;
+        let target = &*open.target;
+        let planner = Planner::new(&open.factory, &open.library, target);
+        let prepared = planner.prepare(&recipe).await?;
+        let plan = &*prepared.plan;
+        let images = target.images().await?;
+        let current = engine::published(&images, plan).cloned();
+        let last = prepare::last_image(target, plan).await?;
+        let mut reasons = prepare::reasons(target, plan, false).await?;
+        if prepared.launch.is_none() {
+            reasons.push(format!("its base {} is built first", plan.base.description));
+        }
+        let version = engine::next_version(target, plan, None, &images).await?;
+        let about_s = match &last {
+            Some(image) => prepare::duration_s(&target.record(&image.id).await?),
+            None => None,
+        };
+        let planned = view::Planned {
+            recipe,
+            version: current.as_ref().and_then(crate::pipeline::tags::version_of).unwrap_or(version),
+            digest: plan.digest.clone(),
+            outcome: if current.is_some() { view::PlanVerdict::UpToDate } else { view::PlanVerdict::Build },
+            image: current.as_ref().or(last.as_ref()).map(|image| image.id.clone()),
+            reasons,
+            steps: match current {
+                Some(_) => Vec::new(),
+                None => plan::describe(plan).into_iter().map(|(step, what)| view::PlanStep { step, what }).collect(),
+            },
+            calls: if current.is_some() { engine::CALLS_UP_TO_DATE } else { engine::CALLS_OF_A_BUILD },
+            about_s,
+        };
+        session.result(&planned, |style| view::plan(&planned, style))?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,255 @@
+//! What all verbs share: the factory folder, the state folder, the target, and the way out for results.
+
+use super::args::Global;
+use super::exit::{CliError, Exit};
+use crate::hardening::Library;
+use crate::identity::{ImageId, RecipeName, TargetKind, Version};
+use crate::pipeline::tags;
+use crate::pipeline::{Sink, StateFolder, clock};
+use crate::recipe::{self, Factory};
+use crate::report::sink::{Format, Surroundings, Wish};
+use crate::report::{Style, json, sink};
+use crate::source::{Diagnostic, Diagnostics, nearest};
+use crate::target::local::LocalTarget;
+use crate::target::{Image, Target};
+use serde::Serialize;
+use std::future::Future;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// One run of the program.
+pub struct Session {
+    global: Global,
+    surroundings: Surroundings,
+}
+
+/// A factory folder, read and checked, and the target that it builds on.
+pub struct Open {
+    /// Recipes and groups.
+    pub factory: Factory,
+    /// Controls and profiles.
+    pub library: Library,
+    /// Journals, logs, evidence.
+    pub state: StateFolder,
+    /// Where builds run.
+    pub target: Box<dyn Target>,
+}
+
+impl Session {
+    pub fn new(global: Global) -> Session {
+        Session { global, surroundings: Surroundings::now() }
+    }
+
+    /// Runs a verb that waits for things.
+    pub fn block_on(&self, verb: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let outcome = runtime.block_on(verb);
+        // What still runs in the background has no one left to wait for it.
+        runtime.shutdown_background();
+        outcome
+    }
+
+    pub fn is_json(&self) -> bool {
+        self.global.format == Format::Json
+    }
+
+    pub fn style(&self) -> Style {
+        self.surroundings.stdout_style(self.global.color)
+    }
+
+    /// Where events go.
+    pub fn sink(&self) -> Arc<dyn Sink> {
+        let wish = Wish {
+            format: self.global.format,
+            color: self.global.color,
+            no_progress: self.global.no_progress,
+            quiet: self.global.quiet,
+            verbose: self.global.verbose > 0,
+        };
+        sink::open(&wish, &self.surroundings)
+    }
+
+    /// The result, in the form that was asked for.
+    pub fn result<T: Serialize>(&self, result: &T, human: impl FnOnce(Style) -> String) -> Result<(), CliError> {
+        let written = if self.is_json() {
+            json::result(std::io::stdout().lock(), result)
+        } else {
+            std::io::stdout().lock().write_all(human(self.style()).as_bytes())
+        };
+        match written {
+            // The reader has seen enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    /// Text that is its own result: schemas, completions, logs.
+    pub fn text(&self, text: &[u8]) -> Result<(), CliError> {
+        write_all(text)
+    }
+
+    /// Says why a verb ended early.
+    pub fn fail(&self, error: &CliError) -> Exit {
+        let exit = error.exit();
+        if self.is_json() {
+            let result = JsonError {
+                error: error.to_string(),
+                exit: exit as u8,
+                diagnostics: match error {
+                    CliError::Invalid(diagnostics) => diagnostics.iter().map(JsonDiagnostic::of).collect(),
+                    _ => Vec::new(),
+                },
+            };
+            // Nobody is left to hear that the error could not be written.
+            let _ = json::result(std::io::stdout().lock(), &result);
+            return exit;
+        }
+        let style = self.surroundings.stderr_style(self.global.color);
+        let mut text = String::new();
+        if let CliError::Invalid(diagnostics) = error {
+            for diagnostic in diagnostics {
+                text.push_str(&format!("{diagnostic}\n\n"));
+            }
+        }
+        text.push_str(&format!("{} {error}\n", style.red("error:")));
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+        exit
+    }
+
+    /// The factory folder: named, or the nearest parent with an `amifactory.yaml`.
+    pub fn folder(&self) -> Result<PathBuf, CliError> {
+        if let Some(folder) = &self.global.factory {
+            if folder.join("amifactory.yaml").is_file() {
+                return Ok(folder.canonicalize()?);
+            }
+            return Err(CliError::Usage(format!(
+                "{} holds no amifactory.yaml\n  `amifactory init {}` makes one",
+                folder.display(),
+                folder.display()
+            )));
+        }
+        let here = std::env::current_dir()?;
+        here.ancestors().find(|folder| folder.join("amifactory.yaml").is_file()).map(Path::to_owned).ok_or_else(|| {
+            CliError::Usage(format!(
+                "no amifactory.yaml in {} or above it\n  go to a factory folder, name one with --factory DIR, or make one: amifactory init DIR",
+                here.display()
+            ))
+        })
+    }
+
+    /// The hardening library: the factory's own, or the one that comes with the program.
+    pub fn library(&self, folder: &Path, diagnostics: &mut Diagnostics) -> Library {
+        let own = folder.join("hardening");
+        if own.is_dir() { Library::load(&own, diagnostics) } else { Library::embedded() }
+    }
+
+    /// Reads and checks everything, and opens the target.
+    pub fn open(&self) -> Result<Open, CliError> {
+        let folder = self.folder()?;
+        let (factory, library) = self.read(&folder)?;
+        let root = self.global.state.clone().unwrap_or_else(|| folder.join(".amifactory"));
+        let state = StateFolder::open(&root)
+            .map_err(|error| CliError::Usage(format!("state folder {}: {error}\n  choose another with --state DIR", root.display())))?;
+        let kind = self.global.target.unwrap_or(factory.default_target);
+        let target: Box<dyn Target> = match kind {
+            TargetKind::Local => Box::new(LocalTarget::open(state.root(), &folder)?),
+            TargetKind::Aws => {
+                return Err(CliError::Usage(
+                    "this version builds on the local target only\n  leave out --target aws, and set `default_target: local` in amifactory.yaml".into(),
+                ));
+            }
+        };
+        Ok(Open { factory, library, state, target })
+    }
+
+    /// Reads and checks recipes, groups and the hardening library.
+    pub fn read(&self, folder: &Path) -> Result<(Factory, Library), CliError> {
+        let mut diagnostics = Diagnostics::new();
+        let library = self.library(folder, &mut diagnostics);
+        match recipe::load(folder, &library.catalogue(), clock::today()) {
+            Ok(factory) if diagnostics.is_empty() => Ok((factory, library)),
+            Ok(_) => Err(CliError::Invalid(diagnostics.sorted())),
+            Err(mut found) => {
+                found.extend(diagnostics.sorted());
+                Err(CliError::Invalid(found))
+            }
+        }
+    }
+}
+
+impl Open {
+    /// The recipe of this name.
+    pub fn recipe(&self, name: &str) -> Result<RecipeName, CliError> {
+        let known = self.factory.recipes.keys().find(|recipe| recipe.as_str() == name);
+        known.cloned().ok_or_else(|| {
+            let names: Vec<&str> = self.factory.recipes.keys().map(RecipeName::as_str).collect();
+            let help = match nearest(name, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are: {}", names.join(", ")),
+            };
+            CliError::Usage(format!("there is no recipe `{}`\n  {help}", crate::report::visible::line(name)))
+        })
+    }
+
+    /// The image of this id, of this `RECIPE@VERSION`, or the newest of this recipe.
+    pub async fn image(&self, name: &str) -> Result<Image, CliError> {
+        let images = self.target.images().await?;
+        if let Ok(id) = name.parse::<ImageId>()
+            && let Some(image) = images.iter().find(|image| image.id == id)
+        {
+            return Ok(image.clone());
+        }
+        let (recipe, version) = match name.split_once('@') {
+            Some((recipe, version)) => {
+                (recipe, Some(version.parse::<Version>().map_err(|error| CliError::Usage(error.to_string()))?))
+            }
+            None => (name, None),
+        };
+        let owned = images.iter().filter_map(|image| Some((tags::owner(&image.tags)?, image)));
+        let found = owned
+            .filter(|(owner, _)| owner.recipe.as_str() == recipe && version.is_none_or(|v| v == owner.version))
+            .max_by_key(|(owner, _)| owner.version);
+        found.map(|(_, image)| image.clone()).ok_or_else(|| {
+            let name = crate::report::visible::line(name);
+            CliError::Usage(format!("there is no image `{name}`\n  `amifactory images` lists those there are; a recipe, RECIPE@VERSION or an image id names one"))
+        })
+    }
+}
+
+/// Writes text to standard output; a reader that went away is no error.
+pub fn write_all(text: &[u8]) -> Result<(), CliError> {
+    match std::io::stdout().lock().write_all(text) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+#[derive(Serialize)]
+struct JsonError {
+    error: String,
+    exit: u8,
+    diagnostics: Vec<JsonDiagnostic>,
+}
+
+/// A diagnostic as JSON.
+#[derive(Serialize)]
+pub struct JsonDiagnostic {
+    file: String,
+    line: usize,
+    column: usize,
+    message: String,
+    help: Option<String>,
+}
+
+impl JsonDiagnostic {
+    pub fn of(diagnostic: &Diagnostic) -> JsonDiagnostic {
+        JsonDiagnostic {
+            file: diagnostic.span.file.path.clone(),
+            line: diagnostic.span.line,
+            column: diagnostic.span.column,
+            message: diagnostic.message.clone(),
+            help: diagnostic.help.clone(),
+        }
+    }
+}
