@@ -2,5 +2,6 @@
 
 pub mod date;
 mod model;
+pub mod template;
 
 pub use model::*;
