@@ -42,7 +42,11 @@ impl Diagnostics {
         name: &str,
         known: impl IntoIterator<Item = &'a str>,
     ) {
-        let (message, help) = unknown(what, name, known);
+        // Looking for the nearest name takes its time; in a flood of mistakes nobody reads it.
+        let (message, help) = match self.0.len() < MAX_PER_FILE {
+            true => unknown(what, name, known),
+            false => unknown(what, name, []),
+        };
         self.0.push(Diagnostic { span: span.clone(), message, help });
     }
 

@@ -256,6 +256,11 @@ impl<'a> Fields<'a> {
         found
     }
 
+    /// There is a key that was neither declared nor asked for.
+    pub fn has_unknown(&self) -> bool {
+        self.entries.iter().any(|(key, _)| !self.asked.contains(&key.text.as_str()))
+    }
+
     /// Ends the reading: every key that nobody asked for is a mistake.
     pub fn finish(self, diagnostics: &mut Diagnostics) {
         for (key, _) in self.entries {

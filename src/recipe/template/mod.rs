@@ -10,6 +10,7 @@ mod scan;
 mod shell;
 
 pub use render::{TemplateError, render_content, render_script};
+pub(in crate::recipe) use scan::is_name;
 pub use scan::{Literal, MAX_BLOCKS, Piece, PieceKind, Template, Test};
 
 use super::{ParameterKind, ParameterValue};
