@@ -1,6 +1,19 @@
-//! Recipes: the schema, loading, package groups and lint.
+//! Recipes: the schema, loading, package groups, templates and lint.
+//!
+//! [`load`] reads a factory folder into a [`Factory`] or answers with every mistake in it. What the keys are is said
+//! once, in `tables`; the decoder and the JSON [`schema`] both read it from there.
 
 pub mod date;
+mod decode;
+mod graph;
+mod load;
 mod model;
+pub mod schema;
+mod shape;
+mod tables;
+pub mod template;
 
+pub use graph::build_order;
+pub use load::{load, load_only};
 pub use model::*;
+pub use template::{TemplateError, render_content, render_script, undefined_names};

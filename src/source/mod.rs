@@ -5,9 +5,13 @@
 //! wrong into [`Diagnostics`] and goes on, so that one run shows every error of every file.
 
 mod diagnostic;
+mod locate;
 mod node;
 mod parse;
+mod read;
 
-pub use diagnostic::{Diagnostic, Diagnostics, nearest};
+pub use diagnostic::{Diagnostic, Diagnostics, MAX_PER_FILE, nearest, unknown};
+pub(crate) use diagnostic::{is_invisible, printable};
 pub use node::{Fields, Key, Node, SourceFile, Span, Value};
-pub use parse::{MAX_ALIASES, MAX_BYTES, MAX_DEPTH, MAX_NODES, parse};
+pub use parse::{MAX_ALIASES, MAX_BYTES, MAX_COPIED_BYTES, MAX_DEPTH, MAX_NODES, parse};
+pub use read::read;

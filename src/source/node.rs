@@ -220,6 +220,11 @@ impl<'a> Fields<'a> {
         self.span
     }
 
+    /// Declares all keys at once, so that a missing key is told from a misspelt one.
+    pub fn declare(&mut self, names: impl IntoIterator<Item = &'static str>) {
+        self.asked.extend(names);
+    }
+
     /// A field that may be missing; an empty one counts as missing.
     pub fn optional(&mut self, name: &'static str) -> Option<&'a Node> {
         self.asked.push(name);
@@ -239,7 +244,9 @@ impl<'a> Fields<'a> {
                 Some((key, _)) => diagnostics.report(&key.span, format!("`{name}` is empty")),
                 None => {
                     // A misspelt key is reported once, as unknown, with the spelling that is missing.
-                    let misspelt = self.entries.iter().any(|(key, _)| nearest(&key.text, [name]).is_some());
+                    let misspelt = self.entries.iter().any(|(key, _)| {
+                        !self.asked.contains(&key.text.as_str()) && nearest(&key.text, [name]).is_some()
+                    });
                     if !misspelt {
                         diagnostics.report(self.span, format!("{} needs `{name}`", self.what));
                     }
@@ -247,6 +254,11 @@ impl<'a> Fields<'a> {
             }
         }
         found
+    }
+
+    /// There is a key that was neither declared nor asked for.
+    pub fn has_unknown(&self) -> bool {
+        self.entries.iter().any(|(key, _)| !self.asked.contains(&key.text.as_str()))
     }
 
     /// Ends the reading: every key that nobody asked for is a mistake.

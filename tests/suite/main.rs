@@ -1,4 +1,5 @@
 //! All integration tests in one binary: each binary links everything again.
 
 mod crash;
+mod hostile_yaml;
 mod simulated;

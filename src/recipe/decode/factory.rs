@@ -1,0 +1,30 @@
+//! `amifactory.yaml`.
+
+use super::super::tables;
+use crate::identity::{Channel, TargetKind};
+use crate::source::{Diagnostics, Node};
+
+/// What the factory file says.
+pub(in crate::recipe) struct FactoryFile {
+    pub default_target: TargetKind,
+    pub channels: Vec<Channel>,
+}
+
+/// Reads the factory file.
+pub(in crate::recipe) fn factory(node: &Node, diagnostics: &mut Diagnostics) -> Option<FactoryFile> {
+    let mut reader = tables::FACTORY.read(node, diagnostics)?;
+    let target = super::maybe(&mut reader, "default_target", diagnostics, |node, diagnostics| {
+        let words: Vec<&str> = TargetKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        node.one_of("target", &words, diagnostics)?.parse().ok()
+    });
+    let channels = reader.take("channels").and_then(|node| {
+        let channels = super::distinct(node, "channels", diagnostics, |node, diagnostics| node.parse(diagnostics))?;
+        if channels.is_empty() {
+            diagnostics.report(&node.span, "at least one channel is needed");
+            return None;
+        }
+        Some(channels)
+    });
+    reader.finish();
+    Some(FactoryFile { default_target: target?.unwrap_or(TargetKind::Local), channels: channels? })
+}

@@ -1,0 +1,271 @@
+//! The tables: every key of every file, with what it holds and what it is for.
+
+use super::shape::Kind::{
+    Block, Either, Integer, Line, List, Map, MapOf, MapOfWords, Number, NumberLike, Pattern, Value, Words,
+};
+use super::shape::{Kind, Shape, optional, required};
+
+const NAME_PATTERN: &str = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$";
+const PARAMETER_PATTERN: &str = "^[a-z][a-z0-9_]*$";
+const NAME: Kind = Pattern(NAME_PATTERN);
+const DURATION: Kind = Pattern("^([0-9]+h)?([0-9]+m)?([0-9]+s)?$");
+const SIZE: Kind = Pattern("^[0-9]+(KiB|MiB|GiB|TiB)$");
+const VALUES: Kind = MapOf(PARAMETER_PATTERN, &Value);
+const FAMILIES: &[&str] = &["amazon-linux-2023", "debian-12", "ubuntu"];
+
+/// `amifactory.yaml`
+pub static FACTORY: Shape = Shape {
+    what: "the factory file",
+    keys: &[
+        optional(
+            "default_target",
+            Words(&["local", "aws"]),
+            "Where builds run when no --target is given. `local` (the default) is a sandbox on this machine.",
+        ),
+        required(
+            "channels",
+            List(&NAME),
+            "The channels, in the order in which images pass through them, such as dev, staging, prod.",
+        ),
+    ],
+    one_of: &[],
+    pairs: &[],
+};
+
+/// `recipes/NAME.yaml`
+pub static RECIPE: Shape = Shape {
+    what: "a recipe",
+    keys: &[
+        required("recipe", NAME, "The recipe's name. The file is named after it: NAME.yaml."),
+        required("description", Line, "What the image is for, in one line."),
+        required(
+            "version",
+            NumberLike("^[0-9]+\\.[0-9]+(\\.[0-9]+)?$"),
+            "`major.minor`, to which each new image adds a build number; or a full `major.minor.build`. Quote it: \"1.0\".",
+        ),
+        required("base", Map(&BASE), "What the image is built on."),
+        optional(
+            "parameters",
+            VALUES,
+            "Values of the recipe's own, for use as \"{{name}}\" in group parameters and in tests.",
+        ),
+        optional(
+            "groups",
+            List(&Either(&[NAME, Map(&GROUP_USE)])),
+            "Package groups, in the order in which they are applied: a name, or a name with parameters.",
+        ),
+        optional("hardening", Map(&HARDENING), "How the image is hardened."),
+        optional("gate", Map(&GATE), "What an image must reach before any pointer names it."),
+        optional("tests", List(&Map(&TEST)), "Scripts that must succeed in the image after it was started afresh."),
+        optional("publish", Map(&PUBLISH), "Where a verified image goes. Without it only its version names it."),
+        optional("limits", Map(&LIMITS), "What one build may use."),
+    ],
+    one_of: &[],
+    pairs: &[],
+};
+
+/// `base:`
+pub static BASE: Shape = Shape {
+    what: "a base",
+    keys: &[
+        optional("recipe", NAME, "Another recipe: its image, built first where it is not up to date."),
+        optional("channel", NAME, "With `recipe`: take the image that this channel names, and build nothing first."),
+        optional(
+            "local",
+            Either(&[Words(&["host"]), Map(&LOCAL_BASE)]),
+            "A base for the local target: `host` is this machine's own Linux, read-only underneath.",
+        ),
+    ],
+    one_of: &["recipe", "local"],
+    pairs: &[("channel", "recipe")],
+};
+
+/// `base: {local: {…}}`
+pub static LOCAL_BASE: Shape = Shape {
+    what: "a local base",
+    keys: &[
+        optional("rootfs", Line, "A folder that holds a root filesystem. Relative paths start at the factory folder."),
+        optional("tarball", Line, "A root filesystem as .tar or .tar.gz."),
+        optional("oci", Line, "An OCI image layout: DIR or DIR:TAG."),
+    ],
+    one_of: &["rootfs", "tarball", "oci"],
+    pairs: &[],
+};
+
+/// An entry of a recipe's `groups:` that is more than a name.
+pub static GROUP_USE: Shape = Shape {
+    what: "a package group's use",
+    keys: &[
+        required("name", NAME, "The package group, a file in recipes/groups."),
+        optional("parameters", VALUES, "Values for the group's parameters; \"{{name}}\" takes a value of the recipe."),
+    ],
+    one_of: &[],
+    pairs: &[],
+};
+
+/// `hardening:`
+pub static HARDENING: Shape = Shape {
+    what: "the hardening of a recipe",
+    keys: &[
+        required("profile", Line, "The profile: a list of controls with their parameters."),
+        optional("parameters", VALUES, "Values for control parameters, over the profile's own."),
+        optional("add", List(&NAME), "Controls beside the profile's."),
+        optional(
+            "waivers",
+            List(&Map(&WAIVER)),
+            "Controls that this image does not meet, each on record and with an end.",
+        ),
+    ],
+    one_of: &[],
+    pairs: &[],
+};
+
+/// An entry of `waivers:`
+pub static WAIVER: Shape = Shape {
+    what: "a waiver",
+    keys: &[
+        required("control", NAME, "The control that is not met."),
+        required("reason", Line, "Why it is not met."),
+        required("owner", Line, "Who answers for it."),
+        optional("ticket", Line, "Where it is discussed."),
+        required("expires", Pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), "The last day on which it holds: YYYY-MM-DD."),
+    ],
+    one_of: &[],
+    pairs: &[],
+};
+
+/// `gate:`
+pub static GATE: Shape = Shape {
+    what: "a gate",
+    keys: &[
+        optional("minimum_score", Number(0, 100), "The lowest score, 0 to 100, with which an image is published."),
+        optional("required", List(&NAME), "Controls that must pass or be waived."),
+    ],
+    one_of: &[],
+    pairs: &[],
+};
+
+/// An entry of `tests:`
+pub static TEST: Shape = Shape {
+    what: "a test",
+    keys: &[
+        required("name", Line, "What the test shows."),
+        required("run", Block, "A POSIX sh script, a template over the recipe's parameters. Exit status 0 is success."),
+        optional("timeout", DURATION, "The longest time it may take, such as 30s. Default: 1m."),
+    ],
+    one_of: &[],
+    pairs: &[],
+};
+
+/// `publish:`
+pub static PUBLISH: Shape = Shape {
+    what: "a publication",
+    keys: &[required("channel", NAME, "The channel that a verified image goes to, one of amifactory.yaml's.")],
+    one_of: &[],
+    pairs: &[],
+};
+
+/// `limits:`
+pub static LIMITS: Shape = Shape {
+    what: "the limits of a build",
+    keys: &[
+        optional("time", DURATION, "The longest time the build's steps may run, such as 30m. Default: 30m."),
+        optional("processes", Integer(16, 1_000_000), "The most processes and threads at once. Default: 1024."),
+        optional("memory", SIZE, "The most memory, such as 512MiB or 2GiB. Default: 2GiB."),
+        optional("disk", SIZE, "The most that the build may write, such as 8GiB. Default: 8GiB."),
+    ],
+    one_of: &[],
+    pairs: &[],
+};
+
+/// `recipes/groups/NAME.yaml`
+pub static GROUP: Shape = Shape {
+    what: "a package group",
+    keys: &[
+        required("group", NAME, "The group's name. The file is named after it: NAME.yaml."),
+        required(
+            "version",
+            NumberLike("^[0-9]+\\.[0-9]+\\.[0-9]+$"),
+            "`major.minor.build`. Raise it with every change.",
+        ),
+        required("description", Line, "What the group brings, in one line."),
+        optional(
+            "parameters",
+            MapOf(PARAMETER_PATTERN, &Map(&PARAMETER)),
+            "What recipes may set. Scripts and files use it as {{name}}.",
+        ),
+        optional(
+            "network",
+            List(&Pattern("^(package-repositories|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:[0-9]+)$")),
+            "What may be reached while the group is applied: `package-repositories`, or \"host:port\". Default: nothing.",
+        ),
+        required(
+            "packages",
+            MapOfWords(FAMILIES, &List(&Pattern("^[A-Za-z0-9][A-Za-z0-9+._-]*$"))),
+            "Packages by OS family. A family that is not listed is not supported; [] needs no packages.",
+        ),
+        optional("steps", List(&Map(&STEP)), "What is done after the packages are installed, in order."),
+        optional("health", Map(&HEALTH), "How the started image shows that the group works in it."),
+        optional("implies", List(&Map(&IMPLIED)), "Controls that can't hold where this group is installed."),
+    ],
+    one_of: &[],
+    pairs: &[],
+};
+
+/// A group's parameter.
+pub static PARAMETER: Shape = Shape {
+    what: "a parameter",
+    keys: &[
+        required("type", Words(&["string", "integer", "boolean", "port", "choice"]), "The type of its values."),
+        optional("default", Value, "Its value where a recipe gives none. Without a default a recipe must give one."),
+        optional("choices", List(&Line), "With type choice: the words it can be."),
+        required("description", Line, "What it decides, in one line."),
+    ],
+    one_of: &[],
+    pairs: &[],
+};
+
+/// An entry of `steps:`
+pub static STEP: Shape = Shape {
+    what: "a step",
+    keys: &[
+        required("name", Line, "What the step does, for people and logs."),
+        optional(
+            "families",
+            List(&Words(FAMILIES)),
+            "Only on these OS families. Default: on all that the group supports.",
+        ),
+        optional("run", Block, "A POSIX sh script, a template whose values arrive shell-quoted."),
+        optional("timeout", DURATION, "With `run`: the longest time it may take, such as 90s. Default: 10m."),
+        optional("file", Pattern("^/"), "The absolute path of a file to write."),
+        optional("content", Block, "With `file`: what it holds, a template."),
+        optional("mode", NumberLike("^[0-7]{3,4}$"), "With `file`: its permission bits. Default: \"0644\"."),
+        optional("owner", Pattern("^[^:]+:[^:]+$"), "With `file`: its user:group. Default: root:root."),
+        optional("enable", Pattern("^[A-Za-z0-9][A-Za-z0-9:_.@-]*$"), "A service that starts at boot."),
+    ],
+    one_of: &["run", "file", "enable"],
+    pairs: &[("timeout", "run"), ("file", "content"), ("content", "file"), ("mode", "file"), ("owner", "file")],
+};
+
+/// `health:`
+pub static HEALTH: Shape = Shape {
+    what: "a health check",
+    keys: &[
+        required(
+            "run",
+            Block,
+            "A POSIX sh script, a template whose values arrive shell-quoted. Exit status 0 is success.",
+        ),
+        optional("timeout", DURATION, "The longest time it may take, such as 30s. Default: 1m."),
+    ],
+    one_of: &[],
+    pairs: &[],
+};
+
+/// An entry of `implies:`
+pub static IMPLIED: Shape = Shape {
+    what: "an implied exception",
+    keys: &[required("control", NAME, "The control that can't hold."), required("reason", Line, "Why it can't hold.")],
+    one_of: &[],
+    pairs: &[],
+};
