@@ -1,5 +1,6 @@
 //! amifactory: YAML image recipes become hardened, audited, boot-tested images.
 
+pub mod cli;
 pub mod hardening;
 pub mod identity;
 pub mod pipeline;

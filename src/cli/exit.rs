@@ -67,6 +67,15 @@ impl From<BuildError> for CliError {
     }
 }
 
+impl From<crate::pipeline::prepare::PrepareError> for CliError {
+    fn from(error: crate::pipeline::prepare::PrepareError) -> CliError {
+        match error {
+            crate::pipeline::prepare::PrepareError::Target(error) => error.into(),
+            other => CliError::Usage(other.to_string()),
+        }
+    }
+}
+
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> CliError {
         CliError::Failed(error.to_string())

@@ -148,9 +148,7 @@ impl Session {
     pub fn open(&self) -> Result<Open, CliError> {
         let folder = self.folder()?;
         let (factory, library) = self.read(&folder)?;
-        let root = self.global.state.clone().unwrap_or_else(|| folder.join(".amifactory"));
-        let state = StateFolder::open(&root)
-            .map_err(|error| CliError::Usage(format!("state folder {}: {error}\n  choose another with --state DIR", root.display())))?;
+        let state = self.state()?;
         let kind = self.global.target.unwrap_or(factory.default_target);
         let target: Box<dyn Target> = match kind {
             TargetKind::Local => Box::new(LocalTarget::open(state.root(), &folder)?),
@@ -163,11 +161,40 @@ impl Session {
         Ok(Open { factory, library, state, target })
     }
 
+    /// The state folder.
+    pub fn state(&self) -> Result<StateFolder, CliError> {
+        let root = match &self.global.state {
+            Some(root) => root.clone(),
+            None => self.folder()?.join(".amifactory"),
+        };
+        StateFolder::open(&root).map_err(|error| {
+            CliError::Usage(format!("state folder {}: {error}\n  choose another with --state DIR", root.display()))
+        })
+    }
+
     /// Reads and checks recipes, groups and the hardening library.
     pub fn read(&self, folder: &Path) -> Result<(Factory, Library), CliError> {
+        self.read_some(folder, &[])
+    }
+
+    /// The same, but only mistakes in these recipes and what they use count; all where none is named.
+    pub fn read_some(&self, folder: &Path, names: &[String]) -> Result<(Factory, Library), CliError> {
         let mut diagnostics = Diagnostics::new();
         let library = self.library(folder, &mut diagnostics);
-        match recipe::load(folder, &library.catalogue(), clock::today()) {
+        let (catalogue, today) = (library.catalogue(), clock::today());
+        let loaded = if names.is_empty() {
+            recipe::load(folder, &catalogue, today)
+        } else {
+            let names: Result<Vec<RecipeName>, _> = names.iter().map(|name| name.parse()).collect();
+            let names = names.map_err(|error| CliError::Usage(error.to_string()))?;
+            for name in &names {
+                if !folder.join("recipes").join(format!("{name}.yaml")).is_file() {
+                    return Err(CliError::Usage(format!("there is no recipe `{name}`\n  it would be recipes/{name}.yaml")));
+                }
+            }
+            recipe::load_only(folder, &catalogue, today, &names)
+        };
+        match loaded {
             Ok(factory) if diagnostics.is_empty() => Ok((factory, library)),
             Ok(_) => Err(CliError::Invalid(diagnostics.sorted())),
             Err(mut found) => {

@@ -16,6 +16,11 @@ use std::time::{Duration, Instant};
 /// How often a lost builder is made anew before the build is given up.
 const MAX_RESTARTS: u32 = 2;
 
+/// Calls to the target of a build that goes through without waiting; a test counts them.
+pub const CALLS_OF_A_BUILD: u64 = 40;
+/// Calls to the target where nothing is to be done; a test counts them.
+pub const CALLS_UP_TO_DATE: u64 = 3;
+
 /// What the engine works with.
 pub struct Engine<'a> {
     /// Where builds run.
@@ -135,7 +140,7 @@ impl Engine<'_> {
         let (id, version, forced) = match unfinished(plan, images, &builders) {
             Some(found) => found,
             None => {
-                let version = self.next_version(plan, options, images).await?;
+                let version = next_version(self.target, plan, options.version, images).await?;
                 (self.next_id(plan, images)?, version, options.force)
             }
         };
@@ -175,29 +180,6 @@ impl Engine<'_> {
         Ok(build)
     }
 
-    /// The next version of the recipe's line, counted over images and over version pointers: a version stays taken
-    /// when its image is gone.
-    async fn next_version(&self, plan: &Plan, options: &BuildOptions, images: &[Image]) -> Result<Version, BuildError> {
-        let pointers = self.target.pointers(&plan.recipe).await?;
-        let published = pointers.iter().filter_map(|pointer| match &pointer.name {
-            PointerName { slot: Slot::Version(version), arch, .. } if *arch == plan.base.arch => Some(*version),
-            _ => None,
-        });
-        let made = images.iter().filter_map(|image| tags::owner(&image.tags));
-        let made = made.filter(|owner| owner.recipe == plan.recipe).map(|owner| owner.version);
-        let taken: Vec<Version> = published.chain(made).collect();
-        let version = options.version.unwrap_or_else(|| plan.version.next(taken.iter().copied()));
-        if !taken.contains(&version) {
-            return Ok(version);
-        }
-        let holder = pointers.iter().find(|pointer| pointer.name.slot == Slot::Version(version));
-        Err(BuildError::VersionTaken {
-            recipe: plan.recipe.to_string(),
-            version: version.to_string(),
-            image: holder.map_or_else(|| "another image".to_owned(), |pointer| pointer.image.to_string()),
-        })
-    }
-
     /// A build id that no earlier attempt had: neither by a journal here nor by an image in the target.
     fn next_id(&self, plan: &Plan, images: &[Image]) -> Result<BuildId, BuildError> {
         let stem = format!("{}-{}-", plan.recipe, plan.digest.short());
@@ -219,6 +201,29 @@ impl Engine<'_> {
             _ => Err(crate::target::TargetError::NotFound { what: format!("the image of build {}", build.id) }.into()),
         }
     }
+}
+
+/// The next version of the recipe's line, counted over images and over version pointers: a version stays taken
+/// when its image is gone.
+async fn next_version(&self, plan: &Plan, options: &BuildOptions, images: &[Image]) -> Result<Version, BuildError> {
+    let pointers = target.pointers(&plan.recipe).await?;
+    let published = pointers.iter().filter_map(|pointer| match &pointer.name {
+        PointerName { slot: Slot::Version(version), arch, .. } if *arch == plan.base.arch => Some(*version),
+        _ => None,
+    });
+    let made = images.iter().filter_map(|image| tags::owner(&image.tags));
+    let made = made.filter(|owner| owner.recipe == plan.recipe).map(|owner| owner.version);
+    let taken: Vec<Version> = published.chain(made).collect();
+    let version = asked.unwrap_or_else(|| plan.version.next(taken.iter().copied()));
+    if !taken.contains(&version) {
+        return Ok(version);
+    }
+    let holder = pointers.iter().find(|pointer| pointer.name.slot == Slot::Version(version));
+    Err(BuildError::VersionTaken {
+        recipe: plan.recipe.to_string(),
+        version: version.to_string(),
+        image: holder.map_or_else(|| "another image".to_owned(), |pointer| pointer.image.to_string()),
+    })
 }
 
 /// The newest published, usable image of exactly this plan.

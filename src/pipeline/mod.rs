@@ -17,6 +17,7 @@ pub mod sweep;
 pub mod tags;
 pub mod prepare;
 mod result;
+pub mod resume;
 pub mod schedule;
 mod wait;
 

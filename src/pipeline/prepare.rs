@@ -174,6 +174,15 @@ pub async fn last_image(target: &dyn Target, plan: &Plan) -> Result<Option<Image
     Ok(newest.map(|(_, image)| image))
 }
 
+/// How long the build of an image took, in seconds; none where its record does not say.
+pub fn duration_s(record: &crate::target::ImageRecord) -> Option<f64> {
+    use time::OffsetDateTime;
+    use time::format_description::well_known::Rfc3339;
+    let at = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
+    let took = at(&record.provenance.finished_at)? - at(&record.provenance.started_at)?;
+    Some(took.as_seconds_f64())
+}
+
 /// Why a plan has to be built, or why not: what changed since the last image.
 pub async fn reasons(target: &dyn Target, plan: &Plan, force: bool) -> Result<Vec<String>, TargetError> {
     let images = target.images().await?;

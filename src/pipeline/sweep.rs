@@ -18,6 +18,8 @@ pub struct LeftOver {
     pub build: Option<BuildId>,
     /// The recipe, where its tags say.
     pub recipe: Option<RecipeName>,
+    /// When it was made, RFC 3339; empty where that is not known.
+    pub created_at: String,
     /// Who is working on it now; such a thing is not removed.
     pub in_use_by: Option<String>,
 }

@@ -115,6 +115,11 @@ pub fn owner(tags: &Tags) -> Option<Owner> {
     })
 }
 
+/// The version, where the tags say.
+pub fn version_of(image: &crate::target::Image) -> Option<Version> {
+    owner(&image.tags).map(|owner| owner.version)
+}
+
 /// The tags of all resources of a build.
 pub fn of_build(plan: &Plan, build: &BuildId, version: Version, forced: bool) -> Tags {
     let groups: Vec<String> = plan.groups.iter().map(|g| format!("{}={}", g.name, g.version)).collect();

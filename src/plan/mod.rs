@@ -1,9 +1,14 @@
 //! Plans: recipe, base and hardening resolved to concrete bytes and ids. Pure data; no I/O here.
 
 mod bundle;
+mod bundles;
+mod describe;
 mod explain;
+mod make;
 mod model;
 
 pub use bundle::{Bundle, BundleStep, OnFailure, StepResult, TAIL_BYTES};
+pub use describe::describe;
 pub use explain::changes;
+pub use make::{PlanError, make};
 pub use model::{Bundles, Inputs, Plan, PlannedGroup};

@@ -1,0 +1,87 @@
+//! Resume: builds that were begun and not ended are finished, or cleaned up where their recipe has moved on.
+
+use super::folder::StateFolder;
+use super::journal::{self, Journal, What};
+use super::prepare::Planner;
+use super::sweep::SweepError;
+use super::tags::{self, ImageState};
+use crate::identity::{BuildId, Digest, RecipeName};
+use crate::recipe::Factory;
+use crate::target::Target;
+use std::collections::BTreeMap;
+
+/// A build that was begun and not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Its id.
+    pub build: BuildId,
+    /// Its recipe.
+    pub recipe: RecipeName,
+    /// Its plan.
+    pub digest: Digest,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+/// What becomes of an unfinished build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// Its recipe still plans the same: it is gone on with.
+    Finish,
+    /// Its recipe has changed or is gone: what it left is removed. Says why.
+    Remove(String),
+    /// It left nothing: only its journal is closed.
+    Close,
+}
+
+/// All unfinished builds: from what is in the target, and from journals that were not closed.
+pub async fn find(
+    target: &dyn Target,
+    state: &StateFolder,
+    factory: &Factory,
+    planner: &Planner<'_>,
+) -> Result<Vec<Unfinished>, SweepError> {
+    let mut begun: BTreeMap<BuildId, (RecipeName, Digest)> = BTreeMap::new();
+    let builders = target.builders().await?.into_iter().map(|builder| builder.tags);
+    let images = target.images().await?.into_iter();
+    let images = images.filter(|image| ImageState::of(&image.tags) != ImageState::Published).map(|image| image.tags);
+    for owner in builders.chain(images).filter_map(|tags| tags::owner(&tags)) {
+        begun.insert(owner.build, (owner.recipe, owner.digest));
+    }
+    let mut found = Vec::new();
+    for build in state.builds()? {
+        let entries = journal::read(&state.build(&build))?;
+        if begun.contains_key(&build) || journal::has_ended(&entries) {
+            continue;
+        }
+        let owner = entries.iter().find_map(|entry| match &entry.what {
+            What::Begun { recipe, digest, .. } => Some((recipe.parse().ok()?, digest.parse().ok()?)),
+            _ => None,
+        });
+        if let Some((recipe, digest)) = owner {
+            found.push(Unfinished { build, recipe, digest, fate: Fate::Close });
+        }
+    }
+    for (build, (recipe, digest)) in begun {
+        let fate = fate(factory, planner, &recipe, &digest).await;
+        found.push(Unfinished { build, recipe, digest, fate });
+    }
+    found.sort_by(|a, b| a.build.cmp(&b.build));
+    Ok(found)
+}
+
+async fn fate(factory: &Factory, planner: &Planner<'_>, recipe: &RecipeName, digest: &Digest) -> Fate {
+    if !factory.recipes.contains_key(recipe) {
+        return Fate::Remove(format!("there is no recipe {recipe} any more"));
+    }
+    match planner.prepare(recipe).await {
+        Ok(prepared) if prepared.plan.digest == *digest => Fate::Finish,
+        Ok(_) => Fate::Remove(format!("{recipe} has changed since it was begun")),
+        Err(error) => Fate::Remove(format!("{recipe} can't be planned any more: {error}")),
+    }
+}
+
+/// Closes the journal of a build that left nothing.
+pub fn close(state: &StateFolder, build: &BuildId) -> Result<(), SweepError> {
+    Ok(Journal::open(&state.build(build))?.write(What::Ended { outcome: "nothing was left".into() })?)
+}

@@ -1,0 +1,34 @@
+//! What a build of a plan will do, step by step, for people.
+
+use super::Plan;
+
+/// Each step of the pipeline with what it does for this plan.
+pub fn describe(plan: &Plan) -> Vec<(String, String)> {
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let applied = plan.bundles.apply.steps.iter().filter(|(id, _)| id.ends_with("/apply")).count();
+    let audits = plan.bundles.boot_test.steps.iter().filter(|(id, _)| id.starts_with("control/")).count();
+    let tests = plan.bundles.boot_test.steps.len() - audits;
+    let publish = plan.publish.as_ref().map_or_else(String::new, |channel| format!(" and channel {channel}"));
+    [
+        ("launch", format!("a builder on {}", plan.base.description)),
+        ("online", "wait until it accepts commands".to_owned()),
+        ("apply", format!("audit the base, install {}, apply {}", count(plan.groups.len(), "package group"), count(applied, "control"))),
+        ("seal", "audit, list packages, remove what an image must not carry".to_owned()),
+        ("gate", gate(plan)),
+        ("stop", "stop the builder".to_owned()),
+        ("snapshot", "make the image".to_owned()),
+        ("available", "wait until it can be started".to_owned()),
+        ("boot test", format!("start the image; {}, {}", count(audits, "audit"), count(tests, "test"))),
+        ("publish", format!("write the version pointer{publish}")),
+        ("clean up", "remove the builders".to_owned()),
+    ]
+    .map(|(step, what)| (step.to_owned(), what))
+    .into()
+}
+
+fn gate(plan: &Plan) -> String {
+    let score = plan.gate.minimum_score.map(|score| format!("score of at least {score}"));
+    let required = (!plan.gate.required.is_empty()).then(|| format!("{} required controls", plan.gate.required.len()));
+    let asked: Vec<String> = score.into_iter().chain(required).collect();
+    if asked.is_empty() { "nothing is asked for".to_owned() } else { format!("ask for {}", asked.join(" and ")) }
+}

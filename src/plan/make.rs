@@ -1,0 +1,211 @@
+//! Making a plan: pure data in, pure data out.
+
+use super::bundles;
+use super::model::{Inputs, Plan, PlannedGroup};
+use crate::hardening::{self, Library, SelectError, SelectedControl};
+use crate::identity::{Digest, GroupName, OsFamily, RecipeName};
+use crate::recipe::{
+    BaseSpec, Factory, Group, GroupUse, ImpliedException, NetworkAccess, ParameterValue, Recipe, TemplateError,
+};
+use crate::target::ResolvedBase;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Why a recipe does not fit its base.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A package group does not know the base's OS family.
+    #[error(
+        "recipe {recipe}: package group {group} has no packages for {family}, which its base is\n  \
+         add `{family}:` under `packages:` of recipes/groups/{group}.yaml (it has: {supported})"
+    )]
+    FamilyNotSupported {
+        /// The recipe.
+        recipe: RecipeName,
+        /// The group.
+        group: GroupName,
+        /// The base's family.
+        family: OsFamily,
+        /// What the group knows.
+        supported: String,
+    },
+    /// A template can't be filled in.
+    #[error("recipe {recipe}: {what}: {source}")]
+    Template {
+        /// The recipe.
+        recipe: RecipeName,
+        /// Which template.
+        what: String,
+        /// Why.
+        source: TemplateError,
+    },
+    /// Controls can't be selected.
+    #[error("recipe {recipe}: {source}")]
+    Select {
+        /// The recipe.
+        recipe: RecipeName,
+        /// Why.
+        source: SelectError,
+    },
+    /// Something that validation should have found.
+    #[error("recipe {recipe} names {what}, which does not exist\n  `amifactory validate` shows where")]
+    Missing {
+        /// The recipe.
+        recipe: RecipeName,
+        /// What it names.
+        what: String,
+    },
+}
+
+/// A group with its values, ready to be rendered.
+pub struct ReadyGroup<'a> {
+    /// The group.
+    pub group: &'a Group,
+    /// All its parameters' values: given ones over defaults.
+    pub values: BTreeMap<String, ParameterValue>,
+}
+
+/// Makes the plan of a recipe on a resolved base.
+pub fn make(factory: &Factory, library: &Library, recipe: &Recipe, base: ResolvedBase) -> Result<Plan, PlanError> {
+    let own = ready(factory, recipe, base.family)?;
+    let below = groups_below(factory, recipe, base.family)?;
+    let implied: Vec<ImpliedException> =
+        own.iter().chain(&below).flat_map(|ready| ready.group.implies.iter().cloned()).collect();
+    let controls = match &recipe.hardening {
+        Some(spec) => hardening::select(library, spec, &recipe.gate, base.family, &implied)
+            .map_err(|source| PlanError::Select { recipe: recipe.name.clone(), source })?,
+        None => Vec::new(),
+    };
+    let bundles = bundles::render(library, recipe, &own, &below, &controls, base.family)?;
+    let network: BTreeSet<NetworkAccess> = own.iter().flat_map(|ready| ready.group.network.iter().cloned()).collect();
+    let groups = own.iter().map(|ready| planned(ready, base.family)).collect();
+    let inputs = inputs(library, recipe, &base, &own, &below, &controls, &bundles);
+    Ok(Plan {
+        recipe: recipe.name.clone(),
+        description: recipe.description.clone(),
+        version: recipe.version,
+        groups,
+        profile: recipe.hardening.as_ref().map(|spec| spec.profile.clone()),
+        network: network.into_iter().collect(),
+        gate: recipe.gate.clone(),
+        publish: recipe.publish.clone(),
+        limits: recipe.limits,
+        digest: inputs.digest(),
+        inputs,
+        controls,
+        bundles,
+        base,
+    })
+}
+
+fn ready<'a>(factory: &'a Factory, recipe: &Recipe, family: OsFamily) -> Result<Vec<ReadyGroup<'a>>, PlanError> {
+    recipe.groups.iter().map(|used| ready_group(factory, recipe, used, family)).collect()
+}
+
+fn ready_group<'a>(
+    factory: &'a Factory,
+    recipe: &Recipe,
+    used: &GroupUse,
+    family: OsFamily,
+) -> Result<ReadyGroup<'a>, PlanError> {
+    let group = factory.groups.get(&used.name).ok_or_else(|| PlanError::Missing {
+        recipe: recipe.name.clone(),
+        what: format!("package group {}", used.name),
+    })?;
+    if !group.packages.contains_key(&family) {
+        let supported: Vec<&str> = group.packages.keys().map(|family| family.as_str()).collect();
+        return Err(PlanError::FamilyNotSupported {
+            recipe: recipe.name.clone(),
+            group: group.name.clone(),
+            family,
+            supported: supported.join(", "),
+        });
+    }
+    let defaults = group.parameters.iter().filter_map(|(name, p)| Some((name.clone(), p.default.clone()?)));
+    let values = defaults.chain(used.parameters.clone()).collect();
+    Ok(ReadyGroup { group, values })
+}
+
+/// The groups of the recipes that this one builds on: they are in the image, with what they imply and their health.
+fn groups_below<'a>(
+    factory: &'a Factory,
+    recipe: &Recipe,
+    family: OsFamily,
+) -> Result<Vec<ReadyGroup<'a>>, PlanError> {
+    let mut all = Vec::new();
+    let mut base = &recipe.base;
+    // Validation has made sure that no recipe builds on itself; the count bounds what it may have missed.
+    for _ in 0..factory.recipes.len() {
+        let BaseSpec::Recipe { recipe: parent, .. } = base else { break };
+        let parent = factory.recipes.get(parent).ok_or_else(|| PlanError::Missing {
+            recipe: recipe.name.clone(),
+            what: format!("recipe {parent}"),
+        })?;
+        all.extend(ready(factory, parent, family)?);
+        base = &parent.base;
+    }
+    Ok(all)
+}
+
+fn planned(ready: &ReadyGroup<'_>, family: OsFamily) -> PlannedGroup {
+    PlannedGroup {
+        name: ready.group.name.clone(),
+        version: ready.group.version,
+        packages: ready.group.packages.get(&family).cloned().unwrap_or_default(),
+        parameters: ready.values.clone(),
+    }
+}
+
+/// All that decides the image's content, by component.
+fn inputs(
+    library: &Library,
+    recipe: &Recipe,
+    base: &ResolvedBase,
+    own: &[ReadyGroup<'_>],
+    below: &[ReadyGroup<'_>],
+    controls: &[SelectedControl],
+    bundles: &super::Bundles,
+) -> Inputs {
+    let mut inputs = BTreeMap::new();
+    inputs.insert("base".to_owned(), format!("{} {}", base.description, readable_id(&base.id)));
+    inputs.insert("arch".to_owned(), base.arch.to_string());
+    for ready in own {
+        let group = ready.group;
+        let rendered = bundles::of_group(ready, base.family).unwrap_or_default();
+        let identity = format!("{} sha256:{}", group.version, Digest::of(format!("{rendered:?}{:?}", group.network)));
+        inputs.insert(format!("group/{}", group.name), identity);
+        for (name, value) in &ready.values {
+            inputs.insert(format!("parameter/{}/{name}", group.name), one_line(&value.to_string()));
+        }
+    }
+    for ready in below {
+        if let Some(health) = &ready.group.health {
+            let identity = format!("{} sha256:{}", ready.group.version, Digest::of(&health.template));
+            inputs.insert(format!("health/{}", ready.group.name), identity);
+        }
+    }
+    for control in controls {
+        inputs.insert(format!("control/{}", control.slug()), format!("sha256:{}", Digest::of(control.canonical())));
+    }
+    for (number, test) in recipe.tests.iter().enumerate() {
+        let script = bundles::test_script(recipe, number).unwrap_or_default();
+        let identity = format!("sha256:{}", Digest::of(format!("{script}{:?}", test.script.timeout)));
+        inputs.insert(format!("test/{}", one_line(&test.name)), identity);
+    }
+    // What carries the steps decides as well: the runner, the primitives, the seal.
+    inputs.insert("tool".to_owned(), format!("sha256:{}", Digest::of(library.shell_library())));
+    inputs.insert("seal".to_owned(), format!("sha256:{}", bundles.seal.digest));
+    inputs
+}
+
+/// `host:<digest>` as `sha256:<digest>`, so that only what people can read is shown of it.
+fn readable_id(id: &str) -> String {
+    match id.rsplit_once(':') {
+        Some((kind, digest)) => format!("sha256:{digest} {kind}"),
+        None => format!("sha256:{id}"),
+    }
+}
+
+/// Identities stand one to a line.
+fn one_line(text: &str) -> String {
+    text.escape_default().collect()
+}
