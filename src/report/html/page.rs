@@ -73,6 +73,7 @@ struct Attention {
     key: &'static str,
     word: &'static str,
     anchor: String,
+    id: Option<String>,
     text: String,
     detail: Option<String>,
 }
@@ -288,6 +289,7 @@ fn attention(record: &ImageRecord, waivers: &[Waived]) -> Vec<Attention> {
                 key: key(wanted),
                 word: wording::status(wanted),
                 anchor: format!("control-{}", control.slug),
+                id: Some(wording::id(control, record.base.family).to_owned()).filter(|id| !id.is_empty()),
                 text: control.title.clone(),
                 detail: Some(required.to_owned()).filter(|text| !text.is_empty()),
             });
@@ -295,13 +297,21 @@ fn attention(record: &ImageRecord, waivers: &[Waived]) -> Vec<Attention> {
     }
     for test in record.tests.iter().filter(|test| test.exit != 0) {
         let detail = Some(format!("test, exit status {}", test.exit));
-        all.push(Attention { key: "fail", word: "fail", anchor: "tests".to_owned(), text: test.name.clone(), detail });
+        all.push(Attention {
+            key: "fail",
+            word: "fail",
+            anchor: "tests".to_owned(),
+            id: None,
+            text: test.name.clone(),
+            detail,
+        });
     }
     for waiver in waivers.iter().filter(|waiver| waiver.expired) {
         all.push(Attention {
             key: "fail",
             word: "expired",
             anchor: "waivers".to_owned(),
+            id: None,
             text: format!("Waiver: {}", waiver.title),
             detail: Some(waiver.left.clone()),
         });
