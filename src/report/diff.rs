@@ -191,11 +191,7 @@ mod tests {
         let text: Vec<String> = changes.iter().map(|c| format!("{} {:?} {:?}", c.name, c.from, c.to)).collect();
         assert_eq!(
             text,
-            [
-                r#"kernel Some("1") Some("1, 2")"#,
-                r#"libc6:i386 None Some("2.36")"#,
-                r#"vim Some("9") None"#,
-            ]
+            [r#"kernel Some("1") Some("1, 2")"#, r#"libc6:i386 None Some("2.36")"#, r#"vim Some("9") None"#,]
         );
     }
 }

@@ -5,7 +5,7 @@
 
 use super::{visible, wording};
 use crate::hardening::{Audit, Check, ControlEvidence, Status};
-use crate::identity::ImageId;
+use crate::identity::{ImageId, OsFamily};
 use crate::target::{ImageRecord, TestRecord};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 pub fn junit(image: &ImageId, record: &ImageRecord) -> String {
     let mut sections: BTreeMap<u8, Vec<Case>> = BTreeMap::new();
     for control in &record.controls {
-        sections.entry(control.section).or_default().push(Case::of_control(control));
+        sections.entry(control.section).or_default().push(Case::of_control(control, record.base.family));
     }
     let mut suites: Vec<(String, Vec<Case>)> =
         sections.into_iter().map(|(section, cases)| (wording::section(section), cases)).collect();
@@ -56,9 +56,8 @@ enum Verdict {
 }
 
 impl Case {
-    fn of_control(control: &ControlEvidence) -> Case {
-        let ids: Vec<&str> = control.ids.values().map(String::as_str).collect();
-        let name = format!("{} {}: {}", ids.join("/"), control.slug, control.title);
+    fn of_control(control: &ControlEvidence, family: OsFamily) -> Case {
+        let name = format!("{} {}: {}", wording::id(control, family), control.slug, control.title);
         let reason = |word: &str| match (&control.reason, &control.waiver) {
             (_, Some(waiver)) => format!(
                 "{word}: {} (owner {}, {}expires {})",

@@ -94,14 +94,14 @@ impl Teller {
     fn tell(&mut self, event: &Event, now: Duration) -> Vec<String> {
         self.running.note(event, now);
         let line = match event {
-            Event::BuildStarted { build, digest, target, .. } => self.about(
-                build,
-                now,
-                format!("build {build} started on {target}, digest {}", digest.short()),
-            ),
-            Event::UpToDate { recipe, image, version, digest } => {
-                line(Duration::ZERO, &format!("{recipe} {version}"), &format!("up to date: {image}, digest {}", digest.short()))
+            Event::BuildStarted { build, digest, target, .. } => {
+                self.about(build, now, format!("build {build} started on {target}, digest {}", digest.short()))
             }
+            Event::UpToDate { recipe, image, version, digest } => line(
+                Duration::ZERO,
+                &format!("{recipe} {version}"),
+                &format!("up to date: {image}, digest {}", digest.short()),
+            ),
             Event::Waiting { recipe, holder } => {
                 self.said_waiting.insert(recipe.clone(), now);
                 line(Duration::ZERO, recipe.as_str(), &format!("waiting for {}", visible::line(holder)))
@@ -122,7 +122,9 @@ impl Teller {
             Event::StepFailed { build, step, failure } => {
                 self.about(build, now, format!("{step}: failed: {}", visible::line(&failure.what)))
             }
-            Event::Notice { build: Some(build), text } => self.about(build, now, format!("note: {}", visible::line(text))),
+            Event::Notice { build: Some(build), text } => {
+                self.about(build, now, format!("note: {}", visible::line(text)))
+            }
             Event::Notice { build: None, text } => line(now, "-", &format!("note: {}", visible::line(text))),
             Event::BuildFinished(result) => self.finished(result, now),
         };
@@ -150,7 +152,8 @@ impl Teller {
         // Looked at once per LOOK: what would be too late at the next look is said at this one.
         let due = |said: &Duration| now.saturating_sub(*said) + LOOK >= SILENCE;
         let mut lines = Vec::new();
-        let silent: Vec<BuildId> = self.said.iter().filter(|(_, said)| due(said)).map(|(build, _)| build.clone()).collect();
+        let silent: Vec<BuildId> =
+            self.said.iter().filter(|(_, said)| due(said)).map(|(build, _)| build.clone()).collect();
         for build in silent {
             let text = match self.running.builds.get(&build).and_then(|build| build.step.as_ref()) {
                 Some(step) => format!(

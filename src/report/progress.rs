@@ -161,7 +161,8 @@ impl Shared {
             under_way
         });
         for (id, line) in lines {
-            let bar = self.bars.entry(id).or_insert_with(|| multi.add(ProgressBar::new_spinner().with_style(message())));
+            let bar =
+                self.bars.entry(id).or_insert_with(|| multi.add(ProgressBar::new_spinner().with_style(message())));
             bar.set_message(line);
             bar.tick();
         }
@@ -209,7 +210,8 @@ fn wait_line(
 ) -> String {
     let label = pad_str(recipe, label_width, console::Alignment::Left, Some("…"));
     let since = duration::ticking(now.saturating_sub(wait.since));
-    let line = format!("{} {}  waiting for {}  {}", style.yellow(frame), style.bold(&label), wait.holder, style.dim(&since));
+    let line =
+        format!("{} {}  waiting for {}  {}", style.yellow(frame), style.bold(&label), wait.holder, style.dim(&since));
     truncate_str(&line, width, "…").into_owned()
 }
 

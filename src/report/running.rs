@@ -55,7 +55,8 @@ impl Running {
             Event::BuildStarted { build, recipe, version, .. } => {
                 self.waiting.remove(recipe);
                 let label = format!("{recipe} {version}");
-                self.builds.insert(build.clone(), Build { label, recipe: Some(recipe.clone()), started: now, step: None });
+                self.builds
+                    .insert(build.clone(), Build { label, recipe: Some(recipe.clone()), started: now, step: None });
             }
             Event::UpToDate { recipe, .. } => {
                 self.waiting.remove(recipe);

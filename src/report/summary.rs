@@ -9,7 +9,7 @@ use crate::target::ImageRecord;
 use std::path::Path;
 
 /// Width of the names in front of values.
-const NAME: usize = 10;
+const NAME: usize = 11;
 /// Names listed before "and … more".
 const LISTED: usize = 5;
 /// Lines of a failed command that are shown.
@@ -78,7 +78,11 @@ fn refused(finished: &Finished, style: Style) -> String {
     let result = finished.result;
     let took = duration::seconds(result.duration_s);
     let mut page = Page::new(style);
-    page.head(&style.red("✗"), &name(result), &format!("refused by its gate after {took}; no pointer names this image"));
+    page.head(
+        &style.red("✗"),
+        &name(result),
+        &format!("refused by its gate after {took}; no pointer names this image"),
+    );
     page.reasons("unmet", &result.unmet);
     page.identity(finished);
     page.hardening(finished);
@@ -115,7 +119,7 @@ pub fn failure(what: &Failure, style: Style) -> String {
 /// After Ctrl-C.
 pub fn interrupted(builds: &[BuildId], style: Style) -> String {
     let mut page = Page::new(style);
-    page.head(&style.yellow("!"), "interrupted", "nothing that was done is lost");
+    page.head(&style.yellow("!"), "interrupted:", "nothing that was done is lost");
     let mut next: Vec<String> = builds.iter().map(|build| format!("amifactory resume {build}")).collect();
     next.push("amifactory sweep   lists what the build left behind, to remove it instead".to_owned());
     page.next(&next);
@@ -165,7 +169,8 @@ impl Page {
         let Some(record) = finished.record else { return };
         let base = &record.base;
         self.field("base", &format!("{} · {} · {}", visible::line(&base.description), base.family, base.arch));
-        let groups: Vec<String> = record.groups.iter().map(|group| format!("{} {}", group.name, group.version)).collect();
+        let groups: Vec<String> =
+            record.groups.iter().map(|group| format!("{} {}", group.name, group.version)).collect();
         self.field("groups", &if groups.is_empty() { "none".to_owned() } else { groups.join(", ") });
         self.field("packages", &record.packages.len().to_string());
     }
@@ -181,7 +186,10 @@ impl Page {
             None => self.field("profile", "none: this image is not hardened"),
         }
         if !record.controls.is_empty() {
-            self.field("score", &format!("{}   {}", style.bold(&wording::score_change(record)), wording::judged(&record.tally)));
+            self.field(
+                "score",
+                &format!("{}   {}", style.bold(&wording::score_change(record)), wording::judged(&record.tally)),
+            );
             if let Some(beside) = wording::beside(&record.tally) {
                 self.field("", &format!("beside it: {beside}"));
             }
@@ -194,7 +202,9 @@ impl Page {
         let passed = record.tests.iter().filter(|test| test.exit == 0).count();
         match record.tests.len() {
             0 => self.field("tests", "none"),
-            all if passed == all => self.field("tests", &format!("{} in the started image", style.green(&format!("{all} of {all} passed")))),
+            all if passed == all => {
+                self.field("tests", &format!("{} in the started image", style.green(&format!("{all} of {all} passed"))))
+            }
             all => self.field("tests", &style.red(&format!("{passed} of {all} passed"))),
         }
     }
@@ -236,7 +246,11 @@ impl Page {
         }
         if !failure.last_lines.is_empty() {
             let skipped = failure.last_lines.len().saturating_sub(LAST_LINES);
-            let title = if skipped > 0 { format!("the last {LAST_LINES} lines it printed") } else { "what it printed last".to_owned() };
+            let title = if skipped > 0 {
+                format!("the last {LAST_LINES} lines it printed")
+            } else {
+                "what it printed last".to_owned()
+            };
             self.text.push_str(&format!("\n  {}\n", style.dim(&title)));
             for line in &failure.last_lines[skipped..] {
                 self.text.push_str(&format!("  {} {}\n", style.red("│"), visible::line(line)));

@@ -1,8 +1,8 @@
 //! The words that every report uses for the same things, and what they are careful not to claim.
 
 use super::Style;
-use crate::hardening::{Status, Tally};
-use crate::identity::TargetKind;
+use crate::hardening::{ControlEvidence, Status, Tally};
+use crate::identity::{OsFamily, TargetKind};
 use crate::target::ImageRecord;
 
 /// The six sections of the benchmark.
@@ -32,12 +32,19 @@ pub fn status(status: Status) -> &'static str {
     }
 }
 
-/// A status as machines read it, the same word as in the evidence.
-pub fn status_key(status: Status) -> &'static str {
-    match status {
-        Status::NotApplicable => "not_applicable",
-        other => self::status(other),
-    }
+/// The benchmark id that holds for the image's OS family, or the first where none is for it.
+pub fn id(control: &ControlEvidence, family: OsFamily) -> &str {
+    let marks: &[&str] = match family {
+        OsFamily::AmazonLinux2023 => &["al2023", "amazonlinux2023"],
+        OsFamily::Debian12 => &["debian12"],
+        OsFamily::Ubuntu => &["ubuntu"],
+    };
+    let fits = |benchmark: &str| {
+        let compact = benchmark.to_lowercase().replace(['-', '_', ' '], "");
+        marks.iter().any(|mark| compact.contains(mark))
+    };
+    let own = control.ids.iter().find(|(benchmark, _)| fits(benchmark));
+    own.or_else(|| control.ids.iter().next()).map_or("", |(_, id)| id)
 }
 
 /// A status in its colour.
@@ -108,7 +115,7 @@ pub fn count(n: usize, noun: &str) -> String {
 pub fn rehearsal(record: &ImageRecord) -> Option<String> {
     (record.target == TargetKind::Local).then(|| {
         format!(
-            "This is a local image, a rehearsal: what was hardened and tested is {} on {}, in a sandbox on the \
+            "A local image is a rehearsal: what was hardened and tested is {} on {}, in a sandbox on the \
              kernel of the machine that built it. It can't be promoted to AWS channels.",
             super::visible::line(&record.base.os_name),
             record.base.arch
@@ -124,7 +131,7 @@ pub fn gate(record: &ImageRecord) -> String {
         parts.push(format!("score at least {minimum:.1}"));
     }
     if !gate.required.is_empty() {
-        parts.push(format!("{} pass or waived", count(gate.required.len(), "required control")));
+        parts.push(format!("every required control ({}) passes or is waived", gate.required.len()));
     }
     if parts.is_empty() { "asks for nothing".to_owned() } else { parts.join("; ") }
 }

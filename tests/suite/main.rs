@@ -3,4 +3,5 @@
 mod crash;
 mod hostile_yaml;
 mod recipes;
+mod reports;
 mod simulated;

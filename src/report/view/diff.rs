@@ -10,7 +10,7 @@ pub fn diff(diff: &ImageDiff, style: Style) -> String {
     let side = |side: &Side| format!("{} {} ({})", side.recipe, side.version, side.image);
     let mut text = format!("{} → {}\n", style.bold(&side(&diff.a)), style.bold(&side(&diff.b)));
     let mut field = |name: &str, value: String| {
-        text.push_str(&format!("  {}{value}\n", style.dim(&format!("{name:<10}"))));
+        text.push_str(&format!("  {}{value}\n", style.dim(&format!("{name:<11}"))));
     };
     field("digest", arrow(diff.a.digest.short(), diff.b.digest.short()));
     field("score", arrow(&wording::score(diff.a.score), &wording::score(diff.b.score)));
@@ -64,7 +64,8 @@ fn controls(diff: &ImageDiff, style: Style) -> String {
     if diff.controls.is_empty() {
         return String::new();
     }
-    let status = |status: Option<Status>| status.map_or_else(|| "-".to_owned(), |status| wording::painted(status, style));
+    let status =
+        |status: Option<Status>| status.map_or_else(|| "-".to_owned(), |status| wording::painted(status, style));
     let mut table = Table::new(&["", "CONTROL", "FROM", "TO", "TITLE"]).gives_way(4);
     for change in &diff.controls {
         table.row(vec![
@@ -85,7 +86,9 @@ fn inputs(changes: &[NamedChange], style: Style) -> String {
     }
     let lines: String = changes
         .iter()
-        .map(|change| format!("{}  {}\n", mark(change.from.as_ref(), change.to.as_ref(), style), visible::line(&change.name)))
+        .map(|change| {
+            format!("{}  {}\n", mark(change.from.as_ref(), change.to.as_ref(), style), visible::line(&change.name))
+        })
         .collect();
     format!("\n{}\n{lines}", style.bold("inputs of the plan"))
 }

@@ -43,8 +43,9 @@ pub fn images(list: &Images, style: Style) -> String {
     if list.images.is_empty() {
         return "no images\n".to_owned() + &super::next(&["amifactory build --all".to_owned()], style);
     }
-    let mut table = Table::new(&["RECIPE", "VERSION", "IMAGE", "DIGEST", "ARCH", "TARGET", "STATE", "CREATED", "CHANNELS"])
-        .gives_way(8);
+    let mut table =
+        Table::new(&["RECIPE", "VERSION", "IMAGE", "DIGEST", "ARCH", "TARGET", "STATE", "CREATED", "CHANNELS"])
+            .gives_way(8);
     for row in &list.images {
         let channels: Vec<&str> = row.channels.iter().map(Channel::as_str).collect();
         let state = visible::line(&row.state);

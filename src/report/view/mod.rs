@@ -18,7 +18,7 @@ pub use show::{Shown, ShownControl, show};
 pub use sweep::{Leftover, Swept, sweep};
 
 /// `2025-06-01T12:00:00.5Z` as `2025-06-01 12:00 UTC`; text that is no such time stays as it is.
-pub(super) fn minute(rfc3339: &str) -> String {
+pub(crate) fn minute(rfc3339: &str) -> String {
     use time::format_description::well_known::Rfc3339;
     use time::macros::format_description;
     let utc = time::OffsetDateTime::parse(rfc3339, &Rfc3339).ok().map(|at| at.to_offset(time::UtcOffset::UTC));

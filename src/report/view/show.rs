@@ -120,9 +120,13 @@ impl<'a> ShownControl<'a> {
 
 /// The image for people: what it is, its controls, its tests. `all` lists passed controls and packages too.
 pub fn show(row: &ImageRow, record: &ImageRecord, all: bool, style: Style) -> String {
-    let mut text = format!("{} {}\n", style.bold(&format!("{} {}", record.recipe, record.version)), visible::line(&record.description));
+    let mut text = format!(
+        "{} {}\n",
+        style.bold(&format!("{} {}", record.recipe, record.version)),
+        visible::line(&record.description)
+    );
     let mut field = |name: &str, value: &str| {
-        let name = style.dim(&format!("{name:<10}"));
+        let name = style.dim(&format!("{name:<11}"));
         text.push_str(&format!("  {name}{value}\n"));
     };
     field("image", &format!("{}   {}", style.cyan(row.image.as_str()), visible::line(&row.state)));
@@ -169,14 +173,12 @@ fn controls(record: &ImageRecord, all: bool, style: Style) -> String {
     }
     let mut table = Table::new(&["ID", "LEVEL", "STATUS", "CONTROL", "TITLE"]).gives_way(4);
     for control in &listed {
-        // The newest benchmark's id; the others stand in the evidence.
-        let id = control.ids.values().next_back().map_or("-", String::as_str);
         let mut title = visible::line(&control.title).into_owned();
         if let Some(reason) = &control.reason {
             title.push_str(&format!(" ({})", visible::line(reason)));
         }
         table.row(vec![
-            visible::line(id).into_owned(),
+            visible::line(wording::id(control, record.base.family)).into_owned(),
             format!("L{}{}", control.level, if control.required { " required" } else { "" }),
             wording::painted(control.status, style),
             control.slug.to_string(),
@@ -194,7 +196,8 @@ fn tests(record: &ImageRecord, style: Style) -> String {
     }
     let mut table = Table::new(&["TEST", "TIME", "RESULT"]).right(&[1]).gives_way(0);
     for test in &record.tests {
-        let result = if test.exit == 0 { style.green("pass") } else { style.red(&format!("exit status {}", test.exit)) };
+        let result =
+            if test.exit == 0 { style.green("pass") } else { style.red(&format!("exit status {}", test.exit)) };
         let name = visible::line(&test.name).into_owned();
         table.row(vec![name, duration::human(Duration::from_millis(test.ms)), result]);
     }
@@ -208,7 +211,9 @@ fn packages(record: &ImageRecord, all: bool, style: Style) -> String {
     }
     let mut table = Table::new(&["NAME", "VERSION", "ARCH"]).gives_way(1);
     for package in &record.packages {
-        table.row([&package.name, &package.version, &package.arch].map(|cell| visible::line(cell).into_owned()).to_vec());
+        table.row(
+            [&package.name, &package.version, &package.arch].map(|cell| visible::line(cell).into_owned()).to_vec(),
+        );
     }
     format!("{head}\n{}", table.render(style))
 }

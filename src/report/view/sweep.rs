@@ -46,7 +46,9 @@ pub fn sweep(swept: &Swept, style: Style) -> String {
     let found = wording::count(swept.found.len(), "thing");
     let end = match swept.removed {
         true => format!("\n{found} removed\n"),
-        false => format!("\n{found} found, nothing removed\n{}", super::next(&["amifactory sweep --yes".to_owned()], style)),
+        false => {
+            format!("\n{found} found, nothing removed\n{}", super::next(&["amifactory sweep --yes".to_owned()], style))
+        }
     };
     table.render(style) + &end
 }

@@ -1,0 +1,145 @@
+//! The HTML page: its structure, its text, and that nothing in a record gets out of being text.
+
+use super::fixture;
+use amifactory::report::html::html;
+use insta::assert_snapshot;
+
+fn page() -> String {
+    html(&fixture::image(), &fixture::refused_record(), fixture::today()).unwrap()
+}
+
+/// Tags in order; none of the fixture's text may be among them.
+fn tags(page: &str) -> Vec<&str> {
+    let body = &page[page.find("<body>").unwrap()..page.find("<script>").unwrap()];
+    body.match_indices('<').map(|(at, _)| &body[at..at + body[at..].find('>').unwrap() + 1]).collect()
+}
+
+/// What a reader sees, one element per line.
+fn text(page: &str) -> String {
+    let body = &page[page.find("<body>").unwrap()..page.find("<script>").unwrap()];
+    let mut out = String::new();
+    let mut rest = body;
+    while let Some(start) = rest.find('<') {
+        out.push_str(&rest[..start]);
+        let end = start + rest[start..].find('>').unwrap();
+        let name = rest[start + 1..end].split([' ', '/']).next().unwrap_or("");
+        out.push(if ["span", "b", "code", "a", "em", "strong", ""].contains(&name) { ' ' } else { '\n' });
+        rest = &rest[end + 1..];
+    }
+    let lines = out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_a_reader_sees() {
+    assert_snapshot!(text(&page()));
+}
+
+#[test]
+fn hostile_text_stays_text() {
+    let page = page();
+    assert_eq!(page.matches("<script").count(), 1, "the page's own");
+    assert_eq!(page.matches("</script").count(), 1);
+    assert_eq!(page.matches("<style").count(), 1);
+    let hidden: Vec<char> = page
+        .chars()
+        .filter(|c| (c.is_control() && !"\n\t".contains(*c)) || "\u{202e}\u{200b}\u{feff}".contains(*c))
+        .collect();
+    assert!(hidden.is_empty(), "{hidden:?}");
+    assert!(page.contains("\\u{202e}gpj.exe {{name}}"), "shown as what it is, and not rendered again");
+    for tag in tags(&page) {
+        assert!(!tag.contains("alert") && !tag.contains("textarea"), "{tag}");
+        assert!(!tag.contains(" on"), "no handlers in attributes: {tag}");
+        assert!(!tag.contains(" style="), "the policy forbids it: {tag}");
+    }
+}
+
+#[test]
+fn a_record_whose_every_text_is_hostile_has_the_tags_of_one_whose_texts_are_plain() {
+    let with = |text: &str| {
+        let mut record = fixture::refused_record();
+        let say = |to: &mut String| *to = text.to_owned();
+        say(&mut record.description);
+        say(&mut record.base.id);
+        say(&mut record.base.description);
+        say(&mut record.base.os_name);
+        record.profile = Some(text.to_owned());
+        record.gate.unmet.iter_mut().for_each(say);
+        for control in &mut record.controls {
+            say(&mut control.title);
+            say(&mut control.rationale);
+            control.reason.iter_mut().for_each(say);
+            control.ids = [(text.to_owned(), text.to_owned())].into();
+            control.apply.iter_mut().for_each(|applied| say(&mut applied.output));
+            for waiver in &mut control.waiver {
+                (say(&mut waiver.reason), say(&mut waiver.owner));
+                waiver.ticket.iter_mut().for_each(say);
+            }
+            for audit in control.before.iter_mut().chain(&mut control.after) {
+                (say(&mut audit.ran), say(&mut audit.output));
+                audit.checks.iter_mut().for_each(|c| {
+                    (say(&mut c.what), say(&mut c.expected), say(&mut c.observed));
+                });
+            }
+        }
+        record.groups.iter_mut().flat_map(|group| &mut group.packages).for_each(say);
+        record.tests.iter_mut().for_each(|test| (say(&mut test.name), say(&mut test.output)).0);
+        record.packages.iter_mut().for_each(|p| {
+            (say(&mut p.name), say(&mut p.version), say(&mut p.arch), say(&mut p.kind));
+        });
+        let provenance = &mut record.provenance;
+        (say(&mut provenance.tool), say(&mut provenance.started_at), say(&mut provenance.finished_at));
+        provenance.inputs = [(text.to_owned(), text.to_owned())].into();
+        html(&fixture::image(), &record, fixture::today()).unwrap()
+    };
+    let (plain, hostile) = (with("plain"), with(fixture::HOSTILE));
+    assert_eq!(tags(&plain), tags(&hostile));
+    assert!(hostile.matches("&lt;script&gt;").count() > 50);
+}
+
+#[test]
+fn the_page_is_self_contained() {
+    let page = page();
+    for outside in
+        ["http:", "https:", "src=", "url(", "@import", "fetch(", "XMLHttpRequest", "<link", "<img", "<iframe"]
+    {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    assert!(page.contains("default-src &#x27;none&#x27;; style-src &#x27;sha256-"), "{}", &page[..600]);
+    assert!(!page.contains("unsafe-inline"));
+    // Every link leads somewhere.
+    for link in page.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(page.contains(&format!("id=\"{link}\"")), "{link}");
+    }
+    let ids: Vec<&str> = page.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let unique: std::collections::BTreeSet<&&str> = ids.iter().collect();
+    assert_eq!(ids.len(), unique.len(), "ids are unique");
+}
+
+#[test]
+fn an_expired_waiver_is_flagged_and_one_that_holds_is_not() {
+    let page = text(&page());
+    assert!(page.contains("2025-05-20 expired 12 days ago"), "{page}");
+    assert!(page.contains("2025-12-31 213 days left"), "{page}");
+    assert!(page.contains("expired Waiver: No web server"), "in what needs attention");
+}
+
+#[test]
+fn an_image_that_was_not_hardened_claims_nothing() {
+    let mut record = fixture::record();
+    record.controls.clear();
+    (record.profile, record.score, record.score_before) = (None, None, None);
+    record.tally = Default::default();
+    record.tally_by_level.clear();
+    record.packages.clear();
+    record.tests.clear();
+    let text = text(&html(&fixture::image(), &record, fixture::today()).unwrap());
+    assert!(text.contains("No hardening profile was applied; there is no score."), "{text}");
+    assert!(text.contains("None: nothing shows that this image does its work."));
+    assert!(!text.contains("NaN") && !text.contains("100.0"));
+}
+
+#[test]
+fn same_record_same_day_same_bytes() {
+    assert_eq!(page(), page());
+}

@@ -1,0 +1,219 @@
+//! Summaries and lists as they stand on a terminal.
+
+use super::fixture;
+use amifactory::identity::Digest;
+use amifactory::pipeline::Outcome;
+use amifactory::report::diff::ImageDiff;
+use amifactory::report::summary::{Finished, failure, interrupted, summary};
+use amifactory::report::view::{
+    ControlRow, Controls, ImageRow, Images, Leftover, PlanStep, PlanVerdict, Planned, Shown, Swept, builds, controls,
+    diff, images, plan, show, sweep,
+};
+use amifactory::report::{Style, json};
+use insta::assert_snapshot;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// No escape may reach a terminal but the colours asked for.
+fn assert_harmless(text: &str) {
+    let bare = ["0", "1", "2", "31", "32", "33", "36"]
+        .iter()
+        .fold(text.to_owned(), |text, code| text.replace(&format!("\u{1b}[{code}m"), ""));
+    let bad: Vec<char> =
+        bare.chars().filter(|c| (c.is_control() && *c != '\n') || "\u{202e}\u{200b}\u{feff}".contains(*c)).collect();
+    assert!(bad.is_empty(), "{bad:?} in {text}");
+}
+
+#[test]
+fn summary_of_a_built_image() {
+    let (result, record) = (fixture::result(Outcome::Built), fixture::record());
+    let (channel, previous) = ("dev".parse().unwrap(), "img-00000000feedbeef".parse().unwrap());
+    let finished = Finished {
+        result: &result,
+        record: Some(&record),
+        channel: Some(&channel),
+        evidence: Some(Path::new(".amifactory/evidence/img-0a1b2c3d4e5f6071")),
+        previous: Some(&previous),
+    };
+    assert_snapshot!(summary(&finished, Style::PLAIN));
+    let painted = summary(&finished, Style { color: true, width: 80 });
+    assert!(painted.contains("\u{1b}[32m✓"));
+    assert_harmless(&painted);
+}
+
+#[test]
+fn summary_of_a_refused_image() {
+    let (mut result, record) = (fixture::result(Outcome::Refused), fixture::refused_record());
+    result.unmet = record.gate.unmet.clone();
+    let finished = Finished { result: &result, record: Some(&record), channel: None, evidence: None, previous: None };
+    assert_snapshot!(summary(&finished, Style::PLAIN));
+}
+
+#[test]
+fn summary_of_an_image_that_is_up_to_date() {
+    let mut result = fixture::result(Outcome::UpToDate);
+    result.reasons = vec!["base, groups, controls, parameters and tool are those of this image".into()];
+    let finished = Finished { result: &result, record: None, channel: None, evidence: None, previous: None };
+    assert_snapshot!(summary(&finished, Style::PLAIN));
+}
+
+#[test]
+fn summary_of_a_failed_build() {
+    let mut result = fixture::result(Outcome::Failed);
+    result.failure = Some(fixture::failure());
+    let finished = Finished { result: &result, record: None, channel: None, evidence: None, previous: None };
+    let text = summary(&finished, Style::PLAIN);
+    assert_harmless(&text);
+    assert_snapshot!(text);
+    assert_harmless(&failure(&fixture::failure(), Style { color: true, width: 80 }));
+}
+
+#[test]
+fn after_an_interruption() {
+    assert_snapshot!(interrupted(&["web-tier-5d0c2f7a91be-1".parse().unwrap()], Style::PLAIN));
+}
+
+fn row() -> ImageRow {
+    let record = fixture::record();
+    ImageRow {
+        image: fixture::image(),
+        recipe: record.recipe,
+        version: record.version,
+        digest: record.digest,
+        arch: record.base.arch,
+        state: "verified".into(),
+        created_at: "2025-06-01T10:00:31.25Z".into(),
+        target: record.target,
+        tags: BTreeMap::from([("amifactory:recipe".into(), "web-tier".into())]),
+        channels: vec!["dev".parse().unwrap()],
+    }
+}
+
+#[test]
+fn list_of_images() {
+    let list = Images {
+        images: vec![
+            row(),
+            ImageRow {
+                recipe: "cis-base".parse().unwrap(),
+                image: "img-ffffffff00000000".parse().unwrap(),
+                version: "10.0.3".parse().unwrap(),
+                state: "refused".into(),
+                channels: vec![],
+                ..row()
+            },
+        ],
+    };
+    assert_snapshot!(images(&list, Style { width: 120, ..Style::PLAIN }));
+    assert_snapshot!("no_images", images(&Images { images: vec![] }, Style::PLAIN));
+}
+
+#[test]
+fn one_image() {
+    let record = fixture::refused_record();
+    let text = show(&row(), &record, true, Style { width: 120, ..Style::PLAIN });
+    assert_harmless(&text);
+    assert_snapshot!(text);
+    let short = show(&row(), &record, false, Style::PLAIN);
+    assert!(!short.contains("passwd-permissions") && short.contains("3 passed (--all lists them)"), "{short}");
+}
+
+#[test]
+fn one_image_as_json_has_the_fields_that_are_promised() {
+    let (row, record) = (row(), fixture::record());
+    let mut line = Vec::new();
+    json::result(&mut line, &Shown::of(&row, &record)).unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&line).unwrap();
+    assert_eq!(value["event"], "result");
+    assert_eq!(value["image"]["image"], "img-0a1b2c3d4e5f6071");
+    assert_eq!(value["image"]["channels"][0], "dev");
+    let control = &value["controls"][0];
+    assert_eq!(control["slug"], "kernel-module-cramfs-disabled");
+    assert_eq!(control["ids"]["cis-al2023-1.0.0"], "1.1.1.1");
+    assert_eq!((&control["level"], &control["status"]), (&1.into(), &"pass".into()));
+    assert_eq!(control["evidence"]["after"][1]["kind"], "runtime");
+    assert_eq!(value["packages"][2]["name"], "nginx");
+    assert_eq!(value["packages"][2]["version"], "1.22.1-9+deb12u2");
+}
+
+#[test]
+fn a_plan() {
+    let step = |step: &str, what: &str| PlanStep { step: step.into(), what: what.into() };
+    let mut planned = Planned {
+        recipe: "web-tier".parse().unwrap(),
+        version: "1.4.13".parse().unwrap(),
+        digest: Digest::of("the next plan of web-tier"),
+        outcome: PlanVerdict::Build,
+        image: Some(fixture::image()),
+        reasons: vec!["group nginx changed: 1.2.0 → 1.3.0".into(), "control avahi-absent changed".into()],
+        steps: vec![
+            step("launch", "a sandbox on this machine"),
+            step("apply", "2 package groups, 61 controls in one bundle"),
+        ],
+        calls: 14,
+        about_s: Some(52.0),
+    };
+    assert_snapshot!(plan(&planned, Style::PLAIN));
+    (planned.outcome, planned.steps) = (PlanVerdict::UpToDate, vec![]);
+    planned.reasons = vec!["nothing changed since this image".into()];
+    assert_snapshot!("a_plan_with_nothing_to_do", plan(&planned, Style::PLAIN));
+    assert_eq!(serde_json::to_value(&planned).unwrap()["outcome"], "up-to-date");
+}
+
+#[test]
+fn a_comparison() {
+    let (a, b) = (fixture::record(), fixture::newer_record());
+    let (a_id, b_id) = (fixture::image(), "img-1111111122222222".parse().unwrap());
+    let difference = ImageDiff::between((&a_id, &a), (&b_id, &b));
+    assert_snapshot!(diff(&difference, Style::PLAIN));
+    let same = ImageDiff::between((&a_id, &a), (&a_id, &a));
+    assert!(same.is_empty());
+    assert_snapshot!("a_comparison_of_equals", diff(&same, Style::PLAIN));
+    // Every change turned round is the way back.
+    let back = ImageDiff::between((&b_id, &b), (&a_id, &a));
+    let turned: Vec<_> = back.packages.iter().map(|c| (c.name.clone(), c.to.clone(), c.from.clone())).collect();
+    let straight: Vec<_> = difference.packages.iter().map(|c| (c.name.clone(), c.from.clone(), c.to.clone())).collect();
+    assert_eq!(turned, straight);
+}
+
+#[test]
+fn what_was_left_behind() {
+    let mut swept = Swept {
+        found: vec![Leftover {
+            kind: "builder".into(),
+            id: "builder-web-tier-5d0c2f7a91be-1".into(),
+            build: Some("web-tier-5d0c2f7a91be-1".into()),
+            created_at: "2025-06-01T10:00:00Z".into(),
+            why: "its build's process is gone".into(),
+        }],
+        removed: false,
+    };
+    assert_snapshot!(sweep(&swept, Style { width: 140, ..Style::PLAIN }));
+    swept.removed = true;
+    assert!(sweep(&swept, Style::PLAIN).contains("1 thing removed"));
+    assert_eq!(sweep(&Swept { found: vec![], removed: true }, Style::PLAIN), "nothing was left behind\n");
+}
+
+#[test]
+fn the_catalogue() {
+    let rows = fixture::controls().into_iter().map(|control| ControlRow {
+        slug: control.slug,
+        title: control.title,
+        ids: control.ids,
+        level: control.level,
+        section: control.section,
+        families: vec!["debian-12".parse().unwrap()],
+    });
+    assert_snapshot!(controls(&Controls { controls: rows.collect() }, Style { width: 140, ..Style::PLAIN }));
+}
+
+#[test]
+fn several_builds() {
+    let mut failed = fixture::result(Outcome::Failed);
+    failed.failure = Some(fixture::failure());
+    (failed.version, failed.score) = (None, None);
+    let results = [fixture::result(Outcome::Built), failed, fixture::result(Outcome::UpToDate)];
+    let text = builds(&results, Style::PLAIN);
+    assert_harmless(&text);
+    assert_snapshot!(text);
+}
