@@ -21,8 +21,7 @@ impl Man {
             let Some(found) = command.find_subcommand(verb) else {
                 return Err(CliError::Usage(format!("there is no verb `{}`", crate::report::visible::line(verb))));
             };
-            let name = format!("amifactory-{verb}");
-            command = found.clone().name(name);
+            command = found.clone();
         }
         let mut text = Vec::new();
         clap_mangen::Man::new(command).render(&mut text)?;

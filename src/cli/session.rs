@@ -139,9 +139,9 @@ impl Session {
     }
 
     /// The hardening library: the factory's own, or the one that comes with the program.
-    pub fn library(&self, folder: &Path, diagnostics: &mut Diagnostics) -> Library {
+    pub fn library(&self, folder: &Path, diagnostics: &mut Diagnostics) -> Result<Library, CliError> {
         let own = folder.join("hardening");
-        if own.is_dir() { Library::load(&own, diagnostics) } else { Library::embedded() }
+        if own.is_dir() { Ok(Library::load(&own, diagnostics)) } else { Library::embedded().map_err(CliError::Invalid) }
     }
 
     /// Reads and checks everything, and opens the target.
@@ -180,7 +180,7 @@ impl Session {
     /// The same, but only mistakes in these recipes and what they use count; all where none is named.
     pub fn read_some(&self, folder: &Path, names: &[String]) -> Result<(Factory, Library), CliError> {
         let mut diagnostics = Diagnostics::new();
-        let library = self.library(folder, &mut diagnostics);
+        let library = self.library(folder, &mut diagnostics)?;
         let (catalogue, today) = (library.catalogue(), clock::today());
         let loaded = if names.is_empty() {
             recipe::load(folder, &catalogue, today)

@@ -12,6 +12,9 @@ pub struct Show {
     /// An image id, RECIPE@VERSION, or a recipe for its newest image
     #[arg(value_name = "IMAGE")]
     image: String,
+    /// Every control, not only those that need attention
+    #[arg(long)]
+    all: bool,
 }
 
 impl Show {
@@ -23,7 +26,7 @@ impl Show {
             return Err(CliError::Failed(format!("the tags of {} don't say whose it is", image.id)));
         };
         let shown = Shown::of(&row, &record);
-        session.result(&shown, |style| view::show(&shown, style))?;
+        session.result(&shown, |style| view::show(&row, &record, self.all, style))?;
         Ok(Exit::Done)
     }
 }

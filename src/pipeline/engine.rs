@@ -205,7 +205,12 @@ impl Engine<'_> {
 
 /// The next version of the recipe's line, counted over images and over version pointers: a version stays taken
 /// when its image is gone.
-async fn next_version(&self, plan: &Plan, options: &BuildOptions, images: &[Image]) -> Result<Version, BuildError> {
+pub async fn next_version(
+    target: &dyn Target,
+    plan: &Plan,
+    asked: Option<Version>,
+    images: &[Image],
+) -> Result<Version, BuildError> {
     let pointers = target.pointers(&plan.recipe).await?;
     let published = pointers.iter().filter_map(|pointer| match &pointer.name {
         PointerName { slot: Slot::Version(version), arch, .. } if *arch == plan.base.arch => Some(*version),

@@ -56,13 +56,13 @@ pub enum SweepError {
 
 /// All that is left over now, by build.
 pub async fn find(target: &dyn Target, state: &StateFolder) -> Result<Vec<LeftOver>, SweepError> {
-    let builders = target.builders().await?.into_iter().map(|b| (Resource::Builder(b.id), b.tags));
+    let builders = target.builders().await?.into_iter().map(|b| (Resource::Builder(b.id), b.tags, b.created_at));
     let images = target.images().await?.into_iter();
     let images = images.filter(|image| ImageState::of(&image.tags) == ImageState::Candidate);
-    let images = images.map(|image| (Resource::Image(image.id), image.tags));
+    let images = images.map(|image| (Resource::Image(image.id), image.tags, image.created_at));
     let mut found = Vec::new();
     let mut holders: BTreeMap<RecipeName, Option<String>> = BTreeMap::new();
-    for (resource, tags) in builders.chain(images) {
+    for (resource, tags, created_at) in builders.chain(images) {
         let owner = tags::owner(&tags);
         let in_use_by = match &owner {
             Some(Owner { recipe, .. }) => match holders.get(recipe) {
@@ -79,7 +79,7 @@ pub async fn find(target: &dyn Target, state: &StateFolder) -> Result<Vec<LeftOv
             None => None,
         };
         let (build, recipe) = owner.map(|owner| (owner.build, owner.recipe)).unzip();
-        found.push(LeftOver { resource, build, recipe, in_use_by });
+        found.push(LeftOver { resource, build, recipe, created_at, in_use_by });
     }
     found.sort_by(|a, b| (&a.build, a.resource.to_string()).cmp(&(&b.build, b.resource.to_string())));
     Ok(found)

@@ -7,7 +7,7 @@ mod explain;
 mod make;
 mod model;
 
-pub use bundle::{Bundle, BundleStep, OnFailure, StepResult, TAIL_BYTES};
+pub use bundle::{Bundle, BundleStep, OnFailure, RunLine, StepResult, TAIL_BYTES, parse_line, step_output};
 pub use describe::describe;
 pub use explain::changes;
 pub use make::{PlanError, make};

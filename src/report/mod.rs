@@ -28,6 +28,6 @@ mod table;
 mod ticker;
 pub mod view;
 pub mod visible;
-mod wording;
+pub mod wording;
 
 pub use style::Style;

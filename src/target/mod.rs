@@ -62,6 +62,8 @@ pub struct Builder {
     pub token: String,
     /// Its state.
     pub state: BuilderState,
+    /// When it was launched, RFC 3339, UTC.
+    pub created_at: String,
     /// Its tags.
     pub tags: Tags,
 }

@@ -157,6 +157,7 @@ impl Target for Simulated {
                 id: format!("builder-{}", world.made).parse().unwrap(),
                 token: request.token.clone(),
                 state: BuilderState::Running,
+                created_at: "2026-01-01T00:00:00Z".into(),
                 tags: request.tags.clone(),
             };
             world.builders.insert(builder.id.clone(), builder.clone());

@@ -1,5 +1,6 @@
 //! Builders on this machine: a folder with a document, and a layer that its sandbox writes to.
 
+use super::files::Files;
 use super::layers;
 use super::store::{self, Store};
 use crate::identity::BuilderId;
@@ -61,7 +62,7 @@ pub fn all(store: &Store) -> Result<Vec<BuilderDocument>, TargetError> {
 
 /// Makes a builder, or answers with the one that has this id. Its document comes first, so that all that follows has
 /// an owner.
-pub fn make(store: &Store, document: BuilderDocument) -> Result<Builder, TargetError> {
+pub fn make(store: &Store, files: &Files, document: BuilderDocument) -> Result<Builder, TargetError> {
     let id = document.builder.id.clone();
     let _lock = store.lock()?;
     let mut document = match get(store, &id)? {
@@ -73,7 +74,7 @@ pub fn make(store: &Store, document: BuilderDocument) -> Result<Builder, TargetE
             document
         }
     };
-    layers::make(store, id.as_str())?;
+    layers::make(store, files, id.as_str())?;
     document.builder.state = BuilderState::Running;
     write(store, &document)?;
     Ok(document.builder)
@@ -88,10 +89,11 @@ pub fn set_state(store: &Store, id: &BuilderId, state: BuilderState) -> Result<(
 }
 
 /// Removes a builder; its document goes last.
-pub fn remove(store: &Store, id: &BuilderId, in_use: bool) -> Result<(), TargetError> {
+pub fn remove(store: &Store, files: &Files, id: &BuilderId) -> Result<(), TargetError> {
     let folder = folder(store, id);
-    if !in_use {
-        layers::remove(store, id.as_str())?;
+    // What an image was made of stays.
+    if !layers::used_by_others(store, id.as_str(), None, Some(id))? {
+        layers::remove(store, files, id.as_str())?;
     }
     let runs = folder.join("runs");
     for name in store::names(&runs)? {

@@ -1,6 +1,7 @@
 //! Images on this machine: a document, the record, an OCI layout, and the layers that it is made of.
 
 use super::builders::RootDocument;
+use super::files::Files;
 use super::layers;
 use super::store::{self, Store};
 use crate::identity::{Digest, ImageId};
@@ -81,21 +82,21 @@ pub fn put_record(store: &Store, id: &ImageId, record: &ImageRecord) -> Result<(
 }
 
 /// Removes an image. From the first moment it is no longer usable; its document goes last.
-pub fn remove(store: &Store, id: &ImageId) -> Result<(), TargetError> {
+pub fn remove(store: &Store, files: &Files, id: &ImageId) -> Result<(), TargetError> {
     let _lock = store.lock()?;
     let folder = folder(store, id);
     let Some(mut document) = get(store, id)? else {
-        return layers::remove_folder(&folder);
+        return layers::remove_folder(files, &folder);
     };
     document.image.available = false;
     put(store, &document)?;
-    layers::remove_folder(&folder.join("oci"))?;
+    layers::remove_folder(files, &folder.join("oci"))?;
     if let Some(own) = document.layers.last()
         && !layers::used_by_others(store, own, Some(id), None)?
     {
-        layers::remove(store, own)?;
+        layers::remove(store, files, own)?;
     }
     store::remove_file(&folder.join("record.json"))?;
     store::remove_file(&folder.join("image.json"))?;
-    layers::remove_folder(&folder)
+    layers::remove_folder(files, &folder)
 }

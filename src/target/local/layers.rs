@@ -1,6 +1,8 @@
 //! Layers: what a builder's sandbox wrote. An image keeps its builder's layer; it goes when nothing names it.
 
+use super::files::Files;
 use super::store::{self, Store};
+use super::tree::FileOperation;
 use super::{builders, images};
 use crate::identity::{BuilderId, ImageId};
 use crate::target::TargetError;
@@ -17,8 +19,8 @@ pub fn work(store: &Store, layer: &str) -> PathBuf {
 }
 
 /// Makes an empty layer. What a crash left under its name is removed first.
-pub fn make(store: &Store, layer: &str) -> Result<(), TargetError> {
-    remove(store, layer)?;
+pub fn make(store: &Store, files: &Files, layer: &str) -> Result<(), TargetError> {
+    remove(store, files, layer)?;
     store::make_folder(&upper(store, layer))?;
     store::make_folder(&work(store, layer))?;
     // The upper directory is the root of what runs on it: its mode is the root's.
@@ -28,16 +30,14 @@ pub fn make(store: &Store, layer: &str) -> Result<(), TargetError> {
 }
 
 /// Removes a layer and all in it.
-pub fn remove(store: &Store, layer: &str) -> Result<(), TargetError> {
-    remove_folder(&store.layers().join(layer))
+pub fn remove(store: &Store, files: &Files, layer: &str) -> Result<(), TargetError> {
+    remove_folder(files, &store.layers().join(layer))
 }
 
-/// Removes a folder and all in it, without following links.
-pub fn remove_folder(folder: &Path) -> Result<(), TargetError> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(store::io_error("removing", folder)(error)),
-        _ => Ok(()),
-    }
+/// Removes a folder and all in it, without following links, whoever its files belong to.
+pub fn remove_folder(files: &Files, folder: &Path) -> Result<(), TargetError> {
+    let operation = FileOperation::RemoveTree { path: folder.to_owned() };
+    files.run(&operation).map(drop).map_err(|failure| failure.of_stored(folder))
 }
 
 /// Whether any image but one, or any builder but one, is made of this layer.

@@ -1,7 +1,230 @@
-//! The local target: builds in a sandbox on this machine. See design.md §6 for what it promises.
+//! The local target: builds in a sandbox on this machine.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`sandbox`] | namespaces, limits, the network gate |
+//! | [`base`] | host, folders, tarballs and OCI layouts as bases |
+//! | [`tree`] | file trees: digest, pack, unpack, remove |
+//! | [`oci`] | OCI image layouts, in and out |
+//! | `store`, `builders`, `images`, `layers`, `pointers` | what is on disk |
 
+pub mod base;
 mod builders;
+mod files;
 mod images;
 mod layers;
+pub mod oci;
 mod pointers;
+mod roots;
+mod run;
+pub mod sandbox;
+mod snapshot;
 mod store;
+pub mod tree;
+
+use crate::identity::{BuilderId, Digest, ImageId, RecipeName, TargetKind};
+use crate::pipeline::clock;
+use crate::recipe::{BaseSpec, LocalBase};
+use crate::target::{
+    Builder, BuilderState, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Pointer, PointerName,
+    ResolvedBase, RunRequest, RunResult, Tags, Target, TargetError,
+};
+use async_trait::async_trait;
+use builders::{BuilderDocument, RootDocument};
+use files::Files;
+use roots::Roots;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use store::Store;
+
+pub use files::OPERATION as FILES_OPERATION;
+
+/// What the helper process in a user namespace does with a request for file operations.
+pub fn files_helper(request: &[u8]) -> Vec<u8> {
+    Files::helper(request)
+}
+
+/// Builds in a sandbox on this machine.
+pub struct LocalTarget {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    roots: Roots,
+    files: Files,
+    exe: PathBuf,
+    state: PathBuf,
+}
+
+impl LocalTarget {
+    /// Opens the target that keeps its builders and images in a state folder.
+    pub fn open(state: &Path, factory: &Path) -> Result<LocalTarget, TargetError> {
+        let exe = std::env::current_exe()
+            .map_err(|source| TargetError::Io { what: "finding this program's own file".into(), source })?;
+        LocalTarget::with_program(state, factory, exe)
+    }
+
+    /// The same with another program as its helper: for tests, which are not the program.
+    pub fn with_program(state: &Path, factory: &Path, exe: PathBuf) -> Result<LocalTarget, TargetError> {
+        let store = Store::open(state)?;
+        let files = Files::new(exe.clone());
+        let roots = Roots::new(factory.to_owned(), &store, files.clone());
+        Ok(LocalTarget { inner: Arc::new(Inner { store, roots, files, exe, state: state.to_owned() }) })
+    }
+
+    /// Work that takes the disk's time is done beside the others.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T, TargetError> + Send + 'static,
+    ) -> Result<T, TargetError> {
+        let inner = self.inner.clone();
+        match tokio::task::spawn_blocking(move || work(&inner)).await {
+            Ok(done) => done,
+            Err(error) => {
+                Err(TargetError::Io { what: "working on the disk".into(), source: std::io::Error::other(error) })
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Target for LocalTarget {
+    fn kind(&self) -> TargetKind {
+        TargetKind::Local
+    }
+
+    /// No kernel is booted here.
+    fn can_see_runtime(&self) -> bool {
+        false
+    }
+
+    async fn check(&self) -> Result<(), TargetError> {
+        sandbox::sweep_cgroups();
+        sandbox::check(false).map_err(TargetError::from)
+    }
+
+    async fn resolve_base(&self, base: &BaseSpec) -> Result<ResolvedBase, TargetError> {
+        if *base == BaseSpec::Local(LocalBase::Host) {
+            sandbox::check(true)?;
+        }
+        let base = base.clone();
+        self.blocking(move |inner| Ok(inner.roots.resolve(&base)?.base.clone())).await
+    }
+
+    async fn builders(&self) -> Result<Vec<Builder>, TargetError> {
+        Ok(builders::all(&self.inner.store)?.into_iter().map(|document| document.builder).collect())
+    }
+
+    async fn launch(&self, request: &LaunchRequest) -> Result<Builder, TargetError> {
+        let request = request.clone();
+        self.blocking(move |inner| inner.launch(&request)).await
+    }
+
+    async fn run(&self, builder: &BuilderId, request: RunRequest<'_>) -> Result<RunResult, TargetError> {
+        let Inner { store, roots, exe, state, .. } = &*self.inner;
+        run::run(store, roots, exe, state, builder, request).await
+    }
+
+    async fn result(&self, builder: &BuilderId, bundle: &Digest) -> Result<Option<RunResult>, TargetError> {
+        run::result(&self.inner.store, builder, bundle)
+    }
+
+    async fn stop(&self, builder: &BuilderId) -> Result<(), TargetError> {
+        builders::set_state(&self.inner.store, builder, BuilderState::Stopped)
+    }
+
+    async fn terminate(&self, builder: &BuilderId) -> Result<(), TargetError> {
+        let id = builder.clone();
+        self.blocking(move |inner| {
+            let _lock = inner.store.lock()?;
+            builders::remove(&inner.store, &inner.files, &id)
+        })
+        .await
+    }
+
+    async fn images(&self) -> Result<Vec<Image>, TargetError> {
+        Ok(images::all(&self.inner.store)?.into_iter().map(|document| document.image).collect())
+    }
+
+    async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError> {
+        let (id, request) = (builder.clone(), request.clone());
+        self.blocking(move |inner| snapshot::create(&inner.store, &inner.roots, &inner.files, &id, &request)).await
+    }
+
+    async fn tag_image(&self, image: &ImageId, tags: &Tags) -> Result<(), TargetError> {
+        images::tag(&self.inner.store, image, tags)
+    }
+
+    async fn record(&self, image: &ImageId) -> Result<ImageRecord, TargetError> {
+        images::record(&self.inner.store, image)
+    }
+
+    async fn put_record(&self, image: &ImageId, record: &ImageRecord) -> Result<(), TargetError> {
+        images::put_record(&self.inner.store, image, record)
+    }
+
+    async fn delete_image(&self, image: &ImageId) -> Result<(), TargetError> {
+        let id = image.clone();
+        self.blocking(move |inner| images::remove(&inner.store, &inner.files, &id)).await
+    }
+
+    async fn pointer(&self, name: &PointerName) -> Result<Option<Pointer>, TargetError> {
+        pointers::get(&self.inner.store, name)
+    }
+
+    async fn pointers(&self, recipe: &RecipeName) -> Result<Vec<Pointer>, TargetError> {
+        pointers::of_recipe(&self.inner.store, recipe)
+    }
+
+    async fn create_pointer(&self, name: &PointerName, image: &ImageId) -> Result<(), TargetError> {
+        images::expect(&self.inner.store, image)?;
+        pointers::create(&self.inner.store, name, image)
+    }
+
+    async fn move_pointer(
+        &self,
+        name: &PointerName,
+        expected: Option<&ImageId>,
+        image: &ImageId,
+    ) -> Result<(), TargetError> {
+        images::expect(&self.inner.store, image)?;
+        pointers::replace(&self.inner.store, name, expected, image)
+    }
+}
+
+impl Inner {
+    fn launch(&self, request: &LaunchRequest) -> Result<Builder, TargetError> {
+        let (root, layers) = match &request.base {
+            LaunchBase::Base(spec, resolved) => {
+                let root = RootDocument { spec: spec.clone(), resolved: resolved.clone() };
+                self.roots.unchanged(&root, "the plan")?;
+                (root, Vec::new())
+            }
+            LaunchBase::Image(id) => {
+                let image = images::expect(&self.store, id)?;
+                self.roots.unchanged(&image.root, image.image.id.as_str())?;
+                (image.root, image.layers)
+            }
+        };
+        let id: BuilderId = format!("builder-{}", request.token).parse().map_err(|error| TargetError::Damaged {
+            what: format!("token {}", request.token),
+            why: format!("{error}"),
+            help: "report this as a bug".into(),
+        })?;
+        let builder = Builder {
+            id,
+            token: request.token.clone(),
+            state: BuilderState::Pending,
+            created_at: clock::timestamp(),
+            tags: request.tags.clone(),
+        };
+        builders::make(&self.store, &self.files, BuilderDocument { builder, root, layers, limits: request.limits })
+    }
+}
+
+impl From<sandbox::SandboxError> for TargetError {
+    fn from(error: sandbox::SandboxError) -> TargetError {
+        error.into_target_error()
+    }
+}
