@@ -2,4 +2,4 @@
 
 mod bundle;
 
-pub use bundle::{Bundle, BundleStep, OnFailure, StepResult, TAIL_BYTES};
+pub use bundle::{Bundle, BundleStep, OnFailure, RunLine, StepResult, TAIL_BYTES, parse_line, step_output};

@@ -1,0 +1,16 @@
+//! The names that recipes may use: controls, profiles and parameters.
+
+use crate::identity::Slug;
+use crate::recipe::ParameterKind;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// All names of a hardening library, for checking recipes against.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Catalogue {
+    /// Slugs of all controls.
+    pub controls: BTreeSet<Slug>,
+    /// Names of all profiles.
+    pub profiles: BTreeSet<String>,
+    /// Parameters of all controls, with their types.
+    pub parameters: BTreeMap<String, ParameterKind>,
+}
