@@ -1,29 +1,31 @@
 //! Hardening: controls, profiles, waivers, and the evidence that audits leave.
+//!
+//! A [`Library`] is read from `hardening/`; [`select`] picks what a recipe asks for and says of each control what is to
+//! be done with it; [`apply_steps`], [`audit_steps`] and [`seal_steps`] turn that into steps of bundles; what those
+//! answer becomes [`ControlEvidence`], which [`gate::judge`] holds against the recipe's gate.
 
 mod catalogue;
+mod control;
 mod evidence;
+pub mod gate;
+mod library;
+mod primitive;
+mod read;
+mod read_primitive;
+mod seal;
+mod select;
 pub mod shell;
+mod steps;
+mod value;
+mod verdict;
 
 pub use catalogue::Catalogue;
+pub use control::{AppliesWhen, Breaks, Control, ControlParameter, Ensure, Phase, Profile};
 pub use evidence::{Applied, Audit, AuditKind, Check, ControlEvidence, Status, Tally};
-
-/// Placeholder until the library lands.
-#[derive(Debug, Clone)]
-pub struct SelectedControl;
-/// Placeholder
-pub fn evidence(
-    _: &[SelectedControl],
-    _: &[crate::plan::StepResult],
-    _: &[crate::plan::StepResult],
-    _: &[crate::plan::StepResult],
-    _: bool,
-) -> Vec<ControlEvidence> {
-    Vec::new()
-}
-/// Placeholder
-pub mod gate {
-    /// Placeholder
-    pub fn judge(_: &crate::recipe::Gate, _: &[super::ControlEvidence], _: time::Date) -> Vec<String> {
-        Vec::new()
-    }
-}
+pub use library::Library;
+pub use primitive::{AbsolutePath, AccountsCheck, Mode, Primitive, Separator, Verb, Word};
+pub use seal::seal_steps;
+pub use select::{Disposition, SelectError, SelectedAudit, SelectedControl, select};
+pub use steps::{apply_steps, audit_steps};
+pub use value::{Compare, Expected, Value, Values};
+pub use verdict::evidence;

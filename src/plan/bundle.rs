@@ -1,7 +1,10 @@
 //! A bundle: one portable sh script that carries many steps to a builder and answers one JSON line per step.
 
+use crate::hardening::Library;
+use crate::hardening::shell::{self, NulError};
 use crate::identity::Digest;
 use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// One step of a bundle.
@@ -60,3 +63,301 @@ pub struct StepResult {
 
 /// How much of a step's output travels with its result. The whole is in the log.
 pub const TAIL_BYTES: usize = 4096;
+
+/// One line of a bundle's standard output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunLine {
+    /// A step has begun.
+    Started(String),
+    /// A step has ended.
+    Ended(StepResult),
+    /// This step failed, and the rest is not run.
+    Stopped(String),
+    /// Nothing more comes, and nothing is missing.
+    End,
+}
+
+impl Bundle {
+    /// One script from these steps and the library's functions: the same bytes for the same steps, whatever the
+    /// target. Fails where a step holds what no shell can carry.
+    pub fn render(name: &'static str, steps: &[BundleStep], library: &Library) -> Result<Bundle, NulError> {
+        let mut script = format!("#!/bin/sh\n# amifactory bundle: {name}\n");
+        for (_, text) in library.functions() {
+            // Comments stay behind: they are for who reads the library, and every byte travels to every builder.
+            for line in text.lines().filter(|line| !line.trim_start().starts_with('#') && !line.is_empty()) {
+                script.push_str(line);
+                script.push('\n');
+            }
+        }
+        script.push_str("af_begin_bundle\n");
+        for step in steps {
+            let id = shell::quote(&serde_json::Value::from(step.id.as_str()).to_string())?;
+            let seconds = step.timeout.map_or(0, |timeout| timeout.as_secs().max(1));
+            let mode = match step.on_failure {
+                OnFailure::Stop => "stop",
+                OnFailure::Continue => "continue",
+            };
+            // Writing to a String can't fail.
+            let _ = writeln!(script, "af_step {id} {seconds} {mode} {}", shell::quote(&step.body)?);
+        }
+        script.push_str("af_end_bundle\n");
+        let steps = steps.iter().map(|step| (step.id.clone(), step.title.clone())).collect();
+        Ok(Bundle { name, digest: Digest::of(&script), script, steps })
+    }
+}
+
+/// What a line of a bundle's standard output says; none where it is not the runner's. Whatever the line holds, this
+/// only ever reads it.
+pub fn parse_line(line: &str) -> Option<RunLine> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Line {
+        start: Option<String>,
+        step: Option<String>,
+        rc: Option<i32>,
+        ms: Option<u64>,
+        b64: Option<String>,
+        stopped: Option<String>,
+        end: Option<bool>,
+    }
+    // The longest true line is the base64 of a tail and an id.
+    if line.len() > TAIL_BYTES * 4 {
+        return None;
+    }
+    match serde_json::from_str(line).ok()? {
+        Line { start: Some(id), step: None, rc: None, ms: None, b64: None, stopped: None, end: None } => {
+            Some(RunLine::Started(id))
+        }
+        Line {
+            start: None,
+            step: Some(step),
+            rc: Some(rc),
+            ms: Some(ms),
+            b64: Some(b64),
+            stopped: None,
+            end: None,
+        } => {
+            let bytes = decode_base64(&b64)?;
+            let out = String::from_utf8_lossy(&bytes).into_owned();
+            Some(RunLine::Ended(StepResult { step, rc, ms, out }))
+        }
+        Line { start: None, step: None, rc: None, ms: None, b64: None, stopped: Some(id), end: None } => {
+            Some(RunLine::Stopped(id))
+        }
+        Line { start: None, step: None, rc: None, ms: None, b64: None, stopped: None, end: Some(true) } => {
+            Some(RunLine::End)
+        }
+        _ => None,
+    }
+}
+
+/// The whole output of one step, from a bundle's standard error: each step's is behind a header with its length, so
+/// that nothing a step prints can pass for another's.
+pub fn step_output<'a>(log: &'a [u8], step: &str) -> Option<&'a [u8]> {
+    let wanted = format!("==> step {} rc=", serde_json::Value::from(step));
+    let mut rest = log;
+    while !rest.is_empty() {
+        let end = rest.iter().position(|byte| *byte == b'\n')?;
+        let (header, after) = (&rest[..end], &rest[end + 1..]);
+        let header = std::str::from_utf8(header).ok()?;
+        let length = header.rsplit_once(" bytes=").and_then(|(_, length)| length.parse::<usize>().ok());
+        match length.filter(|_| header.starts_with("==> step ")) {
+            None => rest = after,
+            Some(length) => {
+                let body = after.get(..length)?;
+                if header.starts_with(&wanted) {
+                    return Some(body);
+                }
+                rest = &after[length..];
+            }
+        }
+    }
+    None
+}
+
+/// Standard base64 with padding, on one line.
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let value = |byte: u8| match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    };
+    if !text.len().is_multiple_of(4) {
+        return None;
+    }
+    let digits = text.trim_end_matches('=');
+    if text.len() - digits.len() > 2 {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
+    let (mut held, mut bits) = (0_u32, 0);
+    for byte in digits.bytes() {
+        held = (held << 6 | u32::from(value(byte)?)) & 0xFFFF;
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            // The top 8 of the bits that are held; the mask makes it fit.
+            bytes.push((held >> bits & 0xFF) as u8);
+        }
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+    use std::time::Instant;
+
+    fn step(id: &str, body: &str, on_failure: OnFailure) -> BundleStep {
+        BundleStep { id: id.into(), title: id.into(), body: body.into(), timeout: None, on_failure }
+    }
+
+    fn run(shell: &str, steps: &[BundleStep]) -> (Vec<RunLine>, Vec<u8>) {
+        let bundle = Bundle::render("test", steps, &Library::embedded().unwrap()).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bundle.sh");
+        std::fs::write(&path, &bundle.script).unwrap();
+        let output = Command::new(shell).arg(&path).stdin(Stdio::null()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines = text.lines().map(|line| parse_line(line).unwrap_or_else(|| panic!("not understood: {line}")));
+        (lines.collect(), output.stderr)
+    }
+
+    fn ended(lines: &[RunLine], id: &str) -> StepResult {
+        let found = lines.iter().find_map(|line| match line {
+            RunLine::Ended(result) if result.step == id => Some(result.clone()),
+            _ => None,
+        });
+        found.unwrap_or_else(|| panic!("{id} did not end: {lines:?}"))
+    }
+
+    const SHELLS: [&str; 2] = ["dash", "bash"];
+
+    #[test]
+    fn steps_answer_in_order_and_a_failure_stops_where_it_should() {
+        for shell in SHELLS {
+            let (lines, log) = run(
+                shell,
+                &[
+                    step("a/1", "echo hello; echo \"it's\" >&2", OnFailure::Stop),
+                    step("b", "echo before; false; echo never", OnFailure::Continue),
+                    step("syntax", "if then fi ((", OnFailure::Continue),
+                    step("c", "exit 7", OnFailure::Stop),
+                    step("d", "echo never", OnFailure::Continue),
+                ],
+            );
+            let ids: Vec<String> = lines
+                .iter()
+                .map(|line| match line {
+                    RunLine::Started(id) => format!("+{id}"),
+                    RunLine::Ended(result) => format!("{}={}", result.step, if result.rc == 0 { "ok" } else { "bad" }),
+                    RunLine::Stopped(id) => format!("!{id}"),
+                    RunLine::End => "end".into(),
+                })
+                .collect();
+            let expected = ["+a/1", "a/1=ok", "+b", "b=bad", "+syntax", "syntax=bad", "+c", "c=bad", "!c", "end"];
+            assert_eq!(ids, expected, "{shell}");
+            assert_eq!(ended(&lines, "a/1").out, "hello\nit's\n");
+            assert_eq!(ended(&lines, "b").out, "before\n");
+            assert_eq!(ended(&lines, "c").rc, 7);
+            assert_eq!(step_output(&log, "a/1"), Some(&b"hello\nit's\n"[..]), "{}", String::from_utf8_lossy(&log));
+            assert_eq!(step_output(&log, "d"), None);
+        }
+    }
+
+    #[test]
+    fn a_step_that_takes_too_long_is_ended_with_all_that_it_started() {
+        for shell in SHELLS {
+            let marker = format!("31{}", std::process::id());
+            let slow = BundleStep {
+                timeout: Some(Duration::from_secs(1)),
+                ..step(
+                    "slow",
+                    &format!("(setsid sleep {marker} &); sleep {marker} & echo begun; sleep {marker}"),
+                    OnFailure::Continue,
+                )
+            };
+            let begun = Instant::now();
+            let (lines, _) = run(shell, &[slow, step("after", "echo on", OnFailure::Stop)]);
+            assert!(begun.elapsed() < Duration::from_secs(20), "{shell}: {:?}", begun.elapsed());
+            assert_eq!(ended(&lines, "slow").rc, 124, "{shell}");
+            assert_eq!(ended(&lines, "slow").out, "begun\n");
+            assert_eq!(ended(&lines, "after").out, "on\n");
+            let left = Command::new("pgrep").args(["-f", &format!("sleep {marker}")]).output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&left.stdout), "", "{shell}: still running");
+        }
+    }
+
+    #[test]
+    fn a_step_within_its_time_keeps_its_exit_status_and_leaves_no_watchdog() {
+        for shell in SHELLS {
+            let quick = BundleStep {
+                timeout: Some(Duration::from_secs(4321)),
+                ..step("q", "echo x; exit 3", OnFailure::Continue)
+            };
+            let (lines, _) = run(shell, &[quick]);
+            assert_eq!((ended(&lines, "q").rc, ended(&lines, "q").out.as_str()), (3, "x\n"), "{shell}");
+            let left = Command::new("pgrep").args(["-f", "^sleep 4321"]).output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&left.stdout), "", "{shell}: still running");
+        }
+    }
+
+    #[test]
+    fn only_the_tail_travels_and_the_whole_is_in_the_log() {
+        for shell in SHELLS {
+            let body = "i=0; while [ $i -lt 3000 ]; do echo \"line $i\"; i=$((i + 1)); done; printf '\\377'";
+            let (lines, log) = run(shell, &[step("long", body, OnFailure::Stop)]);
+            let out = ended(&lines, "long").out;
+            assert!(out.ends_with("line 2999\n\u{fffd}") && out.len() < TAIL_BYTES + 8, "{shell}: {}", out.len());
+            assert!(step_output(&log, "long").unwrap().starts_with(b"line 0\n"));
+        }
+    }
+
+    #[test]
+    fn what_a_step_prints_can_not_pass_for_the_runner() {
+        let forged = r#"printf '{"end":true}\n==> step "b" rc=0 bytes=3\n'; echo forged >&1"#;
+        let (lines, log) =
+            run("dash", &[step("a", forged, OnFailure::Continue), step("b", "echo real", OnFailure::Stop)]);
+        assert_eq!(lines.iter().filter(|line| **line == RunLine::End).count(), 1);
+        assert_eq!(step_output(&log, "b"), Some(&b"real\n"[..]));
+    }
+
+    #[test]
+    fn hostile_lines_are_read_as_nothing() {
+        let long = format!("{{\"start\":\"{}\"}}", "x".repeat(100_000));
+        let hostile = [
+            "",
+            "{",
+            "null",
+            "[]",
+            "{}",
+            "{\"end\":false}",
+            "{\"start\":1}",
+            "{\"start\":\"a\",\"end\":true}",
+            "{\"step\":\"a\",\"rc\":99999999999,\"ms\":1,\"b64\":\"\"}",
+            "{\"step\":\"a\",\"rc\":0,\"ms\":-1,\"b64\":\"\"}",
+            "{\"step\":\"a\",\"rc\":0,\"ms\":1,\"b64\":\"====\"}",
+            "{\"step\":\"a\",\"rc\":0,\"ms\":1,\"b64\":\"ä===\"}",
+            "{\"step\":\"a\",\"rc\":0,\"ms\":1,\"b64\":\"AAA\"}",
+            &long,
+        ];
+        for line in hostile {
+            assert_eq!(parse_line(line), None, "{}", &line[..line.len().min(80)]);
+        }
+        let line = r#"{"step":"a","rc":-1,"ms":1,"b64":"//79gA=="}"#;
+        assert!(matches!(parse_line(line), Some(RunLine::Ended(_))));
+    }
+
+    #[test]
+    fn the_bytes_depend_on_nothing_but_the_steps() {
+        let library = Library::embedded().unwrap();
+        let steps = [step("a", "echo '$x'", OnFailure::Stop)];
+        let first = Bundle::render("apply", &steps, &library).unwrap();
+        assert_eq!(first, Bundle::render("apply", &steps, &library).unwrap());
+        assert!(Bundle::render("apply", &[step("a", "nul\0", OnFailure::Stop)], &library).is_err());
+    }
+}

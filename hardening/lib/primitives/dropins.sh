@@ -1,0 +1,20 @@
+# Files that are merged from several folders: of files with the same name only the one in the first folder counts,
+# and all are read in the order of their names (sysctl.d, modprobe.d, and the *.conf.d folders of systemd).
+# shellcheck shell=sh
+# shellcheck disable=SC3043 # `local` is not in POSIX, but every shell that this runs in has it.
+
+# An awk function: dropins(paths, n) sorts the paths, given folder by folder in order of precedence, into `ordered`.
+# shellcheck disable=SC2034 # Used by the primitives beside it.
+AF_AWK_DROPINS='
+    function dropins(paths, n,    i, j, name, seen, names, count, keep) {
+        count = 0
+        for (i = 1; i <= n; i++) {
+            name = paths[i]; sub(/.*\//, "", name)
+            if (name ~ /\*/ || (name in seen)) continue
+            seen[name] = paths[i]
+            for (j = count; j >= 1 && names[j] > name; j--) names[j + 1] = names[j]
+            names[j + 1] = name; count++
+        }
+        for (i = 1; i <= count; i++) ordered[i] = seen[names[i]]
+        return count
+    }'

@@ -1,0 +1,24 @@
+# One walk over the whole file system, shared by the controls that look at all files.
+# shellcheck shell=sh
+# shellcheck disable=SC3043 # `local` is not in POSIX, but every shell that this runs in has it.
+
+# af_filesystem_scan: lists in $AF_TMP/scan what anyone may write (`w path`, without sticky folders) and what belongs to
+# no known user or group (`o path`). Once per bundle; fails where there is nothing to tell users by.
+af_filesystem_scan() {
+    if [ ! -s /etc/passwd ] || [ ! -s /etc/group ]; then
+        return 1
+    fi
+    [ -e "$AF_TMP/scan" ] && return 0
+    find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path "$AF_TMP" \) -prune -o \
+        \( \( -type f -perm -0002 -o -type d -perm -0002 ! -perm -1000 \) -printf 'w %p\n' \) , \
+        \( \( -nouser -o -nogroup \) -printf 'o %p\n' \) >"$AF_TMP/scan.new" 2>/dev/null
+    mv "$AF_TMP/scan.new" "$AF_TMP/scan"
+}
+
+# af_filesystem_found KIND: sets AF_VALUE to how many there are and names the first few.
+af_filesystem_found() {
+    # shellcheck disable=SC2034 # For the scripts that call this.
+    AF_VALUE=$(awk -v kind="$1" '
+        $1 == kind { if (n++ < 5) list = list (list == "" ? "" : ", ") substr($0, 3) }
+        END { if (n) print n " files: " list }' "$AF_TMP/scan")
+}

@@ -1,0 +1,66 @@
+# Files of keys and values without sections: login.defs, auditd.conf, pwquality.conf, selinux/config.
+# shellcheck shell=sh
+# shellcheck disable=SC3043 # `local` is not in POSIX, but every shell that this runs in has it.
+
+# af_key_value_read FILE KEY: sets AF_VALUE to the value of the last active line of that key.
+af_key_value_read() {
+    AF_VALUE=
+    [ -r "$1" ] || return 0
+    AF_VALUE=$(AF_KEY=$2 awk '
+        BEGIN { key = ENVIRON["AF_KEY"] }
+        {
+            line = $0; sub(/^[ \t]+/, "", line)
+            word = line; sub(/[ \t=].*$/, "", word)
+            if (word != key) next
+            value = substr(line, length(key) + 1)
+            sub(/^[ \t]*=?[ \t]*/, "", value); sub(/[ \t]+$/, "", value)
+            # A key without a value is a switch that is on.
+            last = value == "" ? "yes" : value
+        }
+        END { print last }' "$1")
+    case $AF_VALUE in
+        \"*\")
+            AF_VALUE=${AF_VALUE#\"}
+            AF_VALUE=${AF_VALUE%\"}
+            ;;
+    esac
+}
+
+# af_key_value_audit FILE SEPARATOR KEY OPERATOR VALUE. Files in FILE.d that say otherwise fail it too.
+af_key_value_audit() {
+    local other
+    for other in "$1.d"/*.conf; do
+        [ -f "$other" ] || continue
+        af_key_value_read "$other" "$3"
+        if [ -n "$AF_VALUE" ] && ! af_meets "$4" "$5" "$AF_VALUE"; then
+            af_judge "$other $3" "$4" "$5" "$AF_VALUE"
+            return
+        fi
+    done
+    if [ ! -e "$1" ]; then
+        af_look fail "$1 $3" "$5" "no such file"
+        return
+    fi
+    af_key_value_read "$1" "$3"
+    af_judge "$1 $3" "$4" "$5" "$AF_VALUE"
+}
+
+# af_key_value_apply FILE SEPARATOR KEY OPERATOR VALUE. What meets the bound already stays as it is. The separator
+# `none` writes the key alone.
+af_key_value_apply() {
+    local value other
+    value=$(af_first_of "$5")
+    for other in "$1.d"/*.conf; do
+        [ -f "$other" ] || continue
+        af_key_value_read "$other" "$3"
+        if [ -n "$AF_VALUE" ] && ! af_meets "$4" "$5" "$AF_VALUE"; then
+            af_set_line "$other" "$3" "$3$2$value"
+        fi
+    done
+    af_key_value_read "$1" "$3"
+    af_meets "$4" "$5" "$AF_VALUE" && return 0
+    case $2 in
+        none) af_set_line "$1" "$3" "$3" ;;
+        *) af_set_line "$1" "$3" "$3$2$value" ;;
+    esac
+}

@@ -1,0 +1,131 @@
+# Modules in the stacks that log people in: one implementation for each way an OS manages them.
+# shellcheck shell=sh
+# shellcheck disable=SC3043 # `local` is not in POSIX, but every shell that this runs in has it.
+
+# af_pam_files TYPE: sets AF_LIST to the files that every login passes for that type.
+af_pam_files() {
+    case $AF_PKG in
+        deb) AF_LIST=/etc/pam.d/common-$1 ;;
+        *) AF_LIST="/etc/pam.d/system-auth /etc/pam.d/password-auth" ;;
+    esac
+}
+
+# af_pam_has FILE TYPE MODULE: the file calls the module for that type.
+af_pam_has() {
+    AF_TYPE=$2 AF_MODULE=$3.so awk '
+        { sub(/^-/, "", $1) }
+        $1 == ENVIRON["AF_TYPE"] { for (i = 3; i <= NF; i++) if ($i == ENVIRON["AF_MODULE"]) { found = 1; exit } }
+        END { exit !found }' "$1" 2>/dev/null
+}
+
+# af_pam_module_audit MODULE TYPE...
+af_pam_module_audit() {
+    local module="$1" type file
+    shift
+    for type in "$@"; do
+        af_pam_files "$type"
+        for file in $AF_LIST; do
+            if [ ! -e "$file" ]; then
+                af_look fail "$file $type" "$module.so" "no such file"
+            elif af_pam_has "$file" "$type" "$module"; then
+                af_look pass "$file $type" "$module.so" "$module.so"
+            else
+                af_look fail "$file $type" "$module.so" "not called"
+            fi
+        done
+    done
+}
+
+# af_pam_module_done MODULE TYPE...: nothing is left to do.
+af_pam_module_done() {
+    local module="$1" type file
+    shift
+    for type in "$@"; do
+        af_pam_files "$type"
+        for file in $AF_LIST; do
+            af_pam_has "$file" "$type" "$module" || return 1
+        done
+    done
+}
+
+# af_pam_module_apply MODULE TYPE...: through pam-auth-update or authselect, so that the OS's own tools keep it.
+af_pam_module_apply() {
+    local module="$1"
+    af_pam_module_done "$@" && return 0
+    if [ "$AF_PKG" = deb ]; then
+        af_pam_profiles "$module"
+        # It refuses files that were edited by hand; then this step fails and the files stay as they are.
+        DEBIAN_FRONTEND=noninteractive pam-auth-update --package
+    elif command -v authselect >/dev/null 2>&1 && authselect current -r >/dev/null 2>&1; then
+        authselect enable-feature "with-${module#pam_}" >/dev/null
+    else
+        af_pam_edit "$@"
+    fi
+    af_pam_module_done "$@" || {
+        echo "$module is not in the PAM files: were they changed by hand?" >&2
+        return 1
+    }
+}
+
+# af_pam_profiles MODULE: the profiles that pam-auth-update needs for a module that has none.
+af_pam_profiles() {
+    local dir=/usr/share/pam-configs
+    case $1 in
+        pam_faillock)
+            af_write_file "$dir/amifactory-faillock" 0644 root:root <<'PROFILE'
+Name: Lock accounts after failed logins
+Default: yes
+Priority: 0
+Auth-Type: Primary
+Auth:
+	[default=die]	pam_faillock.so authfail
+PROFILE
+            af_write_file "$dir/amifactory-faillock-notify" 0644 root:root <<'PROFILE'
+Name: Count failed logins
+Default: yes
+Priority: 1024
+Auth-Type: Primary
+Auth:
+	requisite	pam_faillock.so preauth
+Account-Type: Primary
+Account:
+	required	pam_faillock.so
+PROFILE
+            ;;
+        pam_pwhistory)
+            af_write_file "$dir/amifactory-pwhistory" 0644 root:root <<'PROFILE'
+Name: Refuse passwords used before
+Default: yes
+Priority: 1023
+Password-Type: Primary
+Password:
+	requisite	pam_pwhistory.so remember=24 enforce_for_root use_authtok
+PROFILE
+            ;;
+    esac
+}
+
+# af_pam_edit MODULE TYPE...: into the files themselves, where no tool manages them: before the first pam_unix of each
+# type, and for failed logins after it too.
+af_pam_edit() {
+    local module="$1" type file
+    shift
+    for type in "$@"; do
+        af_pam_files "$type"
+        for file in $AF_LIST; do
+            [ -e "$file" ] || continue
+            af_pam_has "$file" "$type" "$module" && continue
+            AF_TYPE=$type AF_MODULE=$module awk '
+                function add(control, arguments) { print ENVIRON["AF_TYPE"] "\t" control "\t" module ".so" arguments }
+                BEGIN { module = ENVIRON["AF_MODULE"] }
+                $1 == ENVIRON["AF_TYPE"] && /pam_unix\.so/ && !done++ {
+                    if (module == "pam_faillock" && $1 == "auth") {
+                        add("required", " preauth silent"); print; add("required", " authfail"); next
+                    }
+                    add(module == "pam_faillock" ? "required" : "requisite", module == "pam_pwhistory" ? " use_authtok" : "")
+                }
+                { print }' "$file" >"$AF_TMP/lines"
+            af_replace "$file" <"$AF_TMP/lines"
+        done
+    done
+}

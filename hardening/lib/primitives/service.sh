@@ -1,0 +1,74 @@
+# Services that start at boot, or must not.
+# shellcheck shell=sh
+# shellcheck disable=SC3043 # `local` is not in POSIX, but every shell that this runs in has it.
+
+# af_systemd: there is a systemd whose units can be looked at.
+af_systemd() {
+    af_present /usr/lib/systemd/systemd /lib/systemd/systemd /etc/systemd/system
+}
+
+# af_service_enabled_audit UNIT...: one of these is enabled.
+af_service_enabled_audit() {
+    local unit states=
+    for unit in "$@"; do
+        af_unit_state "$unit"
+        if [ "$AF_STATE" = enabled ]; then
+            af_look pass "unit $unit" enabled enabled
+            return
+        fi
+        states="$states, $unit $AF_STATE"
+    done
+    af_look fail "unit $*" enabled "${states#, }"
+}
+
+# af_service_enabled_apply UNIT...: the first that exists.
+af_service_enabled_apply() {
+    local unit
+    for unit in "$@"; do
+        af_unit_state "$unit"
+        [ "$AF_STATE" = enabled ] && return 0
+    done
+    for unit in "$@"; do
+        af_unit_state "$unit"
+        if [ "$AF_STATE" != absent ]; then
+            af_enable "$unit"
+            return
+        fi
+    done
+    echo "none of these units exists: $*" >&2
+    return 1
+}
+
+# af_service_disabled_audit UNIT...: none of these is enabled.
+af_service_disabled_audit() {
+    local unit bad='' states=
+    if ! af_systemd; then
+        af_look unknown "unit $*" "not enabled" "no systemd here"
+        return
+    fi
+    for unit in "$@"; do
+        af_unit_state "$unit"
+        states="$states, $unit $AF_STATE"
+        if [ "$AF_STATE" = enabled ]; then
+            bad="$bad, $unit enabled"
+        fi
+    done
+    if [ -n "$bad" ]; then
+        af_look fail "unit $*" "not enabled" "${bad#, }"
+    else
+        af_look pass "unit $*" "not enabled" "${states#, }"
+    fi
+}
+
+# af_service_disabled_apply UNIT...: those that are enabled are masked, so that no other unit pulls them in.
+af_service_disabled_apply() {
+    local unit link
+    for unit in "$@"; do
+        af_unit_state "$unit"
+        [ "$AF_STATE" = enabled ] || continue
+        for link in /etc/systemd/system/*.wants/"$unit" /etc/systemd/system/*.requires/"$unit"; do
+            [ -L "$link" ] && rm -f "$link"
+        done
+        ln -sfn /dev/null "/etc/systemd/system/$unit"
+    done
+}

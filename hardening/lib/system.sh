@@ -1,0 +1,320 @@
+# Helpers that package groups, tests and controls share: packages, files, services, pages.
+# Every function works in dash, bash and busybox ash, as root, inside a sandbox or on an instance.
+# shellcheck shell=sh
+# shellcheck disable=SC3043 # `local` is not in POSIX, but every shell that this runs in has it.
+
+AF_NL='
+'
+
+# af_detect: sets AF_PKG to deb, rpm or none. Reads with builtins only: it runs at the start of every bundle.
+af_detect() {
+    local key value id=
+    AF_PKG=none
+    if [ -r /etc/os-release ]; then
+        while IFS='=' read -r key value || [ -n "$key" ]; do
+            if [ "$key" = ID ]; then
+                id=${value#[\"\']}
+                id=${id%[\"\']}
+            fi
+        done </etc/os-release
+    fi
+    case $id in
+        debian | ubuntu) AF_PKG=deb ;;
+        amzn | fedora | rhel | centos | rocky | almalinux) AF_PKG=rpm ;;
+    esac
+}
+
+# af_packages: makes sure that $AF_TMP/packages lists the names of all installed packages; fails where there is no
+# package database. The list is made once per bundle; installing and removing forget it.
+af_packages() {
+    [ -e "$AF_TMP/packages" ] && return 0
+    case $AF_PKG in
+        deb)
+            [ -s /var/lib/dpkg/status ] || return 1
+            awk '/^Package: /{name=$2} /^Status: .* installed$/{print name}' /var/lib/dpkg/status >"$AF_TMP/packages.new"
+            ;;
+        rpm)
+            command -v rpm >/dev/null 2>&1 || return 1
+            rpm -qa --qf '%{NAME}\n' >"$AF_TMP/packages.new" 2>/dev/null
+            ;;
+        *) return 1 ;;
+    esac
+    [ -s "$AF_TMP/packages.new" ] || return 1
+    mv "$AF_TMP/packages.new" "$AF_TMP/packages"
+}
+
+# af_installed PACKAGE...: prints those that are installed; status 2 where there is no package database.
+af_installed() {
+    local name
+    af_packages || return 2
+    for name in "$@"; do
+        printf '%s\n' "$name"
+    done | grep -xF -f - "$AF_TMP/packages" || return 0
+}
+
+# af_missing PACKAGE...: prints those that are not installed. `name=version` counts by its name.
+af_missing() {
+    local name have
+    have=$AF_NL$(af_installed "$@")$AF_NL
+    for name in "$@"; do
+        case $have in
+            *"$AF_NL${name%%=*}$AF_NL"*) ;;
+            *) printf '%s\n' "$name" ;;
+        esac
+    done
+}
+
+# af_apt ARGUMENT...: apt-get without questions, without recommended extras, and without starting services.
+af_apt() {
+    local rc=0 policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\n# amifactory: services start when the image does, not while it is built.\nexit 101\n' >"$policy"
+        chmod 0755 "$policy"
+    fi
+    DEBIAN_FRONTEND=noninteractive apt-get -y -q \
+        -o APT::Install-Recommends=false -o APT::Sandbox::User=root -o Acquire::Retries=3 \
+        -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@" || rc=$?
+    af_drop_policy
+    return "$rc"
+}
+
+# af_drop_policy: removes the policy file that af_apt leaves where it was interrupted; never one that is not ours.
+af_drop_policy() {
+    if grep -qs '^# amifactory: ' /usr/sbin/policy-rc.d; then
+        rm -f /usr/sbin/policy-rc.d
+    fi
+}
+
+# af_install PACKAGE...: installs what is missing, without weak dependencies. Does nothing where all are installed.
+af_install() {
+    local missing
+    missing=$(af_missing "$@")
+    [ -n "$missing" ] || return 0
+    # Package names hold no blanks: the list is split on purpose.
+    # shellcheck disable=SC2086
+    set -- $missing
+    rm -f "$AF_TMP/packages"
+    case $AF_PKG in
+        deb)
+            if [ ! -e "$AF_TMP/apt-updated" ]; then
+                # Stale lists may still do, so a failure here is not the end.
+                af_apt update || echo "apt-get update failed; trying with the lists that are there"
+                : >"$AF_TMP/apt-updated"
+            fi
+            af_apt install "$@"
+            ;;
+        rpm)
+            if [ -n "${AF_RELEASEVER:-}" ]; then
+                set -- "--releasever=$AF_RELEASEVER" "$@"
+            fi
+            dnf -y -q --setopt=install_weak_deps=False install "$@"
+            ;;
+        *)
+            echo "no package manager that is known here: can't install $*" >&2
+            return 1
+            ;;
+    esac
+}
+
+# af_remove PACKAGE...: removes those that are installed.
+af_remove() {
+    local present
+    present=$(af_installed "$@") || return 1
+    [ -n "$present" ] || return 0
+    # shellcheck disable=SC2086 # Package names hold no blanks.
+    set -- $present
+    rm -f "$AF_TMP/packages"
+    case $AF_PKG in
+        deb) af_apt purge "$@" ;;
+        rpm) dnf -y -q remove "$@" ;;
+    esac
+}
+
+# af_list_packages: name, version, architecture and kind of every installed package, tab-separated, sorted.
+af_list_packages() {
+    case $AF_PKG in
+        deb)
+            awk -v OFS='\t' '
+                /^Package: /{name=$2} /^Version: /{version=$2} /^Architecture: /{arch=$2}
+                /^Status: /{installed=/ installed$/}
+                /^$/{if (installed) print name, version, arch, "deb"; installed=0}
+                END{if (installed) print name, version, arch, "deb"}' /var/lib/dpkg/status
+            ;;
+        rpm) rpm -qa --qf '%{NAME}\t%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\t%{ARCH}\trpm\n' ;;
+    esac | sort
+}
+
+# af_owner PATH OWNER: gives PATH to user:group where it is not theirs already.
+af_owner() {
+    [ "$(stat -c '%U:%G' "$1")" = "$2" ] || chown "$2" "$1"
+}
+
+# af_put PATH MODE OWNER: $AF_TMP/new becomes PATH, in one step, and only where something differs.
+af_put() {
+    local path="$1" mode="$2" owner="${3:-root:root}" dir
+    dir=${path%/*}
+    if [ -f "$path" ] && [ ! -L "$path" ] && cmp -s "$AF_TMP/new" "$path"; then
+        [ "$(stat -c '%a' "$path")" = "${mode#0}" ] || chmod "$mode" "$path"
+        af_owner "$path" "$owner"
+        return 0
+    fi
+    [ -d "${dir:-/}" ] || mkdir -p "$dir"
+    if cp "$AF_TMP/new" "$path.af-new" && chown "$owner" "$path.af-new" && chmod "$mode" "$path.af-new" \
+        && mv -f "$path.af-new" "$path"; then
+        af_label "$path"
+    else
+        rm -f "$path.af-new"
+        return 1
+    fi
+}
+
+# af_write_file PATH MODE OWNER: writes what arrives on standard input. A symbolic link is replaced, not followed.
+af_write_file() {
+    cat >"$AF_TMP/new"
+    af_put "$@"
+}
+
+# af_replace PATH: standard input becomes the content of a file that exists; owner and mode stay, links are followed.
+af_replace() {
+    local path
+    path=$(readlink -f "$1")
+    cat >"$AF_TMP/new"
+    cmp -s "$AF_TMP/new" "$path" && return 0
+    if cp -p "$path" "$path.af-new" && cat "$AF_TMP/new" >"$path.af-new" && mv -f "$path.af-new" "$path"; then
+        af_label "$path"
+    else
+        rm -f "$path.af-new"
+        return 1
+    fi
+}
+
+# af_label PATH: the SELinux label that the policy gives a new file, where there is a policy.
+af_label() {
+    if [ -x /usr/sbin/restorecon ]; then
+        /usr/sbin/restorecon -F "$1" 2>/dev/null || true
+    fi
+}
+
+# af_set_line FILE KEY LINE [nocase]: LINE stands for KEY in FILE. The first active line of that key is replaced in
+# place, further ones go; where there is none it is appended. The key is a line's first word, ended by blank or `=`.
+af_set_line() {
+    local file="$1"
+    if [ ! -e "$file" ]; then
+        printf '# Written by amifactory.\n%s\n' "$3" | af_write_file "$file" 0644 root:root
+        return
+    fi
+    AF_KEY=$2 AF_LINE=$3 AF_NOCASE=${4:-} awk '
+        BEGIN { key = ENVIRON["AF_KEY"]; nocase = ENVIRON["AF_NOCASE"] != ""; if (nocase) key = tolower(key) }
+        {
+            word = $0; sub(/^[ \t]+/, "", word); sub(/[ \t=].*$/, "", word)
+            if (nocase) word = tolower(word)
+            if (word != key) { print; next }
+            if (!done++) print ENVIRON["AF_LINE"]
+        }
+        END { if (!done) print ENVIRON["AF_LINE"] }' "$file" >"$AF_TMP/lines"
+    af_replace "$file" <"$AF_TMP/lines"
+}
+
+# af_unit_path UNIT: sets AF_UNIT to the file of a systemd unit; fails where there is none.
+af_unit_path() {
+    local dir
+    for dir in /etc/systemd/system /usr/local/lib/systemd/system /usr/lib/systemd/system /lib/systemd/system; do
+        if [ -e "$dir/$1" ] || [ -L "$dir/$1" ]; then
+            AF_UNIT=$dir/$1
+            return 0
+        fi
+    done
+    return 1
+}
+
+# af_unit_state UNIT: sets AF_STATE to masked, enabled, disabled or absent, from files alone. A template's instance
+# is looked up under its own name first.
+af_unit_state() {
+    local link template="$1"
+    case $1 in
+        *@*.*) template=${1%%@*}@.${1##*.} ;;
+    esac
+    AF_STATE=absent
+    af_unit_path "$1" || af_unit_path "$template" || return 0
+    if [ -L "/etc/systemd/system/$1" ] && [ "$(readlink "/etc/systemd/system/$1")" = /dev/null ]; then
+        AF_STATE=masked
+        return 0
+    fi
+    AF_STATE=disabled
+    for link in /etc/systemd/system/*.wants/"$1" /etc/systemd/system/*.requires/"$1" \
+        /usr/lib/systemd/system/*.wants/"$1" /lib/systemd/system/*.wants/"$1"; do
+        if [ -e "$link" ] || [ -L "$link" ]; then
+            AF_STATE=enabled
+            return 0
+        fi
+    done
+}
+
+# af_enable SERVICE: it starts at boot. Fails where there is no such unit.
+af_enable() {
+    local unit="$1" word key value
+    case $unit in
+        *.service | *.socket | *.timer | *.path | *.mount | *.target) ;;
+        *) unit=$unit.service ;;
+    esac
+    af_unit_state "$unit"
+    case $AF_STATE in
+        enabled) return 0 ;;
+        absent)
+            echo "there is no unit $unit: is its package installed?" >&2
+            return 1
+            ;;
+        masked)
+            rm -f "/etc/systemd/system/$unit"
+            af_unit_path "$unit" || {
+                echo "the unit $unit was masked and has no file of its own" >&2
+                return 1
+            }
+            ;;
+    esac
+    if command -v systemctl >/dev/null 2>&1 && systemctl --root=/ -q enable "$unit" 2>/dev/null; then
+        af_unit_state "$unit"
+        [ "$AF_STATE" = enabled ] && return 0
+    fi
+    # Without systemctl: the links that its [Install] section asks for.
+    # shellcheck disable=SC2094 # A link to the unit is made, the unit itself is not written.
+    while IFS='=' read -r key value; do
+        case $key in
+            WantedBy) set -- wants ;;
+            RequiredBy) set -- requires ;;
+            *) continue ;;
+        esac
+        for word in $value; do
+            mkdir -p "/etc/systemd/system/$word.$1"
+            ln -sfn "$AF_UNIT" "/etc/systemd/system/$word.$1/$unit"
+        done
+    done <"$AF_UNIT"
+    af_unit_state "$unit"
+    if [ "$AF_STATE" != enabled ]; then
+        echo "the unit $unit has no [Install] section that says when it starts" >&2
+        return 1
+    fi
+}
+
+# af_http_get URL: prints the page, with whichever client there is. Fails on a status of 400 or above.
+af_http_get() {
+    if command -v curl >/dev/null 2>&1; then
+        curl -fsS --max-time 15 "$1"
+    elif command -v wget >/dev/null 2>&1; then
+        wget -q -T 15 -O - "$1"
+    elif command -v python3 >/dev/null 2>&1; then
+        python3 -c 'import sys,urllib.request as u; sys.stdout.buffer.write(u.urlopen(sys.argv[1],timeout=15).read())' "$1"
+    elif command -v bash >/dev/null 2>&1; then
+        # shellcheck disable=SC2016 # The inner shell expands these.
+        bash -c '
+            url=${1#http://}; host=${url%%/*}; path=/; case $url in */*) path=/${url#*/} ;; esac
+            port=80; case $host in *:*) port=${host##*:}; name=${host%:*} ;; *) name=$host ;; esac
+            exec 3<>"/dev/tcp/$name/$port" || exit 1
+            printf "GET %s HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n\r\n" "$path" "$host" >&3
+            IFS= read -r -u 3 status; while IFS= read -r -u 3 line && [ "$line" != $'"'\\\\r'"' ]; do :; done
+            case $status in *" 2"* | *" 3"*) cat <&3 ;; *) echo "$status" >&2; exit 22 ;; esac' af "$1"
+    else
+        echo "no curl, wget, python3 or bash here to fetch $1" >&2
+        return 1
+    fi
+}

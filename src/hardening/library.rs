@@ -1,0 +1,250 @@
+//! The hardening library: everything below `hardening/`, read and checked. The program carries a copy of it, so that
+//! a factory folder without one works too.
+
+use super::catalogue::Catalogue;
+use super::control::{Control, ControlParameter, Profile};
+use super::read::{self, Placed, Scripts};
+use super::value::Values;
+use crate::identity::Slug;
+use crate::source::{self, Diagnostic, Diagnostics, Node, SourceFile, Span};
+use include_dir::{Dir, include_dir};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/hardening");
+
+/// Controls, profiles, parameters, and the shell functions that they call.
+#[derive(Debug, Clone, Default)]
+pub struct Library {
+    /// All controls.
+    pub controls: BTreeMap<Slug, Control>,
+    /// All profiles.
+    pub profiles: BTreeMap<String, Profile>,
+    /// All parameters.
+    pub parameters: BTreeMap<String, ControlParameter>,
+    /// The shell functions, in the order in which they are put into a bundle.
+    functions: Vec<(String, String)>,
+}
+
+/// The text of the library's files, by path below `hardening/`.
+type Files = BTreeMap<String, String>;
+
+impl Library {
+    /// Reads a folder. Mistakes go into `diagnostics`; what could be read is in the library.
+    pub fn load(dir: &Path, diagnostics: &mut Diagnostics) -> Library {
+        let mut files = Files::new();
+        read_folder(dir, "", &mut files, diagnostics);
+        if files.is_empty() && diagnostics.is_empty() {
+            report_unreadable("", "there is no such folder, or it holds no files", diagnostics);
+        }
+        Library::from_files(&files, diagnostics)
+    }
+
+    /// The copy inside the program. That it has no mistakes is a test of the program's own.
+    pub fn embedded() -> Result<Library, Vec<Diagnostic>> {
+        let mut files = Files::new();
+        collect(&EMBEDDED, &mut files);
+        let mut diagnostics = Diagnostics::new();
+        let library = Library::from_files(&files, &mut diagnostics);
+        if diagnostics.is_empty() { Ok(library) } else { Err(diagnostics.sorted()) }
+    }
+
+    /// The shell functions that bundles carry: file names and text, in a fixed order.
+    pub fn functions(&self) -> &[(String, String)] {
+        &self.functions
+    }
+
+    /// The names that recipes may use.
+    pub fn catalogue(&self) -> Catalogue {
+        Catalogue {
+            controls: self.controls.keys().cloned().collect(),
+            profiles: self.profiles.keys().cloned().collect(),
+            parameters: self
+                .parameters
+                .iter()
+                .map(|(name, parameter)| (name.clone(), parameter.declaration.kind.clone()))
+                .collect(),
+        }
+    }
+
+    /// All controls and values of a profile, with those of the profiles that it extends. None where there is no such
+    /// profile.
+    pub fn resolve_profile(&self, name: &str) -> Option<(BTreeSet<Slug>, Values)> {
+        let profile = self.profiles.get(name)?;
+        let mut controls = BTreeSet::new();
+        let mut values = Values::new();
+        for parent in &profile.extends {
+            if let Some((slugs, inherited)) = self.resolve_profile(parent) {
+                controls.extend(slugs);
+                values.extend(inherited);
+            }
+        }
+        controls.extend(profile.controls.iter().cloned());
+        values.extend(profile.parameters.clone());
+        Some((controls, values))
+    }
+
+    /// The default of every parameter.
+    pub(super) fn defaults(&self) -> Values {
+        self.parameters
+            .iter()
+            .filter_map(|(name, parameter)| Some((name.clone(), parameter.declaration.default.clone()?)))
+            .collect()
+    }
+
+    fn from_files(files: &Files, diagnostics: &mut Diagnostics) -> Library {
+        let mut library = Library { functions: functions(files), ..Library::default() };
+        let scripts: Scripts = below(files, "scripts/", ".sh").collect();
+        if let Some(root) = files.get("parameters.yaml").and_then(|text| tree("parameters.yaml", text, diagnostics)) {
+            library.parameters = read::parameters(&root, diagnostics);
+        }
+        for (name, text) in below(files, "controls/", ".yaml") {
+            if let Some(root) = tree(&format!("controls/{name}"), &text, diagnostics) {
+                for placed in read::controls(&root, &scripts, diagnostics) {
+                    library.add(placed, diagnostics);
+                }
+            }
+        }
+        library.read_profiles(files, diagnostics);
+        library
+    }
+
+    fn add(&mut self, placed: Placed<Control>, diagnostics: &mut Diagnostics) {
+        let Placed { value: control, span } = placed;
+        for name in control.ensure.iter().flat_map(|ensure| ensure.primitive.parameters()) {
+            if !self.parameters.contains_key(name) {
+                diagnostics.report_unknown(&span, "parameter", name, self.parameters.keys().map(String::as_str));
+            }
+        }
+        if self.controls.contains_key(&control.slug) {
+            diagnostics.report(&span, format!("there are two controls `{}`", control.slug));
+        }
+        self.controls.insert(control.slug.clone(), control);
+    }
+
+    fn read_profiles(&mut self, files: &Files, diagnostics: &mut Diagnostics) {
+        let mut spans = BTreeMap::new();
+        for (name, text) in below(files, "profiles/", ".yaml") {
+            let Some(root) = tree(&format!("profiles/{name}"), &text, diagnostics) else { continue };
+            let stem = name.trim_end_matches(".yaml");
+            let Some((placed, named)) = read::profile(&root, stem, &self.parameters, diagnostics) else { continue };
+            let mut profile = placed.value;
+            for (slug, span) in named {
+                match self.controls.get_key_value(slug.as_str()) {
+                    Some((slug, _)) => drop(profile.controls.insert(slug.clone())),
+                    None => {
+                        diagnostics.report_unknown(&span, "control", &slug, self.controls.keys().map(Slug::as_str));
+                    }
+                }
+            }
+            spans.insert(stem.to_owned(), placed.span);
+            self.profiles.insert(stem.to_owned(), profile);
+        }
+        let names: Vec<String> = self.profiles.keys().cloned().collect();
+        for (name, span) in &spans {
+            let Some(profile) = self.profiles.get_mut(name) else { continue };
+            for parent in &profile.extends {
+                if !names.contains(parent) {
+                    diagnostics.report_unknown(span, "profile", parent, names.iter().map(String::as_str));
+                }
+            }
+            profile.extends.retain(|parent| names.contains(parent));
+        }
+        for (name, span) in &spans {
+            if self.extends_itself(name) {
+                diagnostics.report(span, format!("the profile `{name}` extends itself"));
+                if let Some(profile) = self.profiles.get_mut(name) {
+                    profile.extends.clear();
+                }
+            }
+        }
+    }
+
+    fn extends_itself(&self, name: &str) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<&str> = vec![name];
+        while let Some(at) = open.pop() {
+            for parent in self.profiles.get(at).map(|profile| profile.extends.as_slice()).unwrap_or_default() {
+                if parent == name {
+                    return true;
+                }
+                if seen.insert(parent.as_str()) {
+                    open.push(parent);
+                }
+            }
+        }
+        false
+    }
+}
+
+/// The shell functions: helpers, primitives, sealing, and the runner last.
+fn functions(files: &Files) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = ["system.sh", "audit.sh"]
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), files.get(&format!("lib/{name}"))?.clone())))
+        .collect();
+    all.extend(below(files, "lib/primitives/", ".sh").map(|(name, text)| (format!("primitives/{name}"), text)));
+    let last = ["seal.sh", "runner.sh"];
+    all.extend(last.iter().filter_map(|name| Some(((*name).to_owned(), files.get(&format!("lib/{name}"))?.clone()))));
+    all
+}
+
+/// The files directly in one folder, by name.
+fn below<'a>(files: &'a Files, folder: &'a str, ending: &'a str) -> impl Iterator<Item = (String, String)> + 'a {
+    files.iter().filter_map(move |(path, text)| {
+        let name = path.strip_prefix(folder)?;
+        (!name.contains('/') && name.ends_with(ending)).then(|| (name.to_owned(), text.clone()))
+    })
+}
+
+fn tree(path: &str, text: &str, diagnostics: &mut Diagnostics) -> Option<Node> {
+    let file = Arc::new(SourceFile { path: format!("hardening/{path}"), text: text.to_owned() });
+    source::parse(&file, diagnostics)
+}
+
+fn collect(dir: &Dir<'_>, files: &mut Files) {
+    for file in dir.files() {
+        if let (Some(path), Some(text)) = (file.path().to_str(), file.contents_utf8()) {
+            files.insert(path.to_owned(), text.to_owned());
+        }
+    }
+    for inner in dir.dirs() {
+        collect(inner, files);
+    }
+}
+
+fn read_folder(dir: &Path, prefix: &str, files: &mut Files, diagnostics: &mut Diagnostics) {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) => return report_unreadable(prefix, &error.to_string(), diagnostics),
+    };
+    for entry in entries.flatten() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let path = format!("{prefix}{name}");
+        // Links are not followed: a library is files in its own folder.
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => read_folder(&entry.path(), &format!("{path}/"), files, diagnostics),
+            Ok(kind) if kind.is_file() && (name.ends_with(".yaml") || name.ends_with(".sh")) => {
+                match read_bounded(&entry.path()) {
+                    Ok(text) => drop(files.insert(path, text)),
+                    Err(error) => report_unreadable(&path, &error.to_string(), diagnostics),
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn read_bounded(path: &Path) -> std::io::Result<String> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    let most = source::MAX_BYTES as u64 + 1;
+    std::fs::File::open(path)?.take(most).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn report_unreadable(path: &str, why: &str, diagnostics: &mut Diagnostics) {
+    let file = Arc::new(SourceFile { path: format!("hardening/{path}"), text: String::new() });
+    diagnostics.report(&Span::start_of(&file), format!("can't be read: {why}"));
+}

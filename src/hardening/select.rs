@@ -1,0 +1,276 @@
+//! What a recipe asks of its hardening, resolved for one OS family: which controls, with which values, and what is to
+//! be done with each.
+
+use super::control::Control;
+use super::evidence::AuditKind;
+use super::library::Library;
+use super::primitive::{Primitive, Verb};
+use super::shell::{self, NulError};
+use super::value::Values;
+use crate::identity::{OsFamily, Slug};
+use crate::recipe::{HardeningSpec, ImpliedException, Waiver};
+use crate::source::nearest;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is to be done with a control.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Disposition {
+    /// It is applied and audited.
+    Apply,
+    /// On record as not met. It is audited, not applied.
+    Waived(Waiver),
+    /// A package group makes it impossible, for this reason. It is audited, not applied.
+    Implied(String),
+    /// A person has to look, at this.
+    Manual(String),
+    /// It means nothing on this OS family.
+    NotForFamily,
+}
+
+/// A control as one image has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SelectedControl {
+    /// The control.
+    pub control: Control,
+    /// What is done with it.
+    pub disposition: Disposition,
+    /// The gate asks for it.
+    pub required: bool,
+    /// The values of the parameters that it uses.
+    pub parameters: Values,
+    /// Shell text that applies it; none where there is nothing to apply.
+    pub apply: Option<String>,
+    /// Its audits.
+    pub audits: Vec<SelectedAudit>,
+}
+
+/// One audit of a selected control.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelectedAudit {
+    /// Persisted or runtime.
+    pub kind: AuditKind,
+    /// What it runs, for people.
+    pub ran: String,
+    /// Shell text.
+    pub body: String,
+}
+
+/// What a recipe asks for that the library does not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SelectError {
+    /// No such profile.
+    #[error("there is no hardening profile `{name}`{}", did_you_mean(.near))]
+    UnknownProfile {
+        /// The name given.
+        name: String,
+        /// The nearest real one.
+        near: Option<String>,
+    },
+    /// No such control.
+    #[error("there is no control `{name}`{}", did_you_mean(.near))]
+    UnknownControl {
+        /// The slug given.
+        name: Slug,
+        /// The nearest real one.
+        near: Option<String>,
+    },
+    /// A waiver for a control that the image does not have anyway.
+    #[error("`{0}` is waived but is not in the profile: remove the waiver, or add the control")]
+    NotSelected(Slug),
+    /// No such parameter.
+    #[error("there is no hardening parameter `{name}`{}", did_you_mean(.near))]
+    UnknownParameter {
+        /// The name given.
+        name: String,
+        /// The nearest real one.
+        near: Option<String>,
+    },
+    /// A value that its parameter does not take.
+    #[error("hardening parameter `{name}`: {why}")]
+    Parameter {
+        /// The parameter.
+        name: String,
+        /// Why not.
+        why: String,
+    },
+    /// A value that can't be put into a script.
+    #[error("control `{control}`: {source}")]
+    Unquotable {
+        /// The control.
+        control: Slug,
+        /// Why not.
+        source: NulError,
+    },
+}
+
+fn did_you_mean(near: &Option<String>) -> String {
+    near.as_ref().map(|near| format!(": did you mean `{near}`?")).unwrap_or_default()
+}
+
+/// Resolves a recipe's hardening for one OS family. The controls come by section and benchmark id.
+pub fn select(
+    library: &Library,
+    spec: &HardeningSpec,
+    family: OsFamily,
+    implied: &[ImpliedException],
+    required: &[Slug],
+) -> Result<Vec<SelectedControl>, Vec<SelectError>> {
+    let mut errors = Vec::new();
+    let (mut slugs, profile_values) = library.resolve_profile(&spec.profile).unwrap_or_else(|| {
+        let near = nearest(&spec.profile, library.profiles.keys().map(String::as_str)).map(str::to_owned);
+        errors.push(SelectError::UnknownProfile { name: spec.profile.clone(), near });
+        (BTreeSet::new(), Values::new())
+    });
+    slugs.extend(spec.add.iter().cloned());
+    for slug in spec.add.iter().chain(spec.waivers.iter().map(|waiver| &waiver.control)) {
+        if !library.controls.contains_key(slug) {
+            let near = nearest(slug.as_str(), library.controls.keys().map(Slug::as_str)).map(str::to_owned);
+            errors.push(SelectError::UnknownControl { name: slug.clone(), near });
+        } else if !slugs.contains(slug) {
+            errors.push(SelectError::NotSelected(slug.clone()));
+        }
+    }
+    let mut values = library.defaults();
+    values.extend(profile_values);
+    check_parameters(library, &spec.parameters, &mut errors);
+    values.extend(spec.parameters.clone());
+    let mut selected: Vec<SelectedControl> = Vec::new();
+    for control in slugs.iter().filter_map(|slug| library.controls.get(slug)) {
+        let disposition = disposition(control, family, &spec.waivers, implied);
+        match resolve(control, disposition, family, required, &values) {
+            Ok(resolved) => selected.push(resolved),
+            Err(source) => errors.push(SelectError::Unquotable { control: control.slug.clone(), source }),
+        }
+    }
+    selected.sort_by(|a, b| order(&a.control).cmp(&order(&b.control)));
+    if errors.is_empty() { Ok(selected) } else { Err(errors) }
+}
+
+fn check_parameters(library: &Library, given: &Values, errors: &mut Vec<SelectError>) {
+    for (name, value) in given {
+        match library.parameters.get(name) {
+            None => {
+                let near = nearest(name, library.parameters.keys().map(String::as_str)).map(str::to_owned);
+                errors.push(SelectError::UnknownParameter { name: name.clone(), near });
+            }
+            Some(parameter) => {
+                if let Some(why) = parameter.refuses(value) {
+                    errors.push(SelectError::Parameter { name: name.clone(), why });
+                }
+            }
+        }
+    }
+}
+
+/// By section, then by the first benchmark id as numbers, then by name.
+fn order(control: &Control) -> (u8, Vec<u32>, &Slug) {
+    let id = control.ids.values().next().map(String::as_str).unwrap_or("999");
+    (control.section, id.split('.').filter_map(|part| part.parse().ok()).collect(), &control.slug)
+}
+
+fn disposition(control: &Control, family: OsFamily, waivers: &[Waiver], implied: &[ImpliedException]) -> Disposition {
+    let for_family = control.families.contains(&family)
+        && (control.manual.is_some() || primitives(control, family).next().is_some());
+    if !for_family {
+        return Disposition::NotForFamily;
+    }
+    if let Some(waiver) = waivers.iter().find(|waiver| waiver.control == control.slug) {
+        return Disposition::Waived(waiver.clone());
+    }
+    if let Some(exception) = implied.iter().find(|exception| exception.control == control.slug) {
+        return Disposition::Implied(exception.reason.clone());
+    }
+    match &control.manual {
+        Some(what) => Disposition::Manual(what.clone()),
+        None => Disposition::Apply,
+    }
+}
+
+fn primitives(control: &Control, family: OsFamily) -> impl Iterator<Item = (&Primitive, bool)> {
+    control
+        .ensure
+        .iter()
+        .filter(move |ensure| ensure.families.is_empty() || ensure.families.contains(&family))
+        .map(|ensure| (&ensure.primitive, ensure.audit_only))
+}
+
+fn resolve(
+    control: &Control,
+    disposition: Disposition,
+    family: OsFamily,
+    required: &[Slug],
+    values: &Values,
+) -> Result<SelectedControl, NulError> {
+    let mut used = Values::new();
+    let mut apply = Vec::new();
+    let mut audits: BTreeMap<AuditKind, (Vec<String>, Vec<String>)> = BTreeMap::new();
+    if disposition != Disposition::NotForFamily {
+        for (primitive, audit_only) in primitives(control, family) {
+            for name in primitive.parameters() {
+                if let Some(value) = values.get(name) {
+                    used.insert(name.to_owned(), value.clone());
+                }
+            }
+            if !audit_only {
+                apply.extend(primitive.render(Verb::Apply, values)?);
+            }
+            for (kind, verb) in [(AuditKind::Persisted, Verb::Persisted), (AuditKind::Runtime, Verb::Runtime)] {
+                if let Some(call) = primitive.render(verb, values)? {
+                    let (ran, calls) = audits.entry(kind).or_default();
+                    ran.push(primitive.describe(values));
+                    calls.push(call);
+                }
+            }
+        }
+    }
+    let apply = if apply.is_empty() { None } else { Some(guarded(control, &apply, Verb::Apply)?) };
+    let audits = audits
+        .into_iter()
+        .map(|(kind, (ran, calls))| {
+            let body = guarded(control, &calls, Verb::Persisted)?;
+            let body = format!("af_audit_begin\n{body}af_audit_end\n");
+            Ok(SelectedAudit { kind, ran: ran.join("; "), body })
+        })
+        .collect::<Result<_, NulError>>()?;
+    let required = required.contains(&control.slug);
+    Ok(SelectedControl { control: control.clone(), disposition, required, parameters: used, apply, audits })
+}
+
+/// Calls, one per line, behind the question whether what the control is about is there at all.
+fn guarded(control: &Control, calls: &[String], verb: Verb) -> Result<String, NulError> {
+    let calls: String = calls.iter().map(|call| format!("{}\n", call.trim_end())).collect();
+    let Some(condition) = &control.applies_when else { return Ok(calls) };
+    let present = shell::call("af_present", condition.paths.iter().map(|path| path.as_str()))?;
+    let otherwise = match verb {
+        Verb::Apply => shell::call("echo", [format!("not applicable: {} is not installed", condition.what).as_str()])?,
+        Verb::Persisted | Verb::Runtime => shell::call("af_not_applicable", [condition.what.as_str()])?,
+    };
+    Ok(format!("if {present}; then\n{calls}else\n{otherwise}\nfi\n"))
+}
+
+impl SelectedControl {
+    /// Everything about it that decides the image's content, as one line with a fixed order. A waiver's text is not in
+    /// it: whether there is one is.
+    pub fn canonical(&self) -> String {
+        let disposition = match &self.disposition {
+            Disposition::Apply => "apply",
+            Disposition::Waived(_) => "waived",
+            Disposition::Implied(_) => "implied",
+            Disposition::Manual(_) => "manual",
+            Disposition::NotForFamily => "not-for-family",
+        };
+        let audits: Vec<_> = self.audits.iter().map(|audit| json!([audit.kind, audit.body])).collect();
+        json!([self.control.slug, disposition, self.parameters, self.apply, audits]).to_string()
+    }
+
+    /// It is applied in this image.
+    pub fn is_applied(&self) -> bool {
+        self.disposition == Disposition::Apply && self.apply.is_some()
+    }
+
+    /// Applying it may install or remove packages.
+    pub fn changes_packages(&self) -> bool {
+        self.is_applied() && self.control.ensure.iter().any(|ensure| ensure.primitive.is_about_packages())
+    }
+}
