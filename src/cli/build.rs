@@ -4,6 +4,7 @@ use super::exit::{CliError, Exit};
 use super::interrupt::or_interrupted;
 use super::session::{Open, Session};
 use crate::identity::{BuildId, Channel, RecipeName, Version};
+use crate::pipeline::clock;
 use crate::pipeline::prepare::Planner;
 use crate::pipeline::schedule::{Finished, Run, RunError};
 use crate::pipeline::{BuildError, BuildOptions, BuildResult, Event, Outcome, Sink, tags};
@@ -64,7 +65,8 @@ fn publish_to(open: &mut Open, recipes: &[RecipeName], channel: &Channel) -> Res
         Some(first) if first == channel => {}
         first => {
             let known = open.factory.channels.contains(channel);
-            let why = if known { "takes images by promotion only" } else { "is not among the channels of amifactory.yaml" };
+            let why =
+                if known { "takes images by promotion only" } else { "is not among the channels of amifactory.yaml" };
             let first = first.map_or_else(|| "none".to_owned(), ToString::to_string);
             return Err(CliError::Usage(format!("channel `{channel}` {why}\n  builds publish to: {first}")));
         }
@@ -161,7 +163,7 @@ fn evidence_of(open: &Open, build: &Finished) -> Result<(Option<ImageRecord>, Op
         Ok(built) => {
             let folder = open.state.evidence(&built.image.id);
             if built.fresh || !folder.is_dir() {
-                files::write(&folder, &built.image, &built.record)?;
+                files::write(&folder, &built.image, &built.record, clock::today())?;
             }
             Ok((Some(built.record.clone()), Some(folder)))
         }

@@ -93,15 +93,12 @@ fn row(control: &Control) -> ControlRow {
 fn explain(session: &Session, library: &Library, name: &str) -> Result<Exit, CliError> {
     let Some(control) = library.controls.get(name) else {
         let slugs = library.controls.keys().map(crate::identity::Slug::as_str);
-        let help = nearest(name, slugs).map_or_else(
-            || "`amifactory controls` lists them".to_owned(),
-            |near| format!("did you mean `{near}`?"),
-        );
+        let help = nearest(name, slugs)
+            .map_or_else(|| "`amifactory controls` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
         return Err(CliError::Usage(format!("there is no control `{}`\n  {help}", visible::line(name))));
     };
-    let has = |profile: &&String| {
-        library.resolve_profile(profile).is_some_and(|(slugs, _)| slugs.contains(&control.slug))
-    };
+    let has =
+        |profile: &&String| library.resolve_profile(profile).is_some_and(|(slugs, _)| slugs.contains(&control.slug));
     let explained = Explained {
         row: row(control),
         rationale: &control.rationale,
@@ -111,17 +108,18 @@ fn explain(session: &Session, library: &Library, name: &str) -> Result<Exit, Cli
         manual: control.manual.as_deref(),
         profiles: library.profiles.keys().filter(has).map(String::as_str).collect(),
     };
-    session.result(&explained, |style| text(control, &explained, style))?;
+    session.result(&explained, |style| text(library, control, &explained, style))?;
     Ok(Exit::Done)
 }
 
-fn text(control: &Control, explained: &Explained<'_>, style: Style) -> String {
+fn text(library: &Library, control: &Control, explained: &Explained<'_>, style: Style) -> String {
     let mut text = format!("{}  {}\n\n  {}\n\n", style.bold(control.slug.as_str()), control.title, control.rationale);
     let mut field = |name: &str, value: String| {
         if !value.is_empty() {
             text.push_str(&format!("  {}{value}\n", style.dim(&format!("{name:<11}"))));
         }
     };
+    let defaults = library.defaults();
     for (benchmark, id) in &control.ids {
         field("id", format!("{benchmark} {id}"));
     }
@@ -129,7 +127,7 @@ fn text(control: &Control, explained: &Explained<'_>, style: Style) -> String {
     field("families", control.families.iter().map(|family| family.as_str()).collect::<Vec<_>>().join(", "));
     field("profiles", explained.profiles.join(", "));
     for ensure in &control.ensure {
-        field(if ensure.audit_only { "audits" } else { "ensures" }, ensure.primitive.to_string());
+        field(if ensure.audit_only { "audits" } else { "ensures" }, ensure.primitive.describe(&defaults));
     }
     if let Some(applies) = &control.applies_when {
         field("only where", format!("{} is there", applies.what));

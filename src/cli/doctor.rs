@@ -29,7 +29,11 @@ impl Doctor {
         let mut checks = vec![Check {
             check: "factory".into(),
             ok: true,
-            detail: format!("{} recipes and {} package groups are valid", open.factory.recipes.len(), open.factory.groups.len()),
+            detail: format!(
+                "{} recipes and {} package groups are valid",
+                open.factory.recipes.len(),
+                open.factory.groups.len()
+            ),
         }];
         let target = open.target.check().await;
         checks.push(Check {

@@ -35,7 +35,8 @@ impl Init {
     pub fn run(self, session: &Session) -> Result<Exit, CliError> {
         let mut files: Vec<(String, String)> =
             FILES.iter().map(|(path, text)| (path.to_string(), text.to_string())).collect();
-        for (kind, schema) in [("recipe", schema::recipe()), ("group", schema::group()), ("factory", schema::factory())] {
+        for (kind, schema) in [("recipe", schema::recipe()), ("group", schema::group()), ("factory", schema::factory())]
+        {
             files.push((format!("schema/{kind}.schema.json"), format!("{schema:#}\n")));
         }
         files.push((".gitignore".into(), "/.amifactory\n".into()));
@@ -54,9 +55,13 @@ impl Init {
             }
         }
         session.result(&made, |style| {
-            let mut text: String =
-                made.files.iter().map(|path| format!("{} {}\n", style.green("+"), self.folder.join(path).display())).collect();
-            let go = if self.folder == Path::new(".") { String::new() } else { format!("cd {} && ", self.folder.display()) };
+            let mut text: String = made
+                .files
+                .iter()
+                .map(|path| format!("{} {}\n", style.green("+"), self.folder.join(path).display()))
+                .collect();
+            let go =
+                if self.folder == Path::new(".") { String::new() } else { format!("cd {} && ", self.folder.display()) };
             text.push_str(&format!("\nnext\n  {go}amifactory plan web-tier\n  {go}amifactory build web-tier\n"));
             text
         })?;

@@ -2,6 +2,7 @@
 
 use super::exit::{CliError, Exit};
 use super::session::Session;
+use crate::pipeline::clock;
 use crate::report::{cyclonedx, html, junit};
 use clap::Args;
 use serde::Serialize;
@@ -41,20 +42,21 @@ impl Report {
         let record = open.target.record(&image.id).await?;
         let mut files = Vec::new();
         let mut write = |path: Option<PathBuf>, text: &dyn Fn() -> String| {
-            let Some(path) = path else { return Ok(()) };
+            let Some(path) = path else { return Ok::<(), CliError>(()) };
             std::fs::write(&path, text()).map_err(|e| CliError::Failed(format!("{}: {e}", path.display())))?;
             files.push(path);
             Ok(())
         };
-        write(self.html, &|| html::html(&image.id, &record))?;
+        let page =
+            html::html(&image.id, &record, clock::today()).map_err(|error| CliError::Failed(error.to_string()))?;
+        write(self.html, &|| page.clone())?;
         write(self.junit, &|| junit::junit(&image.id, &record))?;
         write(self.sbom, &|| cyclonedx::cyclonedx(&image.id, &record))?;
         let json = serde_json::to_string_pretty(&record).map_err(|error| CliError::Failed(error.to_string()))?;
         write(self.json, &|| json.clone())?;
         let written = Written { image: image.id.to_string(), files };
-        session.result(&written, |_| {
-            written.files.iter().map(|path| format!("wrote {}\n", path.display())).collect()
-        })?;
+        session
+            .result(&written, |_| written.files.iter().map(|path| format!("wrote {}\n", path.display())).collect())?;
         Ok(Exit::Done)
     }
 }

@@ -189,7 +189,9 @@ impl Session {
             let names = names.map_err(|error| CliError::Usage(error.to_string()))?;
             for name in &names {
                 if !folder.join("recipes").join(format!("{name}.yaml")).is_file() {
-                    return Err(CliError::Usage(format!("there is no recipe `{name}`\n  it would be recipes/{name}.yaml")));
+                    return Err(CliError::Usage(format!(
+                        "there is no recipe `{name}`\n  it would be recipes/{name}.yaml"
+                    )));
                 }
             }
             recipe::load_only(folder, &catalogue, today, &names)

@@ -27,12 +27,8 @@ impl Validate {
         let folder = session.folder()?;
         let (factory, library) = session.read_some(&folder, &self.recipes)?;
         let recipes = if self.recipes.is_empty() { factory.recipes.len() } else { self.recipes.len() };
-        let valid = Valid {
-            valid: true,
-            recipes,
-            groups: factory.groups.len(),
-            controls: library.catalogue().controls.len(),
-        };
+        let valid =
+            Valid { valid: true, recipes, groups: factory.groups.len(), controls: library.catalogue().controls.len() };
         session.result(&valid, |style| {
             format!(
                 "{} {} valid, with {} and {}\n",

@@ -86,7 +86,7 @@ impl Library {
     }
 
     /// The default of every parameter.
-    pub(super) fn defaults(&self) -> Values {
+    pub fn defaults(&self) -> Values {
         self.parameters
             .iter()
             .filter_map(|(name, parameter)| Some((name.clone(), parameter.declaration.default.clone()?)))

@@ -15,6 +15,11 @@ pub fn quote(text: &str) -> Result<String, NulError> {
     Ok(format!("'{}'", text.replace('\'', r"'\''")))
 }
 
+/// The same for text that was checked for NUL bytes when it was read; were there one, the word is empty.
+pub fn word(text: &str) -> String {
+    quote(text).unwrap_or_else(|NulError| "''".to_owned())
+}
+
 /// A call of a shell function with quoted arguments.
 pub(super) fn call<'a>(function: &str, arguments: impl IntoIterator<Item = &'a str>) -> Result<String, NulError> {
     let mut line = function.to_owned();

@@ -1,16 +1,21 @@
 //! From what bundles answered to the record that travels with the image.
 
 use super::build::Build;
+use super::clock;
 use super::error::BuildError;
-use super::{clock, packages};
 use crate::hardening::{self, ControlEvidence, Tally};
 use crate::identity::ImageId;
 use crate::plan::{Plan, StepResult};
 use crate::recipe::Gate;
-use crate::target::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Provenance, TestRecord};
+use crate::target::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
 
 /// The record as far as the builder can tell: before the image was started.
-pub fn of_builder(build: &Build<'_>, applied: &[StepResult], sealed: &[StepResult]) -> ImageRecord {
+pub fn of_builder(
+    build: &Build<'_>,
+    applied: &[StepResult],
+    sealed: &[StepResult],
+    packages: Vec<Package>,
+) -> ImageRecord {
     let plan = build.plan;
     let controls = hardening::evidence(&plan.controls, applied, applied, sealed, false);
     let bare = hardening::evidence(&plan.controls, &[], &[], applied, false);
@@ -45,7 +50,7 @@ pub fn of_builder(build: &Build<'_>, applied: &[StepResult], sealed: &[StepResul
         score_before: Tally::of(bare.iter().map(|control| &control.status)).score(),
         gate: GateRecord { gate: plan.gate.clone(), unmet: Vec::new() },
         tests: Vec::new(),
-        packages: packages::parse(sealed),
+        packages,
         provenance: Provenance {
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: build.started_at.clone(),

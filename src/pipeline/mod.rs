@@ -12,13 +12,13 @@ pub mod evidence;
 pub mod folder;
 pub mod journal;
 pub mod packages;
-pub mod steps;
-pub mod sweep;
-pub mod tags;
 pub mod prepare;
 mod result;
 pub mod resume;
 pub mod schedule;
+pub mod steps;
+pub mod sweep;
+pub mod tags;
 mod wait;
 
 pub use engine::{BuildOptions, Built, Engine};

@@ -1,17 +1,14 @@
-//! The list of packages, as the seal bundle answers it: one line `name<TAB>version<TAB>arch<TAB>kind` each.
+//! The list of packages, as the seal bundle prints it: one line `name<TAB>version<TAB>arch<TAB>kind` each.
 
-use crate::plan::StepResult;
+use crate::plan;
 use crate::target::Package;
 
-/// The steps that answer parts of the list: a step's answer is bounded, so the list comes in several.
-pub const STEP_PREFIX: &str = "packages/";
-
-/// Reads the list from a bundle's answers.
-pub fn parse(results: &[StepResult]) -> Vec<Package> {
-    let mut packages: Vec<Package> = results
-        .iter()
-        .filter(|result| result.step.starts_with(STEP_PREFIX))
-        .flat_map(|result| result.out.lines())
+/// Reads the list from the log of the seal bundle: it is longer than what travels with a step's result. None where
+/// the log does not hold it.
+pub fn parse(log: &[u8]) -> Option<Vec<Package>> {
+    let text = String::from_utf8_lossy(plan::step_output(log, plan::PACKAGE_LIST)?).into_owned();
+    let mut packages: Vec<Package> = text
+        .lines()
         .filter_map(|line| {
             let mut fields = line.split('\t').map(str::to_owned);
             Some(Package { name: fields.next()?, version: fields.next()?, arch: fields.next()?, kind: fields.next()? })
@@ -19,5 +16,5 @@ pub fn parse(results: &[StepResult]) -> Vec<Package> {
         .collect();
     packages.sort();
     packages.dedup();
-    packages
+    Some(packages)
 }

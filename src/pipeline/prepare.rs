@@ -122,7 +122,10 @@ impl<'a> Planner<'a> {
     async fn on_recipe(&self, parent: &Plan) -> Result<(ResolvedBase, Option<LaunchBase>), PrepareError> {
         let images = self.target.images().await?;
         let image = engine::published(&images, parent);
-        Ok((image_base(&parent.recipe, &parent.digest, image, &parent.base), image.map(|i| LaunchBase::Image(i.id.clone()))))
+        Ok((
+            image_base(&parent.recipe, &parent.digest, image, &parent.base),
+            image.map(|i| LaunchBase::Image(i.id.clone())),
+        ))
     }
 
     async fn on_channel(
@@ -131,11 +134,8 @@ impl<'a> Planner<'a> {
         parent: &RecipeName,
         name: PointerName,
     ) -> Result<(ResolvedBase, Option<LaunchBase>), PrepareError> {
-        let empty = || PrepareError::EmptyChannel {
-            recipe: recipe.clone(),
-            pointer: name.to_string(),
-            parent: parent.clone(),
-        };
+        let empty =
+            || PrepareError::EmptyChannel { recipe: recipe.clone(), pointer: name.to_string(), parent: parent.clone() };
         let pointer = self.target.pointer(&name).await?.ok_or_else(empty)?;
         let images = self.target.images().await?;
         let image = images.iter().find(|image| image.id == pointer.image && image.available).ok_or_else(empty)?;

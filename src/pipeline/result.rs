@@ -9,54 +9,54 @@ use crate::target::ImageRecord;
 impl Finished {
     /// The same in the form that people and machines read.
     pub fn result(&self, target: TargetKind) -> BuildResult {
-    let mut result = BuildResult {
-        recipe: self.recipe.clone(),
-        version: None,
-        digest: self.digest.clone(),
-        outcome: Outcome::Failed,
-        image: None,
-        target: target,
-        build: None,
-        controls: Default::default(),
-        score: None,
-        duration_s: self.took.as_secs_f64(),
-        calls: 0,
-        reasons: self.reasons.clone(),
-        unmet: Vec::new(),
-        failure: None,
-    };
-    let mut fill = |record: &ImageRecord| {
-        result.version = Some(record.version);
-        result.build = Some(record.build.clone());
-        result.controls = record.tally;
-        result.score = record.score;
-    };
-    match &self.outcome {
-        Ok(built) => {
-            fill(&built.record);
-            result.outcome = if built.fresh { Outcome::Built } else { Outcome::UpToDate };
-            result.image = Some(built.image.id.clone());
-            result.calls = built.calls;
-                    }
-        Err(RunError::Build(BuildError::Refused { unmet, image, record })) => {
-            fill(record);
-            result.outcome = Outcome::Refused;
-            result.unmet = unmet.clone();
-            result.image = image.clone();
+        let mut result = BuildResult {
+            recipe: self.recipe.clone(),
+            version: None,
+            digest: self.digest.clone(),
+            outcome: Outcome::Failed,
+            image: None,
+            target: target,
+            build: None,
+            controls: Default::default(),
+            score: None,
+            duration_s: self.took.as_secs_f64(),
+            calls: 0,
+            reasons: self.reasons.clone(),
+            unmet: Vec::new(),
+            failure: None,
+        };
+        let mut fill = |record: &ImageRecord| {
+            result.version = Some(record.version);
+            result.build = Some(record.build.clone());
+            result.controls = record.tally;
+            result.score = record.score;
+        };
+        match &self.outcome {
+            Ok(built) => {
+                fill(&built.record);
+                result.outcome = if built.fresh { Outcome::Built } else { Outcome::UpToDate };
+                result.image = Some(built.image.id.clone());
+                result.calls = built.calls;
+            }
+            Err(RunError::Build(BuildError::Refused { unmet, image, record })) => {
+                fill(record);
+                result.outcome = Outcome::Refused;
+                result.unmet = unmet.clone();
+                result.image = image.clone();
+            }
+            Err(RunError::Build(BuildError::Step(failure))) => result.failure = Some((**failure).clone()),
+            Err(other) => {
+                result.failure = Some(Failure {
+                    what: other.to_string(),
+                    resource: self.recipe.to_string(),
+                    last_lines: Vec::new(),
+                    log: None,
+                    next: next_command(other, &self.recipe),
+                });
+            }
         }
-        Err(RunError::Build(BuildError::Step(failure))) => result.failure = Some((**failure).clone()),
-        Err(other) => {
-            result.failure = Some(Failure {
-                what: other.to_string(),
-                resource: self.recipe.to_string(),
-                last_lines: Vec::new(),
-                log: None,
-                next: next_command(other, &self.recipe),
-            });
-        }
+        result
     }
-    result
-}
 }
 
 fn next_command(error: &RunError, recipe: &RecipeName) -> String {
@@ -67,4 +67,3 @@ fn next_command(error: &RunError, recipe: &RecipeName) -> String {
         RunError::Build(_) => "amifactory resume".into(),
     }
 }
-

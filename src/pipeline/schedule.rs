@@ -142,7 +142,8 @@ impl Run<'_> {
         let _lock = engine.lock(recipe).await?;
         let prepared = self.planner.prepare(recipe).await?;
         finished.digest = Some(prepared.plan.digest.clone());
-        finished.reasons = prepare::reasons(self.target, &prepared.plan, options.force).await.map_err(BuildError::from)?;
+        finished.reasons =
+            prepare::reasons(self.target, &prepared.plan, options.force).await.map_err(BuildError::from)?;
         let Some(launch) = prepared.launch else {
             let what = format!("the image that recipe {recipe} builds on");
             return Err(BuildError::from(TargetError::NotFound { what }).into());

@@ -21,8 +21,6 @@ pub struct BundleStep {
     pub timeout: Option<Duration>,
     /// Whether the bundle goes on after this step failed.
     pub on_failure: OnFailure,
-    /// How many bytes of the end of its output travel with its result; mostly [`TAIL_BYTES`].
-    pub keep_bytes: usize,
 }
 
 /// What a failed step means for the rest of its bundle.
@@ -57,7 +55,7 @@ pub struct StepResult {
     pub rc: i32,
     /// Wall time in milliseconds.
     pub ms: u64,
-    /// The last lines of its output, as text (bytes that are not UTF-8 replaced), at most as many as the step keeps.
+    /// The last lines of its output, as text (bytes that are not UTF-8 replaced), at most [`TAIL_BYTES`].
     pub out: String,
 }
 

@@ -2,7 +2,7 @@
 
 use super::make::{PlanError, ReadyGroup};
 use super::{Bundle, BundleStep, Bundles, OnFailure};
-use crate::hardening::shell::quote;
+use crate::hardening::shell::word;
 use crate::hardening::{self, AuditKind, Library, SelectedControl};
 use crate::identity::OsFamily;
 use crate::recipe::{GroupAction, GroupStep, Recipe, TemplateError, render_content, render_script};
@@ -12,8 +12,8 @@ use std::time::Duration;
 const PACKAGES: Duration = Duration::from_secs(1200);
 /// How long writing a file or enabling a service may take.
 const SMALL: Duration = Duration::from_secs(60);
-/// How many bytes of the list of packages travel with the result: some ten thousand packages.
-const PACKAGE_LIST_BYTES: usize = 1 << 20;
+/// The step whose whole output, in the log, is the list of packages.
+pub const PACKAGE_LIST: &str = "packages/all";
 
 /// Renders all three.
 pub fn render(
@@ -24,20 +24,19 @@ pub fn render(
     controls: &[SelectedControl],
     family: OsFamily,
 ) -> Result<Bundles, PlanError> {
-    let wrong = |what: String| {
-        move |source: TemplateError| PlanError::Template { recipe: recipe.name.clone(), what, source }
-    };
-    let mut apply = hardening::audit_steps(controls, family, &[AuditKind::Persisted]);
+    let wrong =
+        |what: String| move |source: TemplateError| PlanError::Template { recipe: recipe.name.clone(), what, source };
+    let mut apply = hardening::audit_steps(controls, &[AuditKind::Persisted]);
     for ready in own {
         apply.extend(of_group(ready, family).map_err(wrong(format!("package group {}", ready.group.name)))?);
     }
-    apply.extend(hardening::apply_steps(controls, family));
+    apply.extend(hardening::apply_steps(controls));
 
-    let mut seal = hardening::audit_steps(controls, family, &[AuditKind::Persisted]);
+    let mut seal = hardening::audit_steps(controls, &[AuditKind::Persisted]);
     seal.push(package_list());
     seal.extend(hardening::seal_steps());
 
-    let mut boot_test = hardening::audit_steps(controls, family, &[AuditKind::Persisted, AuditKind::Runtime]);
+    let mut boot_test = hardening::audit_steps(controls, &[AuditKind::Persisted, AuditKind::Runtime]);
     for ready in below.iter().chain(own) {
         let step = health(ready).map_err(wrong(format!("health of package group {}", ready.group.name)))?;
         boot_test.extend(step);
@@ -50,13 +49,19 @@ pub fn render(
             body,
             timeout: Some(test.script.timeout),
             on_failure: OnFailure::Continue,
-            keep_bytes: super::TAIL_BYTES,
         });
     }
+    let bundle = |name, steps: &[BundleStep]| {
+        Bundle::render(name, steps, library).map_err(|source| PlanError::Unquotable {
+            recipe: recipe.name.clone(),
+            bundle: name,
+            source,
+        })
+    };
     Ok(Bundles {
-        apply: Bundle::render("apply", &apply, library),
-        seal: Bundle::render("seal", &seal, library),
-        boot_test: Bundle::render("boot-test", &boot_test, library),
+        apply: bundle("apply", &apply)?,
+        seal: bundle("seal", &seal)?,
+        boot_test: bundle("boot-test", &boot_test)?,
     })
 }
 
@@ -66,14 +71,13 @@ pub fn of_group(ready: &ReadyGroup<'_>, family: OsFamily) -> Result<Vec<BundleSt
     let mut steps = Vec::new();
     let packages = group.packages.get(&family).map_or(&[][..], Vec::as_slice);
     if !packages.is_empty() {
-        let quoted: Vec<String> = packages.iter().map(|package| quote(package)).collect();
+        let quoted: Vec<String> = packages.iter().map(|package| word(package)).collect();
         steps.push(BundleStep {
             id: format!("group/{}/packages", group.name),
             title: format!("{}: install {}", group.name, packages.join(", ")),
             body: format!("af_install {}", quoted.join(" ")),
             timeout: Some(PACKAGES),
             on_failure: OnFailure::Stop,
-            keep_bytes: super::TAIL_BYTES,
         });
     }
     let here = |step: &&GroupStep| step.families.is_empty() || step.families.contains(&family);
@@ -85,7 +89,6 @@ pub fn of_group(ready: &ReadyGroup<'_>, family: OsFamily) -> Result<Vec<BundleSt
             body,
             timeout: Some(timeout),
             on_failure: OnFailure::Stop,
-            keep_bytes: super::TAIL_BYTES,
         });
     }
     Ok(steps)
@@ -96,10 +99,10 @@ fn action(action: &GroupAction, ready: &ReadyGroup<'_>) -> Result<(String, Durat
         GroupAction::Run(script) => (render_script(&script.template, &ready.values)?, script.timeout),
         GroupAction::File { path, content, mode, owner } => {
             let content = render_content(content, &ready.values)?;
-            let (path, owner) = (quote(path), quote(owner));
-            (format!("printf %s {} | af_write_file {path} {mode:04o} {owner}", quote(&content)), SMALL)
+            let (path, owner) = (word(path), word(owner));
+            (format!("printf %s {} | af_write_file {path} {mode:04o} {owner}", word(&content)), SMALL)
         }
-        GroupAction::Enable(service) => (format!("af_enable {}", quote(service)), SMALL),
+        GroupAction::Enable(service) => (format!("af_enable {}", word(service)), SMALL),
     })
 }
 
@@ -111,7 +114,6 @@ fn health(ready: &ReadyGroup<'_>) -> Result<Option<BundleStep>, TemplateError> {
         body: render_script(&script.template, &ready.values)?,
         timeout: Some(script.timeout),
         on_failure: OnFailure::Continue,
-        keep_bytes: super::TAIL_BYTES,
     }))
 }
 
@@ -125,11 +127,10 @@ pub fn test_script(recipe: &Recipe, number: usize) -> Result<String, TemplateErr
 
 fn package_list() -> BundleStep {
     BundleStep {
-        id: "packages/all".into(),
+        id: PACKAGE_LIST.into(),
         title: "list packages".into(),
         body: "af_list_packages".into(),
         timeout: Some(SMALL),
         on_failure: OnFailure::Stop,
-        keep_bytes: PACKAGE_LIST_BYTES,
     }
 }

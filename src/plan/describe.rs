@@ -12,7 +12,14 @@ pub fn describe(plan: &Plan) -> Vec<(String, String)> {
     [
         ("launch", format!("a builder on {}", plan.base.description)),
         ("online", "wait until it accepts commands".to_owned()),
-        ("apply", format!("audit the base, install {}, apply {}", count(plan.groups.len(), "package group"), count(applied, "control"))),
+        (
+            "apply",
+            format!(
+                "audit the base, install {}, apply {}",
+                count(plan.groups.len(), "package group"),
+                count(applied, "control")
+            ),
+        ),
         ("seal", "audit, list packages, remove what an image must not carry".to_owned()),
         ("gate", gate(plan)),
         ("stop", "stop the builder".to_owned()),

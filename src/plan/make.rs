@@ -2,6 +2,7 @@
 
 use super::bundles;
 use super::model::{Inputs, Plan, PlannedGroup};
+use crate::hardening::shell::NulError;
 use crate::hardening::{self, Library, SelectError, SelectedControl};
 use crate::identity::{Digest, GroupName, OsFamily, RecipeName};
 use crate::recipe::{
@@ -39,12 +40,22 @@ pub enum PlanError {
         source: TemplateError,
     },
     /// Controls can't be selected.
-    #[error("recipe {recipe}: {source}")]
+    #[error("recipe {recipe}: {}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
     Select {
         /// The recipe.
         recipe: RecipeName,
+        /// Why, all of it.
+        errors: Vec<SelectError>,
+    },
+    /// Something that no shell can carry.
+    #[error("recipe {recipe}: the {bundle} bundle: {source}")]
+    Unquotable {
+        /// The recipe.
+        recipe: RecipeName,
+        /// Which bundle.
+        bundle: &'static str,
         /// Why.
-        source: SelectError,
+        source: NulError,
     },
     /// Something that validation should have found.
     #[error("recipe {recipe} names {what}, which does not exist\n  `amifactory validate` shows where")]
@@ -71,8 +82,8 @@ pub fn make(factory: &Factory, library: &Library, recipe: &Recipe, base: Resolve
     let implied: Vec<ImpliedException> =
         own.iter().chain(&below).flat_map(|ready| ready.group.implies.iter().cloned()).collect();
     let controls = match &recipe.hardening {
-        Some(spec) => hardening::select(library, spec, &recipe.gate, base.family, &implied)
-            .map_err(|source| PlanError::Select { recipe: recipe.name.clone(), source })?,
+        Some(spec) => hardening::select(library, spec, base.family, &implied, &recipe.gate.required)
+            .map_err(|errors| PlanError::Select { recipe: recipe.name.clone(), errors })?,
         None => Vec::new(),
     };
     let bundles = bundles::render(library, recipe, &own, &below, &controls, base.family)?;
@@ -126,20 +137,16 @@ fn ready_group<'a>(
 }
 
 /// The groups of the recipes that this one builds on: they are in the image, with what they imply and their health.
-fn groups_below<'a>(
-    factory: &'a Factory,
-    recipe: &Recipe,
-    family: OsFamily,
-) -> Result<Vec<ReadyGroup<'a>>, PlanError> {
+fn groups_below<'a>(factory: &'a Factory, recipe: &Recipe, family: OsFamily) -> Result<Vec<ReadyGroup<'a>>, PlanError> {
     let mut all = Vec::new();
     let mut base = &recipe.base;
     // Validation has made sure that no recipe builds on itself; the count bounds what it may have missed.
     for _ in 0..factory.recipes.len() {
         let BaseSpec::Recipe { recipe: parent, .. } = base else { break };
-        let parent = factory.recipes.get(parent).ok_or_else(|| PlanError::Missing {
-            recipe: recipe.name.clone(),
-            what: format!("recipe {parent}"),
-        })?;
+        let parent = factory
+            .recipes
+            .get(parent)
+            .ok_or_else(|| PlanError::Missing { recipe: recipe.name.clone(), what: format!("recipe {parent}") })?;
         all.extend(ready(factory, parent, family)?);
         base = &parent.base;
     }
@@ -184,7 +191,8 @@ fn inputs(
         }
     }
     for control in controls {
-        inputs.insert(format!("control/{}", control.slug()), format!("sha256:{}", Digest::of(control.canonical())));
+        inputs
+            .insert(format!("control/{}", control.control.slug), format!("sha256:{}", Digest::of(control.canonical())));
     }
     for (number, test) in recipe.tests.iter().enumerate() {
         let script = bundles::test_script(recipe, number).unwrap_or_default();
@@ -192,9 +200,9 @@ fn inputs(
         inputs.insert(format!("test/{}", one_line(&test.name)), identity);
     }
     // What carries the steps decides as well: the runner, the primitives, the seal.
-    inputs.insert("tool".to_owned(), format!("sha256:{}", Digest::of(library.shell_library())));
+    inputs.insert("tool".to_owned(), format!("sha256:{}", Digest::of(format!("{:?}", library.functions()))));
     inputs.insert("seal".to_owned(), format!("sha256:{}", bundles.seal.digest));
-    inputs
+    Inputs(inputs)
 }
 
 /// `host:<digest>` as `sha256:<digest>`, so that only what people can read is shown of it.

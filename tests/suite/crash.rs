@@ -37,7 +37,7 @@ fn plan(content: &str) -> Plan {
         controls: Vec::new(),
         bundles: Bundles {
             apply: bundle("apply", &["group/nginx/packages"]),
-            seal: bundle("seal", &["packages/0", "seal/logs"]),
+            seal: bundle("seal", &["packages/all", "seal/logs"]),
             boot_test: bundle("boot-test", &["test/0"]),
         },
         network: Vec::new(),

@@ -183,6 +183,10 @@ impl Target for Simulated {
                     (request.watch)(RunEvent::Ended(result.clone()));
                     steps.push(result);
                 }
+                std::fs::create_dir_all(request.log.parent().unwrap()).unwrap();
+                let list = "bash\t5.2\tamd64\tdeb\n";
+                std::fs::write(request.log, format!("==> step \"packages/all\" rc=0 bytes={}\n{list}\n", list.len()))
+                    .unwrap();
                 let end = if interrupted { RunEnd::Interrupted } else { RunEnd::Completed };
                 let result =
                     RunResult { bundle: request.bundle.digest.clone(), steps, end, log: request.log.to_owned() };

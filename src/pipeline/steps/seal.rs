@@ -1,7 +1,7 @@
 //! Seal: audits of what was applied, the list of packages, then all that an image must not carry is removed.
 
 use super::{Build, BuildError, Observed, Step, apply, run};
-use crate::pipeline::evidence;
+use crate::pipeline::{evidence, packages};
 use crate::target::BuilderState;
 use async_trait::async_trait;
 
@@ -27,7 +27,11 @@ impl Step for Seal {
         let Some(applied) = build.read(target.result(&builder.id, &bundles.apply.digest)).await? else {
             return Err(BuildError::Interrupted { builder: builder.id.to_string(), bundle: bundles.apply.name });
         };
-        build.record = Some(evidence::of_builder(build, &applied.steps, &sealed.steps));
+        // The log is the only place that has the whole list; without it the seal is done again on a fresh builder.
+        let Some(packages) = std::fs::read(&sealed.log).ok().and_then(|log| packages::parse(&log)) else {
+            return Err(BuildError::Interrupted { builder: builder.id.to_string(), bundle: bundles.seal.name });
+        };
+        build.record = Some(evidence::of_builder(build, &applied.steps, &sealed.steps, packages));
         Ok(Observed::Done)
     }
 

@@ -3,7 +3,7 @@
 use super::super::ParameterValue;
 use super::scan::Template;
 use super::{kinds_of, shell, unknown};
-use crate::hardening::shell::quote;
+use crate::hardening::shell::word;
 use handlebars::Handlebars;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -39,7 +39,7 @@ pub enum TemplateError {
 /// Fills a POSIX sh script in. Every value arrives as one quoted word.
 pub fn render_script(template: &str, values: &BTreeMap<String, ParameterValue>) -> Result<String, TemplateError> {
     static ENGINE: OnceLock<Handlebars<'static>> = OnceLock::new();
-    let engine = ENGINE.get_or_init(|| engine(quote));
+    let engine = ENGINE.get_or_init(|| engine(word));
     render(engine, template, true, values)
 }
 

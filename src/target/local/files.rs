@@ -26,7 +26,8 @@ impl Files {
         if !self.ordinary {
             return perform(operation);
         }
-        let request = serde_json::to_vec(operation).map_err(|e| FileFailure::io("asking the helper", std::io::Error::other(e)))?;
+        let request = serde_json::to_vec(operation)
+            .map_err(|e| FileFailure::io("asking the helper", std::io::Error::other(e)))?;
         let answer = sandbox::run_in_user_namespace(&self.exe, OPERATION, &request)
             .map_err(|error| FileFailure::io("running the helper", std::io::Error::other(error.to_string())))?;
         let answer: Result<FileOutcome, FileFailure> = serde_json::from_slice(&answer)

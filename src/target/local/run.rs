@@ -116,4 +116,3 @@ fn hostname(document: &BuilderDocument) -> String {
 pub fn sandbox_error(error: sandbox::SandboxError) -> TargetError {
     error.into()
 }
-

@@ -60,7 +60,7 @@ fn write_layout(
 ) -> Result<(), TargetError> {
     let resolved = roots.resolve(&document.root.spec)?;
     let base = match &document.root.spec {
-        BaseSpec::Local(LocalBase::Host) => LayoutBase::Host { base: &document.root.resolved },
+        BaseSpec::Local(LocalBase::Host) => LayoutBase::Host(&document.root.resolved),
         _ => match resolved.lowers.as_slice() {
             [root] => LayoutBase::Tree { base: &document.root.resolved, root },
             others => {
@@ -76,8 +76,7 @@ fn write_layout(
     // A layer is named after its builder, and the builder after its build.
     let makers: Vec<_> = document.layers.iter().map(|layer| format!("amifactory build {layer}")).collect();
     let parts = document.layers.iter().zip(&uppers).zip(&makers);
-    let layers: Vec<_> =
-        parts.map(|((key, upper), created_by)| LayoutLayer { upper, key, created_by }).collect();
+    let layers: Vec<_> = parts.map(|((key, upper), created_by)| LayoutLayer { upper, key, created_by }).collect();
     let folder = images::folder(store, &document.image.id).join("oci");
     let layout = Layout {
         dir: &folder,
@@ -90,7 +89,9 @@ fn write_layout(
         overlay: files.overlay(),
     };
     let run = |operation: &_| files.run(operation);
-    super::oci::write(&layout, &BlobStore::new(store.cache().join("blobs")), &run).map(drop)
+    let blobs = store.cache().join("blobs");
+    let blobs = BlobStore::open(&blobs).map_err(|failure| failure.of_stored(&blobs))?;
+    super::oci::write(&layout, &blobs, &run).map(drop)
 }
 
 /// The state moves on after the layout is written: it is no part of it.
