@@ -28,5 +28,6 @@ mod ticker;
 pub mod view;
 pub mod visible;
 mod wording;
+mod wrap;
 
 pub use style::Style;
