@@ -202,8 +202,7 @@ impl Page {
             self.controls("failing", record, |control| control.status == Status::Fail);
             self.controls("broken", record, |control| control.status == Status::Error);
         }
-        let met = record.gate.unmet.is_empty();
-        let verdict = if met { style.green("passed") } else { style.red("not passed") };
+        let verdict = wording::painted_verdict(record, style);
         self.field("gate", &format!("{verdict}: {}", wording::gate(record)));
         let passed = record.tests.iter().filter(|test| test.exit == 0).count();
         match record.tests.len() {

@@ -136,6 +136,16 @@ fn an_image_that_was_not_hardened_claims_nothing() {
 }
 
 #[test]
+fn an_image_that_was_never_verified_has_passed_no_gate() {
+    let mut record = fixture::record();
+    let page = |record: &ImageRecord| text(&html(&fixture::image(), record, fixture::today()).unwrap());
+    assert!(page(&record).contains("✓ Gate passed"));
+    record.provenance.finished_at.clear();
+    let open = page(&record);
+    assert!(open.contains("? Not verified") && !open.contains("Gate passed"), "{open}");
+}
+
+#[test]
 fn same_record_same_day_same_bytes() {
     assert_eq!(page(), page());
 }
