@@ -20,7 +20,7 @@ struct Stamped<'a> {
 }
 
 #[derive(Serialize)]
-struct Result<'a, T> {
+struct Last<'a, T> {
     event: &'static str,
     #[serde(flatten)]
     result: &'a T,
@@ -49,7 +49,7 @@ impl<W: Write + Send> Sink for Json<W> {
 /// Writes the last line, `{"event":"result",…}`. `result` is one that serialises to an object: a [`BuildResult`],
 /// [`Builds`], or one of those in [`super::view`].
 pub fn result<T: Serialize>(mut out: impl Write, result: &T) -> io::Result<()> {
-    let mut text = serde_json::to_vec(&Result { event: "result", result }).map_err(io::Error::other)?;
+    let mut text = serde_json::to_vec(&Last { event: "result", result }).map_err(io::Error::other)?;
     text.push(b'\n');
     out.write_all(&text).and_then(|()| out.flush())
 }

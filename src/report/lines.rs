@@ -209,3 +209,75 @@ pub(super) fn outcome(result: &BuildResult) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{Digest, TargetKind};
+
+    fn build() -> BuildId {
+        "web-tier-0123456789ab-1".parse().unwrap()
+    }
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn begun(all_parts: bool) -> Teller {
+        let mut teller = Teller::new(all_parts);
+        let started = Event::BuildStarted {
+            build: build(),
+            recipe: "web-tier".parse().unwrap(),
+            version: "1.0.0".parse().unwrap(),
+            digest: Digest::of(""),
+            target: TargetKind::Local,
+        };
+        teller.tell(&started, at(0));
+        teller.tell(&Event::StepStarted { build: build(), step: "apply" }, at(0));
+        teller
+    }
+
+    fn part(done: usize) -> Event {
+        Event::StepProgress { build: build(), step: "apply", done, total: 100, detail: format!("control c{done}") }
+    }
+
+    #[test]
+    fn parts_of_a_step_are_told_sparsely_unless_all_are_asked_for() {
+        let told = |all| {
+            let mut teller = begun(all);
+            (0..100).map(|n| teller.tell(&part(n), Duration::from_millis(n as u64 * 200)).len()).sum::<usize>()
+        };
+        assert_eq!(told(true), 100);
+        assert_eq!(told(false), 3, "in 20 s, every 5 s");
+    }
+
+    #[test]
+    fn a_build_is_never_silent_for_longer_than_promised() {
+        let mut teller = begun(false);
+        teller.tell(&part(3), at(1));
+        let mut last = at(0);
+        for second in 1..100 {
+            let lines = teller.heartbeat(at(second));
+            if !lines.is_empty() {
+                assert!(
+                    lines[0]
+                        .ends_with(&format!("apply: still at 3/100 control c3, for {}", duration::ticking(at(second))))
+                );
+                last = at(second);
+            }
+            assert!(at(second) - last < SILENCE, "{second}");
+        }
+    }
+
+    #[test]
+    fn waiting_is_told_again_and_ends_with_the_wait() {
+        let mut teller = Teller::new(false);
+        let recipe: RecipeName = "web-tier".parse().unwrap();
+        teller.tell(&Event::Waiting { recipe: recipe.clone(), holder: "process 7".into() }, at(0));
+        assert!(teller.heartbeat(at(5)).is_empty());
+        assert_eq!(teller.heartbeat(at(14)), ["  14.0s  web-tier  still waiting for process 7"]);
+        let (image, version) = ("img-00000000".parse().unwrap(), "1.0.0".parse().unwrap());
+        teller.tell(&Event::UpToDate { recipe, image, version, digest: Digest::of("") }, at(15));
+        assert!(teller.heartbeat(at(60)).is_empty());
+    }
+}

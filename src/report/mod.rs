@@ -29,5 +29,6 @@ mod ticker;
 pub mod view;
 pub mod visible;
 pub mod wording;
+mod wrap;
 
 pub use style::Style;

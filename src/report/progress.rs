@@ -6,6 +6,7 @@
 use super::lines::{name, outcome};
 use super::running::{Build, Running, Wait};
 use super::ticker::Ticker;
+use super::wrap::wrap;
 use super::{Style, duration, visible};
 use crate::pipeline::{Event, Outcome, Sink};
 use console::{measure_text_width, pad_str, truncate_str};
@@ -57,7 +58,7 @@ impl Sink for Progress {
     fn event(&self, event: &Event) {
         let now = self.begun.elapsed();
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(line) = shared.note(event, now) {
+        for line in shared.note(event, now) {
             let width = (shared.width)();
             // A terminal that went away stops no build.
             let _ = shared.multi.println(truncate_str(&line, width.saturating_sub(1), "…"));
@@ -87,8 +88,8 @@ impl Drop for Progress {
 }
 
 impl Shared {
-    /// Takes note of an event; gives the line that stays on the screen for it.
-    fn note(&mut self, event: &Event, now: Duration) -> Option<String> {
+    /// Takes note of an event; gives the lines that stay on the screen for it.
+    fn note(&mut self, event: &Event, now: Duration) -> Vec<String> {
         let style = self.style;
         self.running.note(event, now);
         match event {
@@ -99,16 +100,20 @@ impl Shared {
                     format!("{:>7}", duration::human(Duration::from_millis(*ms)))
                 };
                 let label = self.running.label(build);
-                Some(format!("{} {}  {step:<10} {took}", style.green("✓"), self.padded(&label)))
+                vec![format!("{} {}  {step:<10} {took}", style.green("✓"), self.padded(&label))]
             }
             Event::StepFailed { build, step, failure } => {
                 let label = self.running.label(build);
                 let what = visible::line(&failure.what);
-                Some(format!("{} {}  {step:<10} {what}", style.red("✗"), self.padded(&label)))
+                vec![format!("{} {}  {step:<10} {what}", style.red("✗"), self.padded(&label))]
             }
             Event::Notice { build, text } => {
                 let label = build.as_ref().map(|build| self.running.label(build) + ": ").unwrap_or_default();
-                Some(format!("{} {label}{}", style.yellow("!"), visible::line(text)))
+                let text = format!("{label}{}", visible::line(text));
+                let lines = wrap(&text, (self.width)().saturating_sub(3)).into_iter().enumerate();
+                lines
+                    .map(|(n, line)| if n == 0 { format!("{} {line}", style.yellow("!")) } else { format!("  {line}") })
+                    .collect()
             }
             Event::BuildFinished(result) => {
                 self.running.finish(result);
@@ -118,10 +123,11 @@ impl Shared {
                     Outcome::Built | Outcome::UpToDate => style.green("✓"),
                     Outcome::Failed | Outcome::Refused => style.red("✗"),
                 };
-                others.then(|| format!("{mark} {}  {}", style.bold(&name(result)), outcome(result)))
+                let line = || format!("{mark} {}  {}", style.bold(&name(result)), outcome(result));
+                if others { vec![line()] } else { Vec::new() }
             }
-            Event::BuildStarted { .. } | Event::UpToDate { .. } | Event::Waiting { .. } => None,
-            Event::StepStarted { .. } | Event::StepProgress { .. } => None,
+            Event::BuildStarted { .. } | Event::UpToDate { .. } | Event::Waiting { .. } => Vec::new(),
+            Event::StepStarted { .. } | Event::StepProgress { .. } => Vec::new(),
         }
     }
 
@@ -182,7 +188,8 @@ fn build_line(build: &Build, now: Duration, label_width: usize, width: usize, fr
         line.push_str(&format!("  {}", style.dim(&total)));
         return truncate_str(&line, width, "…").into_owned();
     };
-    line.push_str(&format!("  {:<10}", step.name));
+    let narrow = width < 60;
+    line.push_str(&if narrow { format!("  {}", step.name) } else { format!("  {:<10}", step.name) });
     if step.total > 0 {
         let digits = step.total.to_string().len();
         if width >= 100 {
@@ -191,7 +198,9 @@ fn build_line(build: &Build, now: Duration, label_width: usize, width: usize, fr
         line.push_str(&format!(" {:>digits$}/{}", step.done, step.total));
     }
     line.push_str(&format!("  {}", duration::ticking(now.saturating_sub(step.started))));
-    line.push_str(&style.dim(&format!(" of {total}")));
+    if !narrow {
+        line.push_str(&style.dim(&format!(" of {total}")));
+    }
     let left = width.saturating_sub(measure_text_width(&line) + 2);
     if !step.detail.is_empty() && left >= 8 {
         line.push_str(&format!("  {}", style.dim(&truncate_str(&step.detail, left, "…"))));
@@ -219,3 +228,6 @@ fn bar(done: usize, total: usize, width: usize, style: Style) -> String {
     let filled = (done.min(total) * width).checked_div(total).unwrap_or(0);
     style.cyan(&"━".repeat(filled)) + &style.dim(&"─".repeat(width - filled))
 }
+
+#[cfg(test)]
+mod tests;

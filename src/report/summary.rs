@@ -1,6 +1,7 @@
 //! What is printed once a build is over. Each outcome has its form, and each form ends with what to type next.
 
-use super::lines::name;
+use super::lines::{name, outcome};
+use super::wrap::wrap;
 use super::{Style, duration, visible, wording};
 use crate::hardening::{ControlEvidence, Status};
 use crate::identity::{BuildId, Channel, ImageId};
@@ -38,6 +39,11 @@ pub fn summary(finished: &Finished, style: Style) -> String {
         Outcome::Refused => refused(finished, style),
         Outcome::Failed => failed(finished.result, style),
     }
+}
+
+/// One line, for `-q`: recipe, version, outcome, image or what went wrong.
+pub fn brief(result: &BuildResult) -> String {
+    format!("{}  {}\n", name(result), outcome(result))
 }
 
 fn built(finished: &Finished, style: Style) -> String {
@@ -196,8 +202,7 @@ impl Page {
             self.controls("failing", record, |control| control.status == Status::Fail);
             self.controls("broken", record, |control| control.status == Status::Error);
         }
-        let met = record.gate.unmet.is_empty();
-        let verdict = if met { style.green("passed") } else { style.red("not passed") };
+        let verdict = wording::painted_verdict(record, style);
         self.field("gate", &format!("{verdict}: {}", wording::gate(record)));
         let passed = record.tests.iter().filter(|test| test.exit == 0).count();
         match record.tests.len() {
@@ -272,19 +277,4 @@ impl Page {
             self.text.push_str(&format!("  {}\n", visible::line(command)));
         }
     }
-}
-
-/// Breaks text at spaces.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if console::measure_text_width(line) + 1 + console::measure_text_width(word) <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }

@@ -135,3 +135,32 @@ pub fn gate(record: &ImageRecord) -> String {
     }
     if parts.is_empty() { "asks for nothing".to_owned() } else { parts.join("; ") }
 }
+
+/// How the gate was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing is unmet, and the image was verified.
+    Passed,
+    /// Something is unmet.
+    NotPassed,
+    /// Nothing is unmet so far, but the image was never verified.
+    Open,
+}
+
+/// How the gate was answered. A record without the time of its verification is of a build that did not get there.
+pub fn verdict(record: &ImageRecord) -> Verdict {
+    match (record.gate.unmet.is_empty(), record.provenance.finished_at.is_empty()) {
+        (false, _) => Verdict::NotPassed,
+        (true, true) => Verdict::Open,
+        (true, false) => Verdict::Passed,
+    }
+}
+
+/// The verdict in words and colour.
+pub fn painted_verdict(record: &ImageRecord, style: Style) -> String {
+    match verdict(record) {
+        Verdict::Passed => style.green("passed"),
+        Verdict::NotPassed => style.red("not passed"),
+        Verdict::Open => style.yellow("open, this image is not verified"),
+    }
+}

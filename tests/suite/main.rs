@@ -5,3 +5,4 @@ mod hostile_yaml;
 mod recipes;
 mod reports;
 mod simulated;
+mod skip;

@@ -137,7 +137,7 @@ fn shipped_scripts_are_valid_shell() {
 #[test]
 fn shipped_scripts_pass_shellcheck() {
     if Command::new("shellcheck").arg("--version").output().is_err() {
-        super::skipped("shipped_scripts_pass_shellcheck", "shellcheck is not installed");
+        crate::skip::skipped("shipped_scripts_pass_shellcheck", "shellcheck is not installed");
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -4,6 +4,7 @@ use super::looks::{Look, Run, looks, runs, worst};
 use crate::hardening::{ControlEvidence, Status, Tally};
 use crate::identity::ImageId;
 use crate::report::view::minute;
+use crate::report::wording::Verdict;
 use crate::report::{duration, wording};
 use crate::target::{ImageRecord, Package, TestRecord};
 use serde::Serialize;
@@ -20,6 +21,7 @@ pub(super) struct Page {
     description: String,
     facts: Vec<Fact>,
     met: bool,
+    open: bool,
     gate: String,
     unmet: Vec<String>,
     rehearsal: Option<String>,
@@ -164,7 +166,8 @@ impl Page {
             name: format!("{} {}", record.recipe, record.version),
             description: record.description.clone(),
             facts: facts(image, record),
-            met: record.gate.unmet.is_empty(),
+            met: wording::verdict(record) == Verdict::Passed,
+            open: wording::verdict(record) == Verdict::Open,
             gate: wording::gate(record),
             unmet: record.gate.unmet.clone(),
             rehearsal: wording::rehearsal(record),

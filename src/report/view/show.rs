@@ -149,12 +149,9 @@ pub fn show(row: &ImageRow, record: &ImageRecord, all: bool, style: Style) -> St
             field("", &format!("level {level}: {} — {}", wording::score(tally.score()), wording::judged(tally)));
         }
     }
-    field("gate", &wording::gate(record));
+    field("gate", &format!("{}: {}", wording::painted_verdict(record, style), wording::gate(record)));
     for unmet in &record.gate.unmet {
         field("", &style.red(&format!("not met: {}", visible::line(unmet))));
-    }
-    if record.gate.unmet.is_empty() {
-        field("", &style.green("passed"));
     }
     if let Some(rehearsal) = wording::rehearsal(record) {
         field("note", &rehearsal);

@@ -1,6 +1,5 @@
 //! What people and machines read, as snapshots.
 
-mod dump;
 mod files;
 pub mod fixture;
 mod page;

@@ -2,6 +2,7 @@
 
 use super::fixture;
 use amifactory::report::html::html;
+use amifactory::target::ImageRecord;
 use insta::assert_snapshot;
 
 fn page() -> String {
@@ -54,44 +55,39 @@ fn hostile_text_stays_text() {
     }
 }
 
+/// The refused record with every free text replaced.
+fn saying(text: &str) -> ImageRecord {
+    let mut record = fixture::refused_record();
+    let mut texts = vec![&mut record.description, &mut record.base.id, &mut record.base.description];
+    texts.extend([&mut record.base.os_name, record.profile.as_mut().unwrap()]);
+    texts.extend(&mut record.gate.unmet);
+    for control in &mut record.controls {
+        control.ids = [(text.to_owned(), text.to_owned())].into();
+        texts.extend([&mut control.title, &mut control.rationale]);
+        texts.extend(&mut control.reason);
+        texts.extend(control.apply.as_mut().map(|applied| &mut applied.output));
+        if let Some(waiver) = &mut control.waiver {
+            texts.extend([&mut waiver.reason, &mut waiver.owner]);
+            texts.extend(&mut waiver.ticket);
+        }
+        for audit in control.before.iter_mut().chain(&mut control.after) {
+            texts.extend([&mut audit.ran, &mut audit.output]);
+            texts.extend(audit.checks.iter_mut().flat_map(|c| [&mut c.what, &mut c.expected, &mut c.observed]));
+        }
+    }
+    texts.extend(record.groups.iter_mut().flat_map(|group| &mut group.packages));
+    texts.extend(record.tests.iter_mut().flat_map(|test| [&mut test.name, &mut test.output]));
+    texts.extend(record.packages.iter_mut().flat_map(|p| [&mut p.name, &mut p.version, &mut p.arch]));
+    record.provenance.inputs = [(text.to_owned(), text.to_owned())].into();
+    let provenance = &mut record.provenance;
+    texts.extend([&mut provenance.tool, &mut provenance.started_at, &mut provenance.finished_at]);
+    texts.into_iter().for_each(|to| *to = text.to_owned());
+    record
+}
+
 #[test]
 fn a_record_whose_every_text_is_hostile_has_the_tags_of_one_whose_texts_are_plain() {
-    let with = |text: &str| {
-        let mut record = fixture::refused_record();
-        let say = |to: &mut String| *to = text.to_owned();
-        say(&mut record.description);
-        say(&mut record.base.id);
-        say(&mut record.base.description);
-        say(&mut record.base.os_name);
-        record.profile = Some(text.to_owned());
-        record.gate.unmet.iter_mut().for_each(say);
-        for control in &mut record.controls {
-            say(&mut control.title);
-            say(&mut control.rationale);
-            control.reason.iter_mut().for_each(say);
-            control.ids = [(text.to_owned(), text.to_owned())].into();
-            control.apply.iter_mut().for_each(|applied| say(&mut applied.output));
-            for waiver in &mut control.waiver {
-                (say(&mut waiver.reason), say(&mut waiver.owner));
-                waiver.ticket.iter_mut().for_each(say);
-            }
-            for audit in control.before.iter_mut().chain(&mut control.after) {
-                (say(&mut audit.ran), say(&mut audit.output));
-                audit.checks.iter_mut().for_each(|c| {
-                    (say(&mut c.what), say(&mut c.expected), say(&mut c.observed));
-                });
-            }
-        }
-        record.groups.iter_mut().flat_map(|group| &mut group.packages).for_each(say);
-        record.tests.iter_mut().for_each(|test| (say(&mut test.name), say(&mut test.output)).0);
-        record.packages.iter_mut().for_each(|p| {
-            (say(&mut p.name), say(&mut p.version), say(&mut p.arch), say(&mut p.kind));
-        });
-        let provenance = &mut record.provenance;
-        (say(&mut provenance.tool), say(&mut provenance.started_at), say(&mut provenance.finished_at));
-        provenance.inputs = [(text.to_owned(), text.to_owned())].into();
-        html(&fixture::image(), &record, fixture::today()).unwrap()
-    };
+    let with = |text: &str| html(&fixture::image(), &saying(text), fixture::today()).unwrap();
     let (plain, hostile) = (with("plain"), with(fixture::HOSTILE));
     assert_eq!(tags(&plain), tags(&hostile));
     assert!(hostile.matches("&lt;script&gt;").count() > 50);
@@ -137,6 +133,16 @@ fn an_image_that_was_not_hardened_claims_nothing() {
     assert!(text.contains("No hardening profile was applied; there is no score."), "{text}");
     assert!(text.contains("None: nothing shows that this image does its work."));
     assert!(!text.contains("NaN") && !text.contains("100.0"));
+}
+
+#[test]
+fn an_image_that_was_never_verified_has_passed_no_gate() {
+    let mut record = fixture::record();
+    let page = |record: &ImageRecord| text(&html(&fixture::image(), record, fixture::today()).unwrap());
+    assert!(page(&record).contains("✓ Gate passed"));
+    record.provenance.finished_at.clear();
+    let open = page(&record);
+    assert!(open.contains("? Not verified") && !open.contains("Gate passed"), "{open}");
 }
 
 #[test]

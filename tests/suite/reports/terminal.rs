@@ -4,7 +4,7 @@ use super::fixture;
 use amifactory::identity::Digest;
 use amifactory::pipeline::Outcome;
 use amifactory::report::diff::ImageDiff;
-use amifactory::report::summary::{Finished, failure, interrupted, summary};
+use amifactory::report::summary::{Finished, brief, failure, interrupted, summary};
 use amifactory::report::view::{
     ControlRow, Controls, ImageRow, Images, Leftover, PlanStep, PlanVerdict, Planned, Shown, Swept, builds, controls,
     diff, images, plan, show, sweep,
@@ -66,6 +66,18 @@ fn summary_of_a_failed_build() {
     assert_harmless(&text);
     assert_snapshot!(text);
     assert_harmless(&failure(&fixture::failure(), Style { color: true, width: 80 }));
+}
+
+#[test]
+fn one_line_for_each_outcome() {
+    let of = |outcome| {
+        let mut result = fixture::result(outcome);
+        result.failure = (outcome == Outcome::Failed).then(fixture::failure);
+        result.unmet = vec!["score 60.0 is below the minimum of 90.0".into(); usize::from(outcome == Outcome::Refused)];
+        brief(&result)
+    };
+    let all = [Outcome::Built, Outcome::UpToDate, Outcome::Refused, Outcome::Failed].map(of).concat();
+    assert_snapshot!(all);
 }
 
 #[test]
