@@ -13,7 +13,7 @@ pub struct Files {
 }
 
 /// The name under which the helper process knows file operations.
-pub const OPERATION: &str = "files";
+pub const OPERATION: sandbox::Operation = sandbox::Operation { name: "files", run: helper };
 
 impl Files {
     /// `exe` is this very program: it is its own helper.
@@ -26,26 +26,26 @@ impl Files {
         if !self.ordinary {
             return perform(operation);
         }
-        let request = serde_json::to_vec(operation)
-            .map_err(|e| FileFailure::io("asking the helper", std::io::Error::other(e)))?;
-        let answer = sandbox::run_in_user_namespace(&self.exe, OPERATION, &request)
-            .map_err(|error| FileFailure::io("running the helper", std::io::Error::other(error.to_string())))?;
-        let answer: Result<FileOutcome, FileFailure> = serde_json::from_slice(&answer)
-            .map_err(|e| FileFailure::io("reading the helper's answer", std::io::Error::other(e)))?;
-        answer
-    }
-
-    /// What the helper process does with a request.
-    pub fn helper(request: &[u8]) -> Vec<u8> {
-        let outcome = match serde_json::from_slice::<FileOperation>(request) {
-            Ok(operation) => perform(&operation),
-            Err(error) => Err(FileFailure::io("reading the request", std::io::Error::other(error))),
-        };
-        serde_json::to_vec(&outcome).unwrap_or_default()
+        let failed = |what: &str, why: String| FileFailure::io(what, std::io::Error::other(why));
+        let request =
+            serde_json::to_string(operation).map_err(|error| failed("asking the helper", error.to_string()))?;
+        // Always called from a thread that may block.
+        let answer = tokio::runtime::Handle::current()
+            .block_on(sandbox::run_in_user_namespace(&self.exe, &OPERATION, &[request]))
+            .map_err(|error| failed("running the helper", error.to_string()))?;
+        serde_json::from_str::<Result<FileOutcome, FileFailure>>(&answer)
+            .map_err(|error| failed("reading the helper's answer", error.to_string()))?
     }
 
     /// How overlays of this user's sandboxes mark what they hide.
     pub fn overlay(&self) -> OverlayXattrs {
         if self.ordinary { OverlayXattrs::User } else { OverlayXattrs::Trusted }
     }
+}
+
+/// What the helper process does with a request.
+fn helper(arguments: &[String]) -> Result<String, String> {
+    let [request] = arguments else { return Err("expected one request".into()) };
+    let operation: FileOperation = serde_json::from_str(request).map_err(|error| error.to_string())?;
+    serde_json::to_string(&perform(&operation)).map_err(|error| error.to_string())
 }

@@ -37,12 +37,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::Store;
 
-pub use files::OPERATION as FILES_OPERATION;
-
-/// What the helper process in a user namespace does with a request for file operations.
-pub fn files_helper(request: &[u8]) -> Vec<u8> {
-    Files::helper(request)
-}
+/// What `main` hands to [`sandbox::sandbox_main`]: the operations that a helper process can perform.
+pub const OPERATIONS: &[sandbox::Operation] = &[files::OPERATION];
 
 /// Builds in a sandbox on this machine.
 pub struct LocalTarget {
@@ -122,8 +118,11 @@ impl Target for LocalTarget {
     }
 
     async fn run(&self, builder: &BuilderId, request: RunRequest<'_>) -> Result<RunResult, TargetError> {
-        let Inner { store, roots, exe, state, .. } = &*self.inner;
-        run::run(store, roots, exe, state, builder, request).await
+        let id = builder.clone();
+        let lowers =
+            self.blocking(move |inner| inner.roots.lowers(&inner.store, &builders::expect(&inner.store, &id)?)).await?;
+        let Inner { store, exe, state, .. } = &*self.inner;
+        run::run(store, lowers, exe, state, builder, request).await
     }
 
     async fn result(&self, builder: &BuilderId, bundle: &Digest) -> Result<Option<RunResult>, TargetError> {
@@ -220,11 +219,5 @@ impl Inner {
             tags: request.tags.clone(),
         };
         builders::make(&self.store, &self.files, BuilderDocument { builder, root, layers, limits: request.limits })
-    }
-}
-
-impl From<sandbox::SandboxError> for TargetError {
-    fn from(error: sandbox::SandboxError) -> TargetError {
-        error.into_target_error()
     }
 }

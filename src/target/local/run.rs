@@ -1,9 +1,9 @@
 //! Running a bundle on a builder: in its sandbox, with the result kept beside the builder.
 
 use super::builders::{self, BuilderDocument};
-use super::sandbox::{self, Exit, HostPort, Network, SandboxSpec};
+use super::layers;
+use super::sandbox::{self, Exit, HostPort, Lower, Network, SandboxSpec};
 use super::store::{self, Store};
-use super::{layers, roots};
 use crate::identity::{BuilderId, Digest};
 use crate::plan::{RunLine, StepResult, parse_line};
 use crate::recipe::NetworkAccess;
@@ -24,7 +24,7 @@ pub fn result(store: &Store, builder: &BuilderId, bundle: &Digest) -> Result<Opt
 /// Runs a bundle, once: a marker is written first, so that a run that was cut off is known for what it is.
 pub async fn run(
     store: &Store,
-    roots: &roots::Roots,
+    lowers: Vec<Lower>,
     exe: &Path,
     hidden: &Path,
     builder: &BuilderId,
@@ -47,7 +47,6 @@ pub async fn run(
     let script = file(store, builder, &bundle.digest, "sh");
     store::write_bytes(&script, bundle.script.as_bytes())?;
 
-    let lowers = roots.lowers(store, &document)?;
     let spec = SandboxSpec {
         network: network(&lowers, request.network),
         lowers,
@@ -73,7 +72,7 @@ pub async fn run(
             None => {}
         }
     };
-    let exit = sandbox::run(&spec, exe, &on_line).await.map_err(sandbox_error)?;
+    let exit = sandbox::run(&spec, exe, &on_line).await?;
     let answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
     let end = match exit {
         Exit::LimitExceeded(limit) => RunEnd::LimitExceeded(limit.to_string()),
@@ -92,14 +91,19 @@ struct Answers {
     whole: bool,
 }
 
-fn network(lowers: &[sandbox::Lower], asked: &[NetworkAccess]) -> Network {
+fn network(lowers: &[Lower], asked: &[NetworkAccess]) -> Network {
     if asked.is_empty() {
         return Network::None;
     }
+    let folder = |lower: &Lower| match lower {
+        Lower::Host => PathBuf::from("/"),
+        Lower::Dir(folder) => folder.clone(),
+    };
+    let folders: Vec<PathBuf> = lowers.iter().map(folder).collect();
     let mut allowed: Vec<HostPort> = Vec::new();
     for access in asked {
         match access {
-            NetworkAccess::PackageRepositories => allowed.extend(sandbox::repository_hosts(lowers)),
+            NetworkAccess::PackageRepositories => allowed.extend(sandbox::repository_hosts(&folders)),
             NetworkAccess::Host { host, port } => allowed.push(HostPort::new(host, *port)),
         }
     }
@@ -110,9 +114,4 @@ fn network(lowers: &[sandbox::Lower], asked: &[NetworkAccess]) -> Network {
 fn hostname(document: &BuilderDocument) -> String {
     let recipe = document.builder.tags.get(crate::pipeline::tags::RECIPE).map_or("builder", String::as_str);
     recipe.chars().take(63).collect()
-}
-
-/// A sandbox that can't be had here is the person's to mend; anything else is a failure.
-pub fn sandbox_error(error: sandbox::SandboxError) -> TargetError {
-    error.into()
 }
