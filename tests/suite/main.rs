@@ -1,8 +1,11 @@
 //! All integration tests in one binary: each binary links everything again.
 
+mod build;
 mod crash;
 mod hostile_yaml;
+mod program;
 mod recipes;
 mod reports;
+mod sigkill;
 mod simulated;
 mod skip;

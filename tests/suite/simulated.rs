@@ -60,10 +60,6 @@ impl Simulated {
         self.dead.clone()
     }
 
-    pub fn calls(&self) -> usize {
-        *self.calls.lock().unwrap()
-    }
-
     fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap()
     }

@@ -1,0 +1,156 @@
+//! The built program builds a real image on this machine.
+
+use crate::program::{TestFactory, can_build_on_host, stderr};
+use serde_json::json;
+use std::fs;
+use std::time::{Duration, Instant};
+
+const HELLO: &str = "mkdir -p /srv\necho hello >/srv/hello";
+
+#[test]
+fn build_makes_an_image_then_says_up_to_date_and_why_it_builds_again() {
+    if !can_build_on_host("build_makes_an_image_then_says_up_to_date_and_why_it_builds_again") {
+        return;
+    }
+    let factory = TestFactory::tiny(HELLO);
+    let (code, built) = factory.json(&["build", "tiny"]);
+    assert_eq!((code, &built["outcome"]), (0, &json!("built")), "{built:#}");
+    assert_eq!(built["version"], "1.0.0");
+    assert_eq!(built["reasons"], json!(["tiny has no image yet"]));
+    for field in ["recipe", "digest", "image", "target", "build", "controls", "score", "duration_s", "calls"] {
+        assert!(built.get(field).is_some(), "{field} is missing: {built:#}");
+    }
+    assert_eq!(built["calls"], amifactory::pipeline::engine::CALLS_OF_A_BUILD);
+
+    let (code, again) = factory.json(&["build", "tiny"]);
+    assert_eq!((code, &again["outcome"], &again["image"]), (0, &json!("up-to-date"), &built["image"]));
+    assert_eq!(again["calls"], amifactory::pipeline::engine::CALLS_UP_TO_DATE);
+
+    factory.group("1.1.0", HELLO);
+    let (code, plan) = factory.json(&["plan", "tiny"]);
+    assert_eq!((code, &plan["outcome"]), (0, &json!("build")));
+    assert_eq!(plan["reasons"], json!(["group hello changed: 1.0.0 → 1.1.0"]));
+    let (_, second) = factory.json(&["build", "tiny"]);
+    assert_eq!((&second["outcome"], &second["version"]), (&json!("built"), &json!("1.0.1")));
+
+    let (_, images) = factory.json(&["images"]);
+    let channels: Vec<_> =
+        images["images"].as_array().unwrap().iter().map(|i| (i["version"].clone(), i["channels"].clone())).collect();
+    assert_eq!(channels, [(json!("1.0.1"), json!(["dev"])), (json!("1.0.0"), json!([]))]);
+    let (_, shown) = factory.json(&["show", "tiny@1.0.1"]);
+    assert_eq!(shown["image"]["tags"]["amifactory:groups"], "hello=1.1.0");
+    assert!(shown["packages"].as_array().unwrap().len() > 50, "this machine has packages");
+
+    let layer = &factory.stored("layers")[0];
+    let written = factory.state().join("local/layers").join(layer).join("upper/srv/hello");
+    assert_eq!(fs::read_to_string(written).unwrap(), "hello\n", "the step really ran");
+    assert!(factory.stored("builders").is_empty());
+    assert!(!std::path::Path::new("/srv/hello").exists(), "and not on this machine");
+}
+
+#[test]
+fn a_failing_step_says_which_its_last_lines_and_what_to_type() {
+    if !can_build_on_host("a_failing_step_says_which_its_last_lines_and_what_to_type") {
+        return;
+    }
+    let factory = TestFactory::tiny("echo about to fail\nls /no/such/folder");
+    let output = factory.run(&["build", "tiny"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+    for expected in ["hello: hello", "exit status 2", "about to fail", "/no/such/folder", "amifactory logs tiny-"] {
+        assert!(text.contains(expected), "{expected} is missing in:\n{text}");
+    }
+    assert!(factory.stored("builders").is_empty() && factory.stored("layers").is_empty(), "nothing is left");
+    let build = fs::read_dir(factory.state().join("builds")).unwrap().next().unwrap().unwrap().file_name();
+    let logs = factory.run(&["logs", build.to_str().unwrap()]);
+    assert!(String::from_utf8_lossy(&logs.stdout).contains("about to fail"));
+}
+
+#[test]
+fn bad_input_exits_2_and_starts_nothing() {
+    let factory = TestFactory::tiny(HELLO);
+    factory.write("recipes/tiny.yaml", "recipe: tiny\nversoin: \"1.0\"\n");
+    for verb in [&["validate"][..], &["build", "tiny"], &["plan", "tiny"]] {
+        let output = factory.run(verb);
+        assert_eq!(output.status.code(), Some(2), "{verb:?}");
+        assert!(stderr(&output).contains("did you mean `version`?"), "{}", stderr(&output));
+    }
+    assert!(!factory.state().join("builds").exists());
+    let factory = TestFactory::tiny(HELLO);
+    let output = factory.run(&["build", "tinny"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("did you mean `tiny`?"), "{}", stderr(&output));
+}
+
+#[test]
+fn an_interrupted_build_stops_within_two_seconds_and_goes_on_later() {
+    if !can_build_on_host("an_interrupted_build_stops_within_two_seconds_and_goes_on_later") {
+        return;
+    }
+    let factory = TestFactory::tiny("mkdir -p /srv\n[ -e /srv/hello ] || sleep 3\necho hello >/srv/hello");
+    let child = factory.start(&["build", "tiny"]);
+    std::thread::sleep(Duration::from_millis(1200));
+    let began = Instant::now();
+    interrupt(child.id());
+    let output = child.wait_with_output().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_eq!(output.status.code(), Some(130));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output);
+    assert!(text.contains("amifactory resume"), "{text}");
+    let (code, resumed) = factory.json(&["resume"]);
+    assert_eq!((code, &resumed["outcome"]), (0, &json!("built")), "{resumed:#}");
+    assert!(factory.stored("builders").is_empty());
+}
+
+fn interrupt(pid: u32) {
+    let pid = nix::unistd::Pid::from_raw(pid.try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+}
+
+#[test]
+fn two_builds_of_one_recipe_at_once_make_one_image() {
+    if !can_build_on_host("two_builds_of_one_recipe_at_once_make_one_image") {
+        return;
+    }
+    let factory = TestFactory::tiny("mkdir -p /srv\necho hello >/srv/hello\nsleep 1");
+    let children: Vec<_> = (0..3).map(|_| factory.start(&["build", "tiny"])).collect();
+    let outputs: Vec<_> = children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    assert!(outputs.iter().all(|output| output.status.code() == Some(0)));
+    let waited = outputs.iter().filter(|output| stderr(output).contains("process ")).count();
+    assert_eq!(waited, 2, "two say who holds it");
+    assert_eq!(factory.stored("images").len(), 1);
+}
+
+#[test]
+fn recipes_build_on_each_other_and_failures_stop_only_what_needs_them() {
+    if !can_build_on_host("recipes_build_on_each_other_and_failures_stop_only_what_needs_them") {
+        return;
+    }
+    let factory = TestFactory::tiny(HELLO);
+    let recipe = |name: &str, base: &str, test: &str| {
+        let text = format!(
+            "recipe: {name}\ndescription: d\nversion: \"2.0\"\nbase: {base}\n\
+             tests:\n  - name: t\n    timeout: 20s\n    run: |\n      {test}\n"
+        );
+        factory.write(&format!("recipes/{name}.yaml"), &text);
+    };
+    recipe("child", "{recipe: tiny}", "grep -q hello /srv/hello");
+    recipe("grandchild", "{recipe: child}", "grep -q hello /srv/hello");
+    let (code, built) = factory.json(&["build", "grandchild"]);
+    assert_eq!((code, &built["outcome"]), (0, &json!("built")), "{built:#}");
+    assert_eq!(factory.stored("images").len(), 3, "bases are built first");
+
+    recipe("bad", "{local: host}", "exit 9");
+    recipe("on-bad", "{recipe: bad}", "true");
+    let (code, all) = factory.json(&["build", "--all"]);
+    assert_eq!(code, 5, "{all:#}");
+    let outcomes: std::collections::BTreeMap<String, String> = all["builds"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|b| (b["recipe"].as_str().unwrap().into(), b["outcome"].as_str().unwrap().into()))
+        .collect();
+    assert_eq!(outcomes["bad"], "failed");
+    assert_eq!(outcomes["on-bad"], "failed");
+    assert_eq!(outcomes["grandchild"], "up-to-date");
+}
