@@ -1,7 +1,9 @@
 //! tests
 
+mod corpus;
 mod hostile_yaml;
 mod recipes;
+mod schema;
 
 /// Says loudly that a test could not run here; where nothing may be skipped, fails.
 pub fn skipped(name: &str, why: &str) {
