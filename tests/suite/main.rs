@@ -4,6 +4,7 @@ mod corpus;
 mod hostile_yaml;
 mod recipes;
 mod schema;
+mod speed;
 
 /// Says loudly that a test could not run here; where nothing may be skipped, fails.
 pub fn skipped(name: &str, why: &str) {
