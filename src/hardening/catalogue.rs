@@ -1,16 +1,16 @@
-//! What the hardening library knows, by name: enough to check a recipe against it.
+//! The names that recipes may use: controls, profiles and parameters.
 
 use crate::identity::Slug;
 use crate::recipe::ParameterKind;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The names that recipes and package groups may use.
-#[derive(Debug, Clone, Default)]
+/// All names of a hardening library, for checking recipes against.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Catalogue {
-    /// All controls.
+    /// Slugs of all controls.
     pub controls: BTreeSet<Slug>,
-    /// All profiles.
+    /// Names of all profiles.
     pub profiles: BTreeSet<String>,
-    /// All parameters of controls, with their types.
+    /// Parameters of all controls, with their types.
     pub parameters: BTreeMap<String, ParameterKind>,
 }

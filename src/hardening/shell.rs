@@ -1,22 +1,38 @@
-//! Shell quoting.
+//! Text made safe for a shell. Everything that reaches a script from a recipe, a control or a parameter goes through
+//! [`quote`].
 
-/// The text as one POSIX sh word, whatever it holds. A NUL can't be in a word; it is refused long before.
-pub fn quote(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
+/// Text that no shell can carry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a value holds a NUL byte, which no shell can carry: remove it")]
+pub struct NulError;
+
+/// One word for a POSIX shell, whatever the text holds: single quotes, inside which nothing is special but the quote
+/// itself.
+pub fn quote(text: &str) -> Result<String, NulError> {
+    if text.contains('\0') {
+        return Err(NulError);
+    }
+    Ok(format!("'{}'", text.replace('\'', r"'\''")))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::quote;
+    use super::*;
+    use std::process::Command;
 
     #[test]
-    fn a_quoted_text_is_one_word_that_sh_reads_back_unchanged() {
-        for text in ["", "a b", "it's", "''", "$(id) `id` \\ \" ; & | > * ~ #", "-n", "line\nline", "ünïcode"] {
-            let output = std::process::Command::new("sh")
-                .args(["-c", &format!("printf '%s.' {}", quote(text))])
-                .output()
-                .unwrap();
-            assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{text}."));
+    fn the_shell_gives_back_exactly_what_was_quoted() {
+        let hostile =
+            ["", "plain", "it's", "'; rm -rf / #", "$(id)`id`$HOME\\", "a\nb\n", "'''", "\t\u{1b}[31m", "-n", "ä🦀"];
+        for text in hostile {
+            let script = format!("printf '%s.' {}", quote(text).unwrap());
+            let output = Command::new("sh").arg("-c").arg(&script).output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{text}."), "{script}");
         }
+    }
+
+    #[test]
+    fn a_nul_is_refused() {
+        assert_eq!(quote("a\0b"), Err(NulError));
     }
 }
