@@ -42,11 +42,26 @@ impl Diagnostics {
         name: &str,
         known: impl IntoIterator<Item = &'a str>,
     ) {
+        self.report_unknown_in(span, what, name, "", known);
+    }
+
+    /// The same, where only one place does not have the name: "unknown key `nmae` in a recipe".
+    pub fn report_unknown_in<'a>(
+        &mut self,
+        span: &Span,
+        what: &str,
+        name: &str,
+        place: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) {
         // Looking for the nearest name takes its time; in a flood of mistakes nobody reads it.
-        let (message, help) = match self.0.len() < MAX_PER_FILE {
+        let (mut message, help) = match self.0.len() < MAX_PER_FILE {
             true => unknown(what, name, known),
             false => unknown(what, name, []),
         };
+        if !place.is_empty() {
+            message = format!("{message} in {place}");
+        }
         self.0.push(Diagnostic { span: span.clone(), message, help });
     }
 
@@ -106,6 +121,7 @@ pub const MAX_PER_FILE: usize = 1000;
 pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> (String, Option<String>) {
     let mut known: Vec<&str> = known.into_iter().collect();
     known.sort_unstable();
+    known.dedup();
     let help = match nearest(name, known.iter().copied()) {
         Some(near) => Some(format!("did you mean `{near}`?")),
         None if known.is_empty() => None,

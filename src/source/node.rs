@@ -265,12 +265,8 @@ impl<'a> Fields<'a> {
     pub fn finish(self, diagnostics: &mut Diagnostics) {
         for (key, _) in self.entries {
             if !self.asked.contains(&key.text.as_str()) {
-                diagnostics.report_unknown(
-                    &key.span,
-                    &format!("key in {}", self.what),
-                    &key.text,
-                    self.asked.iter().copied(),
-                );
+                let known = self.asked.iter().copied();
+                diagnostics.report_unknown_in(&key.span, "key", &key.text, self.what, known);
             }
         }
     }

@@ -217,6 +217,13 @@ impl Builder<'_, '_> {
                         self.diagnostics.report_with_help(&key.span, message, help);
                     }
                     None => {
+                        let mut node = node;
+                        if matches!(&node.value, Value::Scalar { text, plain: false } if text.trim().is_empty())
+                            && node.span.line > key.span.line
+                        {
+                            // An empty block has no place of its own; the parser gives that of what follows.
+                            node.span = key.span.clone();
+                        }
                         lines.insert(key.text.clone(), key.span.line);
                         entries.push((key, node));
                     }

@@ -59,7 +59,10 @@ pub(super) fn from_bytes(bytes: Vec<u8>, shown: &str, diagnostics: &mut Diagnost
     let hidden = file.text.char_indices().find(|(_, c)| is_invisible(*c) && !matches!(c, '\n' | '\t'));
     if let Some((offset, c)) = hidden {
         let message = format!("an invisible character (U+{:04X})", u32::from(c));
-        let help = "remove it; in a double-quoted value it can be written as an escape";
+        let help = match c {
+            '\r' => "save the file with line endings of Unix or Windows",
+            _ => "remove it; in a double-quoted value it can be written as an escape",
+        };
         diagnostics.report_with_help(&at(place(&file.text, offset)), message, help);
         return None;
     }

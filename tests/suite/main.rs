@@ -1,11 +1,14 @@
 //! All integration tests in one binary: each binary links everything again.
 
 mod build;
+mod corpus;
 mod crash;
 mod hostile_yaml;
 mod program;
 mod recipes;
 mod reports;
+mod schema;
 mod sigkill;
 mod simulated;
 mod skip;
+mod speed;

@@ -1,7 +1,9 @@
 //! `recipes/NAME.yaml`.
 
 use super::super::template::{Use, fill_value, kinds_of};
-use super::super::{BaseSpec, Gate, Group, GroupUse, Limits, LocalBase, ParameterValue, Recipe, Test, tables};
+use super::super::{
+    BaseSpec, Gate, Group, GroupUse, Limits, LocalBase, ParameterKind, ParameterValue, Recipe, Test, tables,
+};
 use super::{Names, each, known, line, maybe, own_name, script, template, value};
 use crate::identity::{Channel, GroupName, RecipeName};
 use crate::source::{Diagnostics, Node, Span, Value, printable};
@@ -11,6 +13,7 @@ use std::time::Duration;
 const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 type Values = BTreeMap<String, ParameterValue>;
+type Kinds = BTreeMap<String, ParameterKind>;
 
 /// What a recipe's file refers to, known even where the rest of it is wrong.
 #[derive(Default)]
@@ -37,14 +40,14 @@ pub(in crate::recipe) fn recipe(
     let declared = reader.take("parameters");
     let parameters = declared.map_or(Some(Values::new()), |node| value::parameters(node, diagnostics));
     // Where a value is wrong its name still counts, so that its uses are not reported too.
-    let known = parameters.clone().unwrap_or_else(|| placeholder_values(declared));
-    let groups = maybe(&mut reader, "groups", diagnostics, |node, d| groups(node, names, &known, link, d));
+    let own = Own { kinds: kinds(parameters.as_ref(), declared), values: parameters.as_ref() };
+    let groups = maybe(&mut reader, "groups", diagnostics, |node, d| groups(node, names, &own, link, d));
     let hardening_node = reader.take("hardening");
     let hardening = hardening_node.map(|node| super::hardening::hardening(node, names, diagnostics));
     let gate = maybe(&mut reader, "gate", diagnostics, |node, diagnostics| {
         super::hardening::gate(node, hardening_node.is_some(), names, diagnostics)
     });
-    let tests = maybe(&mut reader, "tests", diagnostics, |node, d| tests(node, &known, d));
+    let tests = maybe(&mut reader, "tests", diagnostics, |node, d| tests(node, &own.kinds, d));
     let publish = maybe(&mut reader, "publish", diagnostics, |node, diagnostics| {
         let mut reader = tables::PUBLISH.read(node, diagnostics)?;
         let channel = reader.take("channel").and_then(|node| channel(node, names, diagnostics));
@@ -71,12 +74,20 @@ pub(in crate::recipe) fn recipe(
     })
 }
 
-fn placeholder_values(declared: Option<&Node>) -> Values {
-    match declared.map(|node| &node.value) {
-        Some(Value::Map(entries)) => {
-            entries.iter().map(|(key, _)| (key.text.clone(), ParameterValue::Text(String::new()))).collect()
+/// The recipe's own parameters, as far as they are known.
+struct Own<'a> {
+    kinds: Kinds,
+    /// None where one of them is wrong.
+    values: Option<&'a Values>,
+}
+
+fn kinds(values: Option<&Values>, declared: Option<&Node>) -> Kinds {
+    match (values, declared.map(|node| &node.value)) {
+        (Some(values), _) => kinds_of(values),
+        (None, Some(Value::Map(entries))) => {
+            entries.iter().map(|(key, _)| (key.text.clone(), ParameterKind::String)).collect()
         }
-        _ => Values::new(),
+        (None, _) => Kinds::new(),
     }
 }
 
@@ -141,11 +152,10 @@ fn local(node: &Node, diagnostics: &mut Diagnostics) -> Option<LocalBase> {
 fn groups(
     node: &Node,
     names: &Names<'_>,
-    own: &Values,
+    own: &Own<'_>,
     link: &mut BaseLink,
     diagnostics: &mut Diagnostics,
 ) -> Option<Vec<GroupUse>> {
-    let kinds = kinds_of(own);
     let mut seen = BTreeSet::new();
     each(node, "package groups", diagnostics, |node, diagnostics| {
         let (name_node, parameters) = match &node.value {
@@ -174,7 +184,7 @@ fn groups(
         let mut values = Values::new();
         let mut whole = true;
         for (key, node) in &entries {
-            match argument(group, &key.text, &key.span, node, own, &kinds, diagnostics) {
+            match argument(group, &key.text, &key.span, node, own, diagnostics) {
                 Some(value) => drop(values.insert(key.text.clone(), value)),
                 None => whole = false,
             }
@@ -197,21 +207,20 @@ fn argument(
     name: &str,
     key: &Span,
     node: &Node,
-    own: &Values,
-    kinds: &BTreeMap<String, super::ParameterKind>,
+    own: &Own<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<ParameterValue> {
     let Some(parameter) = group.parameters.get(name) else {
         let known = group.parameters.keys().map(String::as_str);
-        diagnostics.report_unknown(key, &format!("parameter of the package group `{}`", group.name), name, known);
+        diagnostics.report_unknown_in(key, "parameter", name, &format!("the package group `{}`", group.name), known);
         return None;
     };
     let mut given = value::written(node, diagnostics)?;
     if let ParameterValue::Text(text) = &given
         && text.contains("{{")
     {
-        let text = template(node, Use::Value, kinds, diagnostics)?;
-        given = match fill_value(&text, own) {
+        let text = template(node, Use::Value, &own.kinds, diagnostics)?;
+        given = match fill_value(&text, own.values?) {
             Ok(value) => value,
             Err(error) => {
                 diagnostics.report(&node.span, error.to_string());
@@ -228,8 +237,7 @@ fn argument(
     }
 }
 
-fn tests(node: &Node, own: &Values, diagnostics: &mut Diagnostics) -> Option<Vec<Test>> {
-    let kinds = kinds_of(own);
+fn tests(node: &Node, kinds: &Kinds, diagnostics: &mut Diagnostics) -> Option<Vec<Test>> {
     let mut seen = BTreeSet::new();
     each(node, "tests", diagnostics, |node, diagnostics| {
         let mut reader = tables::TEST.read(node, diagnostics)?;
@@ -237,7 +245,7 @@ fn tests(node: &Node, own: &Values, diagnostics: &mut Diagnostics) -> Option<Vec
         let name = name_node.and_then(|node| line(node, diagnostics));
         let (run, timeout) = (reader.take("run"), reader.take("timeout"));
         reader.finish();
-        let script = run.and_then(|run| script(run, timeout, TEST_TIMEOUT, &kinds, diagnostics));
+        let script = run.and_then(|run| script(run, timeout, TEST_TIMEOUT, kinds, diagnostics));
         if let (Some(name), Some(node)) = (&name, name_node)
             && !seen.insert(name.clone())
         {

@@ -50,6 +50,11 @@ pub fn render_content(template: &str, values: &BTreeMap<String, ParameterValue>)
     render(engine, template, false, values)
 }
 
+/// The engine's escape for scripts. There is no NUL here: values with control characters are refused before.
+fn word(text: &str) -> String {
+    quote(text).unwrap_or_else(|_| "''".to_owned())
+}
+
 fn engine(escape: fn(&str) -> String) -> Handlebars<'static> {
     let mut engine = Handlebars::new();
     engine.set_strict_mode(true);
@@ -90,6 +95,7 @@ fn render(
 
 #[cfg(test)]
 mod tests {
+    use super::super::scan::{Literal, PieceKind, Test};
     use super::*;
 
     fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, ParameterValue> {
@@ -173,5 +179,117 @@ mod tests {
             assert!(render_content("{{a}}", &values(&[("a", value)])).is_err(), "{value:?}");
             assert!(render_script("{{a}}", &values(&[("a", value)])).is_err(), "{value:?}");
         }
+    }
+
+    /// What a template must come to, said without the engine.
+    fn expected(
+        template: &Template<'_>,
+        values: &BTreeMap<String, ParameterValue>,
+        escape: fn(&str) -> String,
+    ) -> String {
+        let is_block =
+            |index: usize| template.pieces.get(index).is_some_and(|piece| !piece.is_text() && !piece.is_value());
+        let mut out = String::new();
+        let mut taken: Vec<bool> = Vec::new();
+        for (index, piece) in template.pieces.iter().enumerate() {
+            let on = taken.iter().all(|taken| *taken);
+            match &piece.kind {
+                PieceKind::Text => {
+                    let mut text = &template.text[piece.range.clone()];
+                    if index > 0 && is_block(index - 1) {
+                        text = text.split_once('\n').map_or("", |(_, rest)| rest);
+                    }
+                    if is_block(index + 1) {
+                        text = text.trim_end_matches([' ', '\t']);
+                    }
+                    out.push_str(if on { text } else { "" });
+                }
+                PieceKind::Value(name) if on => out.push_str(&escape(&values[*name].to_string())),
+                PieceKind::Value(_) => {}
+                PieceKind::Open { word, test } => {
+                    let holds = match test {
+                        Test::True(name) => match &values[*name] {
+                            ParameterValue::Boolean(value) => *value,
+                            ParameterValue::Integer(value) => *value != 0,
+                            ParameterValue::Text(value) => !value.is_empty(),
+                        },
+                        Test::Equal(name, Literal::Text(word)) => {
+                            values[*name] == ParameterValue::Text((*word).to_owned())
+                        }
+                        Test::Equal(name, Literal::Integer(number)) => {
+                            values[*name] == ParameterValue::Integer(*number)
+                        }
+                    };
+                    taken.push(holds == (*word == "if"));
+                }
+                PieceKind::Else => {
+                    let last = taken.pop().unwrap();
+                    taken.push(!last);
+                }
+                PieceKind::Close => drop(taken.pop()),
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn the_engine_does_what_the_scanner_says_for_any_mix_of_parts() {
+        const PARTS: &[&str] = &[
+            "a",
+            " ",
+            "\n",
+            "\n",
+            "\t",
+            "{",
+            "}",
+            "{{w}}",
+            "{{ n }}",
+            "{{b}}",
+            "{{e}}",
+            "\n{{#if w}}\n",
+            "\n  {{#unless b}}  \n",
+            "\n{{else}}\n",
+            "\n\t{{/if}}\n",
+            "\n{{/unless}}\n",
+            "{{#if (eq n 5)}}\n",
+            "{{/if}}",
+            "{{/if}}\n",
+            "\\",
+            "$x",
+            "'x'",
+            "\"y\"",
+            "# c",
+            "ü",
+            "\r",
+            "{{#if e}}",
+            "{{#if (eq w \"it's\")}}\n",
+            "}}",
+            "{ {",
+            "&amp;",
+            "<b>",
+            "{{#if b}}\n{{/if}}\n",
+        ];
+        let mut all = values(&[("w", "it's <b> $x"), ("e", "")]);
+        all.insert("n".into(), ParameterValue::Integer(5));
+        all.insert("b".into(), ParameterValue::Boolean(true));
+        let mut number: u64 = 7;
+        let mut next = |bound: usize| {
+            number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(number >> 33).unwrap() % bound
+        };
+        let mut rendered = 0;
+        for _ in 0..30_000 {
+            let text: String = (0..=next(9)).map(|_| PARTS[next(PARTS.len())]).collect();
+            let (template, problems) = Template::scan(&text);
+            if !problems.is_empty() {
+                continue;
+            }
+            rendered += 1;
+            assert_eq!(render_content(&text, &all).unwrap(), expected(&template, &all, str::to_owned), "{text:?}");
+            if shell::check(&template).is_empty() {
+                assert_eq!(render_script(&text, &all).unwrap(), expected(&template, &all, word), "{text:?}");
+            }
+        }
+        assert!(rendered > 3000, "only {rendered} were templates");
     }
 }

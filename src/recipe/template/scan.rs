@@ -171,12 +171,13 @@ impl<'t> Template<'t> {
         }
     }
 
+    /// Blanks may stand around the tag, but for blanks that end the text: the engine would keep those.
     fn alone_on_line(&self, range: &Range<usize>) -> bool {
-        let blank = |text: &str| text.bytes().all(|b| b == b' ' || b == b'\t');
         let before = &self.text[..range.start];
-        let after = &self.text[range.end..];
-        blank(&before[before.rfind('\n').map_or(0, |at| at + 1)..])
-            && blank(&after[..after.find('\n').unwrap_or(after.len())])
+        let indent = &before[before.rfind('\n').map_or(0, |at| at + 1)..];
+        let after = self.text[range.end..].trim_start_matches([' ', '\t']);
+        let ended = after.starts_with('\n') || range.end == self.text.len();
+        ended && indent.bytes().all(|b| b == b' ' || b == b'\t')
     }
 }
 
