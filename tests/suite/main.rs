@@ -1,1 +1,4 @@
 //! tests
+mod bases;
+mod oci;
+mod trees;

@@ -187,7 +187,7 @@ impl TreeHasher {
         for number in [stat.st_dev, stat.st_ino, stat.st_size as u64, stat.st_mtime as u64, stat.st_ctime as u64] {
             self.sha.update(number.to_le_bytes());
         }
-        for number in [stat.st_mtime_nsec as u64, stat.st_ctime_nsec as u64, u64::from(stat.st_mode)] {
+        for number in [stat.st_mtime_nsec, stat.st_ctime_nsec, u64::from(stat.st_mode)] {
             self.sha.update(number.to_le_bytes());
         }
     }
