@@ -4,9 +4,9 @@ use crate::trees::{Archive, elf, gzip, has, hash, is_root, listing, owners, root
 use amifactory::identity::{Arch, Digest, OsFamily};
 use amifactory::recipe::LocalBase;
 use amifactory::target::TargetError;
-use amifactory::target::local::base::{Resolved, Resolver, packages};
+use amifactory::target::local::base::{Resolved, Resolver, packages, remove_leftovers};
 use amifactory::target::local::tree::{
-    FileFailure, FileOperation, FileOutcome, OverlayXattrs, UnpackLimits, Unpacked, perform, remove_tree,
+    FileFailure, FileOperation, FileOutcome, LayeredView, OverlayXattrs, UnpackLimits, Unpacked, perform, remove_tree,
 };
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -183,7 +183,7 @@ fn archives_that_are_none_are_refused_with_the_reason() {
     ] {
         let message = factory.refused(factory.tarball(bytes));
         assert!(message.contains(expected), "{expected}: {message}");
-        assert_eq!(leftovers(&factory, expected), [PathBuf::new(); 0], "{expected}");
+        assert_eq!(leftovers(&factory, expected), Vec::<PathBuf>::new(), "{expected}");
     }
     fs::create_dir(factory.path("folder")).unwrap();
     assert!(factory.refused(LocalBase::Tarball("folder".to_owned())).contains("`rootfs:`"));
@@ -231,6 +231,17 @@ fn an_unpack_that_was_killed_leaves_nothing_that_is_taken_for_whole() {
         .filter(|p| p.is_dir())
         .collect();
     assert!(left.len() == 1 && left[0].extension().is_some_and(|e| e == "partial"), "{left:?}");
+    // A sweep finds it by itself, but leaves the one who is unpacking there now alone.
+    let lock = fs::File::open(left[0].with_extension("lock")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    assert_eq!(remove_leftovers(&factory.path("cache"), &perform).unwrap(), Vec::<PathBuf>::new());
+    drop(lock);
+    assert_eq!(remove_leftovers(&factory.path("cache"), &perform).unwrap(), left);
+    assert!(!left[0].exists());
+    died.store(false, std::sync::atomic::Ordering::SeqCst);
+    assert!(Resolver { run: &dying, ..factory.resolver() }.resolve(&base).is_err());
+    // Without a sweep, the next unpack of the same base clears it away.
+    assert!(left[0].exists());
     let resolved = factory.resolve(base).unwrap();
     assert_eq!(fs::read_to_string(resolved.lowers[0].join("etc/last")).unwrap(), "last");
     assert!(!left[0].exists());
@@ -500,7 +511,7 @@ fn a_tree_is_removed_whatever_its_modes_and_links() {
     symlink("../outside", tree.join("out")).unwrap();
     fs::create_dir_all(tree.join("closed/inner/most")).unwrap();
     for name in ["closed/inner", "closed"] {
-        fs::set_permissions(tree.join(name), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(tree.join(name), fs::Permissions::from_mode(0o000)).unwrap();
     }
     remove_tree(&tree).unwrap();
     assert!(!tree.exists());
@@ -571,7 +582,7 @@ fn packages_come_from_the_top_most_layer_that_has_them() {
         let list = packages(layers, OverlayXattrs::of_this_process()).unwrap();
         list.into_iter().map(|p| format!("{}={}", p.name, p.version)).collect::<Vec<_>>()
     };
-    assert_eq!(names(&[base.clone()]), ["base-files=12.4", "tzdata=2024a"]);
+    assert_eq!(names(std::slice::from_ref(&base)), ["base-files=12.4", "tzdata=2024a"]);
     fs::create_dir_all(upper.join("var/lib/dpkg")).unwrap();
     let status = "Package: nginx\nStatus: install ok installed\nVersion: 1.22\nArchitecture: amd64\n";
     fs::write(upper.join("var/lib/dpkg/status"), status).unwrap();
@@ -583,4 +594,26 @@ fn packages_come_from_the_top_most_layer_that_has_them() {
     rustix::fs::mknodat(rustix::fs::CWD, &gone, rustix::fs::FileType::CharacterDevice, rustix::fs::Mode::empty(), 0)
         .unwrap();
     assert_eq!(names(&[base, upper]), ["nginx=1.22"]);
+}
+
+#[test]
+fn an_opaque_directory_hides_what_is_below_it() {
+    let place = tempfile::tempdir().unwrap();
+    let layers: Vec<PathBuf> = ["low", "high"].map(|name| place.path().join(name)).into();
+    for layer in &layers {
+        fs::create_dir_all(layer.join("d/sub")).unwrap();
+    }
+    fs::write(layers[0].join("d/low"), "low").unwrap();
+    fs::write(layers[0].join("d/sub/low"), "low").unwrap();
+    fs::write(layers[1].join("d/high"), "high").unwrap();
+    let flags = rustix::fs::XattrFlags::empty();
+    if let Err(error) = rustix::fs::setxattr(layers[1].join("d"), "user.overlay.opaque", b"y", flags) {
+        return skip("an_opaque_directory_hides_what_is_below_it", &format!("no user attributes here: {error}"));
+    }
+    let view = LayeredView::new(&layers, OverlayXattrs::User).unwrap();
+    assert_eq!(view.names("d").unwrap(), [PathBuf::from("high"), PathBuf::from("sub")]);
+    assert!(view.read("d/low", 10).unwrap().is_none() && view.read("d/sub/low", 10).unwrap().is_none());
+    // To an overlay of root's the attribute is just an attribute.
+    let view = LayeredView::new(&layers, OverlayXattrs::Trusted).unwrap();
+    assert_eq!(view.read("d/low", 10).unwrap().unwrap(), b"low");
 }
