@@ -1,9 +1,11 @@
 //! All integration tests in one binary: each binary links everything again.
 
+mod bases;
 mod build;
 mod corpus;
 mod crash;
 mod hostile_yaml;
+mod oci;
 mod program;
 mod recipes;
 mod reports;
@@ -12,3 +14,4 @@ mod sigkill;
 mod simulated;
 mod skip;
 mod speed;
+mod trees;

@@ -48,6 +48,15 @@ pub fn resolve(spec: &LocalBase, factory: &Path, cache: &Path) -> Result<Resolve
     Resolver { factory, cache, limits: UnpackLimits::default(), owners: Owners::Archive, run: &perform }.resolve(spec)
 }
 
+/// For sweeping: removes what unpacks that were killed have left in the cache, and answers what that was.
+pub fn remove_leftovers(cache: &Path, run: Runner<'_>) -> Result<Vec<PathBuf>, TargetError> {
+    let store = cache.join(UNPACKED);
+    unpacked::remove_leftovers(&store, run).map_err(|failure| failure.of_stored(&store))
+}
+
+/// Where in the cache unpacked bases are.
+const UNPACKED: &str = "unpacked";
+
 /// A base before its OS is known.
 struct Found {
     id: String,
@@ -218,7 +227,7 @@ impl Resolver<'_> {
         key: &str,
         unpack: &dyn Fn(&Path) -> Result<Unpacked, FileFailure>,
     ) -> Result<(PathBuf, Unpacked), FileFailure> {
-        unpacked::once(&self.cache.join("unpacked"), key, self.run, unpack)
+        unpacked::once(&self.cache.join(UNPACKED), key, self.run, unpack)
     }
 }
 

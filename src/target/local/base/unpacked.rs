@@ -68,3 +68,27 @@ fn keep_private(store: &Path) -> Result<(), FileFailure> {
     }
     std::fs::set_permissions(store, std::fs::Permissions::from_mode(0o700)).map_err(failed)
 }
+
+/// Removes what unpacks that died have left, as long as nobody unpacks there now. Answers what it removed.
+pub(super) fn remove_leftovers(store: &Path, run: Runner<'_>) -> Result<Vec<PathBuf>, FileFailure> {
+    let failed = |e| FileFailure::io(format!("reading {}", store.display()), e);
+    let mut removed = Vec::new();
+    if !store.exists() {
+        return Ok(removed);
+    }
+    for entry in std::fs::read_dir(store).map_err(failed)? {
+        let partial = entry.map_err(failed)?.path();
+        if partial.extension().is_none_or(|extension| extension != "partial") {
+            continue;
+        }
+        match lock_file(&partial.with_extension("lock"), FlockOperation::NonBlockingLockExclusive) {
+            Ok(_lock) => {
+                run(&FileOperation::RemoveTree { path: partial.clone() })?;
+                removed.push(partial);
+            }
+            Err(FileFailure::Io { errno, .. }) if errno == Some(rustix::io::Errno::WOULDBLOCK.raw_os_error()) => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(removed)
+}

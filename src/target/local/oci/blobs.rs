@@ -1,8 +1,10 @@
 //! Layers as blobs, packed once and hard-linked into every image that has them.
 //!
-//!     layers/<sha256 of the key>   one line: digest and size of the layer that was packed under this key
-//!     blobs/<digest>               the layer
-//!     lock                         shared by those who use blobs, exclusive for who removes them
+//! ```text
+//! layers/<sha256 of the key>   one line: digest and size of the layer that was packed under this key
+//! blobs/<digest>               the layer
+//! lock                         shared by those who use blobs, exclusive for who removes them
+//! ```
 
 use crate::identity::Digest;
 use crate::target::local::tree::{FileFailure, FileOperation, FileOutcome, OverlayXattrs, Runner};
@@ -107,13 +109,14 @@ impl BlobStore {
                 remove_file(&entry.path())?;
             }
         }
-        // A record whose layer is gone says nothing; nobody holds a lock of its own now.
+        // A record whose layer is gone says nothing, nor do the locks and unfinished files of those who died.
         for entry in std::fs::read_dir(dir.join("layers")).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
-            let lost = std::fs::read_to_string(&path).is_ok_and(|text| {
-                text.split(' ').next().is_none_or(|digest| !dir.join("blobs").join(digest).is_file())
-            });
-            if lost || path.extension().is_some_and(|e| e == "lock") {
+            let record =
+                path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.parse::<Digest>().is_ok());
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            let layer = text.split(' ').next().filter(|digest| !digest.is_empty());
+            if !record || !layer.is_some_and(|digest| dir.join("blobs").join(digest).is_file()) {
                 remove_file(&path)?;
             }
         }

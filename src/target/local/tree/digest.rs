@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 use std::collections::HashMap;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 
 /// Changed with every change of what is hashed or how, so that no cached answer outlives it.
@@ -187,7 +187,7 @@ impl TreeHasher {
         for number in [stat.st_dev, stat.st_ino, stat.st_size as u64, stat.st_mtime as u64, stat.st_ctime as u64] {
             self.sha.update(number.to_le_bytes());
         }
-        for number in [stat.st_mtime_nsec as u64, stat.st_ctime_nsec as u64, u64::from(stat.st_mode)] {
+        for number in [stat.st_mtime_nsec, stat.st_ctime_nsec, u64::from(stat.st_mode)] {
             self.sha.update(number.to_le_bytes());
         }
     }
@@ -307,12 +307,16 @@ fn recall(cache: &Path, stamp: &Digest) -> Option<Hashed> {
     (same && words.next()? == "end").then_some(Hashed { digest, unreadable })
 }
 
+/// One fixed name for the unfinished file, so that killed programs leave no heap of them. The last line is whole
+/// whoever else writes at the same time: it is one short write.
 fn remember(cache: &Path, stamp: &Digest, hashed: &Hashed) -> std::io::Result<()> {
-    let folder = cache.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    writeln!(file, "{stamp} {} {} end", hashed.digest, hashed.unreadable)?;
-    file.persist(cache)?;
-    Ok(())
+    let unfinished = cache.with_extension("new");
+    std::fs::write(&unfinished, format!("{stamp} {} {} end\n", hashed.digest, hashed.unreadable))?;
+    match std::fs::rename(&unfinished, cache) {
+        // Another one's rename took it; its answer is as good.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 #[cfg(test)]

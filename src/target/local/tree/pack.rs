@@ -182,10 +182,7 @@ impl Packer<'_> {
 
     /// An empty file that stands for something that is not there; its own owner and time mean nothing.
     fn marker(&mut self, path: &[u8]) -> Result<(), FileFailure> {
-        let mut header = tar::Header::new_ustar();
-        header.set_entry_type(tar::EntryType::Regular);
-        header.set_mode(0);
-        self.finish_header(header, path, b"", Vec::new())
+        self.finish_header(blank_header(tar::EntryType::Regular), path, b"", Vec::new())
     }
 
     fn opaque(&self, entry: &Entry<'_>, xattrs: &Xattrs) -> Result<bool, FileFailure> {
@@ -201,9 +198,8 @@ impl Packer<'_> {
     }
 
     fn head(&mut self, stat: &Stat, head: &Head<'_>) -> Result<(), FileFailure> {
-        let mut header = tar::Header::new_ustar();
+        let mut header = blank_header(head.kind);
         let mut records = Vec::new();
-        header.set_entry_type(head.kind);
         header.set_mode(stat.st_mode & 0o7777);
         let small = |id: u32| if id <= MAX_ID { u64::from(id) } else { 0 };
         header.set_uid(small(stat.st_uid));
@@ -243,9 +239,7 @@ impl Packer<'_> {
             record(&mut records, b"linkpath", link);
         }
         if !records.is_empty() {
-            let mut extension = tar::Header::new_ustar();
-            extension.set_entry_type(tar::EntryType::XHeader);
-            extension.set_mode(0o644);
+            let mut extension = blank_header(tar::EntryType::XHeader);
             extension.set_size(records.len() as u64);
             fill(&mut extension, b"PaxHeaders", b"");
             self.write(extension.as_bytes())?;
@@ -271,6 +265,18 @@ impl Packer<'_> {
     fn unread(&self, path: &[u8], error: impl Into<std::io::Error>) -> FileFailure {
         FileFailure::io(format!("reading {}/{}", self.tree.display(), shown(path)), error)
     }
+}
+
+/// A header whose numbers are all there, as zeros: some readers refuse empty ones.
+fn blank_header(kind: tar::EntryType) -> tar::Header {
+    let mut header = tar::Header::new_ustar();
+    header.set_entry_type(kind);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_size(0);
+    header.set_mtime(0);
+    header
 }
 
 /// Names as bytes, cut to what fits: where they don't, a record before has the whole.

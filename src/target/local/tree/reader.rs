@@ -117,7 +117,8 @@ impl<R: Read> TarReader<R> {
         };
         let stored = match extension.size {
             Some(size) => size,
-            None => header.entry_size().map_err(|_| named("has a size that is not a number"))?,
+            None => blank(&header.as_old().size, header.entry_size())
+                .map_err(|_| named("has a size that is not a number"))?,
         };
         let (mtime_s, mtime_ns) = extension
             .mtime
@@ -144,8 +145,8 @@ impl<R: Read> TarReader<R> {
         Ok(Member {
             kind,
             mode: header.mode().map_err(|_| named("has a mode that is not a number"))? & 0o7777,
-            uid: id(extension.uid, header.uid(), "has an owner that is not a user id")?,
-            gid: id(extension.gid, header.gid(), "has a group that is not a group id")?,
+            uid: id(extension.uid, blank(&header.as_old().uid, header.uid()), "has an owner that is not a user id")?,
+            gid: id(extension.gid, blank(&header.as_old().gid, header.gid()), "has a group that is not a group id")?,
             mtime_s,
             mtime_ns,
             xattrs: extension.xattrs,
@@ -285,6 +286,11 @@ fn not_a_tar(start: &[u8]) -> FileFailure {
         [b'B', b'Z', b'h', ..] => compressed("bzip2", "bzip2 --decompress"),
         _ => FileFailure::refused("it is not a tar archive", "A tarball base is a root filesystem as .tar or .tar.gz."),
     }
+}
+
+/// A number's field that was left empty means zero.
+fn blank(field: &[u8], value: std::io::Result<u64>) -> std::io::Result<u64> {
+    if field.iter().all(|b| matches!(b, 0 | b' ')) { Ok(0) } else { value }
 }
 
 fn until_zero(text: &[u8]) -> Vec<u8> {

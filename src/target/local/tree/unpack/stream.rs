@@ -1,11 +1,13 @@
 //! The tar in a file, unzipped where the file is gzip by its first bytes, and the digests of both.
 
 use super::super::failure::FileFailure;
-use super::{BufRead, BufReader, Digest, Path, Read};
+use crate::identity::Digest;
 use flate2::bufread::MultiGzDecoder;
 use rustix::fs::{FileType, Mode, OFlags};
 use sha2::Digest as _;
 use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read};
+use std::path::Path;
 
 /// A tar stream.
 pub(super) struct Stream {
