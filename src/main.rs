@@ -1,3 +1,12 @@
 //! Parse, run, exit code.
 
-fn main() {}
+use amifactory::target::local::sandbox;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Before any thread starts: the sandbox's processes are this same binary.
+    if let Some(code) = sandbox::sandbox_main(std::env::args_os(), &[]) {
+        return code;
+    }
+    ExitCode::SUCCESS
+}
