@@ -1,0 +1,206 @@
+//! What a sandbox uses, measured from outside: its upper on disk, and its processes where no control group counts.
+
+use nix::sys::statvfs::{Statvfs, statvfs};
+use nix::unistd::{SysconfVar, sysconf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Every file counts at least this much: a million empty files are no gift to the machine.
+const LEAST_BYTES: u64 = 4096;
+
+/// Between two full counts, at least this many times the length of the last one passes.
+const COUNT_SHARE: u32 = 10;
+
+/// A run is stopped when the filesystem has less than this free, whoever used it.
+const RESERVE_BYTES: u64 = 256 << 20;
+
+/// Watches how much a run writes. A full count of the upper is dear, so the filesystem's own numbers say when one
+/// is due.
+pub(super) struct DiskWatch {
+    upper: PathBuf,
+    limit: u64,
+    start: Option<Statvfs>,
+    counted: Instant,
+    next: Instant,
+}
+
+impl DiskWatch {
+    pub fn new(upper: &Path, limit: u64) -> DiskWatch {
+        let now = Instant::now();
+        DiskWatch { upper: upper.to_owned(), limit, start: statvfs(upper).ok(), counted: now, next: now }
+    }
+
+    /// Whether the run, whose pid 1 is `init`, has written too much. Looks closely only where there is reason to.
+    pub fn exceeded(&mut self, init: u32) -> bool {
+        let now = Instant::now();
+        let grown = self.start.as_ref().zip(statvfs(&self.upper).ok()).map(|(start, now)| growth(start, &now));
+        let reason = grown.is_none_or(|grown| grown > self.limit / 2);
+        let old = now.duration_since(self.counted) > Duration::from_secs(5);
+        if now < self.next || !(reason || old) {
+            return false;
+        }
+        let over = self.count(init, grown.is_none_or(|grown| grown > self.limit));
+        self.counted = Instant::now();
+        self.next = self.counted + (self.counted - now) * COUNT_SHARE;
+        over
+    }
+
+    /// The exact count, at the end of a run.
+    pub fn exceeded_at_last(&self) -> bool {
+        tree_bytes(&self.upper, self.limit) > self.limit
+    }
+
+    fn count(&self, init: u32, look_for_deleted: bool) -> bool {
+        let tree = tree_bytes(&self.upper, self.limit);
+        if tree > self.limit {
+            return true;
+        }
+        if !look_for_deleted {
+            return false;
+        }
+        // The filesystem grew by more than the tree explains: files that are open but have no name any more, or
+        // other programs of this machine.
+        let used = tree.saturating_add(deleted_bytes(init));
+        let full = statvfs(&self.upper).is_ok_and(|now| now.blocks_available() * now.fragment_size() < RESERVE_BYTES);
+        used > self.limit || full
+    }
+}
+
+/// How much the filesystem has filled up: in bytes, or in files.
+fn growth(start: &Statvfs, now: &Statvfs) -> u64 {
+    let bytes = start.blocks_free().saturating_sub(now.blocks_free()) * now.fragment_size();
+    let files = start.files_free().saturating_sub(now.files_free()) * LEAST_BYTES;
+    bytes.max(files)
+}
+
+/// What a tree takes up, each file once. Stops counting above `enough`.
+pub(super) fn tree_bytes(root: &Path, enough: u64) -> u64 {
+    let mut linked = BTreeSet::new();
+    let mut folders = vec![root.to_owned()];
+    let mut total: u64 = 0;
+    while let Some(folder) = folders.pop() {
+        // What vanishes while we look takes up nothing.
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let Ok(metadata) = entry.metadata() else { continue };
+            if metadata.nlink() > 1 && !metadata.is_dir() && !linked.insert(metadata.ino()) {
+                continue;
+            }
+            total = total.saturating_add((metadata.blocks() * 512).max(LEAST_BYTES));
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            }
+        }
+        if total > enough {
+            break;
+        }
+    }
+    total
+}
+
+/// What files take up that the sandbox's processes hold open after their last name was removed.
+fn deleted_bytes(init: u32) -> u64 {
+    let mut seen = BTreeMap::new();
+    for pid in processes_below(init).pids {
+        for entry in fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten() {
+            if let Ok(metadata) = fs::metadata(entry.path())
+                && metadata.is_file()
+                && metadata.nlink() == 0
+            {
+                seen.insert((metadata.dev(), metadata.ino()), metadata.blocks() * 512);
+            }
+        }
+    }
+    seen.values().sum()
+}
+
+/// The processes below a pid, itself left out.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Processes {
+    pub pids: Vec<u32>,
+    pub threads: u64,
+    pub memory_bytes: u64,
+}
+
+/// Counts the processes whose ancestor is `init`. Orphans of a pid namespace go to its pid 1, so none escapes.
+pub(super) fn processes_below(init: u32) -> Processes {
+    let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|size| size.try_into().ok()).unwrap_or(4096);
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse::<u32>().ok()?;
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        Some((pid, Stat::parse(&stat)?))
+    });
+    below(init, &all.collect(), page)
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Stat {
+    parent: u32,
+    threads: u64,
+    pages: u64,
+}
+
+impl Stat {
+    /// A line of `/proc/<pid>/stat`; the command may hold spaces and parentheses.
+    fn parse(line: &str) -> Option<Stat> {
+        let fields: Vec<&str> = line.rsplit_once(')')?.1.split_whitespace().collect();
+        let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+        Some(Stat { parent: number(1)?.try_into().ok()?, threads: number(17)?, pages: number(21)? })
+    }
+}
+
+fn below(init: u32, all: &BTreeMap<u32, Stat>, page: u64) -> Processes {
+    let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for (pid, stat) in all {
+        children.entry(stat.parent).or_default().push(*pid);
+    }
+    let mut found = Processes::default();
+    let mut open = vec![init];
+    while let Some(parent) = open.pop() {
+        for pid in children.remove(&parent).unwrap_or_default() {
+            let stat = all[&pid];
+            found.pids.push(pid);
+            found.threads += stat.threads;
+            found.memory_bytes += stat.pages * page;
+            open.push(pid);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stat(parent: u32) -> Stat {
+        Stat { parent, threads: 2, pages: 3 }
+    }
+
+    #[test]
+    fn all_descendants_count_and_others_do_not() {
+        let all = BTreeMap::from([(10, stat(1)), (11, stat(10)), (12, stat(11)), (13, stat(1)), (14, stat(10))]);
+        let found = below(10, &all, 4096);
+        assert_eq!(found.pids.len(), 3);
+        assert_eq!((found.threads, found.memory_bytes), (6, 9 * 4096));
+    }
+
+    #[test]
+    fn a_command_with_parentheses_does_not_shift_the_fields() {
+        let line = "7 (a) b (c) S 3 7 7 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 5 0 100 1000 42 18446744073709551615";
+        let stat = Stat::parse(line).unwrap();
+        assert_eq!((stat.parent, stat.threads, stat.pages), (3, 5, 42));
+    }
+
+    #[test]
+    fn empty_files_count_and_hard_links_count_once() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a", "b"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        fs::hard_link(folder.path().join("a"), folder.path().join("c")).unwrap();
+        assert_eq!(tree_bytes(folder.path(), u64::MAX), 2 * LEAST_BYTES);
+        assert!(tree_bytes(folder.path(), 1) > 1, "counting stops early, but above the bound");
+    }
+}
