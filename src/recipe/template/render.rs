@@ -50,11 +50,6 @@ pub fn render_content(template: &str, values: &BTreeMap<String, ParameterValue>)
     render(engine, template, false, values)
 }
 
-/// The engine's escape for scripts. There is no NUL here: values with control characters are refused before.
-fn word(text: &str) -> String {
-    quote(text).unwrap_or_else(|_| "''".to_owned())
-}
-
 fn engine(escape: fn(&str) -> String) -> Handlebars<'static> {
     let mut engine = Handlebars::new();
     engine.set_strict_mode(true);
