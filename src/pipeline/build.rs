@@ -38,6 +38,8 @@ pub struct Build<'a> {
     pub record: Option<ImageRecord>,
     /// How many calls the target has had.
     pub calls: u64,
+    /// It was begun by an earlier run.
+    pub(super) resumed: bool,
     pub(super) step: &'static str,
     pub(super) journal: Journal,
     pub(super) folder: PathBuf,

@@ -137,7 +137,9 @@ impl Engine<'_> {
         images: &[Image],
     ) -> Result<Build<'b>, BuildError> {
         let builders = self.target.builders().await?;
-        let (id, version, forced) = match unfinished(plan, images, &builders) {
+        let begun = unfinished(plan, images, &builders);
+        let resumed = begun.is_some();
+        let (id, version, forced) = match begun {
             Some(found) => found,
             None => {
                 let version = next_version(self.target, plan, options.version, images).await?;
@@ -167,6 +169,7 @@ impl Engine<'_> {
             image: images.iter().find(|image| image.name == id.as_str()).cloned(),
             record: None,
             calls: 1,
+            resumed,
             step: "begin",
             journal,
             folder,
@@ -258,7 +261,7 @@ async fn run_steps(build: &mut Build<'_>) -> Result<(), BuildError> {
         build.step = step.name();
         let (id, name, began) = (build.id.clone(), step.name(), Instant::now());
         build.sink.event(&Event::StepStarted { build: id.clone(), step: name });
-        let mut repeated = true;
+        let mut repeated = build.resumed;
         if step.observe(build).await? == Observed::Missing {
             repeated = false;
             step.act(build).await?;

@@ -126,6 +126,8 @@ impl Teller {
                 self.about(build, now, format!("note: {}", visible::line(text)))
             }
             Event::Notice { build: None, text } => line(now, "-", &format!("note: {}", visible::line(text))),
+            // Its own event has told of it already.
+            Event::BuildFinished(result) if result.outcome == Outcome::UpToDate => return Vec::new(),
             Event::BuildFinished(result) => self.finished(result, now),
         };
         vec![line]
@@ -200,7 +202,10 @@ pub(super) fn outcome(result: &BuildResult) -> String {
     let took = duration::seconds(result.duration_s);
     let image = result.image.as_ref().map_or_else(|| "no image".to_owned(), ToString::to_string);
     match result.outcome {
-        Outcome::Built => format!("built {image} in {took}, score {}", wording::score(result.score)),
+        Outcome::Built => {
+            let score = result.score.map_or_else(String::new, |score| format!(", score {}", wording::score(Some(score))));
+            format!("built {image} in {took}{score}")
+        }
         Outcome::UpToDate => format!("up to date: {image}"),
         Outcome::Refused => format!("refused by its gate after {took}: {}", visible::line(&result.unmet.join("; "))),
         Outcome::Failed => {
