@@ -99,6 +99,7 @@ pub async fn build(
     };
     let mut results = Vec::new();
     let mut texts = Vec::new();
+    let mut exits = Vec::new();
     for build in finished {
         let asked = recipes.contains(&build.recipe);
         let result = build.result(target.kind());
@@ -108,6 +109,7 @@ pub async fn build(
         if !asked && result.outcome == Outcome::UpToDate {
             continue;
         }
+        exits.push(exit_of(&build, result.outcome));
         let channel = open.factory.recipes.get(&build.recipe).and_then(|recipe| recipe.publish.clone());
         let channel = named_by(open, &build, channel).await?;
         texts.push(summary::summary(
@@ -123,7 +125,7 @@ pub async fn build(
         results.push((asked, result));
     }
     sink.inner.close();
-    let exit = exit_of(results.iter().map(|(_, result)| result));
+    let exit = exit_of_all(&exits);
     let mut of_asked: Vec<BuildResult> =
         results.iter().filter(|(asked, _)| *asked).map(|(_, result)| result.clone()).collect();
     if recipes.len() == 1
@@ -139,21 +141,22 @@ pub async fn build(
     Ok(exit)
 }
 
+fn exit_of(build: &Finished, outcome: Outcome) -> Exit {
+    match outcome {
+        Outcome::Built | Outcome::UpToDate => Exit::Done,
+        Outcome::Refused => Exit::Refused,
+        Outcome::Failed if build.is_wrong_input() => Exit::Usage,
+        Outcome::Failed => Exit::Failed,
+    }
+}
+
 /// Some failed and some did not: partly. Otherwise the worst of them.
-fn exit_of<'r>(results: impl Iterator<Item = &'r BuildResult>) -> Exit {
-    let exits: Vec<Exit> = results
-        .map(|result| match result.outcome {
-            Outcome::Built | Outcome::UpToDate => Exit::Done,
-            Outcome::Refused => Exit::Refused,
-            Outcome::Failed => Exit::Failed,
-        })
-        .collect();
+fn exit_of_all(exits: &[Exit]) -> Exit {
     let done = exits.iter().filter(|exit| **exit == Exit::Done).count();
     match (done, exits.len()) {
         (done, all) if done == all => Exit::Done,
         (done, _) if done > 0 => Exit::Partly,
-        _ if exits.contains(&Exit::Failed) => Exit::Failed,
-        _ => Exit::Refused,
+        _ => [Exit::Failed, Exit::Refused].into_iter().find(|exit| exits.contains(exit)).unwrap_or(Exit::Usage),
     }
 }
 
@@ -163,12 +166,17 @@ fn evidence_of(open: &Open, build: &Finished) -> Result<(Option<ImageRecord>, Op
         Ok(built) => {
             let folder = open.state.evidence(&built.image.id);
             if built.fresh || !folder.is_dir() {
-                files::write(&folder, &built.image, &built.record, clock::today())?;
+                files::write(&folder, &built.image.id, &built.record, clock::today())?;
             }
             Ok((Some(built.record.clone()), Some(folder)))
         }
         Err(RunError::Build(BuildError::Refused { record, .. })) => {
-            let folder = open.state.build(&record.build);
+            // An image that was not to be: its evidence stays with its build, under the id that it would have had.
+            let folder = open.state.build(&record.build).join("evidence");
+            if folder.parent().is_some_and(std::path::Path::is_dir) {
+                let image = crate::target::local::image_id(record.build.as_str())?;
+                files::write(&folder, &image, record, clock::today())?;
+            }
             Ok((Some((**record).clone()), folder.is_dir().then_some(folder)))
         }
         Err(_) => Ok((None, None)),

@@ -2,11 +2,23 @@
 
 use super::error::BuildError;
 use super::event::{BuildResult, Failure, Outcome};
+use super::prepare::PrepareError;
 use super::schedule::{Finished, RunError};
 use crate::identity::{RecipeName, TargetKind};
-use crate::target::ImageRecord;
+use crate::target::{ImageRecord, TargetError};
 
 impl Finished {
+    /// True where nothing was started because of what the files, the command line or this machine say.
+    pub fn is_wrong_input(&self) -> bool {
+        match &self.outcome {
+            Err(RunError::Prepare(PrepareError::Target(error))) => {
+                matches!(error, TargetError::Unsupported { .. } | TargetError::Base { .. })
+            }
+            Err(RunError::Prepare(_) | RunError::Build(BuildError::VersionTaken { .. })) => true,
+            _ => false,
+        }
+    }
+
     /// The same in the form that people and machines read.
     pub fn result(&self, target: TargetKind) -> BuildResult {
         let mut result = BuildResult {

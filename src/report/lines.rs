@@ -203,7 +203,8 @@ pub(super) fn outcome(result: &BuildResult) -> String {
     let image = result.image.as_ref().map_or_else(|| "no image".to_owned(), ToString::to_string);
     match result.outcome {
         Outcome::Built => {
-            let score = result.score.map_or_else(String::new, |score| format!(", score {}", wording::score(Some(score))));
+            let score =
+                result.score.map_or_else(String::new, |score| format!(", score {}", wording::score(Some(score))));
             format!("built {image} in {took}{score}")
         }
         Outcome::UpToDate => format!("up to date: {image}"),

@@ -3,6 +3,7 @@
 use super::builders::RootDocument;
 use super::files::Files;
 use super::layers;
+use super::oci::BlobStore;
 use super::store::{self, Store};
 use crate::identity::{Digest, ImageId};
 use crate::target::{Image, ImageRecord, Tags, TargetError};
@@ -98,5 +99,8 @@ pub fn remove(store: &Store, files: &Files, id: &ImageId) -> Result<(), TargetEr
     }
     store::remove_file(&folder.join("record.json"))?;
     store::remove_file(&folder.join("image.json"))?;
-    layers::remove_folder(files, &folder)
+    layers::remove_folder(files, &folder)?;
+    // Layers of layouts that no image links to any more.
+    let blobs = store.cache().join("blobs");
+    BlobStore::prune(&blobs).map(drop).map_err(|failure| failure.of_stored(&blobs))
 }

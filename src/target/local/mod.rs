@@ -37,6 +37,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::Store;
 
+pub use images::id as image_id;
+
 /// What `main` hands to [`sandbox::sandbox_main`]: the operations that a helper process can perform.
 pub const OPERATIONS: &[sandbox::Operation] = &[files::OPERATION];
 
@@ -97,7 +99,12 @@ impl Target for LocalTarget {
 
     async fn check(&self) -> Result<(), TargetError> {
         sandbox::sweep_cgroups();
-        sandbox::check(false).map_err(TargetError::from)
+        sandbox::check(false)?;
+        // What killed runs left half-unpacked.
+        self.blocking(|inner| {
+            base::remove_leftovers(&inner.store.cache(), &|operation| inner.files.run(operation)).map(drop)
+        })
+        .await
     }
 
     async fn resolve_base(&self, base: &BaseSpec) -> Result<ResolvedBase, TargetError> {

@@ -100,10 +100,14 @@ pub fn write<T: Serialize>(path: &Path, document: &T) -> Result<(), TargetError>
 pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), TargetError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let write = || -> io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
+        // One name per document: what a crash leaves half-written is overwritten the next time. Whoever writes a
+        // document holds its recipe's lock or the store's.
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let fresh = folder.join(format!(".new-{name}"));
+        let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
         file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
+        file.sync_all()?;
+        fs::rename(&fresh, path)?;
         File::open(folder)?.sync_all()
     };
     write().map_err(io_error("writing", path))
