@@ -7,6 +7,7 @@ mod crash;
 mod hostile_yaml;
 mod oci;
 mod program;
+mod readme;
 mod recipes;
 mod reports;
 mod schema;
