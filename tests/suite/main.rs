@@ -1,1 +1,4 @@
 //! tests
+mod sandbox;
+mod sandbox_hostile;
+mod sandbox_support;
