@@ -8,6 +8,7 @@ use super::error::{Doing, Failure};
 use super::lockdown::is_real_folder;
 use nix::sys::stat::{Mode, SFlag, mknod};
 use nix::unistd::{Gid, Uid, chown};
+use std::collections::BTreeSet;
 use std::fs::{self, FileTimes, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
@@ -48,22 +49,24 @@ pub(super) fn mask(mask: &Path, hidden: &[PathBuf]) -> Result<(), Failure> {
             whiteout(&mask.join(&name))?;
         }
     }
+    let mut shown = BTreeSet::new();
     for (folder, mode) in FRESH_FOLDERS {
-        parents(mask, Path::new(folder))?;
+        parents(mask, Path::new(folder), &mut shown)?;
         empty_folder(&mask.join(folder), mode)?;
     }
     for path in hidden {
         let Ok(path) = fs::canonicalize(path) else { continue };
         let Ok(relative) = path.strip_prefix("/") else { continue };
         if first_name(relative).is_some_and(|name| OS_FOLDERS.contains(&name)) && !is_in_fresh(relative) {
-            parents(mask, relative)?;
+            parents(mask, relative, &mut shown)?;
             let place = mask.join(relative);
             if fs::symlink_metadata(&place).is_err() {
                 whiteout(&place)?;
             }
         }
     }
-    Ok(())
+    // Last of all, because filling a folder changes its time.
+    shown.iter().try_for_each(|folder| copy_time(&Path::new("/").join(folder), &mask.join(folder)))
 }
 
 fn is_in_fresh(relative: &Path) -> bool {
@@ -76,17 +79,18 @@ fn first_name(relative: &Path) -> Option<&str> {
 
 /// The folders above `relative` in the mask, looking as they do on the machine: of merged folders the topmost's
 /// owner, mode and time are seen.
-fn parents(mask: &Path, relative: &Path) -> Result<(), Failure> {
+fn parents(mask: &Path, relative: &Path, shown: &mut BTreeSet<PathBuf>) -> Result<(), Failure> {
     let mut above = PathBuf::new();
     let Some(parent) = relative.parent() else { return Ok(()) };
     for component in parent.components() {
         above.push(component);
         copy_folder(&Path::new("/").join(&above), &mask.join(&above))?;
+        shown.insert(above.clone());
     }
     Ok(())
 }
 
-/// Makes the folder `to`, where it is missing, with the owner, mode and time of `from`.
+/// Makes the folder `to`, where it is missing, with the owner and mode of `from`.
 pub(super) fn copy_folder(from: &Path, to: &Path) -> Result<(), Failure> {
     if is_real_folder(to) {
         return Ok(());
@@ -95,8 +99,12 @@ pub(super) fn copy_folder(from: &Path, to: &Path) -> Result<(), Failure> {
     let metadata = fs::metadata(from).doing(what)?;
     fs::create_dir(to).doing(what)?;
     chown(to, Some(Uid::from_raw(metadata.uid())), Some(Gid::from_raw(metadata.gid()))).doing(what)?;
-    fs::set_permissions(to, Permissions::from_mode(metadata.mode() & 0o7777)).doing(what)?;
-    let modified = metadata.modified().doing(what)?;
+    fs::set_permissions(to, Permissions::from_mode(metadata.mode() & 0o7777)).doing(what)
+}
+
+fn copy_time(from: &Path, to: &Path) -> Result<(), Failure> {
+    let what = || format!("giving {} the time of {}", to.display(), from.display());
+    let modified = fs::metadata(from).and_then(|metadata| metadata.modified()).doing(what)?;
     let folder = fs::File::open(to).doing(what)?;
     folder.set_times(FileTimes::new().set_modified(modified)).doing(what)
 }

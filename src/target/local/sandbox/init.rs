@@ -44,6 +44,7 @@ fn live(above: &OwnedFd) -> Result<Option<Exit>, Failure> {
     // First of all, so that a supervisor that dies from here on takes this process with it; if it died before, the
     // socket has ended.
     prctl::set_pdeathsig(Signal::SIGKILL).doing(|| "arming the dead-man's switch".into())?;
+    let _ = prctl::set_name(c"amifactory-init");
     let job = match control::receive(above).doing(|| "reading the spec".into())? {
         Some((Message::Start(job), _)) => job,
         _ => return Ok(None),

@@ -4,11 +4,12 @@
 use super::cgroup::{Cgroups, Hit};
 use super::control::{self, Job, Message};
 use super::error::{Doing, Failure, FailureKind};
-use super::usage::{DiskWatch, processes_below};
+use super::usage::{DiskWatch, ProcessWatch};
 use super::{Exit, Limit};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::setsid;
@@ -20,6 +21,9 @@ use std::time::{Duration, Instant};
 /// How often the limits are looked at.
 const TICK_MS: u16 = 50;
 
+/// How often where no control group limits processes: a fork bomb makes hundreds in this time.
+const HASTY_TICK_MS: u16 = 5;
+
 /// What a run came to: none where amifactory is gone and nobody wants to know.
 type Ending = Option<Result<Exit, Failure>>;
 
@@ -28,6 +32,7 @@ pub(super) fn main() -> ExitCode {
     let Ok(above) = control::above() else { return ExitCode::FAILURE };
     // Away from the caller's terminal: Ctrl-C is for amifactory, which then ends the run in its own way.
     let _ = setsid();
+    let _ = prctl::set_name(c"amifactory");
     let message = match supervise(&above) {
         Ok(None) => return ExitCode::FAILURE,
         Ok(Some(Ok(exit))) => Message::Ended(exit),
@@ -59,8 +64,11 @@ fn supervise(above: &OwnedFd) -> Result<Ending, Failure> {
     // It would keep a copy of the other end open.
     drop(command);
     let cgroups = Cgroups::around(init.id(), &job.spec.limits);
+    // Where a step takes all processors, the one that watches it must still get its share.
+    let _ = rustix::process::setpriority_process(None, -20);
     let mut run = Run {
         started: Instant::now(),
+        processes: ProcessWatch::new(init.id(), &job.spec.limits, cgroups.limit_processes(), cgroups.limit_memory()),
         disk: DiskWatch::new(&job.spec.upper, job.spec.limits.disk_bytes),
         cgroups: &cgroups,
         told: None,
@@ -101,6 +109,7 @@ struct Run<'a> {
     init: Child,
     started: Instant,
     disk: DiskWatch,
+    processes: ProcessWatch,
     cgroups: &'a Cgroups,
     /// What init said last.
     told: Option<Result<Exit, Failure>>,
@@ -110,7 +119,8 @@ impl Run<'_> {
     fn watch(&mut self, signals: &SignalFd, above: &OwnedFd, below: &OwnedFd) -> Result<Ending, Failure> {
         let mut listening = true;
         loop {
-            let (from_above, from_below) = wait(signals, above, listening.then_some(below))?;
+            let tick = if self.cgroups.limit_processes() { TICK_MS } else { HASTY_TICK_MS };
+            let (from_above, from_below) = wait(signals, above, listening.then_some(below), tick)?;
             if from_above {
                 return Ok(None);
             }
@@ -125,7 +135,11 @@ impl Run<'_> {
                 return Ok(Some(self.verdict(status)));
             }
             if let Some(limit) = self.limit_reached() {
-                // Kills every process of the pid namespace, and returns when all of them are gone.
+                // Kills every process of the pid namespace, and returns when all of them are gone. Init does the killing
+                // and must get to run among them.
+                if let Ok(pid) = i32::try_from(self.init.id()) {
+                    let _ = rustix::process::setpriority_process(rustix::process::Pid::from_raw(pid), -20);
+                }
                 self.init.kill().doing(|| "killing the sandbox".into())?;
                 self.init.wait().doing(|| "waiting for the sandbox".into())?;
                 return Ok(Some(Ok(Exit::LimitExceeded(limit))));
@@ -155,14 +169,8 @@ impl Run<'_> {
         if let Some(limit) = self.cgroup_limit() {
             return Some(limit);
         }
-        if !self.cgroups.limit_processes() || !self.cgroups.limit_memory() {
-            let processes = processes_below(self.init.id());
-            if !self.cgroups.limit_processes() && processes.threads > limits.processes {
-                return Some(Limit::Processes(limits.processes));
-            }
-            if !self.cgroups.limit_memory() && processes.memory_bytes > limits.memory_bytes {
-                return Some(Limit::Memory(limits.memory_bytes));
-            }
+        if let Some(limit) = self.processes.exceeded() {
+            return Some(limit);
         }
         self.disk.exceeded(self.init.id()).then_some(Limit::Disk(limits.disk_bytes))
     }
@@ -191,11 +199,11 @@ impl Run<'_> {
 }
 
 /// Waits for a signal or a message, one tick at most. Says which side has something, be it its end.
-fn wait(signals: &SignalFd, above: &OwnedFd, below: Option<&OwnedFd>) -> Result<(bool, bool), Failure> {
+fn wait(signals: &SignalFd, above: &OwnedFd, below: Option<&OwnedFd>, tick_ms: u16) -> Result<(bool, bool), Failure> {
     let mut events =
         vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN), PollFd::new(above.as_fd(), PollFlags::POLLIN)];
     events.extend(below.map(|below| PollFd::new(below.as_fd(), PollFlags::POLLIN)));
-    match poll(&mut events, PollTimeout::from(TICK_MS)) {
+    match poll(&mut events, PollTimeout::from(tick_ms)) {
         Ok(_) => {}
         Err(Errno::EINTR) => return Ok((false, false)),
         Err(errno) => return Err(errno).doing(|| "waiting for events".into()),

@@ -1,5 +1,7 @@
 //! What a sandbox uses, measured from outside: its upper on disk, and its processes where no control group counts.
 
+use super::Limit;
+use crate::recipe::Limits;
 use nix::sys::statvfs::{Statvfs, statvfs};
 use nix::unistd::{SysconfVar, sysconf};
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,6 +116,70 @@ fn deleted_bytes(init: u32) -> u64 {
         }
     }
     seen.values().sum()
+}
+
+/// Watches processes and memory where no control group does.
+pub(super) struct ProcessWatch {
+    init: u32,
+    processes: Option<u64>,
+    memory: Option<u64>,
+    /// Threads of the machine that are not the sandbox's, at the last count.
+    others: u64,
+    counted: Option<Instant>,
+}
+
+/// Memory grows slower than processes: how often it is counted.
+const MEMORY_TICK: Duration = Duration::from_millis(50);
+
+/// How often processes are counted without a reason.
+const PROCESS_TICK: Duration = Duration::from_secs(1);
+
+impl ProcessWatch {
+    /// What is limited already is not watched.
+    pub fn new(init: u32, limits: &Limits, processes_limited: bool, memory_limited: bool) -> ProcessWatch {
+        ProcessWatch {
+            init,
+            processes: (!processes_limited).then_some(limits.processes),
+            memory: (!memory_limited).then_some(limits.memory_bytes),
+            others: 0,
+            counted: None,
+        }
+    }
+
+    /// The limit that is passed. Counting the sandbox's own processes is dear, so that the number of all threads of
+    /// the machine, which is one short read, says when it is due.
+    pub fn exceeded(&mut self) -> Option<Limit> {
+        let tick = match (self.processes, self.memory) {
+            (None, None) => return None,
+            (_, Some(_)) => MEMORY_TICK,
+            (Some(_), None) => PROCESS_TICK,
+        };
+        let all = all_threads();
+        let many = self.processes.is_some_and(|most| all.saturating_sub(self.others) > most);
+        if !many && self.counted.is_some_and(|counted| counted.elapsed() < tick) {
+            return None;
+        }
+        // A machine that is full of the sandbox's processes takes long to count.
+        let most = self.processes.filter(|most| self.counted.is_some() && all.saturating_sub(self.others) > most * 4);
+        if let Some(most) = most {
+            return Some(Limit::Processes(most));
+        }
+        let found = processes_below(self.init);
+        self.counted = Some(Instant::now());
+        self.others = all.saturating_sub(found.threads);
+        match (self.processes, self.memory) {
+            (Some(most), _) if found.threads > most => Some(Limit::Processes(most)),
+            (_, Some(most)) if found.memory_bytes > most => Some(Limit::Memory(most)),
+            _ => None,
+        }
+    }
+}
+
+/// The fourth field of `/proc/loadavg` is `running/all`.
+fn all_threads() -> u64 {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let field = text.split(' ').nth(3).and_then(|field| field.split('/').nth(1));
+    field.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 /// The processes below a pid, itself left out.

@@ -1,0 +1,3 @@
+# expect: limit time
+# limits: time=2
+sleep 1000
