@@ -4,6 +4,7 @@ mod bases;
 mod build;
 mod corpus;
 mod crash;
+mod crash_local;
 mod hostile_yaml;
 mod oci;
 mod program;
