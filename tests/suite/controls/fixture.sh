@@ -4,7 +4,7 @@ stub() { for path; do [ -e "$path" ] || { mkdir -p "${path%/*}"; printf '#!/bin/
 unit() { for name; do mkdir -p /usr/lib/systemd/system; printf '[Unit]\nDescription=%s\n[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n' "$name" >"/usr/lib/systemd/system/$name"; rm -f "/etc/systemd/system/multi-user.target.wants/$name"; done; }
 
 stub /usr/sbin/sshd /usr/bin/sudo /usr/sbin/auditd /usr/sbin/auditctl /usr/sbin/aureport /usr/sbin/ausearch \
-    /usr/sbin/augenrules /usr/bin/at /usr/sbin/rsyslogd /usr/sbin/chronyd /usr/bin/aide /usr/lib/systemd/systemd
+    /usr/sbin/augenrules /usr/sbin/autrace /usr/bin/at /usr/sbin/rsyslogd /usr/sbin/chronyd /usr/bin/aide /usr/lib/systemd/systemd
 chmod 777 /usr/sbin/aureport /usr/sbin/ausearch
 chown 7:7 /usr/sbin/aureport
 unit auditd.service rsyslog.service rsync.service systemd-journal-remote.socket

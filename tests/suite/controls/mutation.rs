@@ -62,7 +62,7 @@ pub fn mutation(slug: &Slug, primitive: &Primitive, values: &Values, family: OsF
         Primitive::SshdOption { key, .. } => {
             format!("sed -i '1i {} 4711' /etc/ssh/sshd_config", key.as_str().to_uppercase())
         }
-        Primitive::AuditRule { .. } => "echo -D >/etc/audit/rules.d/zzz.rules".to_owned(),
+        Primitive::AuditRule { name, .. } => format!("sed -i '$s/^/#/' /etc/audit/rules.d/{}.rules", name.as_str()),
         Primitive::KeyValue { file, key, .. } => format!("echo '{}=-77' >>{}", key.as_str(), file.as_str()),
         Primitive::IniOption { file, section, key, .. } => {
             let (file, section, key) = (file.as_str(), section.as_str(), key.as_str());
@@ -112,7 +112,7 @@ fn accounts(check: AccountsCheck) -> &'static str {
             "echo x >/home/alice/.netrc; chown 1500 /home/alice/.netrc; chmod 644 /home/alice/.netrc"
         }
         AccountsCheck::RootPath => {
-            "mkdir -p /opt/bin; chmod 777 /opt/bin; echo 'ENV_SUPATH PATH=/usr/sbin:/opt/bin' >>/etc/login.defs"
+            "mkdir -p /srv/bin; chmod 777 /srv/bin; echo 'ENV_SUPATH PATH=/usr/sbin:/srv/bin' >>/etc/login.defs"
         }
     }
 }

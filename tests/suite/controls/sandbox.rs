@@ -30,7 +30,13 @@ pub fn why_not() -> Option<String> {
 
 const ENTER: &str = r#"
 mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=$UPPER,workdir=$WORK" "$ROOT"
-mkdir -p "$ROOT/proc" "$ROOT/dev" "$ROOT/run"
+mkdir -p "$ROOT/proc" "$ROOT/dev" "$ROOT/run" "$ROOT/tmp"
+# What is no part of an OS stays out: it is large, and others may be changing it.
+for dir in "$ROOT"/*; do
+    case ${dir##*/} in bin | sbin | lib | lib64 | usr | etc | var | boot | home | srv | proc | dev | run) continue ;; esac
+    [ ! -d "$dir" ] || [ -L "$dir" ] || mount -t tmpfs -o mode=700 tmpfs "$dir"
+done
+chmod 1777 "$ROOT/tmp"
 mount -t proc -o ro proc "$ROOT/proc"
 mount -t tmpfs tmpfs "$ROOT/dev"
 mount -t tmpfs tmpfs "$ROOT/run"
@@ -91,6 +97,9 @@ impl Sandbox {
 
     /// Runs steps as a bundle; every one has to answer.
     pub fn run(&self, library: &Library, steps: &[BundleStep]) -> Vec<StepResult> {
+        if steps.is_empty() {
+            return Vec::new();
+        }
         let bundle = Bundle::render("test", steps, library).unwrap();
         let said = self.script(&bundle.script);
         let lines: Vec<RunLine> =
@@ -130,4 +139,14 @@ fn walk(top: &Path, dir: &Path, found: &mut BTreeMap<PathBuf, String>) {
         }
         found.insert(path.strip_prefix(top).unwrap().to_owned(), says);
     }
+}
+
+/// What differs between two snapshots.
+pub fn changes(first: &BTreeMap<PathBuf, String>, second: &BTreeMap<PathBuf, String>) -> Vec<String> {
+    let paths: std::collections::BTreeSet<&PathBuf> = first.keys().chain(second.keys()).collect();
+    paths
+        .into_iter()
+        .filter(|path| first.get(*path) != second.get(*path))
+        .map(|path| format!("{}: {:?}, then {:?}", path.display(), first.get(path), second.get(path)))
+        .collect()
 }
