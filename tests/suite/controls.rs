@@ -363,3 +363,39 @@ fn controls_are_told_apart_and_agree_with_the_benchmark() {
     assert_eq!(sections, BTreeSet::from([1, 2, 3, 4, 5, 6]));
     assert!(ids.len() >= 70, "{}", ids.len());
 }
+
+#[test]
+fn a_plain_root_scores_higher_after_than_before() {
+    if let Some(why) = why_not() {
+        return skipped("a_plain_root_scores_higher_after_than_before", &why);
+    }
+    let library = Library::embedded().unwrap();
+    let sandbox = Sandbox::over(&[&base_root()]);
+    let spec = HardeningSpec {
+        profile: "cis-l1-server".into(),
+        parameters: BTreeMap::new(),
+        add: Vec::new(),
+        waivers: Vec::new(),
+    };
+    let selected = select(&library, &spec, OsFamily::Debian12, &[], &[]).unwrap();
+    let audits = audit_steps(&selected, &[AuditKind::Persisted]);
+    let begun = std::time::Instant::now();
+    let before = sandbox.run(&library, &audits);
+    let took = begun.elapsed();
+    let applied = sandbox.run(&library, &apply_steps(&selected));
+    let after = sandbox.run(&library, &audits);
+    let found = evidence(&selected, &before, &applied, &after, false);
+    let earlier = evidence(&selected, &[], &[], &before, false);
+    let (first, then) = (
+        Tally::of(earlier.iter().map(|control| &control.status)),
+        Tally::of(found.iter().map(|control| &control.status)),
+    );
+    let applied: u64 = applied.iter().map(|result| result.ms).sum();
+    eprintln!("{} audits in {took:?}, applied in {applied} ms", audits.len());
+    eprintln!("before {:?} {first:?}\nafter  {:?} {then:?}", first.score(), then.score());
+    for control in found.iter().filter(|control| matches!(control.status, Status::Fail | Status::Error)) {
+        eprintln!("  {}: {}", control.slug, seen(control).replace('\n', " "));
+    }
+    assert_eq!(then.error, 0);
+    assert!(then.score() > first.score());
+}
