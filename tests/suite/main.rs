@@ -2,6 +2,7 @@
 
 mod bases;
 mod build;
+mod controls;
 mod corpus;
 mod crash;
 mod crash_local;
