@@ -30,6 +30,8 @@ pub(super) enum Message {
     Mapped,
     /// Up, with the socket: the gate's listener in the sandbox's network namespace.
     Listening,
+    /// Up: the script is about to start; init has left this machine's root.
+    Started,
     /// Up: the script has ended.
     Ended(Exit),
     /// Up: the operation has ended, with what it says.

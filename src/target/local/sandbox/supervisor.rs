@@ -153,6 +153,7 @@ impl Run<'_> {
             Some((Message::Listening, Some(fd))) => {
                 control::send(above, &Message::Listening, Some(fd.as_fd())).doing(|| "handing on the gate".into())?;
             }
+            Some((Message::Started, _)) => self.processes.start(),
             Some((Message::Ended(exit), _)) => self.told = Some(Ok(exit)),
             Some((Message::Failed(failure), _)) => self.told = Some(Err(failure)),
             Some(_) => {}
