@@ -1,5 +1,5 @@
 # expect: limit memory
-# limits: memory=64 time=30
+# limits: memory=64 disk=8000 time=30
 # Memory that no process shows as its own: a file in memory that is never mapped.
 number=319
 [ "$(uname -m)" = aarch64 ] && number=279

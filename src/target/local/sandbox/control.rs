@@ -46,6 +46,9 @@ pub(super) struct Job {
     pub spec: SandboxSpec,
     /// In a user namespace, because the caller is not root.
     pub ordinary_user: bool,
+    /// No control group limits its processes: the supervisor must get to run among as many as it lets be.
+    #[serde(default)]
+    pub watched: bool,
 }
 
 /// A connected pair.

@@ -14,7 +14,7 @@ pub(super) fn set(limits: &Limits, ordinary_user: bool) -> Result<(), Failure> {
     if ordinary_user {
         // A backstop: the limit itself is watched from outside, where passing it can be seen. Root's processes are
         // never counted, so this is of use in a user namespace only.
-        lower(Resource::RLIMIT_NPROC, limits.processes.saturating_mul(2).saturating_add(64))?;
+        lower(Resource::RLIMIT_NPROC, limits.processes.saturating_mul(4).saturating_add(512))?;
     }
     Ok(())
 }

@@ -153,6 +153,9 @@ pub(super) struct ProcessWatch {
 /// Memory grows slower than processes: how often it is counted.
 const MEMORY_TICK: Duration = Duration::from_millis(50);
 
+/// How often files without a name are looked for.
+const NAMELESS_TICK: Duration = Duration::from_millis(200);
+
 /// How often processes are counted without a reason.
 const PROCESS_TICK: Duration = Duration::from_secs(1);
 
@@ -207,7 +210,7 @@ impl ProcessWatch {
 
     /// Memory that no process shows as its own: folders, and files without a name, which are dear to find.
     fn shared_bytes(&mut self) -> u64 {
-        if self.nameless_counted.is_none_or(|counted| counted.elapsed() > PROCESS_TICK) {
+        if self.nameless_counted.is_none_or(|counted| counted.elapsed() > NAMELESS_TICK) {
             self.nameless_bytes = nameless(self.init).memory_bytes;
             self.nameless_counted = Some(Instant::now());
         }
