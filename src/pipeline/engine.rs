@@ -75,11 +75,15 @@ impl Engine<'_> {
     ///
     /// The caller holds the recipe's lock.
     pub async fn build(&self, plan: &Plan, launch: &LaunchBase, options: &BuildOptions) -> Result<Built, BuildError> {
-        let images = self.target.images().await?;
+        let mut images = self.target.images().await?;
         if !options.force
             && let Some(image) = published(&images, plan)
         {
-            return self.up_to_date(plan, image.clone()).await;
+            let builders = self.target.builders().await?;
+            // A forced build that died is gone on with: its image is more than the one that there is.
+            if !unfinished(plan, &images, &builders).is_some_and(|(_, _, forced)| forced) {
+                return self.up_to_date(plan, image.clone(), builders).await;
+            }
         }
         let mut restarts = 0;
         let mut calls = 1;
@@ -97,6 +101,8 @@ impl Engine<'_> {
                     ));
                     discard(&mut build).await?;
                     build.note(What::Ended { outcome: "interrupted".into() })?;
+                    images = self.target.images().await?;
+                    calls += 1;
                 }
                 Err(error) => {
                     fail(&mut build, &error).await?;
@@ -106,11 +112,11 @@ impl Engine<'_> {
         }
     }
 
-    async fn up_to_date(&self, plan: &Plan, image: Image) -> Result<Built, BuildError> {
+    async fn up_to_date(&self, plan: &Plan, image: Image, builders: Vec<Builder>) -> Result<Built, BuildError> {
         let record = self.target.record(&image.id).await?;
         // A build that died after it had published leaves its builders; whoever comes by takes them away.
         let mut calls = 3;
-        for builder in self.target.builders().await? {
+        for builder in builders {
             let owner = tags::owner(&builder.tags);
             if owner.is_some_and(|owner| owner.recipe == plan.recipe && owner.digest == plan.digest) {
                 self.target.terminate(&builder.id).await?;
@@ -166,7 +172,8 @@ impl Engine<'_> {
             version,
             started_at: clock::timestamp(),
             builder: None,
-            image: images.iter().find(|image| image.name == id.as_str()).cloned(),
+            image: images.iter().find(|image| image.name == id.as_str() && image.available).cloned(),
+            half_made: images.iter().any(|image| image.name == id.as_str() && !image.available),
             record: None,
             calls: 1,
             resumed,
@@ -245,13 +252,16 @@ pub fn published<'i>(images: &'i [Image], plan: &Plan) -> Option<&'i Image> {
         .map(|(_, image)| image)
 }
 
-/// The build of this plan that something in the target still belongs to.
+/// The build of this plan that something in the target still belongs to. A builder whose image is published was only
+/// left behind: there is nothing to go on with.
 fn unfinished(plan: &Plan, images: &[Image], builders: &[Builder]) -> Option<(BuildId, Version, bool)> {
-    let begun_images = images.iter().filter(|i| ImageState::of(&i.tags) != ImageState::Published).map(|i| &i.tags);
+    let published = |image: &&Image| ImageState::of(&image.tags) == ImageState::Published;
+    let begun_images = images.iter().filter(|image| !published(image)).map(|i| &i.tags);
     let begun_builders = builders.iter().filter(|b| Purpose::of(&b.tags) == Some(Purpose::Build)).map(|b| &b.tags);
     begun_images.chain(begun_builders).find_map(|found| {
         let owner = tags::owner(found)?;
-        let ours = owner.recipe == plan.recipe && owner.digest == plan.digest;
+        let over = images.iter().filter(published).any(|image| image.name == owner.build.as_str());
+        let ours = owner.recipe == plan.recipe && owner.digest == plan.digest && !over;
         ours.then(|| (owner.build, owner.version, found.contains_key(tags::FORCED)))
     })
 }

@@ -236,3 +236,57 @@ async fn forcing_builds_again_under_the_next_version() {
     assert_eq!(built.record.version.to_string(), "1.0.1");
     assert_eq!(world.lock().unwrap().channel("dev"), Some(&built.image.id));
 }
+
+/// Runs a forced build of the old plan that dies at a call. False where it ended before.
+async fn die_forced(world: &Arc<Mutex<World>>, state: &Path, call: usize) -> bool {
+    let target = Simulated::dying(world.clone(), call, Death::HalfWay);
+    let (dead, folder, plan) = (target.dead(), StateFolder::open(state).unwrap(), plan("old"));
+    let engine = Engine { target: &target, state: &folder, sink: &Silent };
+    let forced = BuildOptions { force: true, ..BuildOptions::default() };
+    let launch = launch();
+    tokio::select! {
+        biased;
+        () = dead.notified() => true,
+        ended = engine.build(&plan, &launch, &forced) => { ended.unwrap(); false }
+    }
+}
+
+#[tokio::test]
+async fn a_forced_build_that_died_is_gone_on_with_though_there_is_an_image() {
+    for call in 0.. {
+        let world = world_with_an_old_image().await;
+        let state = tempfile::tempdir().unwrap();
+        if !die_forced(&world, state.path(), call).await {
+            break;
+        }
+        let begun = !world.lock().unwrap().builders.is_empty() || world.lock().unwrap().images.len() > 1;
+        build(&Simulated::new(world.clone()), state.path(), &plan("old")).await.unwrap();
+        let world = world.lock().unwrap();
+        assert!(world.builders.is_empty(), "call {call}");
+        assert!(world.images.values().all(|(image, _)| ImageState::of(&image.tags) == ImageState::Published), "{call}");
+        assert_eq!(world.images.len(), if begun { 2 } else { 1 }, "call {call}");
+    }
+}
+
+#[tokio::test]
+async fn forcing_makes_a_new_image_though_the_last_build_left_its_builder() {
+    // The last calls of a build remove its builder: it dies there, published.
+    let world = Arc::new(Mutex::new(World::default()));
+    let (state, old) = (tempfile::tempdir().unwrap(), plan("old"));
+    let published =
+        |world: &World| world.images.values().any(|(i, _)| ImageState::of(&i.tags) == ImageState::Published);
+    let mut call = 0;
+    while !published(&world.lock().unwrap()) {
+        *world.lock().unwrap() = World::default();
+        assert!(die(&world, state.path(), &old, call, Death::ReplyLost).await);
+        call += 1;
+    }
+    assert!(!world.lock().unwrap().builders.is_empty(), "it left its builder");
+    let folder = StateFolder::open(state.path()).unwrap();
+    let target = Simulated::new(world.clone());
+    let engine = Engine { target: &target, state: &folder, sink: &Silent };
+    let forced = BuildOptions { force: true, ..BuildOptions::default() };
+    let built = engine.build(&old, &launch(), &forced).await.unwrap();
+    assert_eq!(built.record.version.to_string(), "1.0.1");
+    assert_eq!(world.lock().unwrap().images.len(), 2);
+}
