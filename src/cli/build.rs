@@ -162,6 +162,7 @@ fn exit_of_all(exits: &[Exit]) -> Exit {
 
 /// The record, and the folder with its files for people: written here when the image is new or they are missing.
 fn evidence_of(open: &Open, build: &Finished) -> Result<(Option<ImageRecord>, Option<PathBuf>), CliError> {
+    let _lock = open.state.lock_evidence()?;
     match &build.outcome {
         Ok(built) => {
             let folder = open.state.evidence(&built.image.id);

@@ -115,7 +115,9 @@ fn two_builds_of_one_recipe_at_once_make_one_image() {
     let factory = TestFactory::tiny("mkdir -p /srv\necho hello >/srv/hello\nsleep 1");
     let children: Vec<_> = (0..3).map(|_| factory.start(&["build", "tiny"])).collect();
     let outputs: Vec<_> = children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
-    assert!(outputs.iter().all(|output| output.status.code() == Some(0)));
+    for output in &outputs {
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(output));
+    }
     let waited = outputs.iter().filter(|output| stderr(output).contains("process ")).count();
     assert_eq!(waited, 2, "two say who holds it");
     assert_eq!(factory.stored("images").len(), 1);
