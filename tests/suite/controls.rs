@@ -390,6 +390,9 @@ fn a_plain_root_scores_higher_after_than_before() {
         Tally::of(earlier.iter().map(|control| &control.status)),
         Tally::of(found.iter().map(|control| &control.status)),
     );
+    let mut slow: Vec<(u64, &str)> = applied.iter().map(|result| (result.ms, result.step.as_str())).collect();
+    slow.sort_unstable();
+    eprintln!("slowest: {:?}", slow.iter().rev().take(8).collect::<Vec<_>>());
     let applied: u64 = applied.iter().map(|result| result.ms).sum();
     eprintln!("{} audits in {took:?}, applied in {applied} ms", audits.len());
     eprintln!("before {:?} {first:?}\nafter  {:?} {then:?}", first.score(), then.score());
