@@ -49,6 +49,7 @@ pub async fn row(open: &Open, image: &Image) -> Result<Option<ImageRow>, CliErro
         .collect();
     let record = open.target.record(&image.id).await?;
     let state = match (image.available, tags::ImageState::of(&image.tags)) {
+        (false, tags::ImageState::Published) => "damaged",
         (false, _) => "pending",
         (true, tags::ImageState::Candidate) => "unverified",
         (true, _) => "verified",

@@ -41,7 +41,7 @@ fn row(left: &LeftOver) -> view::Leftover {
     };
     let why = match &left.resource {
         Resource::Builder(_) => "no one works on its recipe",
-        Resource::Image(_) => "never verified, and no one works on its recipe",
+        Resource::Image(_) => "no pointer names it, and no one works on its recipe",
     };
     view::Leftover {
         kind: kind.into(),

@@ -71,7 +71,8 @@ impl LocalTarget {
         Ok(LocalTarget { inner: Arc::new(Inner { store, roots, files, exe, state: state.to_owned() }) })
     }
 
-    /// Work that takes the disk's time is done beside the others.
+    /// Work that takes the disk's time, or waits for the store's lock, is done beside the others: whoever holds the
+    /// lock may be stopped, and Ctrl-C is answered all the same.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> Result<T, TargetError> + Send + 'static,
@@ -100,8 +101,9 @@ impl Target for LocalTarget {
     async fn check(&self) -> Result<(), TargetError> {
         sandbox::sweep_cgroups();
         sandbox::check(false)?;
-        // What killed runs left half-unpacked.
+        // What killed runs left half-unpacked, or before it had an owner.
         self.blocking(|inner| {
+            inner.store.remove_ownerless(&inner.files)?;
             base::remove_leftovers(&inner.store.cache(), &|operation| inner.files.run(operation)).map(drop)
         })
         .await
@@ -137,7 +139,8 @@ impl Target for LocalTarget {
     }
 
     async fn stop(&self, builder: &BuilderId) -> Result<(), TargetError> {
-        builders::set_state(&self.inner.store, builder, BuilderState::Stopped)
+        let id = builder.clone();
+        self.blocking(move |inner| builders::set_state(&inner.store, &id, BuilderState::Stopped)).await
     }
 
     async fn terminate(&self, builder: &BuilderId) -> Result<(), TargetError> {
@@ -150,7 +153,13 @@ impl Target for LocalTarget {
     }
 
     async fn images(&self) -> Result<Vec<Image>, TargetError> {
-        Ok(images::all(&self.inner.store)?.into_iter().map(|document| document.image).collect())
+        let mut images = images::all(&self.inner.store)?;
+        for document in &mut images {
+            // Nothing can be started of an image whose layers someone has taken away.
+            let whole = document.layers.iter().all(|layer| layers::upper(&self.inner.store, layer).is_dir());
+            document.image.available &= whole;
+        }
+        Ok(images.into_iter().map(|document| document.image).collect())
     }
 
     async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError> {
@@ -159,7 +168,8 @@ impl Target for LocalTarget {
     }
 
     async fn tag_image(&self, image: &ImageId, tags: &Tags) -> Result<(), TargetError> {
-        images::tag(&self.inner.store, image, tags)
+        let (id, tags) = (image.clone(), tags.clone());
+        self.blocking(move |inner| images::tag(&inner.store, &id, &tags)).await
     }
 
     async fn record(&self, image: &ImageId) -> Result<ImageRecord, TargetError> {
@@ -184,8 +194,12 @@ impl Target for LocalTarget {
     }
 
     async fn create_pointer(&self, name: &PointerName, image: &ImageId) -> Result<(), TargetError> {
-        images::expect(&self.inner.store, image)?;
-        pointers::create(&self.inner.store, name, image)
+        let (name, image) = (name.clone(), image.clone());
+        self.blocking(move |inner| {
+            images::expect(&inner.store, &image)?;
+            pointers::create(&inner.store, &name, &image)
+        })
+        .await
     }
 
     async fn move_pointer(
@@ -194,8 +208,12 @@ impl Target for LocalTarget {
         expected: Option<&ImageId>,
         image: &ImageId,
     ) -> Result<(), TargetError> {
-        images::expect(&self.inner.store, image)?;
-        pointers::replace(&self.inner.store, name, expected, image)
+        let (name, expected, image) = (name.clone(), expected.cloned(), image.clone());
+        self.blocking(move |inner| {
+            images::expect(&inner.store, &image)?;
+            pointers::replace(&inner.store, &name, expected.as_ref(), &image)
+        })
+        .await
     }
 }
 
