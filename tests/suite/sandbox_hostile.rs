@@ -11,7 +11,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -93,7 +93,7 @@ fn survive(name: &str) {
     };
     let script = SCRIPTS.iter().find(|(file, _)| *file == name).unwrap().1;
     let _alone = machine();
-    let canary = Canary::new();
+    let mut canary = Canary::new();
     lowers.push(Lower::Dir(canary.layer()));
     let mut bench = Bench::new(lowers);
     for limit in comment(script, "limits").unwrap_or_default().split_whitespace() {
@@ -188,7 +188,7 @@ impl Canary {
         }
         nix::unistd::mkfifo(&layer.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         let socket = UnixListener::bind(layer.join("socket")).unwrap();
-        let process = Command::new("sleep").arg("1000").spawn().unwrap();
+        let process = Command::new("sleep").arg("1000").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         Canary { folder, process, _socket: socket }
     }
 
@@ -200,10 +200,15 @@ impl Canary {
         self.folder.path().join("outside")
     }
 
-    fn assert_alive(mut self) {
+    fn assert_alive(&mut self) {
         assert_eq!(self.process.try_wait().unwrap(), None, "a process of the machine was killed");
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+    }
+}
+
+impl Drop for Canary {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
