@@ -1,7 +1,7 @@
 //! A corpus of hostile steps. Whatever they do, the machine stays as it was and they end within their limits.
 
 use crate::sandbox_support::{
-    Bench, Machine, allow, assert_no_cgroup_left, assert_nobody_in, base, machine, namespaces, skip,
+    Bench, Machine, Ticks, allow, assert_no_cgroup_left, assert_nobody_in, base, machine, namespaces, skip,
 };
 use amifactory::target::local::sandbox::{Exit, Limit, Lower, Network};
 use std::fs;
@@ -126,7 +126,7 @@ fn survive(name: &str) {
     let before = Machine::look(&[canary.folder.path()]);
     let start = Instant::now();
     let exit = bench.run(&text);
-    let took = start.elapsed();
+    let (took, ended) = (start.elapsed(), Ticks::now());
     let after = Machine::look(&[canary.folder.path()]);
 
     let lines = bench.lines();
@@ -134,7 +134,7 @@ fn survive(name: &str) {
     let escaped: Vec<_> = lines.iter().filter(|line| line.starts_with("ESCAPED")).collect();
     assert!(escaped.is_empty(), "{escaped:#?}\n{}", told());
     before.assert_unchanged(&after, name);
-    assert_nobody_in(&namespaces(&lines), Duration::from_secs(1));
+    assert_nobody_in(&namespaces(&lines), ended, Duration::from_secs(1));
     assert_no_cgroup_left();
     canary.assert_alive();
     assert!(!doors.closed.entered() && !doors.abstract_entered(), "{name} reached the machine");
