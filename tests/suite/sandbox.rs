@@ -1,8 +1,8 @@
 //! The sandbox: what steps can do in it, how runs end, and that nothing is left when amifactory dies.
 
 use crate::sandbox_support::{
-    Bench, EXE, allow, assert_no_cgroup_left, assert_nobody_in, base, dead_cgroups, is_root, machine, namespaces,
-    runtime, skip, small_root,
+    Bench, EXE, Ticks, allow, assert_no_cgroup_left, assert_nobody_in, base, dead_cgroups, is_root, machine,
+    namespaces, runtime, skip, small_root,
 };
 use amifactory::target::local::sandbox::{self, Exit, Limit, Lower, SandboxError};
 use std::fs;
@@ -250,7 +250,7 @@ fn a_dropped_run_leaves_nothing() {
             () = told => {}
         }
     });
-    assert_nobody_in(&namespaces(&bench.lines()), Duration::from_secs(2));
+    assert_nobody_in(&namespaces(&bench.lines()), Ticks::now(), Duration::from_secs(2));
     assert_no_cgroup_left();
 }
 
@@ -265,7 +265,7 @@ fn nothing_survives_a_killed_amifactory() {
         let told: Vec<_> = lines.take(5).collect();
         amifactory.kill().unwrap();
         amifactory.wait().unwrap();
-        assert_nobody_in(&namespaces(&told), Duration::from_secs(2));
+        assert_nobody_in(&namespaces(&told), Ticks::now(), Duration::from_secs(2));
         assert_no_cgroup_left();
         assert!(fs::read_dir(&bench.spec.work).is_ok(), "attempt {attempt}: the state is where it was");
     }
@@ -303,7 +303,7 @@ fn a_killed_supervisor_takes_its_sandbox_along_and_its_groups_are_swept() {
     let output = amifactory.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(72));
     assert!(String::from_utf8_lossy(&output.stderr).contains("died"), "{output:?}");
-    assert_nobody_in(&namespaces(&told), Duration::from_secs(2));
+    assert_nobody_in(&namespaces(&told), Ticks::now(), Duration::from_secs(2));
     sandbox::sweep_cgroups();
     assert_eq!(dead_cgroups(Path::new("/sys/fs/cgroup"), 8), Vec::<PathBuf>::new());
 }
