@@ -156,3 +156,23 @@ fn recipes_build_on_each_other_and_failures_stop_only_what_needs_them() {
     assert_eq!(outcomes["on-bad"], "failed");
     assert_eq!(outcomes["grandchild"], "up-to-date");
 }
+
+#[test]
+fn the_same_inputs_have_the_same_digest_wherever_and_whenever_they_are_read() {
+    if !can_build_on_host("the_same_inputs_have_the_same_digest_wherever_and_whenever_they_are_read") {
+        return;
+    }
+    let (one, two) = (TestFactory::tiny(HELLO), TestFactory::tiny(HELLO));
+    // Another place, another state folder, other surroundings, newer files.
+    two.group("1.0.0", HELLO);
+    let digest = |factory: &TestFactory, zone: &str, locale: &str| {
+        let mut command = factory.command(&["plan", "tiny", "--format", "json"]);
+        let output = command.env("TZ", zone).env("LC_ALL", locale).output().unwrap();
+        let last = String::from_utf8(output.stdout).unwrap();
+        serde_json::from_str::<serde_json::Value>(last.lines().last().unwrap()).unwrap()["digest"].clone()
+    };
+    assert!(digest(&one, "UTC", "C").is_string());
+    assert_eq!(digest(&one, "UTC", "C"), digest(&two, "Pacific/Auckland", "tr_TR.UTF-8"));
+    two.group("1.0.0", "mkdir -p /srv\necho hello >/srv/hello\ntrue");
+    assert_ne!(digest(&one, "UTC", "C"), digest(&two, "UTC", "C"));
+}
