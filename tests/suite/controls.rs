@@ -309,7 +309,7 @@ fn bundles_of_every_family_are_valid_in_every_shell() {
         for (name, text) in [("bundle.sh", &bundle.script), ("bodies.sh", &bodies)] {
             let path = dir.path().join(name);
             std::fs::write(&path, text).unwrap();
-            for shell in ["dash", "bash"] {
+            for shell in ["sh", "bash"] {
                 let output = Command::new(shell).arg("-n").arg(&path).output().unwrap();
                 assert!(output.status.success(), "{family} {shell}: {}", String::from_utf8_lossy(&output.stderr));
             }
@@ -401,4 +401,37 @@ fn a_plain_root_scores_higher_after_than_before() {
     }
     assert_eq!(then.error, 0);
     assert!(then.score() > first.score());
+    let said = sandbox.script(STILL_WORKS);
+    eprintln!("{said}");
+    assert!(said.ends_with("all of it works\n"), "{said}");
 }
+
+/// A hardened server that nobody can use is no use. What this root does not have is left out, and said.
+const STILL_WORKS: &str = r#"
+exec 2>&1
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+fail() { echo "broken: $*"; exit 0; }
+password='c0rrect-Horse_battery9'
+useradd -m -s /bin/sh probe && echo "probe:$password" | chpasswd || fail "a new user gets a password"
+[ "$(su probe -c 'id -un')" = probe ] || fail "root uses su"
+if command -v sshd >/dev/null; then
+    mkdir -p /run/sshd; ssh-keygen -A >/dev/null
+    sshd -t || fail "the SSH server takes its settings"
+    sshd -T | grep -qx 'permitrootlogin no' || fail "root still logs in over SSH"
+    sshd -T | grep -qx 'maxauthtries 4' || fail "the SSH server allows other tries"
+else echo "no sshd here"; fi
+if command -v visudo >/dev/null; then
+    visudo -cq || fail "sudo takes its settings"
+    echo 'probe ALL=(ALL) ALL' >/etc/sudoers.d/probe
+    as_probe() { setpriv --reuid=probe --regid=probe --init-groups "$@"; }
+    [ "$(echo "$password" | as_probe sudo -S -k -p '' id -un)" = root ] || fail "the right password is taken"
+    if echo wrong | as_probe sudo -S -k -p '' true 2>/dev/null; then fail "a wrong password is taken"; fi
+    faillock --user probe | grep -q V || fail "failed logins are counted"
+else echo "no sudo here"; fi
+if command -v augenrules >/dev/null; then
+    augenrules >/dev/null || fail "audit rules can be joined"
+else echo "no augenrules here"; fi
+pwck -qr >/dev/null || [ $? -eq 2 ] || fail "the accounts are sound"
+sh -lc true || fail "a login shell starts"
+echo "all of it works"
+"#;
