@@ -47,7 +47,8 @@ pub async fn row(open: &Open, image: &Image) -> Result<Option<ImageRow>, CliErro
             Slot::Version(_) => None,
         })
         .collect();
-    let record = open.target.record(&image.id).await?;
+    // An image that is being made or removed has no record; it is there all the same.
+    let arch = open.target.record(&image.id).await.ok().map(|record| record.base.arch);
     let state = match (image.available, tags::ImageState::of(&image.tags)) {
         (false, tags::ImageState::Published) => "damaged",
         (false, _) => "pending",
@@ -59,7 +60,7 @@ pub async fn row(open: &Open, image: &Image) -> Result<Option<ImageRow>, CliErro
         recipe: owner.recipe,
         version: owner.version,
         digest: owner.digest,
-        arch: record.base.arch,
+        arch,
         state: state.into(),
         created_at: image.created_at.clone(),
         target: open.target.kind(),

@@ -93,16 +93,7 @@ impl Session {
     pub fn fail(&self, error: &CliError) -> Exit {
         let exit = error.exit();
         if self.is_json() {
-            let result = JsonError {
-                error: error.to_string(),
-                exit: exit as u8,
-                diagnostics: match error {
-                    CliError::Invalid(diagnostics) => diagnostics.iter().map(JsonDiagnostic::of).collect(),
-                    _ => Vec::new(),
-                },
-            };
-            // Nobody is left to hear that the error could not be written.
-            let _ = json::result(std::io::stdout().lock(), &result);
+            print_json_error(error);
             return exit;
         }
         let style = self.surroundings.stderr_style(self.global.color);
@@ -167,9 +158,15 @@ impl Session {
             Some(root) => root.clone(),
             None => self.folder()?.join(".amifactory"),
         };
-        StateFolder::open(&root).map_err(|error| {
-            CliError::Usage(format!("state folder {}: {error}\n  choose another with --state DIR", root.display()))
-        })
+        let failed = |why: &dyn std::fmt::Display| {
+            CliError::Usage(format!("state folder {}: {why}\n  choose another with --state DIR", root.display()))
+        };
+        // What a sandbox and its helpers are told is text.
+        let full = std::path::absolute(&root).map_err(|error| failed(&error))?;
+        if full.to_str().is_none() {
+            return Err(failed(&"its path is not UTF-8"));
+        }
+        StateFolder::open(&root).map_err(|error| failed(&error))
     }
 
     /// Reads and checks recipes, groups and the hardening library.
@@ -238,7 +235,10 @@ impl Open {
         let owned = images.iter().filter_map(|image| Some((tags::owner(&image.tags)?, image)));
         let found = owned
             .filter(|(owner, _)| owner.recipe.as_str() == recipe && version.is_none_or(|v| v == owner.version))
-            .max_by_key(|(owner, _)| owner.version);
+            // What a dead build left is named by its id or version only where there is nothing better.
+            .max_by_key(|(owner, image)| {
+                (image.available && tags::ImageState::of(&image.tags) == tags::ImageState::Published, owner.version)
+            });
         found.map(|(_, image)| image.clone()).ok_or_else(|| {
             let name = crate::report::visible::line(name);
             CliError::Usage(format!("there is no image `{name}`\n  `amifactory images` lists those there are; a recipe, RECIPE@VERSION or an image id names one"))
@@ -252,6 +252,20 @@ pub fn write_all(text: &[u8]) -> Result<(), CliError> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
     }
+}
+
+/// Writes an error as the last line of JSON output.
+pub fn print_json_error(error: &CliError) {
+    let result = JsonError {
+        error: error.to_string(),
+        exit: error.exit() as u8,
+        diagnostics: match error {
+            CliError::Invalid(diagnostics) => diagnostics.iter().map(JsonDiagnostic::of).collect(),
+            _ => Vec::new(),
+        },
+    };
+    // Nobody is left to hear that the error could not be written.
+    let _ = json::result(std::io::stdout().lock(), &result);
 }
 
 #[derive(Serialize)]
