@@ -139,10 +139,14 @@ impl Session {
     pub fn open(&self) -> Result<Open, CliError> {
         let folder = self.folder()?;
         let (factory, library) = self.read(&folder)?;
+        self.open_with(&folder, factory, library)
+    }
+
+    fn open_with(&self, folder: &Path, factory: Factory, library: Library) -> Result<Open, CliError> {
         let state = self.state()?;
         let kind = self.global.target.unwrap_or(factory.default_target);
         let target: Box<dyn Target> = match kind {
-            TargetKind::Local => Box::new(LocalTarget::open(state.root(), &folder)?),
+            TargetKind::Local => Box::new(LocalTarget::open(state.root(), folder)?),
             TargetKind::Aws => {
                 return Err(CliError::Usage(
                     "this version builds on the local target only\n  leave out --target aws, and set `default_target: local` in amifactory.yaml".into(),
@@ -150,6 +154,27 @@ impl Session {
             }
         };
         Ok(Open { factory, library, state, target })
+    }
+
+    /// The same for verbs that look at what there is, or remove what was left behind: a mistake in a recipe, or a
+    /// waiver that has expired since, keeps nobody from that.
+    pub fn open_to_look(&self) -> Result<Open, CliError> {
+        match self.open() {
+            Err(CliError::Invalid(_)) => {}
+            other => return other,
+        }
+        let folder = self.folder()?;
+        let library = match self.library(&folder, &mut Diagnostics::new()) {
+            Ok(library) => library,
+            Err(_) => Library::embedded().map_err(CliError::Invalid)?,
+        };
+        let factory = recipe::load_readable(&folder, &library.catalogue(), clock::today()).unwrap_or(Factory {
+            default_target: TargetKind::Local,
+            channels: Vec::new(),
+            recipes: Default::default(),
+            groups: Default::default(),
+        });
+        self.open_with(&folder, factory, library)
     }
 
     /// The state folder.

@@ -303,3 +303,14 @@ fn json_output_ends_in_a_result_whatever_is_wrong() {
         assert_eq!((code, &result["exit"]), (2, &json!(2)), "{arguments:?}: {result:#}");
     }
 }
+
+#[test]
+fn a_mistake_in_a_recipe_keeps_nobody_from_looking_or_sweeping() {
+    let factory = TestFactory::tiny(HELLO);
+    factory.write("recipes/broken.yaml", "recipe: broken\nversoin: 1\n");
+    for verb in [&["images"][..], &["images", "tiny"], &["sweep"], &["sweep", "--yes"]] {
+        assert_eq!(factory.json(verb).0, 0, "{verb:?}");
+    }
+    assert_eq!(factory.json(&["build", "tiny"]).0, 2);
+    assert_eq!(factory.json(&["images", "nosuch"]).0, 2);
+}
