@@ -82,6 +82,9 @@ impl Engine<'_> {
             let builders = self.target.builders().await?;
             // A forced build that died is gone on with: its image is more than the one that there is.
             if !unfinished(plan, &images, &builders).is_some_and(|(_, _, forced)| forced) {
+                if let Some(version) = tags::version_of(image) {
+                    refuse_other_version(plan, options, version, format!("image {}", image.id))?;
+                }
                 return self.up_to_date(plan, image.clone(), builders).await;
             }
         }
@@ -105,7 +108,10 @@ impl Engine<'_> {
                     calls += 1;
                 }
                 Err(error) => {
-                    fail(&mut build, &error).await?;
+                    // Whatever goes wrong on the way out, what went wrong first is what counts.
+                    if let Err(left) = fail(&mut build, &error).await {
+                        build.notice(format!("not all of {} could be removed: {left}", build.id));
+                    }
                     return Err(error);
                 }
             }
@@ -146,7 +152,11 @@ impl Engine<'_> {
         let begun = unfinished(plan, images, &builders);
         let resumed = begun.is_some();
         let (id, version, forced) = match begun {
-            Some(found) => found,
+            Some((id, version, forced)) => {
+                let what = format!("begun by build {id}; amifactory sweep --yes removes what that left");
+                refuse_other_version(plan, options, version, what)?;
+                (id, version, forced)
+            }
             None => {
                 let version = next_version(self.target, plan, options.version, images).await?;
                 (self.next_id(plan, images)?, version, options.force)
@@ -210,6 +220,19 @@ impl Engine<'_> {
             // `run_steps` ends well only with both; a target that forgot the image meanwhile is an error, no panic.
             _ => Err(crate::target::TargetError::NotFound { what: format!("the image of build {}", build.id) }.into()),
         }
+    }
+}
+
+/// What was asked for is not silently left undone: a version that is there stays what it is.
+fn refuse_other_version(plan: &Plan, options: &BuildOptions, has: Version, what: String) -> Result<(), BuildError> {
+    match options.version.filter(|asked| *asked != has) {
+        None => Ok(()),
+        Some(asked) => Err(BuildError::OtherVersion {
+            recipe: plan.recipe.to_string(),
+            asked: asked.to_string(),
+            has: has.to_string(),
+            what,
+        }),
     }
 }
 

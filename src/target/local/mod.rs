@@ -155,8 +155,10 @@ impl Target for LocalTarget {
     async fn images(&self) -> Result<Vec<Image>, TargetError> {
         let mut images = images::all(&self.inner.store)?;
         for document in &mut images {
-            // Nothing can be started of an image whose layers someone has taken away.
-            let whole = document.layers.iter().all(|layer| layers::upper(&self.inner.store, layer).is_dir());
+            // Nothing can be started, or said, of an image whose layers or record someone has taken away.
+            let store = &self.inner.store;
+            let whole = document.layers.iter().all(|layer| layers::upper(store, layer).is_dir())
+                && images::folder(store, &document.image.id).join("record.json").is_file();
             document.image.available &= whole;
         }
         Ok(images.into_iter().map(|document| document.image).collect())
