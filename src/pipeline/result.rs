@@ -75,7 +75,7 @@ impl Finished {
 fn next_command(error: &RunError, recipe: &RecipeName) -> String {
     match error {
         RunError::BaseNotBuilt(base) => format!("amifactory build {base}"),
-        RunError::Prepare(_) => format!("amifactory plan {recipe}"),
+        RunError::Prepare(_) => "amifactory doctor".into(),
         RunError::Build(BuildError::VersionTaken { .. } | BuildError::OtherVersion { .. }) => {
             format!("amifactory images {recipe}")
         }

@@ -52,7 +52,8 @@ struct Inner {
     roots: Roots,
     files: Files,
     exe: PathBuf,
-    state: PathBuf,
+    /// What steps must not even read: the state folder and the factory, wherever they lie.
+    hidden: Vec<PathBuf>,
 }
 
 impl LocalTarget {
@@ -68,7 +69,9 @@ impl LocalTarget {
         let store = Store::open(state)?;
         let files = Files::new(exe.clone());
         let roots = Roots::new(factory.to_owned(), &store, files.clone());
-        Ok(LocalTarget { inner: Arc::new(Inner { store, roots, files, exe, state: state.to_owned() }) })
+        Ok(LocalTarget {
+            inner: Arc::new(Inner { store, roots, files, exe, hidden: vec![state.to_owned(), factory.to_owned()] }),
+        })
     }
 
     /// Work that takes the disk's time, or waits for the store's lock, is done beside the others: whoever holds the
@@ -130,8 +133,8 @@ impl Target for LocalTarget {
         let id = builder.clone();
         let lowers =
             self.blocking(move |inner| inner.roots.lowers(&inner.store, &builders::expect(&inner.store, &id)?)).await?;
-        let Inner { store, exe, state, .. } = &*self.inner;
-        run::run(store, lowers, exe, state, builder, request).await
+        let Inner { store, exe, hidden, .. } = &*self.inner;
+        run::run(store, lowers, exe, hidden, builder, request).await
     }
 
     async fn result(&self, builder: &BuilderId, bundle: &Digest) -> Result<Option<RunResult>, TargetError> {
