@@ -317,7 +317,12 @@ async fn run_steps(build: &mut Build<'_>) -> Result<(), BuildError> {
 
 /// A build that failed leaves nothing: its builders go, and an image that was never verified goes with them.
 async fn fail(build: &mut Build<'_>, error: &BuildError) -> Result<(), BuildError> {
-    let lasting = matches!(error, BuildError::Step(_) | BuildError::Refused { .. } | BuildError::Interrupted { .. });
+    let lasting = match error {
+        BuildError::Step(_) | BuildError::Refused { .. } | BuildError::Interrupted { .. } => true,
+        // A base that has become another makes another plan: this one will not be built again.
+        BuildError::Target(crate::target::TargetError::Base { .. }) => true,
+        _ => false,
+    };
     if let Some(failure) = failure_of(build, error) {
         build.sink.event(&Event::StepFailed { build: build.id.clone(), step: build.step, failure });
     }

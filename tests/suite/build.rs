@@ -318,6 +318,17 @@ fn a_mistake_in_a_recipe_keeps_nobody_from_looking_or_sweeping() {
 }
 
 #[test]
+fn the_state_folder_may_not_lie_in_the_base() {
+    let factory = TestFactory::tiny(HELLO);
+    fs::create_dir_all(factory.path().join("root/etc")).unwrap();
+    let recipe = fs::read_to_string(factory.path().join("recipes/tiny.yaml")).unwrap();
+    factory.write("recipes/tiny.yaml", &recipe.replace("{local: host}", "{local: {rootfs: root}}"));
+    let (code, inside) = factory.json(&["plan", "tiny", "--state", "root/state"]);
+    assert_eq!(code, 2, "{inside:#}");
+    assert!(inside["error"].as_str().unwrap().contains("the state folder lies inside it"), "{inside:#}");
+}
+
+#[test]
 fn the_same_inputs_have_the_same_digest_wherever_and_whenever_they_are_read() {
     if !can_build_on_host("the_same_inputs_have_the_same_digest_wherever_and_whenever_they_are_read") {
         return;

@@ -212,10 +212,11 @@ async fn crash_contract_on_the_local_target_at_every_call() {
     let base = first.target().resolve_base(&BaseSpec::Local(LocalBase::Host)).await.unwrap();
     first.build(&first.target(), &plan(&base, "old")).await;
     let (mut points, mut images) = (0, 1);
+    // Each round has a plan of its own.
     for death in [Death::BeforeTheEffect, Death::HalfWay, Death::ReplyLost] {
         for keep_journal in [true, false] {
             for call in 0.. {
-                let plan = plan(&base, &format!("new{points}"));
+                let plan = plan(&base, &format!("new{images}"));
                 let place = format!("call {call} {death:?}, journal kept: {keep_journal}");
                 let died = first.dies(&plan, call, death).await;
                 images += 1;

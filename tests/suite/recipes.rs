@@ -86,7 +86,7 @@ fn the_shipped_recipes_load() {
     let recipes: Vec<&str> = factory.recipes.keys().map(RecipeName::as_str).collect();
     assert_eq!(recipes, ["app-tier", "bastion", "cis-base", "web-tier"]);
     let groups: Vec<&str> = factory.groups.keys().map(GroupName::as_str).collect();
-    assert_eq!(groups, ["app-runtime", "bastion", "monitoring-agent", "nginx"]);
+    assert_eq!(groups, ["app-runtime", "bastion", "monitoring-agent", "nginx", "security-tools"]);
     for group in factory.groups.values() {
         let families: Vec<OsFamily> = group.packages.keys().copied().collect();
         assert_eq!(families, OsFamily::ALL, "{}", group.name);
@@ -115,7 +115,7 @@ fn a_selection_has_its_bases_and_groups_and_nothing_else() {
     let recipes: Vec<&str> = factory.recipes.keys().map(RecipeName::as_str).collect();
     assert_eq!(recipes, ["cis-base", "web-tier"]);
     let groups: Vec<&str> = factory.groups.keys().map(GroupName::as_str).collect();
-    assert_eq!(groups, ["monitoring-agent", "nginx"]);
+    assert_eq!(groups, ["monitoring-agent", "nginx", "security-tools"]);
 }
 
 #[test]

@@ -21,6 +21,12 @@ impl Files {
         Files { exe, ordinary: !nix::unistd::Uid::effective().is_root() }
     }
 
+    /// Everything in this process, whoever runs it: for tests of trees that are its own.
+    #[cfg(test)]
+    pub fn in_process() -> Files {
+        Files { exe: PathBuf::new(), ordinary: false }
+    }
+
     /// Performs an operation, wherever it has to be performed.
     pub fn run(&self, operation: &FileOperation) -> Result<FileOutcome, FileFailure> {
         if !self.ordinary {

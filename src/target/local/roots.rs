@@ -29,14 +29,14 @@ impl Roots {
 
     /// Resolves a base: what it is now, and where its directories are.
     pub fn resolve(&self, spec: &BaseSpec) -> Result<Arc<Resolved>, TargetError> {
+        let key = key(spec);
         let BaseSpec::Local(local) = spec else {
             return Err(TargetError::Base {
-                base: format!("{spec:?}"),
+                base: key,
                 what: "this is not a base of the local target".into(),
                 help: "use `base: {local: …}` or `base: {recipe: …}`".into(),
             });
         };
-        let key = format!("{local:?}");
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(resolved) = known.get(&key) {
             return Ok(resolved.clone());
@@ -52,6 +52,23 @@ impl Roots {
         let resolved = Arc::new(resolver.resolve(local)?);
         known.insert(key, resolved.clone());
         Ok(resolved)
+    }
+
+    /// Refuses a root that has become another while a builder lay over it: what was built is neither of the two.
+    /// This machine's own Linux is left out: it lives, and an account that is added meanwhile is no reason to give up.
+    pub fn still(&self, root: &RootDocument) -> Result<(), TargetError> {
+        if root.spec == BaseSpec::Local(LocalBase::Host) {
+            return Ok(());
+        }
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(&root.spec));
+        if self.resolve(&root.spec)?.base.id == root.resolved.id {
+            return Ok(());
+        }
+        Err(TargetError::Base {
+            base: root.resolved.description.clone(),
+            what: "it was changed while it was built on".into(),
+            help: "build again once nobody works on it".into(),
+        })
     }
 
     /// What a builder's overlay lies on, bottom first.
@@ -75,5 +92,35 @@ impl Roots {
             what: format!("it has changed since {image} was made over it"),
             help: "build again: an image is only started over the very base that it was made on".into(),
         })
+    }
+}
+
+/// Under which a base is known.
+fn key(spec: &BaseSpec) -> String {
+    format!("{spec:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_root_that_changes_while_it_is_built_on_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        std::fs::create_dir_all(root.join("etc")).unwrap();
+        std::fs::create_dir_all(root.join("bin")).unwrap();
+        std::fs::copy("/bin/sh", root.join("bin/sh")).unwrap();
+        std::fs::write(root.join("etc/os-release"), "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian 12\"\n")
+            .unwrap();
+        let store = Store::open(&folder.path().join("state")).unwrap();
+        let roots = Roots::new(folder.path().to_owned(), &store, Files::in_process());
+        let spec = BaseSpec::Local(LocalBase::Rootfs("root".into()));
+        let document = RootDocument { resolved: roots.resolve(&spec).unwrap().base.clone(), spec };
+        roots.still(&document).unwrap();
+        std::fs::write(root.join("etc/motd"), "changed").unwrap();
+        roots.unchanged(&document, "an image").unwrap(); // looked up once in a run
+        let refused = roots.still(&document).unwrap_err().to_string();
+        assert!(refused.contains("changed while it was built on"), "{refused}");
     }
 }

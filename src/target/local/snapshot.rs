@@ -46,6 +46,7 @@ pub fn create(
             document
         }
     };
+    roots.still(&source.root)?;
     images::put_record(store, &id, &request.record)?;
     write_layout(store, roots, files, &document, request)?;
     document.image.available = true;

@@ -123,6 +123,13 @@ impl Resolver<'_> {
                 "A rootfs base is a folder that holds a root filesystem; for an archive say `tarball:`.",
             ));
         }
+        let state = self.cache.canonicalize().unwrap_or_else(|_| self.cache.to_owned());
+        if state.starts_with(&root) {
+            return Err(FileFailure::refused(
+                format!("the state folder lies inside it, at {}", self.cache.display()),
+                "Each build would change its own base: choose a state folder outside of it with --state DIR.",
+            ));
+        }
         let cache = self.digest_cache(&format!("rootfs {}", root.display()))?;
         match (self.run)(&FileOperation::HashTree { root: root.clone(), cache: Some(cache) })? {
             FileOutcome::Hashed(hashed) => Ok(Found {
