@@ -25,7 +25,8 @@ pub enum BuildError {
     },
     /// The version is taken by another image.
     #[error(
-        "version {version} of {recipe} already names {image}, and versions are never overwritten\n  raise `version:` in the recipe, or leave out --version to count up"
+        "version {version} of {recipe} already names {image}, and versions are never overwritten\n  raise `version:` in the recipe, or leave out --version to count up; a build that was cut off holds its \
+         version until `amifactory resume` or `amifactory sweep --yes` has settled it"
     )]
     VersionTaken {
         /// The recipe.
