@@ -327,7 +327,8 @@ af_http_get() {
             port=80; case $host in *:*) port=${host##*:}; name=${host%:*} ;; *) name=$host ;; esac
             exec 3<>"/dev/tcp/$name/$port" || exit 1
             printf "GET %s HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n\r\n" "$path" "$host" >&3
-            IFS= read -r -u 3 status; while IFS= read -r -u 3 line && [ "$line" != $'"'\\\\r'"' ]; do :; done
+            cr=$(printf "\r")
+            IFS= read -r -u 3 status; while IFS= read -r -u 3 line && [ -n "${line%"$cr"}" ]; do :; done
             case $status in *" 2"* | *" 3"*) cat <&3 ;; *) echo "$status" >&2; exit 22 ;; esac' af "$1"
     else
         echo "no curl, wget, python3 or bash here to fetch $1" >&2

@@ -7,6 +7,7 @@ mod corpus;
 mod crash;
 mod crash_local;
 mod hostile_yaml;
+mod http_get;
 mod oci;
 mod program;
 mod readme;
