@@ -25,15 +25,17 @@ struct Checked {
 
 impl Doctor {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
-        let open = session.open()?;
+        let open = session.open_to_look()?;
+        let mistakes = session.folder().and_then(|folder| session.read(&folder)).err();
+        let counts =
+            format!("{} recipes and {} package groups", open.factory.recipes.len(), open.factory.groups.len());
         let mut checks = vec![Check {
             check: "factory".into(),
-            ok: true,
-            detail: format!(
-                "{} recipes and {} package groups are valid",
-                open.factory.recipes.len(),
-                open.factory.groups.len()
-            ),
+            ok: mistakes.is_none(),
+            detail: match mistakes {
+                None => format!("{counts} are valid"),
+                Some(mistakes) => format!("{mistakes}: amifactory validate"),
+            },
         }];
         let target = open.target.check().await;
         checks.push(Check {
@@ -42,7 +44,7 @@ impl Doctor {
             detail: target.err().map_or_else(|| "builders can be started".to_owned(), |error| error.to_string()),
         });
         let planner = Planner::new(&open.factory, &open.library, &*open.target);
-        for recipe in open.factory.recipes.keys() {
+        for recipe in open.factory.recipes.keys().filter(|recipe| !session.is_broken(recipe)) {
             let planned = planner.prepare(recipe).await;
             checks.push(Check {
                 check: format!("recipe {recipe}"),

@@ -10,7 +10,6 @@ use std::path::PathBuf;
 
 /// Write an image's evidence as a page, JUnit or CycloneDX.
 #[derive(Debug, Args)]
-#[group(id = "forms", required = true, multiple = true, args = ["html", "junit", "sbom", "json"])]
 pub struct Report {
     /// An image id, RECIPE@VERSION, or a recipe for its newest image
     #[arg(value_name = "IMAGE")]
@@ -37,6 +36,12 @@ struct Written {
 
 impl Report {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
+        if [&self.html, &self.junit, &self.sbom, &self.json].iter().all(|file| file.is_none()) {
+            return Err(CliError::Usage(format!(
+                "nothing to write\n  say what: amifactory report {} --html FILE, --junit FILE, --sbom FILE, --json FILE",
+                self.image
+            )));
+        }
         let open = session.open_to_look()?;
         let image = open.image(&self.image).await?;
         let record = open.target.record(&image.id).await?;

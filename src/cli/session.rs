@@ -142,6 +142,25 @@ impl Session {
         self.open_with(&folder, factory, library)
     }
 
+    /// The same for a few recipes: mistakes in others don't stop them.
+    pub fn open_for(&self, names: &[String]) -> Result<Open, CliError> {
+        let folder = self.folder()?;
+        let exists = |name: &String| folder.join("recipes").join(format!("{name}.yaml")).is_file();
+        if !names.iter().all(exists) {
+            // The caller says which name is wrong, with the nearest that exists.
+            return self.open_to_look();
+        }
+        let (factory, library) = self.read_some(&folder, names)?;
+        self.open_with(&folder, factory, library)
+    }
+
+    /// Whether a recipe is there but has mistakes.
+    pub fn is_broken(&self, recipe: &RecipeName) -> bool {
+        let Ok(folder) = self.folder() else { return false };
+        let file = folder.join("recipes").join(format!("{recipe}.yaml"));
+        file.is_file() && self.read_some(&folder, &[recipe.to_string()]).is_err()
+    }
+
     fn open_with(&self, folder: &Path, factory: Factory, library: Library) -> Result<Open, CliError> {
         let state = self.state()?;
         let kind = self.global.target.unwrap_or(factory.default_target);

@@ -37,12 +37,14 @@ pub enum Fate {
     Close,
 }
 
-/// All unfinished builds: from what is in the target, and from journals that were not closed.
+/// All unfinished builds: from what is in the target, and from journals that were not closed. What belongs to a recipe
+/// that is there but has mistakes is kept until they are mended.
 pub async fn find(
     target: &dyn Target,
     state: &StateFolder,
     factory: &Factory,
     planner: &Planner<'_>,
+    is_broken: &(dyn Fn(&RecipeName) -> bool + Sync),
 ) -> Result<Vec<Unfinished>, SweepError> {
     let mut begun: BTreeMap<BuildId, (RecipeName, Digest)> = BTreeMap::new();
     let builders = target.builders().await?.into_iter().map(|builder| builder.tags);
@@ -66,7 +68,11 @@ pub async fn find(
         }
     }
     for (build, (recipe, digest)) in begun {
-        let fate = fate(factory, planner, &recipe, &digest).await;
+        let fate = if is_broken(&recipe) {
+            Fate::Keep(format!("recipe {recipe} has mistakes: amifactory validate {recipe}"))
+        } else {
+            fate(factory, planner, &recipe, &digest).await
+        };
         found.push(Unfinished { build, recipe, digest, fate });
     }
     found.sort_by(|a, b| a.build.cmp(&b.build));
