@@ -12,7 +12,7 @@ use serde::Serialize;
 /// List or explain hardening controls.
 #[derive(Debug, Args)]
 pub struct Controls {
-    /// Explain this one
+    /// Explain this one, or list those whose name, title or benchmark id holds this text
     #[arg(value_name = "CONTROL")]
     control: Option<String>,
     /// Only those of this profile
@@ -92,6 +92,11 @@ fn row(control: &Control) -> ControlRow {
 
 fn explain(session: &Session, library: &Library, name: &str) -> Result<Exit, CliError> {
     let Some(control) = library.controls.get(name) else {
+        let found = search(library, name);
+        if !found.controls.is_empty() {
+            session.result(&found, |style| view::controls(&found, style))?;
+            return Ok(Exit::Done);
+        }
         let slugs = library.controls.keys().map(crate::identity::Slug::as_str);
         let help = nearest(name, slugs)
             .map_or_else(|| "`amifactory controls` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
@@ -110,6 +115,17 @@ fn explain(session: &Session, library: &Library, name: &str) -> Result<Exit, Cli
     };
     session.result(&explained, |style| text(library, control, &explained, style))?;
     Ok(Exit::Done)
+}
+
+/// The controls whose slug, title or benchmark id holds a text.
+fn search(library: &Library, text: &str) -> view::Controls {
+    let text = text.to_lowercase();
+    let holds = |control: &&Control| {
+        control.slug.as_str().contains(&text)
+            || control.title.to_lowercase().contains(&text)
+            || control.ids.values().any(|id| *id == text || id.starts_with(&format!("{text}.")))
+    };
+    view::Controls { controls: library.controls.values().filter(holds).map(row).collect() }
 }
 
 fn text(library: &Library, control: &Control, explained: &Explained<'_>, style: Style) -> String {

@@ -27,8 +27,7 @@ impl Doctor {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
         let open = session.open_to_look()?;
         let mistakes = session.folder().and_then(|folder| session.read(&folder)).err();
-        let counts =
-            format!("{} recipes and {} package groups", open.factory.recipes.len(), open.factory.groups.len());
+        let counts = format!("{} recipes and {} package groups", open.factory.recipes.len(), open.factory.groups.len());
         let mut checks = vec![Check {
             check: "factory".into(),
             ok: mistakes.is_none(),

@@ -4,6 +4,7 @@ use super::exit::{CliError, Exit};
 use super::session::Session;
 use crate::pipeline::clock;
 use crate::report::{cyclonedx, html, junit};
+use crate::target::local::image_id;
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 /// Write an image's evidence as a page, JUnit or CycloneDX.
 #[derive(Debug, Args)]
 pub struct Report {
-    /// An image id, RECIPE@VERSION, or a recipe for its newest image
+    /// An image id, RECIPE@VERSION, a recipe for its newest image, or the build that a gate refused
     #[arg(value_name = "IMAGE")]
     image: String,
     /// One self-contained page for people
@@ -43,8 +44,14 @@ impl Report {
             )));
         }
         let open = session.open_to_look()?;
-        let image = open.image(&self.image).await?;
-        let record = open.target.record(&image.id).await?;
+        let (image, record) = match open.image(&self.image).await {
+            Ok(image) => (image.id.clone(), open.target.record(&image.id).await?),
+            // A build that the gate refused made no image, but its evidence was kept.
+            Err(error) => match open.refused(&self.image)? {
+                Some(record) => (image_id(&self.image)?, record),
+                None => return Err(error),
+            },
+        };
         let mut files = Vec::new();
         let mut write = |path: Option<PathBuf>, text: &dyn Fn() -> String| {
             let Some(path) = path else { return Ok::<(), CliError>(()) };
@@ -52,14 +59,13 @@ impl Report {
             files.push(path);
             Ok(())
         };
-        let page =
-            html::html(&image.id, &record, clock::today()).map_err(|error| CliError::Failed(error.to_string()))?;
+        let page = html::html(&image, &record, clock::today()).map_err(|error| CliError::Failed(error.to_string()))?;
         write(self.html, &|| page.clone())?;
-        write(self.junit, &|| junit::junit(&image.id, &record))?;
-        write(self.sbom, &|| cyclonedx::cyclonedx(&image.id, &record))?;
+        write(self.junit, &|| junit::junit(&image, &record))?;
+        write(self.sbom, &|| cyclonedx::cyclonedx(&image, &record))?;
         let json = serde_json::to_string_pretty(&record).map_err(|error| CliError::Failed(error.to_string()))?;
         write(self.json, &|| json.clone())?;
-        let written = Written { image: image.id.to_string(), files };
+        let written = Written { image: image.to_string(), files };
         session
             .result(&written, |_| written.files.iter().map(|path| format!("wrote {}\n", path.display())).collect())?;
         Ok(Exit::Done)

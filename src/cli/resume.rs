@@ -30,7 +30,8 @@ impl Resume {
         let open = session.open_to_look()?;
         let target = &*open.target;
         let planner = Planner::new(&open.factory, &open.library, target);
-        let mut found = resume::find(target, &open.state, &open.factory, &planner, &|recipe| session.is_broken(recipe)).await?;
+        let mut found =
+            resume::find(target, &open.state, &open.factory, &planner, &|recipe| session.is_broken(recipe)).await?;
         if let Some(build) = &self.build {
             found.retain(|unfinished| unfinished.build == *build);
             if found.is_empty() && !open.state.build(build).is_dir() {

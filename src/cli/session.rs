@@ -262,6 +262,21 @@ impl Open {
         })
     }
 
+    /// What was found out in a build that a gate refused; none where there is no such build.
+    pub fn refused(&self, name: &str) -> Result<Option<crate::target::ImageRecord>, CliError> {
+        let Some(build) = self.state.builds()?.into_iter().find(|build| build.as_str() == name) else {
+            return Ok(None);
+        };
+        let path = self.state.build(&build).join("record.json");
+        match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|error| CliError::Failed(format!("{} is damaged: {error}", path.display()))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(CliError::Failed(format!("{}: {error}", path.display()))),
+        }
+    }
+
     /// The image of this id, of this `RECIPE@VERSION`, or the newest of this recipe.
     pub async fn image(&self, name: &str) -> Result<Image, CliError> {
         let images = self.target.images().await?;

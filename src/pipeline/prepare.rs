@@ -146,6 +146,7 @@ impl<'a> Planner<'a> {
             family: record.base.family,
             os_name: record.base.os_name,
             arch: record.base.arch,
+            parts: BTreeMap::new(),
         };
         let base = image_base(parent, &record.digest, Some(image), &below);
         Ok((base, Some(LaunchBase::Image(image.id.clone()))))
@@ -162,6 +163,7 @@ fn image_base(recipe: &RecipeName, digest: &Digest, image: Option<&Image>, below
         family: below.family,
         os_name: below.os_name.clone(),
         arch: below.arch,
+        parts: BTreeMap::new(),
     }
 }
 
@@ -189,6 +191,9 @@ pub async fn reasons(target: &dyn Target, plan: &Plan, force: bool) -> Result<Ve
     if let Some(image) = engine::published(&images, plan) {
         let version = tags::owner(&image.tags).map(|owner| owner.version.to_string()).unwrap_or_default();
         let nothing = format!("nothing has changed since {version}");
+        if let Some(elsewhere) = channel_elsewhere(target, plan, image, &images).await?.filter(|_| !force) {
+            return Ok(vec![nothing, elsewhere]);
+        }
         return Ok(if force { vec!["asked for with --force".into(), nothing] } else { vec![nothing] });
     }
     let Some(image) = last_image(target, plan).await? else {
@@ -199,4 +204,27 @@ pub async fn reasons(target: &dyn Target, plan: &Plan, force: bool) -> Result<Ve
     };
     let changes = plan::changes(&plan::Inputs(record.provenance.inputs), &plan.inputs);
     Ok(if changes.is_empty() { vec![format!("the image {} is gone", image.id)] } else { changes })
+}
+
+/// Says that the recipe's channel names another image than the one that is up to date: a change that was taken back, or
+/// a channel that was moved. Nothing is moved without being asked for.
+async fn channel_elsewhere(
+    target: &dyn Target,
+    plan: &Plan,
+    image: &Image,
+    images: &[Image],
+) -> Result<Option<String>, TargetError> {
+    let Some(channel) = &plan.publish else { return Ok(None) };
+    let slot = Slot::Channel(channel.clone());
+    let name = PointerName { recipe: plan.recipe.clone(), arch: plan.base.arch, slot };
+    let Some(pointer) = target.pointer(&name).await?.filter(|pointer| pointer.image != image.id) else {
+        return Ok(None);
+    };
+    let named = images.iter().find(|image| image.id == pointer.image).and_then(tags::version_of);
+    let named = named.map_or_else(|| pointer.image.to_string(), |version| version.to_string());
+    Ok(Some(format!(
+        "but channel {channel} names {named}, not this image: `amifactory build {} --force` makes this plan the newest \
+         version and moves {channel} to it",
+        plan.recipe
+    )))
 }

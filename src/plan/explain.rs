@@ -36,6 +36,8 @@ fn changed(component: &str, before: &str, after: &str) -> String {
     let (old, new) = (readable(before), readable(after));
     match (old.is_empty() || new.is_empty(), old == new) {
         (false, false) => format!("{} changed: {old} → {new}", noun(component)),
+        // A base whose content changed under one name: the name says which.
+        _ if component == "base" && !new.is_empty() => format!("base changed ({new})"),
         _ => format!("{} changed", noun(component)),
     }
 }
@@ -48,6 +50,7 @@ fn noun(component: &str) -> String {
     match component.split_once('/') {
         Some(("order", bundle)) => format!("the order of what the {bundle} bundle does"),
         Some(("health", name)) => format!("health of group {name}"),
+        Some(("base", part)) => format!("{part} of the base"),
         Some(("control", slug)) => format!("control {slug}"),
         Some(("group", name)) => format!("group {name}"),
         Some(("parameter", name)) => format!("parameter {name}"),
@@ -92,7 +95,7 @@ mod tests {
         assert_eq!(
             changes(&old, &new),
             [
-                "base changed",
+                "base changed (host Debian 12)",
                 "control core-dumps changed",
                 "group nginx changed: 1.2.0 → 1.3.0",
                 "parameter nginx/port added",

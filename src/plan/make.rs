@@ -173,7 +173,12 @@ fn inputs(
     bundles: &super::Bundles,
 ) -> Inputs {
     let mut inputs = BTreeMap::new();
-    inputs.insert("base".to_owned(), format!("{} {}", base.description, readable_id(&base.id)));
+    if base.parts.is_empty() {
+        inputs.insert("base".to_owned(), format!("{} {}", base.description, readable_id(&base.id)));
+    } else {
+        inputs.insert("base".to_owned(), base.description.clone());
+        inputs.extend(base.parts.iter().map(|(part, digest)| (format!("base/{part}"), format!("sha256:{digest}"))));
+    }
     inputs.insert("arch".to_owned(), base.arch.to_string());
     for ready in own {
         let group = ready.group;

@@ -29,6 +29,9 @@ pub struct ResolvedBase {
     pub os_name: String,
     /// The architecture.
     pub arch: Arch,
+    /// What the id is made of, where that can be told apart: `packages`, `settings`. So that a change can be named.
+    #[serde(default)]
+    pub parts: BTreeMap<String, Digest>,
 }
 
 /// What launching a builder needs.

@@ -313,7 +313,13 @@ fn a_mistake_in_a_recipe_keeps_nobody_from_looking_or_sweeping() {
     for verb in [&["images"][..], &["images", "tiny"], &["sweep"], &["sweep", "--yes"]] {
         assert_eq!(factory.json(verb).0, 0, "{verb:?}");
     }
-    assert_eq!(factory.json(&["build", "tiny"]).0, 2);
+    for verb in [&["plan", "tiny"][..], &["resume"]] {
+        if nix::unistd::Uid::effective().is_root() {
+            assert_eq!(factory.json(verb).0, 0, "{verb:?}: the mistake is in another recipe");
+        }
+    }
+    assert_eq!(factory.json(&["build", "--all"]).0, 2);
+    assert_eq!(factory.json(&["build", "broken"]).0, 2);
     assert_eq!(factory.json(&["images", "nosuch"]).0, 2);
 }
 
@@ -346,4 +352,52 @@ fn the_same_inputs_have_the_same_digest_wherever_and_whenever_they_are_read() {
     assert_eq!(digest(&one, "UTC", "C"), digest(&two, "Pacific/Auckland", "tr_TR.UTF-8"));
     two.group("1.0.0", "mkdir -p /srv\necho hello >/srv/hello\ntrue");
     assert_ne!(digest(&one, "UTC", "C"), digest(&two, "UTC", "C"));
+}
+
+#[test]
+fn a_change_that_was_taken_back_says_that_the_channel_names_another_image() {
+    if !can_build_on_host("a_change_that_was_taken_back_says_that_the_channel_names_another_image") {
+        return;
+    }
+    let factory = TestFactory::tiny(HELLO);
+    factory.json(&["build", "tiny"]);
+    factory.group("1.1.0", HELLO);
+    factory.json(&["build", "tiny"]);
+    factory.group("1.0.0", HELLO);
+    let (code, again) = factory.json(&["build", "tiny"]);
+    assert_eq!((code, &again["outcome"], &again["version"]), (0, &json!("up-to-date"), &json!("1.0.0")));
+    let said = again["reasons"][1].as_str().unwrap();
+    assert!(said.contains("dev names 1.0.1") && said.contains("amifactory build tiny --force"), "{said}");
+    let (_, forced) = factory.json(&["build", "tiny", "--force"]);
+    assert_eq!((&forced["version"], &forced["outcome"]), (&json!("1.0.2"), &json!("built")));
+    assert!(factory.json(&["build", "tiny"]).1["reasons"][1].is_null(), "now it names this plan's image");
+}
+
+#[test]
+fn a_failure_on_a_base_that_was_just_built_is_a_failure_and_a_refusal_can_be_read() {
+    if !can_build_on_host("a_failure_on_a_base_that_was_just_built_is_a_failure_and_a_refusal_can_be_read") {
+        return;
+    }
+    let factory = TestFactory::tiny(HELLO);
+    factory.write(
+        "recipes/child.yaml",
+        "recipe: child\ndescription: d\nversion: \"1.0\"\nbase: {recipe: tiny}\n\
+         tests:\n  - name: t\n    timeout: 20s\n    run: |\n      exit 9\n",
+    );
+    assert_eq!(factory.json(&["build", "child"]).0, 1);
+
+    let recipe = fs::read_to_string(factory.path().join("recipes/tiny.yaml")).unwrap();
+    let gated = recipe.replace("publish:", "hardening: {profile: cis-l1-server}\ngate: {minimum_score: 100}\npublish:");
+    factory.write("recipes/tiny.yaml", &gated.replace("1.0", "2.0"));
+    let (code, refused) = factory.json(&["build", "tiny"]);
+    // A machine on which everything passes is not refused; then there is nothing to read.
+    if code == 3 {
+        assert!(refused["unmet"][0].as_str().unwrap().contains("score"), "{refused:#}");
+        let build = refused["build"].as_str().unwrap();
+        assert_eq!(factory.json(&["report", build, "--html", "refused.html"]).0, 0);
+        assert!(fs::read_to_string(factory.path().join("refused.html")).unwrap().contains("tiny"));
+        assert!(factory.stored("builders").is_empty());
+    } else {
+        assert_eq!(code, 0, "{refused:#}");
+    }
 }

@@ -43,11 +43,13 @@ fn every_command_of_the_readme_runs() {
 #[test]
 fn the_recipe_of_the_readme_is_valid() {
     let text = readme();
-    let recipe = text.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let mut blocks = text.split("```yaml\n").skip(1).map(|block| block.split("```").next().unwrap());
+    let (recipe, group) = (blocks.next().unwrap(), blocks.next().unwrap());
     let factory = TestFactory::tiny("true");
     let output = factory.run(&["init", "new"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     factory.write("new/recipes/web-tier.yaml", recipe);
+    factory.write("new/recipes/groups/cache.yaml", group);
     let output = factory.run(&["validate", "--factory", "new"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }

@@ -122,6 +122,7 @@ pub fn base() -> ResolvedBase {
         family: OsFamily::Debian12,
         os_name: "Simulated Linux 12".into(),
         arch: Arch::X86_64,
+        parts: BTreeMap::new(),
     }
 }
 

@@ -184,7 +184,11 @@ fn packages(node: &Node, diagnostics: &mut Diagnostics) -> Option<BTreeMap<OsFam
         }
     }
     if entries.is_empty() {
-        diagnostics.report(&node.span, "a group supports at least one OS family");
+        diagnostics.report_with_help(
+            &node.span,
+            "a group supports at least one OS family",
+            "name those that it works on, with empty lists where it installs nothing: packages: {debian-12: []}",
+        );
         return None;
     }
     whole.then_some(all)

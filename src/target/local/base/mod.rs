@@ -15,6 +15,7 @@ use super::tree::{
 use crate::identity::{Arch, Digest};
 use crate::recipe::LocalBase;
 use crate::target::{ResolvedBase, TargetError};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A base that can be built on.
@@ -60,6 +61,7 @@ const UNPACKED: &str = "unpacked";
 /// A base before its OS is known.
 struct Found {
     id: String,
+    parts: BTreeMap<String, Digest>,
     description: String,
     root: PathBuf,
     notes: Vec<String>,
@@ -92,14 +94,22 @@ impl Resolver<'_> {
         }
         let description = format!("{} ({})", found.description, os.name);
         Ok(Resolved {
-            base: ResolvedBase { id: found.id, description, family: os.family, os_name: os.name, arch },
+            base: ResolvedBase {
+                id: found.id,
+                description,
+                family: os.family,
+                os_name: os.name,
+                arch,
+                parts: found.parts,
+            },
             lowers: vec![found.root],
             notes: found.notes,
         })
     }
 
     fn host(&self) -> Result<Found, FileFailure> {
-        let hashed = cached(Some(&self.digest_cache("host")?), true, &host::feed)?;
+        let packages = cached(Some(&self.digest_cache("host-packages")?), true, &host::feed_packages)?;
+        let hashed = cached(Some(&self.digest_cache("host-settings")?), true, &host::feed_settings)?;
         let mut notes = Vec::new();
         if hashed.unreadable > 0 {
             notes.push(format!(
@@ -108,7 +118,8 @@ impl Resolver<'_> {
             ));
         }
         Ok(Found {
-            id: format!("host:{}", hashed.digest),
+            id: format!("host:{}", Digest::of(format!("{} {}", packages.digest, hashed.digest))),
+            parts: [("packages".to_owned(), packages.digest), ("settings".to_owned(), hashed.digest)].into(),
             description: "this machine".to_owned(),
             root: PathBuf::from("/"),
             notes,
@@ -134,6 +145,7 @@ impl Resolver<'_> {
         match (self.run)(&FileOperation::HashTree { root: root.clone(), cache: Some(cache) })? {
             FileOutcome::Hashed(hashed) => Ok(Found {
                 id: format!("rootfs:{}", hashed.digest),
+                parts: BTreeMap::new(),
                 description: format!("root filesystem {dir}"),
                 root,
                 notes: Vec::new(),
@@ -164,6 +176,7 @@ impl Resolver<'_> {
         })?;
         Ok(Found {
             id: format!("tarball:{digest}"),
+            parts: BTreeMap::new(),
             description: format!("tarball {file}"),
             root,
             notes: unpack_notes(&done),
@@ -188,6 +201,7 @@ impl Resolver<'_> {
         })?;
         Ok(Found {
             id: format!("oci:{}", image.manifest),
+            parts: BTreeMap::new(),
             description: format!("OCI image {reference}"),
             root,
             notes: unpack_notes(&done),
