@@ -1,0 +1,26 @@
+//! Eight builds at once beside the same eight in a row.
+
+use crate::factory::Factory;
+use crate::figure::{Aim, Figure, Samples};
+use crate::program::{amifactory, timed};
+use crate::{Failure, Settings};
+
+const BUILDS: usize = 8;
+
+pub fn run(settings: &Settings) -> Result<Vec<Figure>, Failure> {
+    crate::by_hand::needs_root()?;
+    let factory = Factory::bases(BUILDS)?;
+    let build = |jobs: &str| timed(&mut amifactory(&factory, &["build", "--all", "--force", "--jobs", jobs]));
+    build("8")?;
+    let (mut eight, mut two, mut one) = (Samples::default(), Samples::default(), Samples::default());
+    for _ in 0..settings.rounds.min(3) {
+        eight.push_time(build("8")?);
+        one.push_time(build("1")?);
+        two.push_time(build("2")?);
+    }
+    let named = "8 in a row";
+    Ok(vec![
+        Figure::beside("8 builds of cis-base, --jobs 8", &eight, named, &one, Aim::AtMost(1.0)),
+        Figure::beside("8 builds of cis-base, --jobs 2", &two, named, &one, Aim::AtMost(1.0)),
+    ])
+}
