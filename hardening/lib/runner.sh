@@ -104,10 +104,13 @@ af_timed() {
     pid=$!
     (
         trap - EXIT
-        sleep "$1" &
-        trap 'kill "$!" 2>/dev/null; exit 0' TERM
-        wait "$!"
-        trap '' TERM
+        af_now
+        AF_DEADLINE=$((AF_NOW + $1 * 1000))
+        # Short sleeps: the one that is left when this is killed ends by itself, and soon.
+        while [ "$AF_NOW" -lt "$AF_DEADLINE" ]; do
+            sleep 1
+            af_now
+        done
         : >"$AF_TMP/late"
         af_kill "$pid" "$token"
     ) </dev/null >/dev/null 2>&1 &
@@ -118,7 +121,8 @@ af_timed() {
         wait "$dog" 2>/dev/null
         return 124
     fi
-    kill "$dog" 2>/dev/null
+    # Not a gentler signal: one that arrives before the watchdog is ready for it would be lost.
+    kill -KILL "$dog" 2>/dev/null
     wait "$dog" 2>/dev/null
     return "$rc"
 }

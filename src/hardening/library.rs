@@ -248,3 +248,78 @@ fn report_unreadable(path: &str, why: &str, diagnostics: &mut Diagnostics) {
     let file = Arc::new(SourceFile { path: format!("hardening/{path}"), text: String::new() });
     diagnostics.report(&Span::start_of(&file), format!("can't be read: {why}"));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_has_no_mistakes() {
+        if let Err(mistakes) = Library::embedded() {
+            panic!("{}", mistakes.iter().map(|mistake| format!("{mistake}\n")).collect::<String>());
+        }
+    }
+
+    fn mistakes(path: &str, text: &str) -> String {
+        let mut files = Files::new();
+        collect(&EMBEDDED, &mut files);
+        files.insert(path.to_owned(), text.to_owned());
+        let mut diagnostics = Diagnostics::new();
+        Library::from_files(&files, &mut diagnostics);
+        diagnostics.sorted().iter().map(|mistake| format!("{mistake}\n")).collect()
+    }
+
+    #[test]
+    fn mistakes_are_shown_where_they_are_and_all_at_once() {
+        let control = "controls:
+  - control: a-new-one
+    title: T
+    rationale: R
+    level: 3
+    section: 1
+    phase: confg
+    ensure:
+      - sysctl: {key: a b, value: \"{no_such}\", compar: equals}
+      - sshd_optoin: {}
+";
+        let shown = mistakes("controls/x.yaml", control);
+        for part in [
+            "--> hardening/controls/x.yaml:5:12",
+            "did you mean `config`?",
+            "`a b` is not a word",
+            "did you mean `compare`?",
+            "did you mean `sshd_option`?",
+            "from 1 to 2",
+        ] {
+            assert!(shown.contains(part), "{part} is missing:\n{shown}");
+        }
+    }
+
+    #[test]
+    fn profiles_name_what_exists_and_do_not_go_in_circles() {
+        let shown = mistakes(
+            "profiles/x.yaml",
+            "profile: x\ntitle: T\nextends: [cis-l1-servr]\ncontrols: [kernel-module-cramfs-disable]\nparameters: {shell_timeout: 5}\n",
+        );
+        for part in [
+            "did you mean `cis-l1-server`?",
+            "did you mean `kernel-module-cramfs-disabled`?",
+            "a number from 60 to 900",
+        ] {
+            assert!(shown.contains(part), "{part} is missing:\n{shown}");
+        }
+        let shown = mistakes(
+            "profiles/cis-al2023-l1-server.yaml",
+            "profile: cis-al2023-l1-server\ntitle: T\nextends: [cis-l1-server]\n",
+        );
+        assert!(shown.contains("extends itself"), "{shown}");
+    }
+
+    #[test]
+    fn level_2_holds_all_of_level_1() {
+        let library = Library::embedded().unwrap();
+        let (one, _) = library.resolve_profile("cis-al2023-l1-server").unwrap();
+        let (two, _) = library.resolve_profile("cis-al2023-l2-server").unwrap();
+        assert!(one.is_subset(&two) && two.len() > one.len());
+    }
+}

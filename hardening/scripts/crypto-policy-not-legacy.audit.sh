@@ -1,0 +1,5 @@
+policy=$(sed -e 's/#.*//' -e '/^[[:blank:]]*$/d' /etc/crypto-policies/config | head -n 1)
+case $policy in
+    '' | LEGACY | LEGACY:*) af_look fail "/etc/crypto-policies/config" "anything but LEGACY" "${policy:-nothing}" ;;
+    *) af_look pass "/etc/crypto-policies/config" "anything but LEGACY" "$policy" ;;
+esac

@@ -1,0 +1,22 @@
+case $AF_PKG in
+    rpm)
+        af_ini_option_read /etc/dnf/dnf.conf main gpgcheck
+        af_judge "/etc/dnf/dnf.conf [main] gpgcheck" one-of "1|True|true|yes|on" "$AF_VALUE"
+        exempt=$(grep -liE '^[[:blank:]]*gpgcheck[[:blank:]]*=[[:blank:]]*(0|false|no|off)' /etc/yum.repos.d/*.repo 2>/dev/null | tr '\n' ' ')
+        ;;
+    deb)
+        exempt=$(
+            grep -lsE '^[[:blank:]]*deb[^#]*\[[^]]*trusted=yes|^[[:blank:]]*Trusted:[[:blank:]]*yes' \
+                /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources
+            grep -lsiE '^[^/#]*(AllowUnauthenticated|AllowInsecureRepositories)[[:blank:]]*"?(1|true|yes)' /etc/apt/apt.conf /etc/apt/apt.conf.d/*
+        )
+        ;;
+    *) exempt= ;;
+esac
+if [ "$AF_PKG" = none ]; then
+    af_look unknown "package signatures" checked "no package manager that is known here"
+elif [ -n "$exempt" ]; then
+    af_look fail "repositories without signatures" none "$exempt"
+else
+    af_look pass "repositories without signatures" none none
+fi
