@@ -17,10 +17,11 @@ pub struct Init {
 }
 
 /// The shipped files that a new factory begins with. The hardening library comes with the program.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("amifactory.yaml", include_str!("../../amifactory.yaml")),
     ("recipes/cis-base.yaml", include_str!("../../recipes/cis-base.yaml")),
     ("recipes/web-tier.yaml", include_str!("../../recipes/web-tier.yaml")),
+    ("recipes/groups/security-tools.yaml", include_str!("../../recipes/groups/security-tools.yaml")),
     ("recipes/groups/nginx.yaml", include_str!("../../recipes/groups/nginx.yaml")),
     ("recipes/groups/monitoring-agent.yaml", include_str!("../../recipes/groups/monitoring-agent.yaml")),
 ];

@@ -50,7 +50,7 @@ impl Layers {
     }
 
     fn open_in(layer: &OwnedFd, path: &str, flags: OFlags) -> Option<File> {
-        let flags = flags | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let flags = flags | OFlags::CLOEXEC;
         openat2(layer, path, flags, Mode::empty(), ResolveFlags::IN_ROOT).ok().map(File::from)
     }
 
@@ -86,7 +86,7 @@ impl Layers {
 }
 
 fn read_in(layer: &OwnedFd, path: &str) -> Option<String> {
-    let file = Layers::open_in(layer, path, OFlags::RDONLY)?;
+    let file = Layers::open_in(layer, path, OFlags::RDONLY | OFlags::NONBLOCK)?;
     if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
         return None;
     }
