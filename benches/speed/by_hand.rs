@@ -1,20 +1,12 @@
 //! The reference for whole builds: the same bundles, run by plain `sh` in the same kind of overlay, by hand.
 
 use crate::Failure;
-use crate::factory::Factory;
-use amifactory::hardening::Library;
-use amifactory::identity::RecipeName;
-use amifactory::pipeline::clock;
-use amifactory::pipeline::prepare::Planner;
-use amifactory::plan::{Bundle, Plan, RunLine, parse_line};
-use amifactory::recipe;
-use amifactory::source::Diagnostic;
-use amifactory::target::local::LocalTarget;
+use crate::factory::{Factory, planned};
+use crate::program::{Clock, Took};
+use amifactory::plan::{Bundle, RunLine, parse_line};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 const SETUP: &str = include_str!("by_hand.sh");
 
@@ -38,7 +30,7 @@ struct Script {
 
 /// What was run.
 pub struct Ran {
-    pub took: Duration,
+    pub took: Took,
     pub steps: usize,
 }
 
@@ -55,7 +47,7 @@ impl ByHand {
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("setup.sh"), SETUP)?;
         let mut images = Vec::new();
-        for plan in plans(factory, recipes)? {
+        for plan in planned(factory, recipes)? {
             let script = |bundle: &Bundle, network| -> Result<Script, Failure> {
                 let path = folder.join(format!("{}-{}.sh", plan.recipe, bundle.name));
                 fs::write(&path, &bundle.script)?;
@@ -75,7 +67,7 @@ impl ByHand {
         let run = tempfile::Builder::new().prefix("run-").tempdir_in(&self.folder)?;
         let mut layers: Vec<PathBuf> = Vec::new();
         let mut answers: Vec<(&Script, PathBuf)> = Vec::new();
-        let began = Instant::now();
+        let clock = Clock::start();
         for (number, image) in self.images.iter().enumerate() {
             let layer = run.path().join(format!("layer-{number}"));
             let test = run.path().join(format!("test-{number}"));
@@ -84,7 +76,7 @@ impl ByHand {
             layers.insert(0, layer.join("upper"));
             answers.push((&image.boot_test, self.script(&image.boot_test, &test, &layers)?));
         }
-        let took = began.elapsed();
+        let took = clock.stop();
         // A bundle that ended early would be a reference that is too good.
         let mut steps = 0;
         for (script, answer) in answers {
@@ -137,25 +129,4 @@ fn failed(name: &str, why: &str, log: &Path) -> Failure {
     let lines: Vec<&str> = text.lines().collect();
     let last = lines[lines.len().saturating_sub(8)..].join("\n    ");
     format!("by hand, {name}: {why}\n    {last}").into()
-}
-
-fn plans(factory: &Factory, recipes: &[&str]) -> Result<Vec<Arc<Plan>>, Failure> {
-    let library = Library::embedded().map_err(listed)?;
-    let loaded = recipe::load(factory.path(), &library.catalogue(), clock::today()).map_err(listed)?;
-    let state = factory.state("planned");
-    fs::create_dir_all(&state)?;
-    let target = LocalTarget::with_program(&state, factory.path(), env!("CARGO_BIN_EXE_amifactory").into())?;
-    let planner = Planner::new(&loaded, &library, &target);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut plans = Vec::new();
-    for recipe in recipes {
-        let name: RecipeName = recipe.parse()?;
-        plans.push(runtime.block_on(planner.prepare(&name))?.plan);
-    }
-    Ok(plans)
-}
-
-fn listed(diagnostics: Vec<Diagnostic>) -> Failure {
-    let all: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
-    all.join("\n").into()
 }

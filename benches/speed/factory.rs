@@ -1,8 +1,17 @@
 //! Factory folders that benchmarks build in.
 
 use crate::Failure;
+use amifactory::hardening::Library;
+use amifactory::identity::RecipeName;
+use amifactory::pipeline::clock;
+use amifactory::pipeline::prepare::Planner;
+use amifactory::plan::Plan;
+use amifactory::recipe;
+use amifactory::source::Diagnostic;
+use amifactory::target::local::LocalTarget;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// A factory folder that goes with its value.
@@ -77,14 +86,29 @@ impl Factory {
         Ok(())
     }
 
-    /// Only cis-base, under so many names that don't depend on each other.
+    /// Recipes `base-1`, `base-2`, … that don't depend on each other: cis-base without its package group, and with
+    /// the controls that install packages waived, so that nothing waits for a network.
     pub fn bases(recipes: usize) -> Result<Factory, Failure> {
         let (shipped, factory) = (Factory::shipped()?, Factory::empty()?);
-        let base = shipped.read("recipes/cis-base.yaml")?;
-        for number in 1..=recipes {
-            let text = base.replace("recipe: cis-base", &format!("recipe: base-{number}"));
-            factory.write(&format!("recipes/base-{number}.yaml"), &text)?;
+        let text = shipped.read("recipes/cis-base.yaml")?;
+        let text: Vec<&str> = text.lines().filter(|line| !line.starts_with("groups:")).collect();
+        let text = text.join("\n") + "\n";
+        let write = |number: usize, text: &str| {
+            let named = text.replace("recipe: cis-base", &format!("recipe: base-{number}"));
+            factory.write(&format!("recipes/base-{number}.yaml"), &named)
+        };
+        write(1, &text)?;
+        let mut hardening = "  profile: cis-l1-server\n  waivers:\n".to_owned();
+        for plan in planned(&factory, &["base-1"])? {
+            for control in plan.controls.iter().filter(|control| control.changes_packages()) {
+                let slug = &control.control.slug;
+                hardening.push_str(&format!(
+                    "    - {{control: {slug}, reason: measured without a network, owner: speed, expires: 2999-12-31}}\n"
+                ));
+            }
         }
+        let text = text.replace("  profile: cis-l1-server\n", &hardening);
+        (1..=recipes).try_for_each(|number| write(number, &text))?;
         Ok(factory)
     }
 
@@ -99,4 +123,26 @@ impl Factory {
         }
         Ok(fs::write(path, text)?)
     }
+}
+
+/// The plans of recipes, as the program makes them.
+pub fn planned(factory: &Factory, recipes: &[&str]) -> Result<Vec<Arc<Plan>>, Failure> {
+    let library = Library::embedded().map_err(listed)?;
+    let loaded = recipe::load(factory.path(), &library.catalogue(), clock::today()).map_err(listed)?;
+    let state = factory.state("planned");
+    fs::create_dir_all(&state)?;
+    let target = LocalTarget::with_program(&state, factory.path(), env!("CARGO_BIN_EXE_amifactory").into())?;
+    let planner = Planner::new(&loaded, &library, &target);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut plans = Vec::new();
+    for recipe in recipes {
+        let name: RecipeName = recipe.parse()?;
+        plans.push(runtime.block_on(planner.prepare(&name))?.plan);
+    }
+    Ok(plans)
+}
+
+fn listed(diagnostics: Vec<Diagnostic>) -> Failure {
+    let all: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
+    all.join("\n").into()
 }

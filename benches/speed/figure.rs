@@ -1,7 +1,6 @@
 //! Figures, and the table that they are printed in.
 
 use std::fmt;
-use std::time::Duration;
 
 /// Measurements of one thing.
 #[derive(Debug, Clone, Default)]
@@ -40,10 +39,6 @@ pub enum Unit {
 impl Samples {
     pub fn push(&mut self, value: f64) {
         self.0.push(value);
-    }
-
-    pub fn push_time(&mut self, time: Duration) {
-        self.push(time.as_secs_f64());
     }
 
     pub fn median(&self) -> f64 {

@@ -1,5 +1,6 @@
 //! The machine that is measured on, and what else it had to do meanwhile.
 
+use crate::program::{seconds, seconds_of_children};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::unistd::{SysconfVar, sysconf};
 use std::fs;
@@ -67,10 +68,5 @@ fn machine_seconds() -> f64 {
 }
 
 fn own_seconds() -> f64 {
-    [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN]
-        .into_iter()
-        .filter_map(|who| getrusage(who).ok())
-        .flat_map(|usage| [usage.user_time(), usage.system_time()])
-        .map(|time| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6)
-        .sum()
+    getrusage(UsageWho::RUSAGE_SELF).map_or(0.0, |usage| seconds(&usage)) + seconds_of_children()
 }

@@ -2,12 +2,49 @@
 
 use crate::Failure;
 use crate::factory::Factory;
-use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::resource::{Usage, UsageWho, getrusage};
 use std::process::{Command, ExitCode, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// The argument by which this program knows that it is to measure another one's memory.
 const MEASURE: &str = "measure-memory";
+
+/// What a run took.
+#[derive(Debug, Clone, Copy)]
+pub struct Took {
+    pub wall: Duration,
+    /// Processor time of all its processes, in seconds: it says more than the wall where others use the machine too.
+    pub cpu_s: f64,
+}
+
+/// Measures what is done until [`Clock::stop`].
+pub struct Clock {
+    began: Instant,
+    cpu_s: f64,
+}
+
+impl Clock {
+    pub fn start() -> Clock {
+        Clock { cpu_s: seconds_of_children(), began: Instant::now() }
+    }
+
+    pub fn stop(self) -> Took {
+        let wall = self.began.elapsed();
+        Took { wall, cpu_s: seconds_of_children() - self.cpu_s }
+    }
+}
+
+/// Processor time of all children that have ended, with theirs.
+pub fn seconds_of_children() -> f64 {
+    getrusage(UsageWho::RUSAGE_CHILDREN).map_or(0.0, |usage| seconds(&usage))
+}
+
+pub fn seconds(usage: &Usage) -> f64 {
+    [usage.user_time(), usage.system_time()]
+        .into_iter()
+        .map(|time| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6)
+        .sum()
+}
 
 /// The program that is measured, on a factory.
 pub fn amifactory(factory: &Factory, arguments: &[&str]) -> Command {
@@ -20,11 +57,11 @@ pub fn amifactory(factory: &Factory, arguments: &[&str]) -> Command {
 }
 
 /// Runs a command to its end; one that fails is a failure, with its last lines.
-pub fn timed(command: &mut Command) -> Result<Duration, Failure> {
+pub fn timed(command: &mut Command) -> Result<Took, Failure> {
     let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let began = Instant::now();
+    let clock = Clock::start();
     let output = command.output()?;
-    let took = began.elapsed();
+    let took = clock.stop();
     succeeded(command, &output)?;
     Ok(took)
 }

@@ -6,29 +6,28 @@
 use crate::by_hand::ByHand;
 use crate::factory::Factory;
 use crate::figure::{Aim, Figure, Samples};
-use crate::program::{amifactory, timed};
+use crate::program::{Took, amifactory, timed};
 use crate::{Failure, Settings};
 use std::fs;
-use std::time::Duration;
 
 /// How much longer than plain `sh` a build may take.
 const MOST: f64 = 1.15;
 const NAMED: &str = "plain sh";
 
-/// The hardened base image from an empty state folder: what the machine is, is not known yet.
+/// The hardened base image, without packages, from an empty state folder: what the machine is, is not known yet.
 pub fn hardened(settings: &Settings) -> Result<Vec<Figure>, Failure> {
-    let factory = Factory::shipped()?;
-    let by_hand = ByHand::prepare(&factory, &["cis-base"])?;
-    let build = || from_nothing(&factory, "cis-base");
-    compare("cis-base, empty state folder", settings.rounds, &build, &by_hand, Aim::AtMost(MOST))
+    let factory = Factory::bases(1)?;
+    let by_hand = ByHand::prepare(&factory, &["base-1"])?;
+    let build = || from_nothing(&factory, "base-1");
+    compare("hardened, empty state folder", settings.rounds, &build, &by_hand, Aim::AtMost(MOST))
 }
 
 /// The same in a state folder that has been built in.
 pub fn again(settings: &Settings) -> Result<Vec<Figure>, Failure> {
-    let factory = Factory::shipped()?;
-    let by_hand = ByHand::prepare(&factory, &["cis-base"])?;
-    let build = || timed(&mut amifactory(&factory, &["build", "cis-base", "--force"]));
-    compare("cis-base, built before", settings.rounds, &build, &by_hand, Aim::AtMost(MOST))
+    let factory = Factory::bases(1)?;
+    let by_hand = ByHand::prepare(&factory, &["base-1"])?;
+    let build = || timed(&mut amifactory(&factory, &["build", "base-1", "--force"]));
+    compare("hardened, built before", settings.rounds, &build, &by_hand, Aim::AtMost(MOST))
 }
 
 /// One step and one test, not hardened: here all that the program does beside the bundles shows.
@@ -48,7 +47,7 @@ pub fn web_tier(settings: &Settings) -> Result<Vec<Figure>, Failure> {
     compare("web-tier and cis-base, with packages", settings.rounds.min(3), &build, &by_hand, Aim::AtMost(MOST))
 }
 
-fn from_nothing(factory: &Factory, recipe: &str) -> Result<Duration, Failure> {
+fn from_nothing(factory: &Factory, recipe: &str) -> Result<Took, Failure> {
     let state = factory.state("from-nothing");
     if state.exists() {
         fs::remove_dir_all(&state)?;
@@ -61,21 +60,37 @@ fn from_nothing(factory: &Factory, recipe: &str) -> Result<Duration, Failure> {
 fn compare(
     what: &str,
     rounds: usize,
-    build: &dyn Fn() -> Result<Duration, Failure>,
+    build: &dyn Fn() -> Result<Took, Failure>,
     by_hand: &ByHand,
     aim: Aim,
 ) -> Result<Vec<Figure>, Failure> {
     let steps = by_hand.run()?.steps;
     build()?;
-    let (mut built, mut reference) = (Samples::default(), Samples::default());
+    let (mut built, mut reference) = (Both::default(), Both::default());
     for round in 0..rounds {
         if round % 2 == 0 {
-            built.push_time(build()?);
-            reference.push_time(by_hand.run()?.took);
+            built.push(build()?);
+            reference.push(by_hand.run()?.took);
         } else {
-            reference.push_time(by_hand.run()?.took);
-            built.push_time(build()?);
+            reference.push(by_hand.run()?.took);
+            built.push(build()?);
         }
     }
-    Ok(vec![Figure::beside(format!("build {what} ({steps} steps)"), &built, NAMED, &reference, aim)])
+    Ok(vec![
+        Figure::beside(format!("build {what} ({steps} steps)"), &built.wall, NAMED, &reference.wall, aim),
+        Figure::beside("  its processor time", &built.cpu, NAMED, &reference.cpu, Aim::None),
+    ])
+}
+
+#[derive(Default)]
+struct Both {
+    wall: Samples,
+    cpu: Samples,
+}
+
+impl Both {
+    fn push(&mut self, took: Took) {
+        self.wall.push(took.wall.as_secs_f64());
+        self.cpu.push(took.cpu_s);
+    }
 }
