@@ -72,7 +72,7 @@ af_apt() {
         chmod 0755 "$policy"
     fi
     DEBIAN_FRONTEND=noninteractive apt-get -y -q \
-        -o APT::Install-Recommends=false -o APT::Sandbox::User=root -o Acquire::Retries=3 \
+        -o APT::Install-Recommends=false -o APT::Sandbox::User=root -o Acquire::Retries="${AF_RETRIES:-3}" \
         -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@" || rc=$?
     af_drop_policy
     return "$rc"
@@ -93,21 +93,37 @@ af_install() {
     # Package names hold no blanks: the list is split on purpose.
     # shellcheck disable=SC2086
     set -- $missing
+    if [ -e "$AF_TMP/unreachable" ]; then
+        # What could not be reached is not waited for again, package by package.
+        echo "not installed: $*: the package repositories could not be reached" >&2
+        return 1
+    fi
     rm -f "$AF_TMP/packages"
     case $AF_PKG in
         deb)
             if [ ! -e "$AF_TMP/apt-updated" ]; then
-                # Stale lists may still do, so a failure here is not the end.
-                af_apt update || echo "apt-get update failed; trying with the lists that are there"
+                # Lists from before may still do, so a failure here is not the end.
+                if ! AF_RETRIES=1 af_apt -o APT::Update::Error-Mode=any update; then
+                    echo "apt-get update failed; trying with the lists that are there"
+                    : >"$AF_TMP/offline"
+                fi
                 : >"$AF_TMP/apt-updated"
             fi
-            af_apt install "$@"
+            if [ ! -e "$AF_TMP/offline" ]; then
+                af_apt install "$@"
+            elif ! AF_RETRIES=0 af_apt install "$@"; then
+                : >"$AF_TMP/unreachable"
+                return 1
+            fi
             ;;
         rpm)
             if [ -n "${AF_RELEASEVER:-}" ]; then
                 set -- "--releasever=$AF_RELEASEVER" "$@"
             fi
-            dnf -y -q --setopt=install_weak_deps=False install "$@"
+            if ! dnf -y -q --setopt=install_weak_deps=False --setopt=retries=3 --setopt=timeout=20 install "$@"; then
+                dnf -q --setopt=retries=1 makecache >/dev/null 2>&1 || : >"$AF_TMP/unreachable"
+                return 1
+            fi
             ;;
         *)
             echo "no package manager that is known here: can't install $*" >&2

@@ -11,7 +11,7 @@ use crate::pipeline::{BuildError, BuildOptions, BuildResult, Event, Outcome, Sin
 use crate::report::{files, json, summary, view};
 use crate::target::{ImageRecord, PointerName, Slot};
 use clap::Args;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Instant;
@@ -103,7 +103,12 @@ pub async fn build(
     for build in finished {
         let asked = recipes.contains(&build.recipe);
         let result = build.result(target.kind());
-        let (record, evidence) = evidence_of(open, &build)?;
+        // The build has ended as it has: files for people that can't be written don't change that.
+        let (record, evidence) = evidence_of(open, &build).unwrap_or_else(|error| {
+            let text = format!("its evidence could not be written: {error}\n  amifactory report writes it elsewhere");
+            sink.event(&Event::Notice { build: result.build.clone(), text });
+            (build.outcome.as_ref().ok().map(|built| built.record.clone()), None)
+        });
         let previous = previous_image(open, &build).await?;
         // A base that was up to date is not what was asked for.
         if !asked && result.outcome == Outcome::UpToDate {
@@ -162,6 +167,7 @@ fn exit_of_all(exits: &[Exit]) -> Exit {
 
 /// The record, and the folder with its files for people: written here when the image is new or they are missing.
 fn evidence_of(open: &Open, build: &Finished) -> Result<(Option<ImageRecord>, Option<PathBuf>), CliError> {
+    let _lock = open.state.lock_evidence()?;
     match &build.outcome {
         Ok(built) => {
             let folder = open.state.evidence(&built.image.id);
@@ -189,6 +195,7 @@ async fn previous_image(open: &Open, build: &Finished) -> Result<Option<crate::i
     let images = open.target.images().await?;
     let older = images.iter().filter_map(|image| Some((tags::owner(&image.tags)?, image)));
     let newest = older
+        .filter(|(_, image)| tags::ImageState::of(&image.tags) == tags::ImageState::Published && image.available)
         .filter(|(owner, _)| owner.recipe == build.recipe && owner.version < built.record.version)
         .max_by_key(|(owner, _)| owner.version);
     Ok(newest.map(|(_, image)| image.id.clone()))
@@ -206,20 +213,25 @@ async fn named_by(open: &Open, build: &Finished, channel: Option<Channel>) -> Re
 /// Remembers which builds were running, for the way out.
 struct Remembering {
     inner: std::sync::Arc<dyn Sink>,
-    running: Mutex<BTreeSet<BuildId>>,
+    running: Mutex<BTreeMap<RecipeName, BuildId>>,
 }
 
 impl Sink for Remembering {
     fn event(&self, event: &Event) {
-        if let (Event::BuildStarted { build, .. }, Ok(mut running)) = (event, self.running.lock()) {
-            running.insert(build.clone());
+        if let Ok(mut running) = self.running.lock() {
+            match event {
+                Event::BuildStarted { build, recipe, .. } => drop(running.insert(recipe.clone(), build.clone())),
+                Event::BuildFinished(result) => drop(running.remove(&result.recipe)),
+                _ => {}
+            }
         }
         self.inner.event(event);
     }
 }
 
 fn interrupted(session: &Session, sink: &Remembering) -> Result<Exit, CliError> {
-    let builds: Vec<BuildId> = sink.running.lock().map(|running| running.iter().cloned().collect()).unwrap_or_default();
+    let builds: Vec<BuildId> =
+        sink.running.lock().map(|running| running.values().cloned().collect()).unwrap_or_default();
     #[derive(serde::Serialize)]
     struct Interrupted<'a> {
         outcome: &'static str,

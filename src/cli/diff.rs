@@ -19,7 +19,7 @@ pub struct Diff {
 
 impl Diff {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
-        let open = session.open()?;
+        let open = session.open_to_look()?;
         let (a, b) = (open.image(&self.a).await?, open.image(&self.b).await?);
         let (old, new) = (open.target.record(&a.id).await?, open.target.record(&b.id).await?);
         let diff = ImageDiff::between((&a.id, &old), (&b.id, &new));

@@ -61,7 +61,7 @@ impl From<BuildError> for CliError {
     fn from(error: BuildError) -> CliError {
         match error {
             BuildError::Target(error) => error.into(),
-            BuildError::VersionTaken { .. } => CliError::Usage(error.to_string()),
+            BuildError::VersionTaken { .. } | BuildError::OtherVersion { .. } => CliError::Usage(error.to_string()),
             other => CliError::Failed(other.to_string()),
         }
     }

@@ -18,15 +18,18 @@ pub struct Images {
 
 impl Images {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
-        let open = session.open()?;
-        let recipe = self.recipe.as_deref().map(|name| open.recipe(name)).transpose()?;
+        let open = session.open_to_look()?;
         let mut rows = Vec::new();
         for image in open.target.images().await? {
             if let Some(row) = row(&open, &image).await?
-                && recipe.as_ref().is_none_or(|recipe| *recipe == row.recipe)
+                && self.recipe.as_deref().is_none_or(|recipe| recipe == row.recipe.as_str())
             {
                 rows.push(row);
             }
+        }
+        if let Some(recipe) = self.recipe.as_deref().filter(|_| rows.is_empty()) {
+            // Images outlive their recipe; a name that has neither is a mistake.
+            open.recipe(recipe)?;
         }
         rows.sort_by(|a, b| (&a.recipe, b.version).cmp(&(&b.recipe, a.version)));
         let images = view::Images { images: rows };
@@ -47,8 +50,10 @@ pub async fn row(open: &Open, image: &Image) -> Result<Option<ImageRow>, CliErro
             Slot::Version(_) => None,
         })
         .collect();
-    let record = open.target.record(&image.id).await?;
+    // An image that is being made or removed has no record; it is there all the same.
+    let arch = open.target.record(&image.id).await.ok().map(|record| record.base.arch);
     let state = match (image.available, tags::ImageState::of(&image.tags)) {
+        (false, tags::ImageState::Published) => "damaged",
         (false, _) => "pending",
         (true, tags::ImageState::Candidate) => "unverified",
         (true, _) => "verified",
@@ -58,7 +63,7 @@ pub async fn row(open: &Open, image: &Image) -> Result<Option<ImageRow>, CliErro
         recipe: owner.recipe,
         version: owner.version,
         digest: owner.digest,
-        arch: record.base.arch,
+        arch,
         state: state.into(),
         created_at: image.created_at.clone(),
         target: open.target.kind(),

@@ -25,6 +25,7 @@ pub use exit::Exit;
 
 use args::{Cli, Verb};
 use clap::Parser;
+use exit::CliError;
 use session::Session;
 
 /// Parses the arguments, does what they say, and answers with the exit code.
@@ -34,7 +35,13 @@ pub fn run() -> Exit {
         Err(error) => {
             // Help and version are no errors; a closed pipe is not worth another one.
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            if !error.use_stderr() {
+                return Exit::Done;
+            }
+            if asks_for_json(std::env::args_os()) {
+                session::print_json_error(&CliError::Usage(error.render().to_string().trim_end().to_owned()));
+            }
+            return Exit::Usage;
         }
     };
     let session = Session::new(cli.global);
@@ -57,4 +64,11 @@ pub fn run() -> Exit {
         Verb::Man(verb) => verb.run(),
     };
     outcome.unwrap_or_else(|error| session.fail(&error))
+}
+
+/// Whether arguments that could not be understood ask for JSON: then the last line is a result all the same.
+fn asks_for_json(arguments: impl Iterator<Item = std::ffi::OsString>) -> bool {
+    let arguments: Vec<_> = arguments.collect();
+    arguments.iter().any(|argument| argument == "--format=json")
+        || arguments.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json")
 }

@@ -2,8 +2,8 @@
 
 use super::exit::{CliError, Exit};
 use super::session::Session;
-use crate::pipeline::engine;
 use crate::pipeline::prepare::{self, Planner};
+use crate::pipeline::{engine, tags};
 use crate::plan;
 use crate::report::view;
 use clap::Args;
@@ -31,14 +31,18 @@ impl Plan {
         if prepared.launch.is_none() {
             reasons.push(format!("its base {} is built first", plan.base.description));
         }
-        let version = engine::next_version(target, plan, None, &images).await?;
+        let version = match current.as_ref().and_then(tags::version_of) {
+            Some(version) => version,
+            None => engine::next_version(target, plan, None, &images).await?,
+        };
+        // Only an estimate: without a record there is none.
         let about_s = match &last {
-            Some(image) => prepare::duration_s(&target.record(&image.id).await?),
+            Some(image) => target.record(&image.id).await.ok().and_then(|record| prepare::duration_s(&record)),
             None => None,
         };
         let planned = view::Planned {
             recipe,
-            version: current.as_ref().and_then(crate::pipeline::tags::version_of).unwrap_or(version),
+            version,
             digest: plan.digest.clone(),
             outcome: if current.is_some() { view::PlanVerdict::UpToDate } else { view::PlanVerdict::Build },
             image: current.as_ref().or(last.as_ref()).map(|image| image.id.clone()),

@@ -37,7 +37,7 @@ struct Written {
 
 impl Report {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
-        let open = session.open()?;
+        let open = session.open_to_look()?;
         let image = open.image(&self.image).await?;
         let record = open.target.record(&image.id).await?;
         let mut files = Vec::new();

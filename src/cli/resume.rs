@@ -5,8 +5,8 @@ use super::exit::{CliError, Exit};
 use super::session::Session;
 use crate::identity::{BuildId, RecipeName};
 use crate::pipeline::prepare::Planner;
-use crate::pipeline::resume::{self, Fate, Unfinished};
-use crate::pipeline::{BuildOptions, Event, sweep};
+use crate::pipeline::resume::{self, Fate, Settled, Unfinished};
+use crate::pipeline::{BuildOptions, Event};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -33,20 +33,38 @@ impl Resume {
         let mut found = resume::find(target, &open.state, &open.factory, &planner).await?;
         if let Some(build) = &self.build {
             found.retain(|unfinished| unfinished.build == *build);
+            if found.is_empty() && !open.state.build(build).is_dir() {
+                return Err(CliError::Usage(format!(
+                    "there is no build `{build}`\n  `amifactory resume` alone finishes all that were left unfinished"
+                )));
+            }
         }
         let sink = session.sink();
-        let mut removed = Vec::new();
+        let (mut removed, mut kept) = (Vec::new(), false);
         for unfinished in &found {
             match &unfinished.fate {
                 Fate::Finish => {}
-                Fate::Close => resume::close(&open.state, &unfinished.build)?,
-                Fate::Remove(why) => {
-                    let text = format!("{} is removed: {why}", unfinished.build);
+                Fate::Keep(why) => {
+                    kept = true;
+                    let text = format!(
+                        "{} is left as it is: {why}\n  put that right and resume again, or remove what it left: amifactory sweep --yes",
+                        unfinished.build
+                    );
                     sink.event(&Event::Notice { build: Some(unfinished.build.clone()), text });
-                    let left = sweep::find(target, &open.state).await?;
-                    let left = left.into_iter().filter(|left| left.build.as_ref() == Some(&unfinished.build)).collect();
-                    sweep::remove(target, &open.state, left).await?;
-                    removed.push(unfinished.build.clone());
+                }
+                Fate::Close => resume::close(&open.state, unfinished)?,
+                Fate::Remove(why) => {
+                    let text = match resume::settle(target, &open.state, unfinished).await? {
+                        Settled::Removed => {
+                            removed.push(unfinished.build.clone());
+                            format!("{} is removed: {why}", unfinished.build)
+                        }
+                        Settled::Kept => format!("{} stays, since a pointer names its image: {why}", unfinished.build),
+                        Settled::Busy(holder) => {
+                            format!("{} is left alone: {} is in use by {holder}", unfinished.build, unfinished.recipe)
+                        }
+                    };
+                    sink.event(&Event::Notice { build: Some(unfinished.build.clone()), text });
                 }
             }
         }
@@ -57,11 +75,13 @@ impl Resume {
         if finish.is_empty() {
             let nothing = Nothing { resumed: Vec::new(), removed };
             session.result(&nothing, |_| match nothing.removed.len() {
+                0 if kept => "nothing could be finished\n".to_owned(),
                 0 => "no build was left unfinished\n".to_owned(),
                 n => format!("{n} unfinished {} removed\n", if n == 1 { "build was" } else { "builds were" }),
             })?;
-            return Ok(Exit::Done);
+            return Ok(if kept { Exit::Failed } else { Exit::Done });
         }
-        build::build(session, &open, &finish, &BuildOptions::default(), finish.len()).await
+        let exit = build::build(session, &open, &finish, &BuildOptions::default(), finish.len()).await?;
+        Ok(if kept && exit == Exit::Done { Exit::Partly } else { exit })
     }
 }

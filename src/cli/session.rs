@@ -93,16 +93,7 @@ impl Session {
     pub fn fail(&self, error: &CliError) -> Exit {
         let exit = error.exit();
         if self.is_json() {
-            let result = JsonError {
-                error: error.to_string(),
-                exit: exit as u8,
-                diagnostics: match error {
-                    CliError::Invalid(diagnostics) => diagnostics.iter().map(JsonDiagnostic::of).collect(),
-                    _ => Vec::new(),
-                },
-            };
-            // Nobody is left to hear that the error could not be written.
-            let _ = json::result(std::io::stdout().lock(), &result);
+            print_json_error(error);
             return exit;
         }
         let style = self.surroundings.stderr_style(self.global.color);
@@ -148,10 +139,14 @@ impl Session {
     pub fn open(&self) -> Result<Open, CliError> {
         let folder = self.folder()?;
         let (factory, library) = self.read(&folder)?;
+        self.open_with(&folder, factory, library)
+    }
+
+    fn open_with(&self, folder: &Path, factory: Factory, library: Library) -> Result<Open, CliError> {
         let state = self.state()?;
         let kind = self.global.target.unwrap_or(factory.default_target);
         let target: Box<dyn Target> = match kind {
-            TargetKind::Local => Box::new(LocalTarget::open(state.root(), &folder)?),
+            TargetKind::Local => Box::new(LocalTarget::open(state.root(), folder)?),
             TargetKind::Aws => {
                 return Err(CliError::Usage(
                     "this version builds on the local target only\n  leave out --target aws, and set `default_target: local` in amifactory.yaml".into(),
@@ -161,15 +156,42 @@ impl Session {
         Ok(Open { factory, library, state, target })
     }
 
+    /// The same for verbs that look at what there is, or remove what was left behind: a mistake in a recipe, or a
+    /// waiver that has expired since, keeps nobody from that.
+    pub fn open_to_look(&self) -> Result<Open, CliError> {
+        match self.open() {
+            Err(CliError::Invalid(_)) => {}
+            other => return other,
+        }
+        let folder = self.folder()?;
+        let library = match self.library(&folder, &mut Diagnostics::new()) {
+            Ok(library) => library,
+            Err(_) => Library::embedded().map_err(CliError::Invalid)?,
+        };
+        let factory = recipe::load_readable(&folder, &library.catalogue(), clock::today()).unwrap_or(Factory {
+            default_target: TargetKind::Local,
+            channels: Vec::new(),
+            recipes: Default::default(),
+            groups: Default::default(),
+        });
+        self.open_with(&folder, factory, library)
+    }
+
     /// The state folder.
     pub fn state(&self) -> Result<StateFolder, CliError> {
         let root = match &self.global.state {
             Some(root) => root.clone(),
             None => self.folder()?.join(".amifactory"),
         };
-        StateFolder::open(&root).map_err(|error| {
-            CliError::Usage(format!("state folder {}: {error}\n  choose another with --state DIR", root.display()))
-        })
+        let failed = |why: &dyn std::fmt::Display| {
+            CliError::Usage(format!("state folder {}: {why}\n  choose another with --state DIR", root.display()))
+        };
+        // What a sandbox and its helpers are told is text.
+        let full = std::path::absolute(&root).map_err(|error| failed(&error))?;
+        if full.to_str().is_none() {
+            return Err(failed(&"its path is not UTF-8"));
+        }
+        StateFolder::open(&root).map_err(|error| failed(&error))
     }
 
     /// Reads and checks recipes, groups and the hardening library.
@@ -238,7 +260,10 @@ impl Open {
         let owned = images.iter().filter_map(|image| Some((tags::owner(&image.tags)?, image)));
         let found = owned
             .filter(|(owner, _)| owner.recipe.as_str() == recipe && version.is_none_or(|v| v == owner.version))
-            .max_by_key(|(owner, _)| owner.version);
+            // What a dead build left is named by its id or version only where there is nothing better.
+            .max_by_key(|(owner, image)| {
+                (image.available && tags::ImageState::of(&image.tags) == tags::ImageState::Published, owner.version)
+            });
         found.map(|(_, image)| image.clone()).ok_or_else(|| {
             let name = crate::report::visible::line(name);
             CliError::Usage(format!("there is no image `{name}`\n  `amifactory images` lists those there are; a recipe, RECIPE@VERSION or an image id names one"))
@@ -252,6 +277,20 @@ pub fn write_all(text: &[u8]) -> Result<(), CliError> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
     }
+}
+
+/// Writes an error as the last line of JSON output.
+pub fn print_json_error(error: &CliError) {
+    let result = JsonError {
+        error: error.to_string(),
+        exit: error.exit() as u8,
+        diagnostics: match error {
+            CliError::Invalid(diagnostics) => diagnostics.iter().map(JsonDiagnostic::of).collect(),
+            _ => Vec::new(),
+        },
+    };
+    // Nobody is left to hear that the error could not be written.
+    let _ = json::result(std::io::stdout().lock(), &result);
 }
 
 #[derive(Serialize)]

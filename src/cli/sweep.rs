@@ -16,7 +16,7 @@ pub struct Sweep {
 
 impl Sweep {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
-        let open = session.open()?;
+        let open = session.open_to_look()?;
         let found = sweep::find(&*open.target, &open.state).await?;
         let (busy, dead): (Vec<_>, Vec<_>) = found.into_iter().partition(|left| left.in_use_by.is_some());
         let dead = if self.yes { sweep::remove(&*open.target, &open.state, dead).await? } else { dead };
@@ -41,7 +41,7 @@ fn row(left: &LeftOver) -> view::Leftover {
     };
     let why = match &left.resource {
         Resource::Builder(_) => "no one works on its recipe",
-        Resource::Image(_) => "never verified, and no one works on its recipe",
+        Resource::Image(_) => "no pointer names it, and no one works on its recipe",
     };
     view::Leftover {
         kind: kind.into(),

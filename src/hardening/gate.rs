@@ -48,3 +48,73 @@ fn said(control: &ControlEvidence) -> String {
         None => control.reason.as_ref().map_or(word.to_owned(), |reason| format!("{word}: {reason}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::Waiver;
+    use std::collections::BTreeMap;
+    use time::macros::date;
+
+    fn control(slug: &str, status: Status) -> ControlEvidence {
+        ControlEvidence {
+            slug: slug.parse().unwrap(),
+            title: slug.into(),
+            rationale: String::new(),
+            ids: BTreeMap::new(),
+            level: 1,
+            section: 1,
+            required: false,
+            status,
+            reason: None,
+            waiver: None,
+            before: Vec::new(),
+            apply: None,
+            after: Vec::new(),
+        }
+    }
+
+    const TODAY: Date = date!(2026 - 03 - 01);
+
+    #[test]
+    fn the_score_has_to_reach_the_minimum() {
+        let evidence = [control("a", Status::Pass), control("b", Status::Fail), control("c", Status::Unknown)];
+        let gate = |minimum| Gate { minimum_score: Some(minimum), required: Vec::new() };
+        assert!(judge(&gate(50.0), &evidence, TODAY).is_empty());
+        assert_eq!(judge(&gate(50.1), &evidence, TODAY), ["the score is 50.0, the recipe asks for 50.1"]);
+        assert_eq!(judge(&gate(0.0), &[control("c", Status::Unknown)], TODAY).len(), 1);
+    }
+
+    #[test]
+    fn a_required_control_passes_or_is_waived() {
+        let gate = Gate { minimum_score: None, required: vec!["a".parse().unwrap()] };
+        for (status, unmet) in [
+            (Status::Pass, 0),
+            (Status::Waived, 0),
+            (Status::Fail, 1),
+            (Status::Error, 1),
+            (Status::Unknown, 1),
+            (Status::NotApplicable, 1),
+            (Status::Manual, 1),
+        ] {
+            assert_eq!(judge(&gate, &[control("a", status)], TODAY).len(), unmet, "{status:?}");
+        }
+        assert_eq!(judge(&gate, &[], TODAY).len(), 1);
+    }
+
+    #[test]
+    fn a_waiver_holds_on_its_last_day_and_not_after_it() {
+        let mut waived = control("a", Status::Waived);
+        let waiver = |expires| Waiver {
+            control: "a".parse().unwrap(),
+            reason: "r".into(),
+            owner: "o".into(),
+            ticket: None,
+            expires,
+        };
+        waived.waiver = Some(waiver(TODAY));
+        assert!(judge(&Gate::default(), &[waived.clone()], TODAY).is_empty());
+        waived.waiver = Some(waiver(date!(2026 - 02 - 28)));
+        assert_eq!(judge(&Gate::default(), &[waived], TODAY).len(), 1);
+    }
+}

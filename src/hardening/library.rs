@@ -3,7 +3,7 @@
 
 use super::catalogue::Catalogue;
 use super::control::{Control, ControlParameter, Profile};
-use super::read::{self, Placed, Scripts};
+use super::read::{self, Placed, ReadProfile, Scripts};
 use super::value::Values;
 use crate::identity::Slug;
 use crate::source::{self, Diagnostic, Diagnostics, Node, SourceFile, Span};
@@ -128,8 +128,11 @@ impl Library {
         for (name, text) in below(files, "profiles/", ".yaml") {
             let Some(root) = tree(&format!("profiles/{name}"), &text, diagnostics) else { continue };
             let stem = name.trim_end_matches(".yaml");
-            let Some((placed, named)) = read::profile(&root, stem, &self.parameters, diagnostics) else { continue };
-            let mut profile = placed.value;
+            let Some(ReadProfile { mut profile, span: at, named }) =
+                read::profile(&root, stem, &self.parameters, diagnostics)
+            else {
+                continue;
+            };
             for (slug, span) in named {
                 match self.controls.get_key_value(slug.as_str()) {
                     Some((slug, _)) => drop(profile.controls.insert(slug.clone())),
@@ -138,7 +141,7 @@ impl Library {
                     }
                 }
             }
-            spans.insert(stem.to_owned(), placed.span);
+            spans.insert(stem.to_owned(), at);
             self.profiles.insert(stem.to_owned(), profile);
         }
         let names: Vec<String> = self.profiles.keys().cloned().collect();

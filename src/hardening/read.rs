@@ -14,7 +14,7 @@ use std::str::FromStr;
 /// The scripts of the library, by file name.
 pub(super) type Scripts = BTreeMap<String, String>;
 
-/// A control with the places that later checks point at.
+/// Something that was read, and its place, which later checks point at.
 pub(super) struct Placed<T> {
     pub value: T,
     pub span: Span,
@@ -227,13 +227,20 @@ fn value(node: &Node, kind: &ParameterKind, diagnostics: &mut Diagnostics) -> Op
     }
 }
 
-/// A profile, before its names are looked up.
+/// A profile whose controls are still names.
+pub(super) struct ReadProfile {
+    pub profile: Profile,
+    pub span: Span,
+    pub named: Vec<(String, Span)>,
+}
+
+/// Reads a profile; its names are looked up when all controls are known.
 pub(super) fn profile(
     root: &Node,
     stem: &str,
     known: &BTreeMap<String, ControlParameter>,
     diagnostics: &mut Diagnostics,
-) -> Option<(Placed<Profile>, Vec<(String, Span)>)> {
+) -> Option<ReadProfile> {
     let mut fields = root.fields("a profile", diagnostics)?;
     let name = fields.required("profile", diagnostics);
     let title = sentence(fields.required("title", diagnostics), diagnostics);
@@ -241,10 +248,10 @@ pub(super) fn profile(
     let list = fields.optional("controls");
     let set = fields.optional("parameters");
     fields.finish(diagnostics);
-    if let Some((text, node)) = name.and_then(|node| node.text(diagnostics).map(|text| (text, node))) {
-        if text != stem {
-            diagnostics.report(&node.span, format!("a profile is named like its file: expected `{stem}`"));
-        }
+    if let Some(node) = name
+        && node.text(diagnostics).is_some_and(|text| text != stem)
+    {
+        diagnostics.report(&node.span, format!("a profile is named like its file: expected `{stem}`"));
     }
     let mut named = Vec::new();
     for item in list.and_then(|node| node.list("control slugs", diagnostics)).unwrap_or_default() {
@@ -265,6 +272,6 @@ pub(super) fn profile(
             }
         }
     }
-    let value = Profile { name: stem.to_owned(), title, extends, controls: BTreeSet::new(), parameters };
-    Some((Placed { value, span: root.span.clone() }, named))
+    let profile = Profile { name: stem.to_owned(), title, extends, controls: BTreeSet::new(), parameters };
+    Some(ReadProfile { profile, span: root.span.clone(), named })
 }

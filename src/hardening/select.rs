@@ -274,3 +274,103 @@ impl SelectedControl {
         self.is_applied() && self.control.ensure.iter().any(|ensure| ensure.primitive.is_about_packages())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::apply_steps;
+    use super::*;
+    use crate::recipe::ParameterValue;
+    use time::macros::date;
+
+    fn spec() -> HardeningSpec {
+        HardeningSpec {
+            profile: "cis-l1-server".into(),
+            parameters: BTreeMap::new(),
+            add: Vec::new(),
+            waivers: Vec::new(),
+        }
+    }
+
+    fn find<'a>(selected: &'a [SelectedControl], slug: &str) -> &'a SelectedControl {
+        selected.iter().find(|selected| selected.control.slug.as_str() == slug).unwrap()
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said_at_once() {
+        let library = Library::embedded().unwrap();
+        let mut spec = spec();
+        spec.profile = "cis-l1-servr".into();
+        spec.add = vec!["kernel-module-cramfs-disable".parse().unwrap()];
+        spec.parameters = Values::from([
+            ("shell_timeot".to_owned(), ParameterValue::Integer(300)),
+            ("shell_timeout".to_owned(), ParameterValue::Integer(5)),
+            ("su_group".to_owned(), ParameterValue::Boolean(true)),
+            ("login_banner".to_owned(), ParameterValue::Text("a\u{7}".into())),
+        ]);
+        spec.waivers = vec![Waiver {
+            control: "sshd-tcp-forwarding-disabled".parse().unwrap(),
+            reason: "r".into(),
+            owner: "o".into(),
+            ticket: None,
+            expires: date!(2030 - 01 - 01),
+        }];
+        let errors = select(&library, &spec, OsFamily::Debian12, &[], &[]).unwrap_err();
+        let text: Vec<String> = errors.iter().map(SelectError::to_string).collect();
+        for part in [
+            "`cis-l1-server`?",
+            "`kernel-module-cramfs-disabled`?",
+            "`shell_timeout`?",
+            "from 60 to 900",
+            "expected text",
+            "control characters",
+            "add the control",
+        ] {
+            assert!(text.iter().any(|line| line.contains(part)), "{part}: {text:#?}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_reaches_the_shell_quoted_and_the_canonical_form() {
+        let library = Library::embedded().unwrap();
+        let plain = select(&library, &spec(), OsFamily::Debian12, &[], &[]).unwrap();
+        let mut changed = spec();
+        let hostile = "it's $(touch /x) `id` \\";
+        changed.parameters.insert("login_banner".into(), ParameterValue::Text(hostile.into()));
+        let other = select(&library, &changed, OsFamily::Debian12, &[], &[]).unwrap();
+        let body = find(&other, "motd-banner").apply.clone().unwrap();
+        assert!(body.contains(&shell::quote(hostile).unwrap()), "{body}");
+        let differing: Vec<&str> = plain
+            .iter()
+            .zip(&other)
+            .filter(|(a, b)| a.canonical() != b.canonical())
+            .map(|(a, _)| a.control.slug.as_str())
+            .collect();
+        assert_eq!(differing, ["motd-banner", "issue-banner", "issue-net-banner"]);
+    }
+
+    #[test]
+    fn families_have_their_own_parts() {
+        let library = Library::embedded().unwrap();
+        let debian = select(&library, &spec(), OsFamily::Debian12, &[], &[]).unwrap();
+        let amazon = select(&library, &spec(), OsFamily::AmazonLinux2023, &[], &[]).unwrap();
+        assert_eq!(find(&debian, "selinux-installed").disposition, Disposition::NotForFamily);
+        assert_eq!(find(&amazon, "apparmor-installed").disposition, Disposition::NotForFamily);
+        assert!(find(&debian, "web-server-absent").apply.as_ref().unwrap().contains("'apache2'"));
+        assert!(find(&amazon, "web-server-absent").apply.as_ref().unwrap().contains("'httpd'"));
+        assert!(find(&debian, "selinux-installed").audits.is_empty());
+    }
+
+    #[test]
+    fn phases_are_applied_in_order() {
+        let library = Library::embedded().unwrap();
+        let mut spec = spec();
+        spec.add = library.controls.keys().cloned().collect();
+        let selected = select(&library, &spec, OsFamily::Debian12, &[], &[]).unwrap();
+        let steps = apply_steps(&selected);
+        let at = |slug: &str| steps.iter().position(|step| step.id == format!("control/{slug}/apply")).unwrap();
+        assert!(at("auditd-installed") < at("audit-log-size"));
+        assert!(at("audit-log-size") < at("auditd-enabled"));
+        assert!(at("auditd-enabled") < at("audit-sudoers"));
+        assert!(at("audit-sudoers") < at("audit-config-mode"));
+    }
+}

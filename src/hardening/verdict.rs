@@ -206,3 +206,131 @@ fn judge(selected: &SelectedControl, seen: &[(Audit, bool)], can_see_runtime: bo
         _ => (worst, None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Library, select};
+    use super::*;
+    use crate::identity::{OsFamily, Slug};
+    use crate::recipe::{HardeningSpec, ImpliedException, Waiver};
+    use std::collections::BTreeMap;
+    use time::macros::date;
+
+    /// `address-space-randomised` has a persisted and a runtime audit.
+    const SLUG: &str = "address-space-randomised";
+
+    fn selected(waivers: Vec<Waiver>, implied: &[ImpliedException]) -> Vec<SelectedControl> {
+        let library = Library::embedded().unwrap();
+        let spec =
+            HardeningSpec { profile: "cis-l1-server".into(), parameters: BTreeMap::new(), add: Vec::new(), waivers };
+        let mut all = select(&library, &spec, OsFamily::Debian12, implied, &[]).unwrap();
+        all.retain(|selected| selected.control.slug.as_str() == SLUG);
+        all
+    }
+
+    fn answer(kind: &str, out: &str) -> StepResult {
+        StepResult { step: format!("control/{SLUG}/audit/{kind}"), rc: 0, ms: 1, out: out.into() }
+    }
+
+    fn status(after: &[StepResult], can_see_runtime: bool) -> Status {
+        evidence(&selected(Vec::new(), &[]), &[], &[], after, can_see_runtime)[0].status
+    }
+
+    const PASS: &str = "AF1\tpass\tw\te\to\nAF1\tend\t1\n";
+    const FAIL: &str = "AF1\tpass\tw\te\to\nAF1\tfail\tw\te\to\nAF1\tend\t2\n";
+    const UNKNOWN: &str = "AF1\tunknown\tw\te\to\nAF1\tend\t1\n";
+    const ABSENT: &str = "AF1\tnot_applicable\tw\te\to\nAF1\tend\t1\n";
+
+    #[test]
+    fn the_status_is_the_worst_answer() {
+        for (persisted, runtime, expected) in [
+            (PASS, PASS, Status::Pass),
+            (PASS, FAIL, Status::Fail),
+            (FAIL, PASS, Status::Fail),
+            (PASS, UNKNOWN, Status::Pass),
+            (UNKNOWN, UNKNOWN, Status::Unknown),
+            (ABSENT, ABSENT, Status::NotApplicable),
+            (ABSENT, PASS, Status::Pass),
+            (PASS, "", Status::Error),
+        ] {
+            let found = status(&[answer("persisted", persisted), answer("runtime", runtime)], true);
+            assert_eq!(found, expected, "{persisted:?} {runtime:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_seen_is_unknown_and_does_not_decide() {
+        let found = evidence(
+            &selected(Vec::new(), &[]),
+            &[],
+            &[],
+            &[answer("persisted", PASS), answer("runtime", FAIL)],
+            false,
+        );
+        assert_eq!(found[0].status, Status::Pass);
+        let runtime = found[0].after.iter().find(|audit| audit.kind == AuditKind::Runtime).unwrap();
+        assert_eq!(runtime.status, Status::Unknown);
+    }
+
+    #[test]
+    fn a_lost_answer_is_never_a_pass() {
+        assert_eq!(status(&[], true), Status::Unknown);
+        assert_eq!(status(&[answer("runtime", PASS)], true), Status::Unknown);
+        assert_eq!(status(&[answer("persisted", PASS)], true), Status::Unknown);
+        assert_eq!(status(&[answer("persisted", FAIL)], true), Status::Fail);
+    }
+
+    #[test]
+    fn looks_that_were_lost_or_forged_are_errors() {
+        for out in [
+            "AF1\tpass\tw\te\to\n",
+            "AF1\tpass\tw\te\to\nAF1\tend\t2\n",
+            "AF1\tpass\tw\te\to\nAF1\tpass\tw\te\to\nAF1\tend\t1\n",
+            "AF1\tend\t0\n",
+            "AF1\twonderful\tw\te\to\nAF1\tend\t1\n",
+            "AF1\tpass\tw\nAF1\tend\t1\n",
+            "AF1\tpass\tw\te\to\nAF1\tend\tmany\n",
+            "no looks at all\n",
+        ] {
+            assert_eq!(status(&[answer("persisted", out)], false), Status::Error, "{out:?}");
+        }
+    }
+
+    #[test]
+    fn values_come_back_as_they_were() {
+        let out = "noise\nAF1\tfail\ta\\tb\tc\\nd\te\\\\n\nAF1\tend\t1\n";
+        let found = evidence(&selected(Vec::new(), &[]), &[], &[], &[answer("persisted", out)], false);
+        let audit = &found[0].after[0];
+        let check = &audit.checks[0];
+        assert_eq!((check.what.as_str(), check.expected.as_str(), check.observed.as_str()), ("a\tb", "c\nd", "e\\n"));
+        assert_eq!(audit.output, "noise");
+    }
+
+    #[test]
+    fn a_waived_control_is_audited_and_not_applied() {
+        let waiver = Waiver {
+            control: SLUG.parse().unwrap(),
+            reason: "old software".into(),
+            owner: "ops".into(),
+            ticket: None,
+            expires: date!(2030 - 01 - 01),
+        };
+        let control = selected(vec![waiver.clone()], &[]);
+        assert!(super::super::apply_steps(&control).is_empty());
+        assert!(!super::super::audit_steps(&control, &[AuditKind::Persisted]).is_empty());
+        let found = &evidence(&control, &[], &[], &[answer("persisted", FAIL)], false)[0];
+        assert_eq!((found.status, found.waiver.as_ref()), (Status::Waived, Some(&waiver)));
+        assert_eq!(found.after[0].status, Status::Fail);
+    }
+
+    #[test]
+    fn a_group_s_exception_counts_like_a_waiver_without_an_end() {
+        let slug: Slug = SLUG.parse().unwrap();
+        let implied = [ImpliedException { control: slug, reason: "this is what the group is for".into() }];
+        let control = selected(Vec::new(), &implied);
+        assert!(super::super::apply_steps(&control).is_empty());
+        let found = &evidence(&control, &[], &[], &[answer("persisted", FAIL)], false)[0];
+        assert_eq!((found.status, found.waiver.as_ref()), (Status::Waived, None));
+        assert_eq!(found.reason.as_deref(), Some("this is what the group is for"));
+    }
+}

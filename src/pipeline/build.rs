@@ -34,6 +34,8 @@ pub struct Build<'a> {
     pub builder: Option<Builder>,
     /// The image, once it was seen.
     pub image: Option<Image>,
+    /// An earlier run began to make the image and did not end.
+    pub(super) half_made: bool,
     /// The record, once there is something to record.
     pub record: Option<ImageRecord>,
     /// How many calls the target has had.

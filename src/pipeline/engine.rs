@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const MAX_RESTARTS: u32 = 2;
 
 /// Calls to the target of a build that goes through without waiting; a test counts them.
-pub const CALLS_OF_A_BUILD: u64 = 35;
+pub const CALLS_OF_A_BUILD: u64 = 33;
 /// Calls to the target where nothing is to be done; a test counts them.
 pub const CALLS_UP_TO_DATE: u64 = 3;
 
@@ -75,11 +75,18 @@ impl Engine<'_> {
     ///
     /// The caller holds the recipe's lock.
     pub async fn build(&self, plan: &Plan, launch: &LaunchBase, options: &BuildOptions) -> Result<Built, BuildError> {
-        let images = self.target.images().await?;
+        let mut images = self.target.images().await?;
         if !options.force
             && let Some(image) = published(&images, plan)
         {
-            return self.up_to_date(plan, image.clone()).await;
+            let builders = self.target.builders().await?;
+            // A forced build that died is gone on with: its image is more than the one that there is.
+            if !unfinished(plan, &images, &builders).is_some_and(|(_, _, forced)| forced) {
+                if let Some(version) = tags::version_of(image) {
+                    refuse_other_version(plan, options, version, format!("image {}", image.id))?;
+                }
+                return self.up_to_date(plan, image.clone(), builders).await;
+            }
         }
         let mut restarts = 0;
         let mut calls = 1;
@@ -97,20 +104,25 @@ impl Engine<'_> {
                     ));
                     discard(&mut build).await?;
                     build.note(What::Ended { outcome: "interrupted".into() })?;
+                    images = self.target.images().await?;
+                    calls += 1;
                 }
                 Err(error) => {
-                    fail(&mut build, &error).await?;
+                    // Whatever goes wrong on the way out, what went wrong first is what counts.
+                    if let Err(left) = fail(&mut build, &error).await {
+                        build.notice(format!("not all of {} could be removed: {left}", build.id));
+                    }
                     return Err(error);
                 }
             }
         }
     }
 
-    async fn up_to_date(&self, plan: &Plan, image: Image) -> Result<Built, BuildError> {
+    async fn up_to_date(&self, plan: &Plan, image: Image, builders: Vec<Builder>) -> Result<Built, BuildError> {
         let record = self.target.record(&image.id).await?;
         // A build that died after it had published leaves its builders; whoever comes by takes them away.
         let mut calls = 3;
-        for builder in self.target.builders().await? {
+        for builder in builders {
             let owner = tags::owner(&builder.tags);
             if owner.is_some_and(|owner| owner.recipe == plan.recipe && owner.digest == plan.digest) {
                 self.target.terminate(&builder.id).await?;
@@ -140,7 +152,11 @@ impl Engine<'_> {
         let begun = unfinished(plan, images, &builders);
         let resumed = begun.is_some();
         let (id, version, forced) = match begun {
-            Some(found) => found,
+            Some((id, version, forced)) => {
+                let what = format!("begun by build {id}; amifactory sweep --yes removes what that left");
+                refuse_other_version(plan, options, version, what)?;
+                (id, version, forced)
+            }
             None => {
                 let version = next_version(self.target, plan, options.version, images).await?;
                 (self.next_id(plan, images)?, version, options.force)
@@ -166,7 +182,8 @@ impl Engine<'_> {
             version,
             started_at: clock::timestamp(),
             builder: None,
-            image: images.iter().find(|image| image.name == id.as_str()).cloned(),
+            image: images.iter().find(|image| image.name == id.as_str() && image.available).cloned(),
+            half_made: images.iter().any(|image| image.name == id.as_str() && !image.available),
             record: None,
             calls: 1,
             resumed,
@@ -203,6 +220,19 @@ impl Engine<'_> {
             // `run_steps` ends well only with both; a target that forgot the image meanwhile is an error, no panic.
             _ => Err(crate::target::TargetError::NotFound { what: format!("the image of build {}", build.id) }.into()),
         }
+    }
+}
+
+/// What was asked for is not silently left undone: a version that is there stays what it is.
+fn refuse_other_version(plan: &Plan, options: &BuildOptions, has: Version, what: String) -> Result<(), BuildError> {
+    match options.version.filter(|asked| *asked != has) {
+        None => Ok(()),
+        Some(asked) => Err(BuildError::OtherVersion {
+            recipe: plan.recipe.to_string(),
+            asked: asked.to_string(),
+            has: has.to_string(),
+            what,
+        }),
     }
 }
 
@@ -245,13 +275,16 @@ pub fn published<'i>(images: &'i [Image], plan: &Plan) -> Option<&'i Image> {
         .map(|(_, image)| image)
 }
 
-/// The build of this plan that something in the target still belongs to.
+/// The build of this plan that something in the target still belongs to. A builder whose image is published was only
+/// left behind: there is nothing to go on with.
 fn unfinished(plan: &Plan, images: &[Image], builders: &[Builder]) -> Option<(BuildId, Version, bool)> {
-    let begun_images = images.iter().filter(|i| ImageState::of(&i.tags) != ImageState::Published).map(|i| &i.tags);
+    let published = |image: &&Image| ImageState::of(&image.tags) == ImageState::Published;
+    let begun_images = images.iter().filter(|image| !published(image)).map(|i| &i.tags);
     let begun_builders = builders.iter().filter(|b| Purpose::of(&b.tags) == Some(Purpose::Build)).map(|b| &b.tags);
     begun_images.chain(begun_builders).find_map(|found| {
         let owner = tags::owner(found)?;
-        let ours = owner.recipe == plan.recipe && owner.digest == plan.digest;
+        let over = images.iter().filter(published).any(|image| image.name == owner.build.as_str());
+        let ours = owner.recipe == plan.recipe && owner.digest == plan.digest && !over;
         ours.then(|| (owner.build, owner.version, found.contains_key(tags::FORCED)))
     })
 }

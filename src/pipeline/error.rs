@@ -35,6 +35,20 @@ pub enum BuildError {
         /// What it names.
         image: String,
     },
+    /// A version was asked for, but this very plan has another already.
+    #[error(
+        "{recipe} has version {has} of this very plan already, {what}: it can't be given {asked}\n  leave out --version, or build another image of it with --force"
+    )]
+    OtherVersion {
+        /// The recipe.
+        recipe: String,
+        /// The version that was asked for.
+        asked: String,
+        /// The version that it has.
+        has: String,
+        /// Whether it is an image or a build that was begun.
+        what: String,
+    },
     /// Waiting for something took too long.
     #[error(
         "{what} took more than {seconds} s\n  `amifactory resume` goes on waiting; `amifactory sweep` removes what was started"

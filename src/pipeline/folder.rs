@@ -70,6 +70,14 @@ impl StateFolder {
         self.root.join("evidence").join(image.as_str())
     }
 
+    /// Waits for the right to write evidence: two builds that find the same image up to date may both want to.
+    pub fn lock_evidence(&self) -> io::Result<File> {
+        let path = self.root.join("locks").join("evidence");
+        let file = File::options().write(true).create(true).truncate(false).open(path)?;
+        file.lock()?;
+        Ok(file)
+    }
+
     /// Tries to become the one process that works on this recipe.
     pub fn try_lock(&self, recipe: &RecipeName) -> io::Result<LockAttempt> {
         let path = self.root.join("locks").join(format!("{recipe}.lock"));

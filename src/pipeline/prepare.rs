@@ -194,7 +194,9 @@ pub async fn reasons(target: &dyn Target, plan: &Plan, force: bool) -> Result<Ve
     let Some(image) = last_image(target, plan).await? else {
         return Ok(vec![format!("{} has no image yet", plan.recipe)]);
     };
-    let record = target.record(&image.id).await?;
+    let Ok(record) = target.record(&image.id).await else {
+        return Ok(vec![format!("what {} was made of can't be read any more", image.id)]);
+    };
     let changes = plan::changes(&plan::Inputs(record.provenance.inputs), &plan.inputs);
     Ok(if changes.is_empty() { vec![format!("the image {} is gone", image.id)] } else { changes })
 }

@@ -14,7 +14,8 @@ impl Finished {
             Err(RunError::Prepare(PrepareError::Target(error))) => {
                 matches!(error, TargetError::Unsupported { .. } | TargetError::Base { .. })
             }
-            Err(RunError::Prepare(_) | RunError::Build(BuildError::VersionTaken { .. })) => true,
+            Err(RunError::Prepare(_)) => true,
+            Err(RunError::Build(BuildError::VersionTaken { .. } | BuildError::OtherVersion { .. })) => true,
             _ => false,
         }
     }
@@ -27,7 +28,7 @@ impl Finished {
             digest: self.digest.clone(),
             outcome: Outcome::Failed,
             image: None,
-            target: target,
+            target,
             build: None,
             controls: Default::default(),
             score: None,
@@ -74,8 +75,10 @@ impl Finished {
 fn next_command(error: &RunError, recipe: &RecipeName) -> String {
     match error {
         RunError::BaseNotBuilt(base) => format!("amifactory build {base}"),
-        RunError::Prepare(_) => format!("amifactory plan {recipe}"),
-        RunError::Build(BuildError::VersionTaken { .. }) => format!("amifactory images {recipe}"),
+        RunError::Prepare(_) => "amifactory doctor".into(),
+        RunError::Build(BuildError::VersionTaken { .. } | BuildError::OtherVersion { .. }) => {
+            format!("amifactory images {recipe}")
+        }
         RunError::Build(_) => "amifactory resume".into(),
     }
 }

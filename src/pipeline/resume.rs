@@ -1,9 +1,9 @@
 //! Resume: builds that were begun and not ended are finished, or cleaned up where their recipe has moved on.
 
-use super::folder::StateFolder;
+use super::folder::{LockAttempt, StateFolder};
 use super::journal::{self, Journal, What};
-use super::prepare::Planner;
-use super::sweep::SweepError;
+use super::prepare::{Planner, PrepareError};
+use super::sweep::{self, SweepError};
 use super::tags::{self, ImageState};
 use crate::identity::{BuildId, Digest, RecipeName};
 use crate::recipe::Factory;
@@ -30,6 +30,9 @@ pub enum Fate {
     Finish,
     /// Its recipe has changed or is gone: what it left is removed. Says why.
     Remove(String),
+    /// Its recipe can't be planned at the moment: its base is not to be had, or the target does not answer. It is left
+    /// as it is. Says why.
+    Keep(String),
     /// It left nothing: only its journal is closed.
     Close,
 }
@@ -77,11 +80,52 @@ async fn fate(factory: &Factory, planner: &Planner<'_>, recipe: &RecipeName, dig
     match planner.prepare(recipe).await {
         Ok(prepared) if prepared.plan.digest == *digest => Fate::Finish,
         Ok(_) => Fate::Remove(format!("{recipe} has changed since it was begun")),
+        Err(error @ PrepareError::Target(_)) => Fate::Keep(error.to_string()),
         Err(error) => Fate::Remove(format!("{recipe} can't be planned any more: {error}")),
     }
 }
 
-/// Closes the journal of a build that left nothing.
-pub fn close(state: &StateFolder, build: &BuildId) -> Result<(), SweepError> {
-    Ok(Journal::open(&state.build(build))?.write(What::Ended { outcome: "nothing was left".into() })?)
+/// What became of an unfinished build that could not be finished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// Nothing of it is left.
+    Removed,
+    /// Its image has been tested and a pointer names it already: it stays, and its builders are gone.
+    Kept,
+    /// Someone is working on its recipe: nothing was done. Says who.
+    Busy(String),
+}
+
+/// Closes the journal of a build that left nothing, unless someone works on its recipe: then it may have just begun.
+pub fn close(state: &StateFolder, unfinished: &Unfinished) -> Result<(), SweepError> {
+    if let LockAttempt::Taken(_lock) = state.try_lock(&unfinished.recipe)? {
+        let mut journal = Journal::open(&state.build(&unfinished.build))?;
+        journal.write(What::Ended { outcome: "nothing was left".into() })?;
+    }
+    Ok(())
+}
+
+/// Removes what is left of a build that can't be finished. An image that a pointer names already has been tested and
+/// may be in use: it is published as it is.
+pub async fn settle(target: &dyn Target, state: &StateFolder, unfinished: &Unfinished) -> Result<Settled, SweepError> {
+    let left = sweep::find(target, state).await?;
+    let left: Vec<_> = left.into_iter().filter(|left| left.build.as_ref() == Some(&unfinished.build)).collect();
+    let (asked, removed) = (left.len(), sweep::remove(target, state, left).await?.len());
+    let lock = match state.try_lock(&unfinished.recipe)? {
+        LockAttempt::Taken(lock) if removed == asked => lock,
+        LockAttempt::Taken(_) => return Ok(Settled::Busy("another process".into())),
+        LockAttempt::Held(holder) => return Ok(Settled::Busy(holder)),
+    };
+    let images = target.images().await?;
+    let image = images.iter().find(|image| image.name == unfinished.build.as_str());
+    let settled = match image.filter(|image| ImageState::of(&image.tags) == ImageState::Verified) {
+        Some(image) if sweep::is_named(target, &unfinished.recipe, &image.id).await? => {
+            let published = [(tags::STATE.into(), ImageState::Published.as_str().into())].into();
+            target.tag_image(&image.id, &published).await?;
+            Settled::Kept
+        }
+        _ => Settled::Removed,
+    };
+    drop(lock);
+    Ok(settled)
 }

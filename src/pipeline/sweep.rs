@@ -4,7 +4,7 @@ use super::folder::{LockAttempt, RecipeLock, StateFolder};
 use super::journal::{Journal, What};
 use super::tags::{self, ImageState, Owner};
 use crate::identity::{BuildId, BuilderId, ImageId, RecipeName};
-use crate::target::{Target, TargetError};
+use crate::target::{Image, Target, TargetError};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ pub struct LeftOver {
 pub enum Resource {
     /// A builder.
     Builder(BuilderId),
-    /// An image that was never verified.
+    /// An image that no pointer names: never verified, or verified and not published.
     Image(ImageId),
 }
 
@@ -38,7 +38,7 @@ impl std::fmt::Display for Resource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Resource::Builder(id) => write!(f, "builder {id}"),
-            Resource::Image(id) => write!(f, "unverified image {id}"),
+            Resource::Image(id) => write!(f, "unpublished image {id}"),
         }
     }
 }
@@ -58,11 +58,15 @@ pub enum SweepError {
 pub async fn find(target: &dyn Target, state: &StateFolder) -> Result<Vec<LeftOver>, SweepError> {
     let builders = target.builders().await?.into_iter().map(|b| (Resource::Builder(b.id), b.tags, b.created_at));
     let images = target.images().await?.into_iter();
-    let images = images.filter(|image| ImageState::of(&image.tags) == ImageState::Candidate);
-    let images = images.map(|image| (Resource::Image(image.id), image.tags, image.created_at));
+    let mut left = Vec::new();
+    for image in images {
+        if is_left_over(target, &image).await? {
+            left.push((Resource::Image(image.id), image.tags, image.created_at));
+        }
+    }
     let mut found = Vec::new();
     let mut holders: BTreeMap<RecipeName, Option<String>> = BTreeMap::new();
-    for (resource, tags, created_at) in builders.chain(images) {
+    for (resource, tags, created_at) in builders.chain(left) {
         let owner = tags::owner(&tags);
         let in_use_by = match &owner {
             Some(Owner { recipe, .. }) => match holders.get(recipe) {
@@ -83,6 +87,20 @@ pub async fn find(target: &dyn Target, state: &StateFolder) -> Result<Vec<LeftOv
     }
     found.sort_by(|a, b| (&a.build, a.resource.to_string()).cmp(&(&b.build, b.resource.to_string())));
     Ok(found)
+}
+
+/// Whether an image belongs to a build that did not come to its end, and nobody can have seen it: no pointer names it.
+async fn is_left_over(target: &dyn Target, image: &Image) -> Result<bool, TargetError> {
+    match (ImageState::of(&image.tags), tags::owner(&image.tags)) {
+        (ImageState::Published, _) => Ok(false),
+        (ImageState::Candidate, _) | (ImageState::Verified, None) => Ok(true),
+        (ImageState::Verified, Some(owner)) => Ok(!is_named(target, &owner.recipe, &image.id).await?),
+    }
+}
+
+/// Whether any pointer of the recipe names the image.
+pub async fn is_named(target: &dyn Target, recipe: &RecipeName, image: &ImageId) -> Result<bool, TargetError> {
+    Ok(target.pointers(recipe).await?.iter().any(|pointer| pointer.image == *image))
 }
 
 /// Removes what [`find`] found, except what someone is working on. Answers with what was removed.
@@ -111,10 +129,10 @@ pub async fn remove(
         match &left_over.resource {
             Resource::Builder(id) => target.terminate(id).await?,
             Resource::Image(id) => {
-                // Between the look and now, a build may have finished it: only a candidate goes.
+                // Between the look and now, a build may have finished it.
                 let images = target.images().await?;
-                let still = images.iter().find(|image| image.id == *id);
-                if !still.is_some_and(|image| ImageState::of(&image.tags) == ImageState::Candidate) {
+                let Some(still) = images.iter().find(|image| image.id == *id) else { continue };
+                if !is_left_over(target, still).await? {
                     continue;
                 }
                 target.delete_image(id).await?;

@@ -106,7 +106,8 @@ fn action(action: &GroupAction, ready: &ReadyGroup<'_>) -> Result<(String, Durat
     })
 }
 
-fn health(ready: &ReadyGroup<'_>) -> Result<Option<BundleStep>, TemplateError> {
+/// The step that asks whether a group works, in the started image.
+pub fn health(ready: &ReadyGroup<'_>) -> Result<Option<BundleStep>, TemplateError> {
     let Some(script) = &ready.group.health else { return Ok(None) };
     Ok(Some(BundleStep {
         id: format!("health/{}", ready.group.name),

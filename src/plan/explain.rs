@@ -2,10 +2,21 @@
 
 use super::Inputs;
 
+/// What components that stand for a whole bundle begin with.
+pub const ORDER: &str = "order/";
+
 /// Why an image has to be built: each component that differs from the image that there is.
 ///
 /// An empty answer means that nothing differs.
 pub fn changes(old: &Inputs, new: &Inputs) -> Vec<String> {
+    // A whole bundle differs whenever a part of it does: it is worth naming only where its parts are the same.
+    let is_whole = |component: &String| component.starts_with(ORDER);
+    let parts = |inputs: &Inputs| Inputs(inputs.0.clone().into_iter().filter(|(name, _)| !is_whole(name)).collect());
+    let reasons = of_components(&parts(old), &parts(new));
+    if reasons.is_empty() { of_components(old, new) } else { reasons }
+}
+
+fn of_components(old: &Inputs, new: &Inputs) -> Vec<String> {
     let mut reasons = Vec::new();
     for (component, identity) in &new.0 {
         match old.0.get(component) {
@@ -35,6 +46,8 @@ fn readable(identity: &str) -> &str {
 
 fn noun(component: &str) -> String {
     match component.split_once('/') {
+        Some(("order", bundle)) => format!("the order of what the {bundle} bundle does"),
+        Some(("health", name)) => format!("health of group {name}"),
         Some(("control", slug)) => format!("control {slug}"),
         Some(("group", name)) => format!("group {name}"),
         Some(("parameter", name)) => format!("parameter {name}"),
@@ -49,6 +62,15 @@ mod tests {
 
     fn inputs(pairs: &[(&str, &str)]) -> Inputs {
         Inputs(pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect())
+    }
+
+    #[test]
+    fn the_order_of_steps_is_named_only_where_nothing_else_differs() {
+        let old = inputs(&[("group/a", "1.0.0 sha256:1"), ("order/apply", "sha256:1")]);
+        let order = inputs(&[("group/a", "1.0.0 sha256:1"), ("order/apply", "sha256:2")]);
+        let both = inputs(&[("group/a", "1.0.1 sha256:2"), ("order/apply", "sha256:3")]);
+        assert_eq!(changes(&old, &order), ["the order of what the apply bundle does changed"]);
+        assert_eq!(changes(&old, &both), ["group a changed: 1.0.0 → 1.0.1"]);
     }
 
     #[test]

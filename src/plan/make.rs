@@ -1,7 +1,7 @@
 //! Making a plan: pure data in, pure data out.
 
-use super::bundles;
 use super::model::{Inputs, Plan, PlannedGroup};
+use super::{bundles, explain};
 use crate::hardening::shell::NulError;
 use crate::hardening::{self, Library, SelectError, SelectedControl};
 use crate::identity::{Digest, GroupName, OsFamily, RecipeName};
@@ -177,16 +177,19 @@ fn inputs(
     inputs.insert("arch".to_owned(), base.arch.to_string());
     for ready in own {
         let group = ready.group;
-        let rendered = bundles::of_group(ready, base.family).unwrap_or_default();
-        let identity = format!("{} sha256:{}", group.version, Digest::of(format!("{rendered:?}{:?}", group.network)));
+        // Titles are for people; all else of a step is content.
+        let steps = bundles::of_group(ready, base.family).unwrap_or_default();
+        let steps: Vec<_> = steps.iter().map(|step| (&step.id, &step.body, step.timeout, step.on_failure)).collect();
+        let identity = format!("{} sha256:{}", group.version, Digest::of(format!("{steps:?}{:?}", group.network)));
         inputs.insert(format!("group/{}", group.name), identity);
         for (name, value) in &ready.values {
             inputs.insert(format!("parameter/{}/{name}", group.name), one_line(&value.to_string()));
         }
     }
-    for ready in below {
-        if let Some(health) = &ready.group.health {
-            let identity = format!("{} sha256:{}", ready.group.version, Digest::of(&health.template));
+    for ready in below.iter().chain(own) {
+        if let Some(health) = bundles::health(ready).ok().flatten() {
+            let health = Digest::of(format!("{}{:?}", health.body, health.timeout));
+            let identity = format!("{} sha256:{health}", ready.group.version);
             inputs.insert(format!("health/{}", ready.group.name), identity);
         }
     }
@@ -202,6 +205,11 @@ fn inputs(
     // What carries the steps decides as well: the runner, the primitives, the seal.
     inputs.insert("tool".to_owned(), format!("sha256:{}", Digest::of(format!("{:?}", library.functions()))));
     inputs.insert("seal".to_owned(), format!("sha256:{}", bundles.seal.digest));
+    // The very bytes that run: the order of groups, tests and controls decides too, and so does how they are put
+    // together.
+    for (name, bundle) in [("apply", &bundles.apply), ("boot-test", &bundles.boot_test)] {
+        inputs.insert(format!("{}{name}", explain::ORDER), format!("sha256:{}", bundle.digest));
+    }
     Inputs(inputs)
 }
 

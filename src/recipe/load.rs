@@ -23,6 +23,11 @@ pub fn load(factory_dir: &Path, catalogue: &Catalogue, today: Date) -> Result<Fa
     }
 }
 
+/// What can be read of a factory, whatever is wrong with the rest of it. None where its own file can't be read.
+pub fn load_readable(factory_dir: &Path, catalogue: &Catalogue, today: Date) -> Option<Factory> {
+    load_all(factory_dir, catalogue, today).0
+}
+
 /// Reads some recipes and what they use: their bases, those bases' bases, and all their package groups. Mistakes in
 /// other files are not reported, and the other recipes and groups are not in the answer.
 pub fn load_only(

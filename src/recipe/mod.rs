@@ -14,6 +14,6 @@ mod tables;
 pub mod template;
 
 pub use graph::build_order;
-pub use load::{load, load_only};
+pub use load::{load, load_only, load_readable};
 pub use model::*;
 pub use template::{TemplateError, render_content, render_script, undefined_names};

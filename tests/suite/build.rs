@@ -115,7 +115,9 @@ fn two_builds_of_one_recipe_at_once_make_one_image() {
     let factory = TestFactory::tiny("mkdir -p /srv\necho hello >/srv/hello\nsleep 1");
     let children: Vec<_> = (0..3).map(|_| factory.start(&["build", "tiny"])).collect();
     let outputs: Vec<_> = children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
-    assert!(outputs.iter().all(|output| output.status.code() == Some(0)));
+    for output in &outputs {
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(output));
+    }
     let waited = outputs.iter().filter(|output| stderr(output).contains("process ")).count();
     assert_eq!(waited, 2, "two say who holds it");
     assert_eq!(factory.stored("images").len(), 1);
@@ -153,4 +155,184 @@ fn recipes_build_on_each_other_and_failures_stop_only_what_needs_them() {
     assert_eq!(outcomes["bad"], "failed");
     assert_eq!(outcomes["on-bad"], "failed");
     assert_eq!(outcomes["grandchild"], "up-to-date");
+}
+
+#[test]
+fn the_order_and_health_of_groups_decide_the_digest_and_words_for_people_do_not() {
+    let factory = TestFactory::tiny(HELLO);
+    let group = |health: &str, words: &str| {
+        let text = format!(
+            "group: second\nversion: \"1.0.0\"\ndescription: {words}\n\
+             packages: {{debian-12: [], ubuntu: [], amazon-linux-2023: []}}\n\
+             steps:\n  - name: {words}\n    run: |\n      true\nhealth:\n  timeout: 10s\n  run: |\n      {health}\n"
+        );
+        factory.write("recipes/groups/second.yaml", &text);
+    };
+    let recipe = |groups: &str, words: &str| {
+        let text = format!(
+            "recipe: tiny\ndescription: {words}\nversion: \"1.0\"\nbase: {{local: {{rootfs: root}}}}\ngroups: [{groups}]\n"
+        );
+        factory.write("recipes/tiny.yaml", &text);
+    };
+    // A root filesystem that need not run: nothing is started.
+    factory.write("root/etc/os-release", "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian 12\"\n");
+    fs::create_dir_all(factory.path().join("root/bin")).unwrap();
+    fs::copy("/bin/sh", factory.path().join("root/bin/sh")).unwrap();
+    let digest = || {
+        let (code, plan) = factory.json(&["plan", "tiny"]);
+        assert_eq!(code, 0, "{plan:#}");
+        plan["digest"].as_str().unwrap().to_owned()
+    };
+    group("true", "some words");
+    recipe("hello, second", "words");
+    let first = digest();
+    recipe("hello, second", "other words");
+    group("true", "some other words");
+    assert_eq!(digest(), first, "words for people decide nothing");
+    recipe("second, hello", "words");
+    assert_ne!(digest(), first, "the order in which groups are installed decides the content");
+    recipe("hello, second", "words");
+    group("test -e /", "some words");
+    assert_ne!(digest(), first, "what the image was tested with is part of what it is");
+}
+
+#[test]
+fn an_exact_version_is_planned_and_built_once_and_another_is_not_silently_passed_over() {
+    if !can_build_on_host("an_exact_version_is_planned_and_built_once_and_another_is_not_silently_passed_over") {
+        return;
+    }
+    let factory = TestFactory::tiny(HELLO);
+    let recipe = fs::read_to_string(factory.path().join("recipes/tiny.yaml")).unwrap();
+    factory.write("recipes/tiny.yaml", &recipe.replace("\"1.0\"", "\"1.2.3\""));
+    let (_, built) = factory.json(&["build", "tiny"]);
+    assert_eq!(built["version"], "1.2.3");
+    let (code, plan) = factory.json(&["plan", "tiny"]);
+    assert_eq!((code, &plan["outcome"], &plan["version"]), (0, &json!("up-to-date"), &json!("1.2.3")), "{plan:#}");
+    let (code, same) = factory.json(&["build", "tiny", "--version", "1.2.3"]);
+    assert_eq!((code, &same["outcome"]), (0, &json!("up-to-date")));
+    let (code, other) = factory.json(&["build", "tiny", "--version", "9.9.9"]);
+    assert_eq!(code, 2, "{other:#}");
+    assert!(other["failure"]["what"].as_str().unwrap().contains("--force"), "{other:#}");
+    factory.group("1.1.0", HELLO);
+    for verb in [&["build", "tiny"][..], &["plan", "tiny"]] {
+        assert_eq!(factory.json(verb).0, 2, "a version is never given twice");
+    }
+}
+
+#[test]
+fn an_image_that_lost_its_layer_or_its_record_is_built_again_and_stops_nothing() {
+    if !can_build_on_host("an_image_that_lost_its_layer_or_its_record_is_built_again_and_stops_nothing") {
+        return;
+    }
+    let factory = TestFactory::tiny(HELLO);
+    let local = factory.state().join("local");
+    let (_, built) = factory.json(&["build", "tiny"]);
+    fs::remove_dir_all(local.join("layers").join(&factory.stored("layers")[0])).unwrap();
+    let (code, again) = factory.json(&["build", "tiny"]);
+    assert_eq!((code, &again["outcome"], &again["version"]), (0, &json!("built"), &json!("1.0.1")), "{again:#}");
+    fs::remove_file(local.join("images").join(again["image"].as_str().unwrap()).join("record.json")).unwrap();
+    for verb in [&["images"][..], &["plan", "tiny"], &["sweep"]] {
+        assert_eq!(factory.json(verb).0, 0, "{verb:?}");
+    }
+    let (code, third) = factory.json(&["build", "tiny"]);
+    assert_eq!((code, &third["version"]), (0, &json!("1.0.2")), "{third:#}");
+    let (_, images) = factory.json(&["images"]);
+    let states: Vec<_> = images["images"].as_array().unwrap().iter().map(|image| image["state"].clone()).collect();
+    assert_eq!(states, ["verified", "damaged", "damaged"], "{built:#}");
+}
+
+#[test]
+fn what_was_made_before_its_document_is_removed_by_the_next_build() {
+    if !can_build_on_host("what_was_made_before_its_document_is_removed_by_the_next_build") {
+        return;
+    }
+    let factory = TestFactory::tiny(HELLO);
+    let local = factory.state().join("local");
+    for folder in ["builders/builder-tiny-000000000000-1/runs", "images/img-0123456789abcdef0"] {
+        fs::create_dir_all(local.join(folder)).unwrap();
+    }
+    fs::write(local.join("builders/builder-tiny-000000000000-1/.new-builder.json"), "{").unwrap();
+    assert_eq!(factory.json(&["build", "tiny"]).0, 0);
+    assert!(factory.stored("builders").is_empty());
+    assert_eq!(factory.stored("images").len(), 1);
+}
+
+#[test]
+fn ctrl_c_is_answered_while_someone_else_holds_the_store() {
+    if !can_build_on_host("ctrl_c_is_answered_while_someone_else_holds_the_store") {
+        return;
+    }
+    let factory = TestFactory::tiny("mkdir -p /srv\necho hello >/srv/hello\nsleep 1");
+    fs::create_dir_all(factory.state().join("local")).unwrap();
+    let child = factory.start(&["build", "tiny"]);
+    let log = factory.state().join("builds");
+    let running = || walk(&log).iter().any(|path| path.ends_with("apply.log"));
+    while !running() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // From here on nothing can be changed: the build waits for the store where it would stop its builder.
+    let lock = fs::File::options().write(true).open(factory.state().join("local/lock")).unwrap();
+    lock.lock().unwrap();
+    std::thread::sleep(Duration::from_millis(2500));
+    let began = Instant::now();
+    interrupt(child.id());
+    let output = child.wait_with_output().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_eq!(output.status.code(), Some(130));
+    drop(lock);
+    assert_eq!(factory.json(&["resume"]).0, 0);
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn json_output_ends_in_a_result_whatever_is_wrong() {
+    let factory = TestFactory::tiny(HELLO);
+    let wrong: [&[&str]; 6] = [
+        &["build", "--nope"],
+        &["build"],
+        &["build", "tiny", "--version", "x"],
+        &["resume", "tiny-000000000000-1"],
+        &["nosuch"],
+        &["build", "tiny", "--channel", "prod"],
+    ];
+    for arguments in wrong {
+        let (code, result) = factory.json(arguments);
+        assert_eq!((code, &result["exit"]), (2, &json!(2)), "{arguments:?}: {result:#}");
+    }
+}
+
+#[test]
+fn a_mistake_in_a_recipe_keeps_nobody_from_looking_or_sweeping() {
+    let factory = TestFactory::tiny(HELLO);
+    factory.write("recipes/broken.yaml", "recipe: broken\nversoin: 1\n");
+    for verb in [&["images"][..], &["images", "tiny"], &["sweep"], &["sweep", "--yes"]] {
+        assert_eq!(factory.json(verb).0, 0, "{verb:?}");
+    }
+    assert_eq!(factory.json(&["build", "tiny"]).0, 2);
+    assert_eq!(factory.json(&["images", "nosuch"]).0, 2);
+}
+
+#[test]
+fn the_same_inputs_have_the_same_digest_wherever_and_whenever_they_are_read() {
+    if !can_build_on_host("the_same_inputs_have_the_same_digest_wherever_and_whenever_they_are_read") {
+        return;
+    }
+    let (one, two) = (TestFactory::tiny(HELLO), TestFactory::tiny(HELLO));
+    // Another place, another state folder, other surroundings, newer files.
+    two.group("1.0.0", HELLO);
+    let digest = |factory: &TestFactory, zone: &str, locale: &str| {
+        let mut command = factory.command(&["plan", "tiny", "--format", "json"]);
+        let output = command.env("TZ", zone).env("LC_ALL", locale).output().unwrap();
+        let last = String::from_utf8(output.stdout).unwrap();
+        serde_json::from_str::<serde_json::Value>(last.lines().last().unwrap()).unwrap()["digest"].clone()
+    };
+    assert!(digest(&one, "UTC", "C").is_string());
+    assert_eq!(digest(&one, "UTC", "C"), digest(&two, "Pacific/Auckland", "tr_TR.UTF-8"));
+    two.group("1.0.0", "mkdir -p /srv\necho hello >/srv/hello\ntrue");
+    assert_ne!(digest(&one, "UTC", "C"), digest(&two, "UTC", "C"));
 }

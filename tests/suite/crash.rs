@@ -2,8 +2,9 @@
 
 use crate::simulated::{Death, Simulated, World, base};
 use amifactory::identity::{Digest, Version};
+use amifactory::pipeline::resume::{self, Fate, Settled, Unfinished};
 use amifactory::pipeline::tags::ImageState;
-use amifactory::pipeline::{BuildError, BuildOptions, Engine, Event, Sink, StateFolder, sweep};
+use amifactory::pipeline::{BuildError, BuildOptions, Engine, Event, Sink, StateFolder, sweep, tags};
 use amifactory::plan::{Bundle, Bundles, Inputs, Plan};
 use amifactory::recipe::{BaseSpec, Gate, Limits, LocalBase};
 use amifactory::target::LaunchBase;
@@ -168,8 +169,9 @@ async fn crash_contract_sweep_alone_leaves_nothing_behind() {
             assert_contract(&world, &plan, &place);
             let world = world.lock().unwrap();
             assert!(world.builders.is_empty(), "{place}");
-            let unverified = |image: &&amifactory::target::Image| ImageState::of(&image.tags) == ImageState::Candidate;
-            assert_eq!(world.images_of(&plan.digest).into_iter().filter(unverified).count(), 0, "{place}");
+            for image in world.images_of(&plan.digest) {
+                assert!(world.pointers.values().any(|p| p.image == image.id), "{place}: nothing names {}", image.id);
+            }
         }
     }
 }
@@ -235,4 +237,103 @@ async fn forcing_builds_again_under_the_next_version() {
     let built = engine.build(&plan("old"), &launch(), &forced).await.unwrap();
     assert_eq!(built.record.version.to_string(), "1.0.1");
     assert_eq!(world.lock().unwrap().channel("dev"), Some(&built.image.id));
+}
+
+/// Runs a forced build of the old plan that dies at a call. False where it ended before.
+async fn die_forced(world: &Arc<Mutex<World>>, state: &Path, call: usize) -> bool {
+    let target = Simulated::dying(world.clone(), call, Death::HalfWay);
+    let (dead, folder, plan) = (target.dead(), StateFolder::open(state).unwrap(), plan("old"));
+    let engine = Engine { target: &target, state: &folder, sink: &Silent };
+    let forced = BuildOptions { force: true, ..BuildOptions::default() };
+    let launch = launch();
+    tokio::select! {
+        biased;
+        () = dead.notified() => true,
+        ended = engine.build(&plan, &launch, &forced) => { ended.unwrap(); false }
+    }
+}
+
+#[tokio::test]
+async fn a_forced_build_that_died_is_gone_on_with_though_there_is_an_image() {
+    for call in 0.. {
+        let world = world_with_an_old_image().await;
+        let state = tempfile::tempdir().unwrap();
+        if !die_forced(&world, state.path(), call).await {
+            break;
+        }
+        let begun = !world.lock().unwrap().builders.is_empty() || world.lock().unwrap().images.len() > 1;
+        build(&Simulated::new(world.clone()), state.path(), &plan("old")).await.unwrap();
+        let world = world.lock().unwrap();
+        assert!(world.builders.is_empty(), "call {call}");
+        assert!(world.images.values().all(|(image, _)| ImageState::of(&image.tags) == ImageState::Published), "{call}");
+        assert_eq!(world.images.len(), if begun { 2 } else { 1 }, "call {call}");
+    }
+}
+
+#[tokio::test]
+async fn forcing_makes_a_new_image_though_the_last_build_left_its_builder() {
+    // The last calls of a build remove its builder: it dies there, published.
+    let world = Arc::new(Mutex::new(World::default()));
+    let (state, old) = (tempfile::tempdir().unwrap(), plan("old"));
+    let published =
+        |world: &World| world.images.values().any(|(i, _)| ImageState::of(&i.tags) == ImageState::Published);
+    let mut call = 0;
+    while !published(&world.lock().unwrap()) {
+        *world.lock().unwrap() = World::default();
+        assert!(die(&world, state.path(), &old, call, Death::ReplyLost).await);
+        call += 1;
+    }
+    assert!(!world.lock().unwrap().builders.is_empty(), "it left its builder");
+    let folder = StateFolder::open(state.path()).unwrap();
+    let target = Simulated::new(world.clone());
+    let engine = Engine { target: &target, state: &folder, sink: &Silent };
+    let forced = BuildOptions { force: true, ..BuildOptions::default() };
+    let built = engine.build(&old, &launch(), &forced).await.unwrap();
+    assert_eq!(built.record.version.to_string(), "1.0.1");
+    assert_eq!(world.lock().unwrap().images.len(), 2);
+}
+
+#[tokio::test]
+async fn crash_contract_a_build_whose_recipe_has_moved_on_is_settled() {
+    let plan = plan("new");
+    let mut kept = 0;
+    for death in DEATHS {
+        for call in 0.. {
+            let world = world_with_an_old_image().await;
+            let folder = tempfile::tempdir().unwrap();
+            if !die(&world, folder.path(), &plan, call, death).await {
+                break;
+            }
+            let place = format!("call {call} {death:?}");
+            let owners: Vec<tags::Owner> = {
+                let world = world.lock().unwrap();
+                let images = world.images_of(&plan.digest).into_iter().map(|image| &image.tags);
+                images.chain(world.builders.values().map(|builder| &builder.tags)).filter_map(tags::owner).collect()
+            };
+            let Some(owner) = owners.first() else { continue };
+            let state = StateFolder::open(folder.path()).unwrap();
+            let target = Simulated::new(world.clone());
+            let fate = Fate::Remove("the recipe has changed".into());
+            let unfinished = Unfinished {
+                build: owner.build.clone(),
+                recipe: plan.recipe.clone(),
+                digest: plan.digest.clone(),
+                fate,
+            };
+            let lock = state.try_lock(&plan.recipe).unwrap();
+            let busy = resume::settle(&target, &state, &unfinished).await.unwrap();
+            assert!(matches!(busy, Settled::Busy(_)), "{place}: {busy:?}");
+            drop(lock);
+            let settled = resume::settle(&target, &state, &unfinished).await.unwrap();
+            kept += u32::from(settled == Settled::Kept);
+            assert_contract(&world, &plan, &place);
+            let world = world.lock().unwrap();
+            assert!(world.builders.is_empty(), "{place}");
+            for image in world.images_of(&plan.digest) {
+                assert_eq!(ImageState::of(&image.tags), ImageState::Published, "{place}: would be found for ever");
+                assert!(world.pointers.values().any(|p| p.image == image.id), "{place}");
+            }
+        }
+    }
+    assert!(kept > 0, "no build died between its pointers and its last tag");
 }

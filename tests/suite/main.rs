@@ -2,8 +2,10 @@
 
 mod bases;
 mod build;
+mod controls;
 mod corpus;
 mod crash;
+mod crash_local;
 mod hostile_yaml;
 mod oci;
 mod program;

@@ -1,15 +1,15 @@
 //! The sandbox: what steps can do in it, how runs end, and that nothing is left when amifactory dies.
 
 use crate::sandbox_support::{
-    Bench, EXE, allow, assert_no_cgroup_left, assert_nobody_in, base, dead_cgroups, is_root, machine, namespaces,
-    runtime, skip, small_root,
+    Bench, EXE, Ticks, allow, assert_no_cgroup_left, assert_nobody_in, base, dead_cgroups, is_root, machine,
+    namespaces, runtime, skip, small_root,
 };
 use amifactory::target::local::sandbox::{self, Exit, Limit, Lower, SandboxError};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::ToSocketAddrs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -250,7 +250,7 @@ fn a_dropped_run_leaves_nothing() {
             () = told => {}
         }
     });
-    assert_nobody_in(&namespaces(&bench.lines()), Duration::from_secs(2));
+    assert_nobody_in(&namespaces(&bench.lines()), Ticks::now(), Duration::from_secs(2));
     assert_no_cgroup_left();
 }
 
@@ -265,7 +265,7 @@ fn nothing_survives_a_killed_amifactory() {
         let told: Vec<_> = lines.take(5).collect();
         amifactory.kill().unwrap();
         amifactory.wait().unwrap();
-        assert_nobody_in(&namespaces(&told), Duration::from_secs(2));
+        assert_nobody_in(&namespaces(&told), Ticks::now(), Duration::from_secs(2));
         assert_no_cgroup_left();
         assert!(fs::read_dir(&bench.spec.work).is_ok(), "attempt {attempt}: the state is where it was");
     }
@@ -282,7 +282,7 @@ fn nothing_survives_an_amifactory_killed_at_any_moment() {
         amifactory.wait().unwrap();
     }
     let start = Instant::now();
-    while let Some(left) = our_processes() {
+    while let Some(left) = orphan() {
         assert!(start.elapsed() < Duration::from_secs(2), "still there: {left}");
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -303,9 +303,9 @@ fn a_killed_supervisor_takes_its_sandbox_along_and_its_groups_are_swept() {
     let output = amifactory.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(72));
     assert!(String::from_utf8_lossy(&output.stderr).contains("died"), "{output:?}");
-    assert_nobody_in(&namespaces(&told), Duration::from_secs(2));
+    assert_nobody_in(&namespaces(&told), Ticks::now(), Duration::from_secs(2));
     sandbox::sweep_cgroups();
-    assert_eq!(dead_cgroups(Path::new("/sys/fs/cgroup"), 8), Vec::<std::path::PathBuf>::new());
+    assert_eq!(dead_cgroups(Path::new("/sys/fs/cgroup"), 8), Vec::<PathBuf>::new());
 }
 
 #[test]
@@ -345,11 +345,19 @@ fn packages_can_be_installed_through_the_gate() {
     assert!(!bench.log().contains("network: refused"), "{}", bench.log());
 }
 
-/// Processes of the binary under test that are one of a sandbox's.
-fn our_processes() -> Option<String> {
+/// A process of a sandbox whose parent is not the one that started it. Other tests' sandboxes have theirs.
+fn orphan() -> Option<String> {
+    let exe = |pid: &str| fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let ours = [PathBuf::from(EXE), std::env::current_exe().unwrap()];
     fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
-        let command = fs::read_to_string(entry.path().join("cmdline")).ok()?;
-        let exe = fs::read_link(entry.path().join("exe")).ok()?;
-        (exe == Path::new(EXE) && command.contains("__sandbox")).then_some(command.replace('\0', " "))
+        let pid = entry.file_name().into_string().ok()?;
+        let command = fs::read_to_string(entry.path().join("cmdline")).ok()?.replace('\0', " ");
+        if exe(&pid)? != ours[0] || !(command.contains("__sandbox ") || command.contains("__sandbox-init")) {
+            return None;
+        }
+        let status = fs::read_to_string(entry.path().join("status")).ok()?;
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().to_owned();
+        let has_parent = exe(&parent).is_some_and(|exe| ours.contains(&exe));
+        (!has_parent).then(|| format!("{pid} {command} below {parent}"))
     })
 }

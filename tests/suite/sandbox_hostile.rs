@@ -1,7 +1,7 @@
 //! A corpus of hostile steps. Whatever they do, the machine stays as it was and they end within their limits.
 
 use crate::sandbox_support::{
-    Bench, Machine, allow, assert_no_cgroup_left, assert_nobody_in, base, machine, namespaces, skip,
+    Bench, Machine, Ticks, allow, assert_no_cgroup_left, assert_nobody_in, base, machine, namespaces, skip,
 };
 use amifactory::target::local::sandbox::{Exit, Limit, Lower, Network};
 use std::fs;
@@ -11,7 +11,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -39,6 +39,7 @@ hostile! {
     fork_bomb = "fork-bomb",
     memory_hog = "memory-hog",
     memory_hog_in_tmpfs = "memory-hog-in-tmpfs",
+    memory_hog_without_names = "memory-hog-without-names",
     fill_disk = "fill-disk",
     fill_disk_one_file = "fill-disk-one-file",
     fill_disk_without_names = "fill-disk-without-names",
@@ -47,6 +48,7 @@ hostile! {
     sleeper = "sleeper",
     deaf_to_signals = "deaf-to-signals",
     flood = "flood",
+    holes = "holes",
     setuid = "setuid",
     device_nodes = "device-nodes",
     new_namespaces = "new-namespaces",
@@ -91,7 +93,7 @@ fn survive(name: &str) {
     };
     let script = SCRIPTS.iter().find(|(file, _)| *file == name).unwrap().1;
     let _alone = machine();
-    let canary = Canary::new();
+    let mut canary = Canary::new();
     lowers.push(Lower::Dir(canary.layer()));
     let mut bench = Bench::new(lowers);
     for limit in comment(script, "limits").unwrap_or_default().split_whitespace() {
@@ -124,7 +126,7 @@ fn survive(name: &str) {
     let before = Machine::look(&[canary.folder.path()]);
     let start = Instant::now();
     let exit = bench.run(&text);
-    let took = start.elapsed();
+    let (took, ended) = (start.elapsed(), Ticks::now());
     let after = Machine::look(&[canary.folder.path()]);
 
     let lines = bench.lines();
@@ -132,7 +134,7 @@ fn survive(name: &str) {
     let escaped: Vec<_> = lines.iter().filter(|line| line.starts_with("ESCAPED")).collect();
     assert!(escaped.is_empty(), "{escaped:#?}\n{}", told());
     before.assert_unchanged(&after, name);
-    assert_nobody_in(&namespaces(&lines), Duration::from_secs(1));
+    assert_nobody_in(&namespaces(&lines), ended, Duration::from_secs(1));
     assert_no_cgroup_left();
     canary.assert_alive();
     assert!(!doors.closed.entered() && !doors.abstract_entered(), "{name} reached the machine");
@@ -186,7 +188,7 @@ impl Canary {
         }
         nix::unistd::mkfifo(&layer.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         let socket = UnixListener::bind(layer.join("socket")).unwrap();
-        let process = Command::new("sleep").arg("1000").spawn().unwrap();
+        let process = Command::new("sleep").arg("1000").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         Canary { folder, process, _socket: socket }
     }
 
@@ -198,10 +200,15 @@ impl Canary {
         self.folder.path().join("outside")
     }
 
-    fn assert_alive(mut self) {
+    fn assert_alive(&mut self) {
         assert_eq!(self.process.try_wait().unwrap(), None, "a process of the machine was killed");
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+    }
+}
+
+impl Drop for Canary {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

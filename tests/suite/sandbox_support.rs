@@ -233,7 +233,7 @@ impl Machine {
         // The time of day against the time since boot: moves only when somebody sets the clock.
         let boot = text_of("/proc/stat").lines().find_map(|l| l.strip_prefix("btime ")?.parse::<u64>().ok()).unwrap();
         facts.insert("boot time".into(), (boot / 4).to_string());
-        for entry in fs::read_dir("/dev").unwrap().flatten() {
+        for entry in fs::read_dir("/dev").unwrap().flatten().filter(|e| !e.file_type().unwrap().is_dir()) {
             facts.insert(entry.path().display().to_string(), describe(&entry.path(), false));
         }
         for tree in
@@ -310,13 +310,11 @@ fn describe(path: &Path, with_content: bool) -> String {
 }
 
 /// Fails where, after a short while, a process is still in one of these namespaces.
-pub fn assert_nobody_in(namespaces: &BTreeSet<String>, within: Duration) {
+pub fn assert_nobody_in(namespaces: &BTreeSet<String>, ended: Ticks, within: Duration) {
     assert!(namespaces.len() >= 5, "the script told its namespaces: {namespaces:?}");
     let start = Instant::now();
-    let up = text_of("/proc/uptime").split(' ').next().unwrap().parse::<f64>().unwrap();
-    let ticks = (up * 100.0) as u64;
     loop {
-        let left = processes_in(namespaces, ticks);
+        let left = processes_in(namespaces, ended);
         if left.is_empty() {
             return;
         }
@@ -325,22 +323,34 @@ pub fn assert_nobody_in(namespaces: &BTreeSet<String>, within: Duration) {
     }
 }
 
-/// Numbers of namespaces are used again: a process that started after these ticks is another sandbox's.
-fn processes_in(namespaces: &BTreeSet<String>, ticks: u64) -> Vec<String> {
+/// Time since boot, as processes' start times are told.
+#[derive(Clone, Copy)]
+pub struct Ticks(u64);
+
+impl Ticks {
+    /// Now. To be taken as soon as a sandbox has ended.
+    pub fn now() -> Ticks {
+        let up = text_of("/proc/uptime").split(' ').next().unwrap().parse::<f64>().unwrap();
+        Ticks((up * 100.0) as u64)
+    }
+}
+
+/// Numbers of namespaces are used again: a process that started later, or that is in only some of them, is another
+/// sandbox's.
+fn processes_in(namespaces: &BTreeSet<String>, ended: Ticks) -> Vec<String> {
     let processes = fs::read_dir("/proc").unwrap().flatten().filter(|entry| {
         let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
         let field = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19)?.parse::<u64>().ok());
-        field.is_some_and(|started| started <= ticks)
+        field.is_some_and(|started| started <= ended.0)
     });
     let mut found = Vec::new();
     for process in processes {
-        for link in fs::read_dir(process.path().join("ns")).into_iter().flatten().flatten() {
-            let inside = fs::read_link(link.path()).is_ok_and(|link| namespaces.contains(&*link.to_string_lossy()));
-            if inside {
-                let command = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-                found.push(format!("{} {}", process.path().display(), command.trim()));
-                break;
-            }
+        let links = ["pid", "net", "mnt", "ipc", "uts"].map(|kind| process.path().join("ns").join(kind));
+        let inside =
+            |link: &PathBuf| fs::read_link(link).is_ok_and(|link| namespaces.contains(&*link.to_string_lossy()));
+        if links.iter().all(inside) {
+            let command = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+            found.push(format!("{} {}", process.path().display(), command.trim()));
         }
     }
     found

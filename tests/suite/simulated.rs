@@ -143,8 +143,11 @@ impl Target for Simulated {
         self.call(|world| Ok(world.builders.values().cloned().collect()), |_| ()).await
     }
     async fn launch(&self, request: &LaunchRequest) -> Result<Builder, TargetError> {
-        let make = |world: &mut World| {
-            if let Some(builder) = world.builders.values().find(|builder| builder.token == request.token) {
+        let make = |world: &mut World, state: BuilderState| {
+            if let Some(builder) = world.builders.values_mut().find(|builder| builder.token == request.token) {
+                if builder.state == BuilderState::Pending {
+                    builder.state = state;
+                }
                 return builder.clone();
             }
             world.made += 1;
@@ -152,14 +155,16 @@ impl Target for Simulated {
             let builder = Builder {
                 id: format!("builder-{}", world.made).parse().unwrap(),
                 token: request.token.clone(),
-                state: BuilderState::Running,
+                state,
                 created_at: "2026-01-01T00:00:00Z".into(),
                 tags: request.tags.clone(),
             };
             world.builders.insert(builder.id.clone(), builder.clone());
             builder
         };
-        self.call(|world| Ok(make(world)), |_| ()).await
+        // Cut off half-way, it never comes up by itself.
+        self.call(|world| Ok(make(world, BuilderState::Running)), |world| drop(make(world, BuilderState::Pending)))
+            .await
     }
     async fn run(&self, builder: &BuilderId, request: RunRequest<'_>) -> Result<RunResult, TargetError> {
         let key = (builder.clone(), request.bundle.digest.clone());
@@ -216,7 +221,14 @@ impl Target for Simulated {
                 world.begun.retain(|(other, _)| other != builder);
                 Ok(())
             },
-            |_| (),
+            |world| {
+                // What was run on it is gone, it is not.
+                world.results.retain(|(other, _), _| other != builder);
+                world.begun.retain(|(other, _)| other != builder);
+                if let Some(builder) = world.builders.get_mut(builder) {
+                    builder.state = BuilderState::Pending;
+                }
+            },
         )
         .await
     }
@@ -224,27 +236,29 @@ impl Target for Simulated {
         self.call(|world| Ok(world.images.values().map(|(image, _)| image.clone()).collect()), |_| ()).await
     }
     async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError> {
-        self.call(
-            |world| {
-                if let Some((image, _)) = world.images.values().find(|(image, _)| image.name == request.name) {
-                    return Ok(image.clone());
+        let make = |world: &mut World, available: bool| {
+            if let Some((image, record)) = world.images.values_mut().find(|(image, _)| image.name == request.name) {
+                if !image.available {
+                    image.available = available;
+                    *record = request.record.clone();
                 }
-                let source = world.builders.get(builder).ok_or_else(|| missing(builder))?;
-                assert_eq!(source.state, BuilderState::Stopped, "an image is made of a stopped builder only");
-                world.made += 1;
-                let image = Image {
-                    id: format!("img-{:016x}", world.made).parse().unwrap(),
-                    name: request.name.clone(),
-                    tags: request.tags.clone(),
-                    available: true,
-                    created_at: "2026-01-01T00:00:00Z".into(),
-                };
-                world.images.insert(image.id.clone(), (image.clone(), request.record.clone()));
-                Ok(image)
-            },
-            |_| (),
-        )
-        .await
+                return Ok(image.clone());
+            }
+            let source = world.builders.get(builder).ok_or_else(|| missing(builder))?;
+            assert_eq!(source.state, BuilderState::Stopped, "an image is made of a stopped builder only");
+            world.made += 1;
+            let image = Image {
+                id: format!("img-{:016x}", world.made).parse().unwrap(),
+                name: request.name.clone(),
+                tags: request.tags.clone(),
+                available,
+                created_at: "2026-01-01T00:00:00Z".into(),
+            };
+            world.images.insert(image.id.clone(), (image.clone(), request.record.clone()));
+            Ok(image)
+        };
+        // Cut off half-way, it never becomes available by itself.
+        self.call(|world| make(world, true), |world| drop(make(world, false))).await
     }
     async fn tag_image(&self, image: &ImageId, tags: &Tags) -> Result<(), TargetError> {
         self.call(
@@ -276,7 +290,11 @@ impl Target for Simulated {
                 world.images.remove(image);
                 Ok(())
             },
-            |_| (),
+            |world| {
+                if let Some((image, _)) = world.images.get_mut(image) {
+                    image.available = false;
+                }
+            },
         )
         .await
     }

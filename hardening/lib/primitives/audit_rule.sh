@@ -33,8 +33,8 @@ af_audit_rules_lack() {
     shift
     af_audit_rules "$@" >"$AF_TMP/rules"
     AF_LIST=$("$from" | AF_RULES=$AF_TMP/rules awk "$AF_AWK_AUDIT"'
-        # What stands before a deletion of all rules is deleted.
-        /^[ \t]*-D/ { split("", have) }
+        # augenrules puts deletions first, wherever they stand, and of several locks keeps the last.
+        $1 == "-e" { delete have[lock]; lock = plain($0) }
         /^[ \t]*[^# \t]/ { have[plain($0)] = 1 }
         END { while ((getline line < ENVIRON["AF_RULES"]) > 0) if (!(plain(line) in have)) print line }')
 }

@@ -11,7 +11,7 @@ af_filesystem_scan() {
     [ -e "$AF_TMP/scan" ] && return 0
     find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path "$AF_TMP" \) -prune -o \
         \( \( -type f -perm -0002 -o -type d -perm -0002 ! -perm -1000 \) -printf 'w %p\n' \) , \
-        \( \( -nouser -o -nogroup \) -printf 'o %p\n' \) >"$AF_TMP/scan.new" 2>/dev/null
+        \( \( -nouser -o -nogroup \) -printf 'o %p\n' \) >"$AF_TMP/scan.new" 2>/dev/null || true
     mv "$AF_TMP/scan.new" "$AF_TMP/scan"
 }
 

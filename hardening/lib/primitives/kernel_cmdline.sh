@@ -79,10 +79,15 @@ af_kernel_cmdline_apply() {
     fi
     for file in /boot/loader/entries/*.conf /boot/grub/grub.cfg /boot/grub2/grub.cfg; do
         [ -f "$file" ] || continue
-        AF_KEY=$1 AF_ADD=$1=$value awk '
-            /^options[[:blank:]]/ || /^[[:blank:]]*linux[[:blank:]]/ {
-                line = $0 " "; gsub(" " ENVIRON["AF_KEY"] "(=[^ ]*)? ", " ", line); sub(/ +$/, "", line)
-                print line " " ENVIRON["AF_ADD"]; next
+        # In its place where it stands already, so that the order of options stays.
+        AF_KEY=$1 AF_COMPARE=$2 AF_WANTED=$value awk '
+            BEGIN { key = ENVIRON["AF_KEY"]; wanted = ENVIRON["AF_WANTED"]; bound = ENVIRON["AF_COMPARE"] == "at-least" }
+            /^options[ \t]/ || /^[ \t]*linux[ \t]/ {
+                line = $0 " "; at = match(line, " " key "(=[^ ]*)? ")
+                if (!at) { print $0 " " key "=" wanted; next }
+                have = substr(line, RSTART + length(key) + 2, RLENGTH - length(key) - 3)
+                if (have == wanted || (bound && have + 0 >= wanted + 0)) { print; next }
+                print substr(line, 1, RSTART) key "=" wanted substr($0, RSTART + RLENGTH - 1); next
             }
             { print }' "$file" >"$AF_TMP/lines"
         af_replace "$file" <"$AF_TMP/lines"

@@ -63,6 +63,24 @@ af_kernel_module_runtime() {
 af_kernel_module_apply() {
     af_kernel_module_state "$1"
     af_kernel_module_held && return 0
+    case $AF_VALUE in
+        install=none*) ;;
+        *) af_kernel_module_forget "$1" ;;
+    esac
     printf '# Written by amifactory.\ninstall %s /bin/false\nblacklist %s\n' "$1" "$1" \
         | af_write_file "/etc/modprobe.d/amifactory-$1.conf" 0644 root:root
+}
+
+# af_kernel_module_forget NAME: commands of the site that load it are commented out.
+af_kernel_module_forget() {
+    local file
+    for file in /etc/modprobe.d/*.conf; do
+        [ -f "$file" ] || continue
+        AF_KEY=$1 awk '
+            BEGIN { key = ENVIRON["AF_KEY"]; gsub(/-/, "_", key) }
+            { name = $2; gsub(/-/, "_", name) }
+            $1 == "install" && name == key { print "# amifactory: " $0; next }
+            { print }' "$file" >"$AF_TMP/lines"
+        af_replace "$file" <"$AF_TMP/lines"
+    done
 }

@@ -100,6 +100,8 @@ Priority: 1023
 Password-Type: Primary
 Password:
 	requisite	pam_pwhistory.so remember=24 enforce_for_root use_authtok
+Password-Initial:
+	requisite	pam_pwhistory.so remember=24 enforce_for_root
 PROFILE
             ;;
     esac
@@ -116,14 +118,20 @@ af_pam_edit() {
             [ -e "$file" ] || continue
             af_pam_has "$file" "$type" "$module" && continue
             AF_TYPE=$type AF_MODULE=$module awk '
-                function add(control, arguments) { print ENVIRON["AF_TYPE"] "\t" control "\t" module ".so" arguments }
+                # Only the first module may ask for the new password, and it has to.
+                function arguments() {
+                    if (module != "pam_pwhistory") return ""
+                    return " remember=24 enforce_for_root" (asked ? " use_authtok" : "")
+                }
+                function add(control, rest) { print ENVIRON["AF_TYPE"] "\t" control "\t" module ".so" rest }
                 BEGIN { module = ENVIRON["AF_MODULE"] }
                 $1 == ENVIRON["AF_TYPE"] && /pam_unix\.so/ && !done++ {
                     if (module == "pam_faillock" && $1 == "auth") {
                         add("required", " preauth silent"); print; add("required", " authfail"); next
                     }
-                    add(module == "pam_faillock" ? "required" : "requisite", module == "pam_pwhistory" ? " use_authtok" : "")
+                    add(module == "pam_faillock" ? "required" : "requisite", arguments())
                 }
+                $1 == ENVIRON["AF_TYPE"] && /pam_(pwquality|cracklib|passwdqc)\.so/ { asked = 1 }
                 { print }' "$file" >"$AF_TMP/lines"
             af_replace "$file" <"$AF_TMP/lines"
         done

@@ -2,7 +2,7 @@
 
 use super::{Build, BuildError, Observed, Step};
 use crate::pipeline::tags::{self, Purpose};
-use crate::target::LaunchRequest;
+use crate::target::{BuilderState, LaunchRequest};
 use async_trait::async_trait;
 
 pub struct Launch;
@@ -14,15 +14,21 @@ impl Step for Launch {
     }
 
     async fn observe(&self, build: &mut Build<'_>) -> Result<Observed, BuildError> {
-        if build.image.is_some() {
+        if build.image.is_some() || build.builder.is_some() {
             return Ok(Observed::Done);
         }
         let target = build.target;
         let builders = build.read(target.builders()).await?;
-        build.builder = builders.into_iter().find(|builder| {
+        let found = builders.into_iter().find(|builder| {
             Purpose::of(&builder.tags) == Some(Purpose::Build)
                 && tags::owner(&builder.tags).is_some_and(|owner| owner.build == build.id)
         });
+        if found.is_none() && build.half_made {
+            // An image that is not whole, and nothing left to make it of.
+            return Err(BuildError::Interrupted { builder: build.id.to_string(), bundle: "snapshot" });
+        }
+        // One that is not up yet may be half-made, with no one to go on: it is asked for again, by the same token.
+        build.builder = found.filter(|builder| builder.state != BuilderState::Pending);
         Ok(if build.builder.is_some() { Observed::Done } else { Observed::Missing })
     }
 
@@ -32,7 +38,7 @@ impl Step for Launch {
         let request =
             LaunchRequest { token: build.id.to_string(), base: build.launch.clone(), limits: build.plan.limits, tags };
         let target = build.target;
-        build.mutate("launch", request.token.clone(), target.launch(&request)).await?;
+        build.builder = Some(build.mutate("launch", request.token.clone(), target.launch(&request)).await?);
         Ok(())
     }
 }

@@ -17,7 +17,8 @@ impl Step for Snapshot {
         if build.image.is_none() {
             let target = build.target;
             let images = build.read(target.images()).await?;
-            build.image = images.into_iter().find(|image| image.name == build.id.as_str());
+            // One that is not whole may have no one to go on with it: it is asked for again, by the same name.
+            build.image = images.into_iter().find(|image| image.name == build.id.as_str() && image.available);
         }
         Ok(if build.image.is_some() { Observed::Done } else { Observed::Missing })
     }
@@ -33,7 +34,8 @@ impl Step for Snapshot {
         }
         let request = ImageRequest { name: build.id.to_string(), tags, record };
         let target = build.target;
-        build.mutate("create image", request.name.clone(), target.create_image(&builder.id, &request)).await?;
+        let created = target.create_image(&builder.id, &request);
+        build.image = Some(build.mutate("create image", request.name.clone(), created).await?);
         Ok(())
     }
 }

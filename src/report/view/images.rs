@@ -17,8 +17,8 @@ pub struct ImageRow {
     pub version: Version,
     /// Its plan's digest.
     pub digest: Digest,
-    /// Its architecture.
-    pub arch: Arch,
+    /// Its architecture; none where its record is not there.
+    pub arch: Option<Arch>,
     /// Where it is in its life: `verified`, `unverified`, `refused` …
     pub state: String,
     /// When it was made, RFC 3339, UTC.
@@ -54,7 +54,7 @@ pub fn images(list: &Images, style: Style) -> String {
             row.version.to_string(),
             style.cyan(row.image.as_str()),
             row.digest.short().to_owned(),
-            row.arch.to_string(),
+            row.arch.map_or_else(|| "?".to_owned(), |arch| arch.to_string()),
             row.target.to_string(),
             if state == "verified" { style.green(&state) } else { style.yellow(&state) },
             super::minute(&row.created_at),

@@ -88,9 +88,14 @@ pub fn set_state(store: &Store, id: &BuilderId, state: BuilderState) -> Result<(
     write(store, &document)
 }
 
-/// Removes a builder; its document goes last.
+/// Removes a builder. From the first moment it is no longer up, so that nobody goes on with half of it; its document
+/// goes last.
 pub fn remove(store: &Store, files: &Files, id: &BuilderId) -> Result<(), TargetError> {
     let folder = folder(store, id);
+    if let Some(mut document) = get(store, id)? {
+        document.builder.state = BuilderState::Pending;
+        write(store, &document)?;
+    }
     // What an image was made of stays.
     if !layers::used_by_others(store, id.as_str(), None, Some(id))? {
         layers::remove(store, files, id.as_str())?;

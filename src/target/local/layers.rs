@@ -1,6 +1,7 @@
 //! Layers: what a builder's sandbox wrote. An image keeps its builder's layer; it goes when nothing names it.
 
 use super::files::Files;
+use super::oci::BlobStore;
 use super::store::{self, Store};
 use super::tree::FileOperation;
 use super::{builders, images};
@@ -18,9 +19,11 @@ pub fn work(store: &Store, layer: &str) -> PathBuf {
     store.layers().join(layer).join("work")
 }
 
-/// Makes an empty layer. What a crash left under its name is removed first.
+/// Makes an empty layer. What a crash left under its name is removed first, also what was packed of it.
 pub fn make(store: &Store, files: &Files, layer: &str) -> Result<(), TargetError> {
     remove(store, files, layer)?;
+    let blobs = store.cache().join("blobs");
+    BlobStore::forget(&blobs, layer).map_err(|failure| failure.of_stored(&blobs))?;
     store::make_folder(&upper(store, layer))?;
     store::make_folder(&work(store, layer))?;
     // The upper directory is the root of what runs on it: its mode is the root's.

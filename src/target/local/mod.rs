@@ -52,7 +52,8 @@ struct Inner {
     roots: Roots,
     files: Files,
     exe: PathBuf,
-    state: PathBuf,
+    /// What steps must not even read: the state folder and the factory, wherever they lie.
+    hidden: Vec<PathBuf>,
 }
 
 impl LocalTarget {
@@ -68,10 +69,13 @@ impl LocalTarget {
         let store = Store::open(state)?;
         let files = Files::new(exe.clone());
         let roots = Roots::new(factory.to_owned(), &store, files.clone());
-        Ok(LocalTarget { inner: Arc::new(Inner { store, roots, files, exe, state: state.to_owned() }) })
+        Ok(LocalTarget {
+            inner: Arc::new(Inner { store, roots, files, exe, hidden: vec![state.to_owned(), factory.to_owned()] }),
+        })
     }
 
-    /// Work that takes the disk's time is done beside the others.
+    /// Work that takes the disk's time, or waits for the store's lock, is done beside the others: whoever holds the
+    /// lock may be stopped, and Ctrl-C is answered all the same.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> Result<T, TargetError> + Send + 'static,
@@ -100,8 +104,9 @@ impl Target for LocalTarget {
     async fn check(&self) -> Result<(), TargetError> {
         sandbox::sweep_cgroups();
         sandbox::check(false)?;
-        // What killed runs left half-unpacked.
+        // What killed runs left half-unpacked, or before it had an owner.
         self.blocking(|inner| {
+            inner.store.remove_ownerless(&inner.files)?;
             base::remove_leftovers(&inner.store.cache(), &|operation| inner.files.run(operation)).map(drop)
         })
         .await
@@ -128,8 +133,8 @@ impl Target for LocalTarget {
         let id = builder.clone();
         let lowers =
             self.blocking(move |inner| inner.roots.lowers(&inner.store, &builders::expect(&inner.store, &id)?)).await?;
-        let Inner { store, exe, state, .. } = &*self.inner;
-        run::run(store, lowers, exe, state, builder, request).await
+        let Inner { store, exe, hidden, .. } = &*self.inner;
+        run::run(store, lowers, exe, hidden, builder, request).await
     }
 
     async fn result(&self, builder: &BuilderId, bundle: &Digest) -> Result<Option<RunResult>, TargetError> {
@@ -137,7 +142,8 @@ impl Target for LocalTarget {
     }
 
     async fn stop(&self, builder: &BuilderId) -> Result<(), TargetError> {
-        builders::set_state(&self.inner.store, builder, BuilderState::Stopped)
+        let id = builder.clone();
+        self.blocking(move |inner| builders::set_state(&inner.store, &id, BuilderState::Stopped)).await
     }
 
     async fn terminate(&self, builder: &BuilderId) -> Result<(), TargetError> {
@@ -150,7 +156,15 @@ impl Target for LocalTarget {
     }
 
     async fn images(&self) -> Result<Vec<Image>, TargetError> {
-        Ok(images::all(&self.inner.store)?.into_iter().map(|document| document.image).collect())
+        let mut images = images::all(&self.inner.store)?;
+        for document in &mut images {
+            // Nothing can be started, or said, of an image whose layers or record someone has taken away.
+            let store = &self.inner.store;
+            let whole = document.layers.iter().all(|layer| layers::upper(store, layer).is_dir())
+                && images::folder(store, &document.image.id).join("record.json").is_file();
+            document.image.available &= whole;
+        }
+        Ok(images.into_iter().map(|document| document.image).collect())
     }
 
     async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError> {
@@ -159,7 +173,8 @@ impl Target for LocalTarget {
     }
 
     async fn tag_image(&self, image: &ImageId, tags: &Tags) -> Result<(), TargetError> {
-        images::tag(&self.inner.store, image, tags)
+        let (id, tags) = (image.clone(), tags.clone());
+        self.blocking(move |inner| images::tag(&inner.store, &id, &tags)).await
     }
 
     async fn record(&self, image: &ImageId) -> Result<ImageRecord, TargetError> {
@@ -184,8 +199,12 @@ impl Target for LocalTarget {
     }
 
     async fn create_pointer(&self, name: &PointerName, image: &ImageId) -> Result<(), TargetError> {
-        images::expect(&self.inner.store, image)?;
-        pointers::create(&self.inner.store, name, image)
+        let (name, image) = (name.clone(), image.clone());
+        self.blocking(move |inner| {
+            images::expect(&inner.store, &image)?;
+            pointers::create(&inner.store, &name, &image)
+        })
+        .await
     }
 
     async fn move_pointer(
@@ -194,8 +213,12 @@ impl Target for LocalTarget {
         expected: Option<&ImageId>,
         image: &ImageId,
     ) -> Result<(), TargetError> {
-        images::expect(&self.inner.store, image)?;
-        pointers::replace(&self.inner.store, name, expected, image)
+        let (name, expected, image) = (name.clone(), expected.cloned(), image.clone());
+        self.blocking(move |inner| {
+            images::expect(&inner.store, &image)?;
+            pointers::replace(&inner.store, &name, expected.as_ref(), &image)
+        })
+        .await
     }
 }
 

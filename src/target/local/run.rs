@@ -26,7 +26,7 @@ pub async fn run(
     store: &Store,
     lowers: Vec<Lower>,
     exe: &Path,
-    hidden: &Path,
+    hidden: &[PathBuf],
     builder: &BuilderId,
     request: RunRequest<'_>,
 ) -> Result<RunResult, TargetError> {
@@ -56,7 +56,7 @@ pub async fn run(
         hostname: hostname(&document),
         script,
         log: request.log.to_owned(),
-        hidden: vec![hidden.to_owned()],
+        hidden: hidden.to_owned(),
     };
     let answers = Mutex::new(Answers::default());
     let on_line = |line: &str| {

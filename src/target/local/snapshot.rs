@@ -40,6 +40,8 @@ pub fn create(
                 created_at: clock::timestamp(),
             };
             let document = ImageDocument { image, root: source.root.clone(), layers };
+            // Under the lock nobody takes the folder, which has no document yet, for one that was left behind.
+            let _lock = store.lock()?;
             images::put(store, &document)?;
             document
         }

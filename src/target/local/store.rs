@@ -9,6 +9,8 @@
 //! local/cache/                       unpacked bases and their digests
 //! ```
 
+use super::files::Files;
+use super::layers;
 use crate::target::TargetError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -52,6 +54,22 @@ impl Store {
     /// Unpacked bases.
     pub fn cache(&self) -> PathBuf {
         self.root.join("cache")
+    }
+
+    /// Removes folders that were made for a builder or an image whose document was never written: whoever made them
+    /// died in between.
+    pub fn remove_ownerless(&self, files: &Files) -> Result<(), TargetError> {
+        let _lock = self.lock()?;
+        for (folders, document) in [(self.builders(), "builder.json"), (self.images(), "image.json")] {
+            for name in names(&folders)? {
+                let folder = folders.join(name);
+                let owned = folder.join(document).try_exists().map_err(io_error("looking for", &folder))?;
+                if !owned {
+                    layers::remove_folder(files, &folder)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Waits for the right to change the store. Held for moments only; the system gives it back when a process dies.

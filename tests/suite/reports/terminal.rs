@@ -92,7 +92,7 @@ fn row() -> ImageRow {
         recipe: record.recipe,
         version: record.version,
         digest: record.digest,
-        arch: record.base.arch,
+        arch: Some(record.base.arch),
         state: "verified".into(),
         created_at: "2025-06-01T10:00:31.25Z".into(),
         target: record.target,

@@ -79,6 +79,11 @@ impl BlobStore {
         Ok(LayerBlob { digest: packed.digest, size: packed.size, path })
     }
 
+    /// Forgets the layer of this key: the tree behind it is about to become another.
+    pub fn forget(dir: &Path, key: &str) -> Result<(), FileFailure> {
+        remove_file(&dir.join("layers").join(Digest::of(key).as_str()))
+    }
+
     fn recorded(&self, record: &Path) -> Option<LayerBlob> {
         let text = std::fs::read_to_string(record).ok()?;
         let (digest, size) = text.trim_end().split_once(' ')?;

@@ -30,6 +30,8 @@ pub(super) enum Message {
     Mapped,
     /// Up, with the socket: the gate's listener in the sandbox's network namespace.
     Listening,
+    /// Up: the script is about to start; init has left this machine's root.
+    Started,
     /// Up: the script has ended.
     Ended(Exit),
     /// Up: the operation has ended, with what it says.
@@ -44,6 +46,9 @@ pub(super) struct Job {
     pub spec: SandboxSpec,
     /// In a user namespace, because the caller is not root.
     pub ordinary_user: bool,
+    /// No control group limits its processes: the supervisor must get to run among as many as it lets be.
+    #[serde(default)]
+    pub watched: bool,
 }
 
 /// A connected pair.

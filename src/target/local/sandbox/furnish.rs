@@ -60,7 +60,7 @@ pub(super) fn furnish(limits: &Limits, borrowed: Option<Vec<OwnedFd>>) -> Result
     for (path, mode) in [("/proc", 0o555), ("/sys", 0o555), ("/dev", 0o755), ("/run", 0o755), ("/tmp", 0o1777)] {
         mount_point(Path::new(path), mode)?;
     }
-    proc()?;
+    proc(limits)?;
     // An empty, read-only /sys: programs that look for hardware find none.
     tmpfs("/sys", MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, 0o555, 4096)?;
     dev(limits, borrowed)?;
@@ -92,9 +92,11 @@ fn tmpfs(path: &str, flags: MsFlags, mode: u32, bytes: u64) -> Result<(), Failur
 
 /// A fresh `/proc` of the sandbox's own processes. Everything in it that isn't a process and could be written is
 /// made read-only, by looking and not by a list: kernels differ in what they put there.
-fn proc() -> Result<(), Failure> {
+fn proc(limits: &Limits) -> Result<(), Failure> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>).doing(|| "mounting /proc".into())?;
+    // System V shared memory belongs to no process; this setting is the ipc namespace's own. In pages.
+    let _ = fs::write("/proc/sys/kernel/shmall", (limits.memory_bytes / 4096).to_string());
     let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | flags;
     for entry in fs::read_dir("/proc").doing(|| "reading /proc".into())? {
         let entry = entry.doing(|| "reading /proc".into())?;

@@ -55,6 +55,7 @@ fn live(above: &OwnedFd) -> Result<Option<Exit>, Failure> {
     signals.thread_block().doing(|| "blocking SIGCHLD".into())?;
     let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
         .doing(|| "listening for SIGCHLD".into())?;
+    control::send(above, &Message::Started, None).doing(|| "reporting".into())?;
     lockdown::lock_down(&job)?;
     let script = start(&job)?;
     reap(script, &signals, above)

@@ -12,8 +12,9 @@ pub(super) fn set(limits: &Limits, ordinary_user: bool) -> Result<(), Failure> {
     lower(Resource::RLIMIT_NOFILE, 1 << 16)?;
     lower(Resource::RLIMIT_MSGQUEUE, 1 << 20)?;
     if ordinary_user {
-        // Root's processes are never counted, so this is of use in a user namespace only. Init is one more.
-        lower(Resource::RLIMIT_NPROC, limits.processes.saturating_add(1))?;
+        // A backstop: the limit itself is watched from outside, where passing it can be seen. Root's processes are
+        // never counted, so this is of use in a user namespace only.
+        lower(Resource::RLIMIT_NPROC, limits.processes.saturating_mul(4).saturating_add(512))?;
     }
     Ok(())
 }

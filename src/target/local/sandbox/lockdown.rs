@@ -19,6 +19,9 @@ pub(super) fn lock_down(job: &Job) -> Result<(), Failure> {
         Err(errno) => return Err(errno).doing(|| "leaving the caller's groups".into()),
     }
     limits::set(&job.spec.limits, job.ordinary_user)?;
+    if job.watched {
+        let _ = rustix::process::setpriority_process(None, 10);
+    }
     // Where the machine runs out of memory, steps die first.
     let _ = fs::write("/proc/self/oom_score_adj", "500");
     // Filters need a right that the next line gives up, and set "no new privileges".

@@ -35,7 +35,7 @@ pub async fn run(
     let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(SandboxError::Died { what: "it has no standard output".into() });
     };
-    socket.send(&Message::Start(Box::new(Job { spec: spec.clone(), ordinary_user }))).await?;
+    socket.send(&Message::Start(Box::new(Job { spec: spec.clone(), ordinary_user, watched: false }))).await?;
 
     let (exit, errors, lines) = tokio::join!(
         converse(&socket, &child, spec, &log),

@@ -92,8 +92,8 @@ const NAMESPACE_FLAGS: [libc::c_int; 7] = [
     libc::CLONE_NEWCGROUP,
 ];
 
-/// Terminal requests that put characters into somebody's input.
-const TERMINAL_INJECTION: [libc::Ioctl; 2] = [libc::TIOCSTI, libc::TIOCLINUX];
+/// Terminal requests that put characters into somebody's input: `TIOCSTI` and `TIOCLINUX`, the same on both architectures.
+const TERMINAL_INJECTION: [u64; 2] = [0x5412, 0x541c];
 
 /// `NETLINK_AUDIT`. Without it programs take auditing for absent and go on; with it and without the capability to
 /// write, `su` and `useradd` would fail.
@@ -141,7 +141,7 @@ fn refused_calls() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::Backe
     rules.insert(libc::SYS_clone, namespaces);
     let mut ioctls = Vec::new();
     for request in TERMINAL_INJECTION {
-        ioctls.push(when(&[(1, SeccompCmpOp::Eq, request as u64)])?);
+        ioctls.push(when(&[(1, SeccompCmpOp::Eq, request)])?);
     }
     rules.insert(libc::SYS_ioctl, ioctls);
     Ok(rules)

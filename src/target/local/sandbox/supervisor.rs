@@ -45,7 +45,7 @@ pub(super) fn main() -> ExitCode {
 }
 
 fn supervise(above: &OwnedFd) -> Result<Ending, Failure> {
-    let job = match control::receive(above).doing(|| "reading the spec".into())? {
+    let mut job = match control::receive(above).doing(|| "reading the spec".into())? {
         Some((Message::Start(job), _)) => job,
         _ => return Ok(None),
     };
@@ -64,6 +64,7 @@ fn supervise(above: &OwnedFd) -> Result<Ending, Failure> {
     // It would keep a copy of the other end open.
     drop(command);
     let cgroups = Cgroups::around(init.id(), &job.spec.limits);
+    job.watched = !cgroups.limit_processes();
     // Where a step takes all processors, the one that watches it must still get its share.
     let _ = rustix::process::setpriority_process(None, -20);
     let mut run = Run {
@@ -153,6 +154,7 @@ impl Run<'_> {
             Some((Message::Listening, Some(fd))) => {
                 control::send(above, &Message::Listening, Some(fd.as_fd())).doing(|| "handing on the gate".into())?;
             }
+            Some((Message::Started, _)) => self.processes.start(),
             Some((Message::Ended(exit), _)) => self.told = Some(Ok(exit)),
             Some((Message::Failed(failure), _)) => self.told = Some(Err(failure)),
             Some(_) => {}

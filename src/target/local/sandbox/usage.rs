@@ -2,6 +2,7 @@
 
 use super::Limit;
 use crate::recipe::Limits;
+use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use nix::sys::statvfs::{Statvfs, statvfs};
 use nix::unistd::{SysconfVar, sysconf};
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,7 +66,7 @@ impl DiskWatch {
         }
         // The filesystem grew by more than the tree explains: files that are open but have no name any more, or
         // other programs of this machine.
-        let used = tree.saturating_add(deleted_bytes(init));
+        let used = tree.saturating_add(nameless(init).disk_bytes);
         let full = statvfs(&self.upper).is_ok_and(|now| now.blocks_available() * now.fragment_size() < RESERVE_BYTES);
         used > self.limit || full
     }
@@ -102,20 +103,37 @@ pub(super) fn tree_bytes(root: &Path, enough: u64) -> u64 {
     total
 }
 
-/// What files take up that the sandbox's processes hold open after their last name was removed.
-fn deleted_bytes(init: u32) -> u64 {
-    let mut seen = BTreeMap::new();
+/// What files take up that have no name any more but are open in one of the sandbox's processes.
+#[derive(Debug, Default)]
+struct Nameless {
+    disk_bytes: u64,
+    memory_bytes: u64,
+}
+
+fn nameless(init: u32) -> Nameless {
+    let mut seen = BTreeSet::new();
+    let mut found = Nameless::default();
     for pid in processes_below(init).pids {
         for entry in fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten() {
-            if let Ok(metadata) = fs::metadata(entry.path())
-                && metadata.is_file()
-                && metadata.nlink() == 0
-            {
-                seen.insert((metadata.dev(), metadata.ino()), metadata.blocks() * 512);
+            let Ok(metadata) = fs::metadata(entry.path()) else { continue };
+            if !metadata.is_file() || metadata.nlink() != 0 || !seen.insert((metadata.dev(), metadata.ino())) {
+                continue;
             }
+            let in_memory = statfs(&entry.path()).is_ok_and(|kind| kind.filesystem_type() == TMPFS_MAGIC);
+            let bytes = if in_memory { &mut found.memory_bytes } else { &mut found.disk_bytes };
+            *bytes += metadata.blocks() * 512;
         }
     }
-    seen.values().sum()
+    found
+}
+
+/// What the sandbox's folders in memory hold.
+fn folders_in_memory(init: u32) -> u64 {
+    let used = |folder: &str| {
+        let path = format!("/proc/{init}/root/{folder}");
+        statvfs(path.as_str()).map_or(0, |now| now.blocks().saturating_sub(now.blocks_free()) * now.fragment_size())
+    };
+    ["tmp", "run", "dev/shm"].into_iter().map(used).sum()
 }
 
 /// Watches processes and memory where no control group does.
@@ -126,10 +144,17 @@ pub(super) struct ProcessWatch {
     /// Threads of the machine that are not the sandbox's, at the last count.
     others: u64,
     counted: Option<Instant>,
+    nameless_bytes: u64,
+    nameless_counted: Option<Instant>,
+    /// Before the script starts, init's folders are still this machine's.
+    started: bool,
 }
 
 /// Memory grows slower than processes: how often it is counted.
 const MEMORY_TICK: Duration = Duration::from_millis(50);
+
+/// How often files without a name are looked for.
+const NAMELESS_TICK: Duration = Duration::from_millis(200);
 
 /// How often processes are counted without a reason.
 const PROCESS_TICK: Duration = Duration::from_secs(1);
@@ -143,13 +168,22 @@ impl ProcessWatch {
             memory: (!memory_limited).then_some(limits.memory_bytes),
             others: 0,
             counted: None,
+            nameless_bytes: 0,
+            nameless_counted: None,
+            started: false,
         }
+    }
+
+    /// The script starts.
+    pub fn start(&mut self) {
+        self.started = true;
     }
 
     /// The limit that is passed. Counting the sandbox's own processes is dear, so that the number of all threads of
     /// the machine, which is one short read, says when it is due.
     pub fn exceeded(&mut self) -> Option<Limit> {
         let tick = match (self.processes, self.memory) {
+            _ if !self.started => return None,
             (None, None) => return None,
             (_, Some(_)) => MEMORY_TICK,
             (Some(_), None) => PROCESS_TICK,
@@ -169,9 +203,18 @@ impl ProcessWatch {
         self.others = all.saturating_sub(found.threads);
         match (self.processes, self.memory) {
             (Some(most), _) if found.threads > most => Some(Limit::Processes(most)),
-            (_, Some(most)) if found.memory_bytes > most => Some(Limit::Memory(most)),
+            (_, Some(most)) if found.memory_bytes + self.shared_bytes() > most => Some(Limit::Memory(most)),
             _ => None,
         }
+    }
+
+    /// Memory that no process shows as its own: folders, and files without a name, which are dear to find.
+    fn shared_bytes(&mut self) -> u64 {
+        if self.nameless_counted.is_none_or(|counted| counted.elapsed() > NAMELESS_TICK) {
+            self.nameless_bytes = nameless(self.init).memory_bytes;
+            self.nameless_counted = Some(Instant::now());
+        }
+        folders_in_memory(self.init) + self.nameless_bytes
     }
 }
 

@@ -1,0 +1,142 @@
+//! For every primitive a way to undo it in an image that meets it, so that its audit has to notice.
+
+use amifactory::hardening::{AccountsCheck, Primitive, Values};
+use amifactory::identity::{OsFamily, Slug};
+
+/// Shell text that breaks what the primitive asks for.
+pub fn mutation(slug: &Slug, primitive: &Primitive, values: &Values, family: OsFamily) -> String {
+    let debian = family != OsFamily::AmazonLinux2023;
+    match primitive {
+        Primitive::Sysctl { key, .. } => format!("echo '{} = 77' >/etc/sysctl.d/zzz.conf", key.as_str()),
+        Primitive::KernelModule { name } => {
+            format!("echo 'install {} /sbin/modprobe' >/etc/modprobe.d/zzz.conf", name.as_str())
+        }
+        Primitive::FileMode { paths, mode, user, group, create, .. } => {
+            let all: Vec<&str> = paths.iter().map(|path| path.as_str()).collect();
+            let first = format!("$(ls -d {} 2>/dev/null | head -n 1)", all.join(" "));
+            if *create {
+                return format!("rm {first}");
+            }
+            match (format!("{mode:?}").contains("4095"), user.is_empty(), group.is_empty()) {
+                (false, _, _) => format!("chmod 0767 {first}"),
+                (true, false, _) => format!("chown 4242 {first}"),
+                (true, true, _) => format!("chgrp 4242 {first}"),
+            }
+        }
+        Primitive::PackageAbsent { names } if debian => format!(
+            "printf '\\nPackage: {}\\nStatus: install ok installed\\nVersion: 1\\nArchitecture: all\\n' >>/var/lib/dpkg/status",
+            names[0].as_str()
+        ),
+        Primitive::PackageAbsent { names } => format!("echo {} >>/var/lib/fake-rpm/names", names[0].as_str()),
+        Primitive::PackagePresent { names } => names
+            .iter()
+            .map(|name| {
+                let name = name.as_str();
+                if debian {
+                    format!("sed -i '/^Package: {name}$/s/$/-gone/' /var/lib/dpkg/status\n")
+                } else {
+                    format!("sed -i '/^{name}$/d' /var/lib/fake-rpm/names\n")
+                }
+            })
+            .collect(),
+        Primitive::ServiceEnabled { units } => units
+            .iter()
+            .map(|unit| {
+                format!("rm -f /etc/systemd/system/{0}; ln -s /dev/null /etc/systemd/system/{0}\n", unit.as_str())
+            })
+            .collect(),
+        Primitive::ServiceDisabled { units } => {
+            let unit = units[0].as_str();
+            format!(
+                "rm -f /etc/systemd/system/{unit}; mkdir -p /etc/systemd/system/multi-user.target.wants
+                ln -sf /usr/lib/systemd/system/{unit} /etc/systemd/system/multi-user.target.wants/{unit}"
+            )
+        }
+        Primitive::MountOption { mount, options, .. } => {
+            let mount = mount.as_str();
+            match options.first() {
+                Some(option) => format!("sed -i '\\| {mount} |s/{}/relatime/' /etc/fstab", option.as_str()),
+                None => format!("sed -i '\\| {mount} |d' /etc/fstab"),
+            }
+        }
+        Primitive::SshdOption { key, .. } => {
+            format!("sed -i '1i {} 4711' /etc/ssh/sshd_config", key.as_str().to_uppercase())
+        }
+        Primitive::AuditRule { name, .. } => format!("sed -i '$s/^/#/' /etc/audit/rules.d/{}.rules", name.as_str()),
+        Primitive::KeyValue { file, key, .. } => format!("echo '{}=-77' >>{}", key.as_str(), file.as_str()),
+        Primitive::IniOption { file, section, key, .. } => {
+            let (file, section, key) = (file.as_str(), section.as_str(), key.as_str());
+            format!("mkdir -p {file}.d; printf '[{section}]\\n{key} = wrong\\n' >{file}.d/zzz.conf")
+        }
+        Primitive::PamModule { module, types } => {
+            let (module, kind) = (module.as_str(), types[0].as_str());
+            let file = if debian { format!("/etc/pam.d/common-{kind}") } else { "/etc/pam.d/password-auth".into() };
+            format!("sed -i '/^{kind}.*{module}/d' {file}")
+        }
+        Primitive::PamRule { service, module, .. } => {
+            format!("sed -i '/{}/s/=[a-z0-9]*/=other/' /etc/pam.d/{}", module.as_str(), service.as_str())
+        }
+        Primitive::SudoOption { key, .. } => format!("echo 'Defaults !{}' >/etc/sudoers.d/zzz", key.as_str()),
+        Primitive::SudoForbid { word } => {
+            format!("echo 'alice ALL = {}: ALL' >/etc/sudoers.d/zzz", word.resolve(values))
+        }
+        Primitive::FileContent { path, .. } => format!("echo more >>{}", path.as_str()),
+        Primitive::FileAbsent { paths } => format!(": >{}", paths[0].as_str()),
+        Primitive::KernelCmdline { option, .. } if debian => {
+            format!("echo 'GRUB_CMDLINE_LINUX=\"{}=0\"' >/etc/default/grub.d/zzz.cfg", option.as_str())
+        }
+        Primitive::KernelCmdline { option, .. } => {
+            format!("sed -i 's/{}=[0-9]*/{0}=0/' /boot/loader/entries/a.conf", option.as_str())
+        }
+        Primitive::Accounts { check } => accounts(*check).to_owned(),
+        Primitive::Script { .. } => script(slug.as_str()).to_owned(),
+    }
+}
+
+fn accounts(check: AccountsCheck) -> &'static str {
+    match check {
+        AccountsCheck::ShadowedPasswords => "echo 'eve:hash:1501:1500::/home/alice:/bin/sh' >>/etc/passwd",
+        AccountsCheck::NoEmptyPasswords => "echo 'eve::19000:0:99999:7:::' >>/etc/shadow",
+        AccountsCheck::GroupsExist => "echo 'eve:x:1501:4242::/home/alice:/bin/sh' >>/etc/passwd",
+        AccountsCheck::UniqueUids => "echo 'eve:x:1500:1500::/home/alice:/bin/sh' >>/etc/passwd",
+        AccountsCheck::UniqueGids => "echo 'eve:x:1500:' >>/etc/group",
+        AccountsCheck::UniqueUsers => "echo 'alice:x:1501:1500::/home/alice:/bin/sh' >>/etc/passwd",
+        AccountsCheck::UniqueGroups => "echo 'alice:x:1501:' >>/etc/group",
+        AccountsCheck::OnlyRootHasUid0 => "echo 'toor:x:0:0::/root:/bin/sh' >>/etc/passwd",
+        AccountsCheck::RootGroupIs0 => "sed -i 's/^root:x:0:0:/root:x:0:1500:/' /etc/passwd",
+        AccountsCheck::ShadowGroupEmpty => "sed -i '/^shadow:/s/$/alice/' /etc/group",
+        AccountsCheck::SystemAccountsCannotLogIn => "echo 'daemon3:x:198:1::/:/bin/sh' >>/etc/passwd",
+        AccountsCheck::PasswordsChangedInThePast => "echo 'eve:*:99999:0:99999:7:::' >>/etc/shadow",
+        AccountsCheck::HomeFolders => "chmod 777 /home/alice",
+        AccountsCheck::DotFiles => {
+            "echo x >/home/alice/.netrc; chown 1500 /home/alice/.netrc; chmod 644 /home/alice/.netrc"
+        }
+        AccountsCheck::RootPath => {
+            "mkdir -p /srv/bin; chmod 777 /srv/bin; echo 'ENV_SUPATH PATH=/usr/sbin:/srv/bin' >>/etc/login.defs"
+        }
+    }
+}
+
+fn script(slug: &str) -> &'static str {
+    match slug {
+        "package-signatures-checked" => {
+            "if [ -d /etc/yum.repos.d ]; then printf '[x]\\ngpgcheck = 0\\n' >/etc/yum.repos.d/x.repo
+            else echo 'deb [ trusted=yes ] http://example.invalid x y' >/etc/apt/sources.list.d/x.list; fi"
+        }
+        "file-integrity-checked-daily" => "rm /etc/cron.d/amifactory-aide",
+        "crypto-policy-not-legacy" => "echo LEGACY >/etc/crypto-policies/config",
+        "selinux-not-disabled-at-boot" => "sed -i 's/quiet/quiet enforcing=0/' /boot/loader/entries/a.conf",
+        "time-source-configured" => {
+            "for f in /etc/chrony.conf /etc/chrony/chrony.conf; do [ ! -e $f ] || : >$f; done; rm -rf /etc/chrony/sources.d /etc/chrony/conf.d"
+        }
+        "su-restricted" => "sed -i '/^sugroup:/s/$/alice/' /etc/group",
+        "shell-timeout" => "echo 'TMOUT=0' >/etc/profile.d/zzz.sh",
+        "default-umask" => "echo 'umask 002' >/etc/profile.d/zzz.sh",
+        "rsyslog-file-mode" => "echo '$FileCreateMode 0644' >/etc/rsyslog.d/zzz.conf",
+        "rsyslog-receives-nothing" => "echo 'input(type=\"imtcp\" port=\"514\")' >/etc/rsyslog.d/zzz.conf",
+        "log-files-restricted" => "echo x >/var/log/zzz.log; chmod 644 /var/log/zzz.log",
+        "world-writable-files-secured" => "echo x >/srv/zzz; chmod 646 /srv/zzz",
+        "unowned-files-absent" => "echo x >/srv/zzz; chown 4242 /srv/zzz",
+        other => panic!("{other} has a script and needs a mutation of its own"),
+    }
+}
