@@ -66,7 +66,7 @@ impl Case {
                 waiver.ticket.as_ref().map(|ticket| format!("ticket {ticket}, ")).unwrap_or_default(),
                 waiver.expires
             ),
-            (Some(reason), None) => format!("{word}: {reason}"),
+            (Some(reason), None) => format!("{word}: {}", wording::implied(control).as_deref().unwrap_or(reason)),
             (None, None) => word.to_owned(),
         };
         let verdict = match control.status {

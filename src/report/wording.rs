@@ -47,6 +47,13 @@ pub fn id(control: &ControlEvidence, family: OsFamily) -> &str {
     own.or_else(|| control.ids.iter().next()).map_or("", |(_, id)| id)
 }
 
+/// Where a control is waived by what is installed and not by a waiver: that, and the reason.
+pub fn implied(control: &ControlEvidence) -> Option<String> {
+    (control.status == Status::Waived && control.waiver.is_none()).then(|| {
+        format!("implied by what is installed: {}", control.reason.as_deref().unwrap_or("no reason is on record"))
+    })
+}
+
 /// A status in its colour.
 pub fn painted(status: Status, style: Style) -> String {
     let text = self::status(status);

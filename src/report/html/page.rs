@@ -120,7 +120,7 @@ struct Waived {
     slug: String,
     title: String,
     reason: String,
-    owner: String,
+    owner: Option<String>,
     ticket: Option<String>,
     expires: String,
     left: String,
@@ -154,7 +154,8 @@ impl Page {
         script: &'static str,
         policy: String,
     ) -> Page {
-        let waivers: Vec<Waived> = record.controls.iter().filter_map(|control| waived(control, today)).collect();
+        let waivers: Vec<Waived> =
+            record.controls.iter().filter_map(|control| waived(control, today).or_else(|| implied(control))).collect();
         let bars = bars(&record.tally);
         let mut level_numbers: Vec<u8> = record.controls.iter().map(|control| control.level).collect();
         level_numbers.sort_unstable();
@@ -383,11 +384,25 @@ fn waived(control: &ControlEvidence, today: Date) -> Option<Waived> {
         slug: control.slug.to_string(),
         title: control.title.clone(),
         reason: waiver.reason.clone(),
-        owner: waiver.owner.clone(),
+        owner: Some(waiver.owner.clone()),
         ticket: waiver.ticket.clone(),
         expires: waiver.expires.to_string(),
         left,
         expired: days < 0,
+    })
+}
+
+/// What a package group implies has no owner and no end: it holds as long as the group is installed.
+fn implied(control: &ControlEvidence) -> Option<Waived> {
+    Some(Waived {
+        slug: control.slug.to_string(),
+        title: control.title.clone(),
+        reason: wording::implied(control)?,
+        owner: None,
+        ticket: None,
+        expires: "no expiry".to_owned(),
+        left: String::new(),
+        expired: false,
     })
 }
 
