@@ -7,6 +7,7 @@ use crate::hardening::{ControlEvidence, Status};
 use crate::identity::{BuildId, Channel, ImageId};
 use crate::pipeline::{BuildResult, Failure, Outcome};
 use crate::target::ImageRecord;
+use console::truncate_str;
 use std::path::Path;
 
 /// Width of the names in front of values.
@@ -215,12 +216,18 @@ impl Page {
     }
 
     fn controls(&mut self, name: &str, record: &ImageRecord, which: impl Fn(&ControlEvidence) -> bool) {
-        let slugs: Vec<&str> = record.controls.iter().filter(|c| which(c)).map(|c| c.slug.as_str()).collect();
-        for (n, slug) in slugs.iter().take(LISTED).enumerate() {
-            self.field(if n == 0 { name } else { "" }, &self.style.red(slug));
+        let controls: Vec<_> = wording::worst_first(&record.controls).into_iter().filter(|c| which(c)).collect();
+        for (n, control) in controls.iter().take(LISTED).enumerate() {
+            let required = if control.required { " (required)" } else { "" };
+            let slug = self.style.red(control.slug.as_str());
+            self.field(if n == 0 { name } else { "" }, &format!("{slug}{required}"));
+            if let Some(why) = wording::why(control) {
+                let why = format!("  {}", visible::line(&why));
+                self.field("", &truncate_str(&why, self.style.width.saturating_sub(NAME + 2), "…"));
+            }
         }
-        if slugs.len() > LISTED {
-            self.field("", &format!("and {} more", slugs.len() - LISTED));
+        if controls.len() > LISTED {
+            self.field("", &format!("and {} more", controls.len() - LISTED));
         }
     }
 

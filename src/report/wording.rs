@@ -1,7 +1,7 @@
 //! The words that every report uses for the same things, and what they are careful not to claim.
 
 use super::Style;
-use crate::hardening::{ControlEvidence, Status, Tally};
+use crate::hardening::{Check, ControlEvidence, Status, Tally};
 use crate::identity::{OsFamily, TargetKind};
 use crate::target::ImageRecord;
 
@@ -52,6 +52,39 @@ pub fn implied(control: &ControlEvidence) -> Option<String> {
     (control.status == Status::Waived && control.waiver.is_none()).then(|| {
         format!("implied by what is installed: {}", control.reason.as_deref().unwrap_or("no reason is on record"))
     })
+}
+
+/// Controls with what failed first: failing ones that the gate asks for, other failing ones, broken ones, the rest in
+/// the order in which they were.
+pub fn worst_first(controls: &[ControlEvidence]) -> Vec<&ControlEvidence> {
+    let mut sorted: Vec<&ControlEvidence> = controls.iter().collect();
+    sorted.sort_by_key(|control| match control.status {
+        Status::Fail => (0, !control.required),
+        Status::Error => (1, !control.required),
+        _ => (2, false),
+    });
+    sorted
+}
+
+/// What was looked at, what it should be and what it was.
+pub fn sentence(check: &Check) -> String {
+    let observed = if check.observed.is_empty() { "nothing" } else { &check.observed };
+    format!("{}: expected {}, observed {observed}", check.what, check.expected)
+}
+
+/// Why a control fails or broke: the first look that went wrong, or what the audit said where it made none. None for
+/// all others.
+pub fn why(control: &ControlEvidence) -> Option<String> {
+    if !matches!(control.status, Status::Fail | Status::Error) {
+        return None;
+    }
+    let mut looks = control.after.iter().flat_map(|audit| &audit.checks);
+    if let Some(check) = looks.find(|check| check.status == control.status) {
+        return Some(sentence(check));
+    }
+    let audit = control.after.iter().find(|audit| audit.status == control.status);
+    let said = audit.and_then(|audit| audit.output.lines().rev().find(|line| !line.trim().is_empty()));
+    said.map(str::to_owned).or_else(|| control.reason.clone())
 }
 
 /// A status in its colour.

@@ -77,6 +77,7 @@ struct Attention {
     anchor: String,
     id: Option<String>,
     text: String,
+    required: bool,
     detail: Option<String>,
 }
 
@@ -286,16 +287,16 @@ fn levels(record: &ImageRecord) -> Vec<Level> {
 /// What a reader must not miss, the worst first.
 fn attention(record: &ImageRecord, waivers: &[Waived]) -> Vec<Attention> {
     let mut all = Vec::new();
-    for wanted in [Status::Fail, Status::Error] {
-        for control in record.controls.iter().filter(|control| control.status == wanted) {
-            let required = if control.required { "required by the gate" } else { "" };
+    for control in wording::worst_first(&record.controls) {
+        if matches!(control.status, Status::Fail | Status::Error) {
             all.push(Attention {
-                key: key(wanted),
-                word: wording::status(wanted),
+                key: key(control.status),
+                word: wording::status(control.status),
+                required: control.required,
                 anchor: format!("control-{}", control.slug),
                 id: Some(wording::id(control, record.base.family).to_owned()).filter(|id| !id.is_empty()),
                 text: control.title.clone(),
-                detail: Some(required.to_owned()).filter(|text| !text.is_empty()),
+                detail: wording::why(control),
             });
         }
     }
@@ -304,6 +305,7 @@ fn attention(record: &ImageRecord, waivers: &[Waived]) -> Vec<Attention> {
         all.push(Attention {
             key: "fail",
             word: "fail",
+            required: false,
             anchor: "tests".to_owned(),
             id: None,
             text: test.name.clone(),
@@ -314,6 +316,7 @@ fn attention(record: &ImageRecord, waivers: &[Waived]) -> Vec<Attention> {
         all.push(Attention {
             key: "fail",
             word: "expired",
+            required: false,
             anchor: "waivers".to_owned(),
             id: None,
             text: format!("Waiver: {}", waiver.title),
@@ -325,7 +328,7 @@ fn attention(record: &ImageRecord, waivers: &[Waived]) -> Vec<Attention> {
 
 fn sections(record: &ImageRecord, today: Date) -> Vec<Section> {
     let mut sections: BTreeMap<u8, Vec<&ControlEvidence>> = BTreeMap::new();
-    for control in &record.controls {
+    for control in wording::worst_first(&record.controls) {
         sections.entry(control.section).or_default().push(control);
     }
     let section = |(number, controls): (u8, Vec<&ControlEvidence>)| {

@@ -163,8 +163,10 @@ pub fn show(row: &ImageRow, record: &ImageRecord, all: bool, style: Style) -> St
 }
 
 fn controls(record: &ImageRecord, all: bool, style: Style) -> String {
-    let listed: Vec<&ControlEvidence> =
-        record.controls.iter().filter(|control| all || control.status != Status::Pass).collect();
+    let listed: Vec<&ControlEvidence> = wording::worst_first(&record.controls)
+        .into_iter()
+        .filter(|control| all || control.status != Status::Pass)
+        .collect();
     if listed.is_empty() {
         return String::new();
     }
@@ -181,6 +183,9 @@ fn controls(record: &ImageRecord, all: bool, style: Style) -> String {
             control.slug.to_string(),
             title,
         ]);
+        if let Some(why) = wording::why(control) {
+            table.under(style.red(&format!("  └ {}", visible::line(&why))));
+        }
     }
     let passed = record.controls.len() - listed.len();
     let rest = if passed > 0 { format!("  {passed} passed (--all lists them)") } else { String::new() };
