@@ -32,19 +32,32 @@ pub fn status(status: Status) -> &'static str {
     }
 }
 
-/// The benchmark id that holds for the image's OS family, or the first where none is for it.
-pub fn id(control: &ControlEvidence, family: OsFamily) -> &str {
-    let marks: &[&str] = match family {
-        OsFamily::AmazonLinux2023 => &["al2023", "amazonlinux2023"],
-        OsFamily::Debian12 => &["debian12"],
-        OsFamily::Ubuntu => &["ubuntu"],
-    };
-    let fits = |benchmark: &str| {
-        let compact = benchmark.to_lowercase().replace(['-', '_', ' '], "");
-        marks.iter().any(|mark| compact.contains(mark))
-    };
-    let own = control.ids.iter().find(|(benchmark, _)| fits(benchmark));
-    own.or_else(|| control.ids.iter().next()).map_or("", |(_, id)| id)
+/// The benchmark id of the image's OS family, or, where that family's benchmark has none, another's, which then says
+/// whose it is: `AL2023 6.2.10`. Empty where there is none at all.
+pub fn id(control: &ControlEvidence, family: OsFamily) -> String {
+    let own = control.ids.iter().find(|(benchmark, _)| family_of(benchmark) == Some(family));
+    match (own, control.ids.iter().next()) {
+        (Some((_, id)), _) => id.clone(),
+        (None, Some((benchmark, id))) => match family_of(benchmark) {
+            Some(OsFamily::AmazonLinux2023) => format!("AL2023 {id}"),
+            Some(OsFamily::Debian12) => format!("Debian12 {id}"),
+            Some(OsFamily::Ubuntu) => format!("Ubuntu {id}"),
+            None => format!("{benchmark} {id}"),
+        },
+        (None, None) => String::new(),
+    }
+}
+
+/// The OS family that a benchmark, such as `cis-al2023-1.0.0`, is written for.
+fn family_of(benchmark: &str) -> Option<OsFamily> {
+    let compact = benchmark.to_lowercase().replace(['-', '_', ' '], "");
+    let marks = [
+        ("al2023", OsFamily::AmazonLinux2023),
+        ("amazonlinux2023", OsFamily::AmazonLinux2023),
+        ("debian12", OsFamily::Debian12),
+        ("ubuntu", OsFamily::Ubuntu),
+    ];
+    marks.into_iter().find(|(mark, _)| compact.contains(mark)).map(|(_, family)| family)
 }
 
 /// Where a control is waived by what is installed and not by a waiver: that, and the reason.

@@ -294,7 +294,7 @@ fn attention(record: &ImageRecord, waivers: &[Waived]) -> Vec<Attention> {
                 word: wording::status(control.status),
                 required: control.required,
                 anchor: format!("control-{}", control.slug),
-                id: Some(wording::id(control, record.base.family).to_owned()).filter(|id| !id.is_empty()),
+                id: Some(wording::id(control, record.base.family)).filter(|id| !id.is_empty()),
                 text: control.title.clone(),
                 detail: wording::why(control),
             });
@@ -355,7 +355,7 @@ fn control(control: &ControlEvidence, record: &ImageRecord, today: Date) -> Cont
     });
     Control {
         slug: control.slug.to_string(),
-        id: wording::id(control, record.base.family).to_owned(),
+        id: wording::id(control, record.base.family),
         title: control.title.clone(),
         level: control.level,
         required: control.required,

@@ -177,7 +177,7 @@ fn controls(record: &ImageRecord, all: bool, style: Style) -> String {
             title.push_str(&format!(" ({})", visible::line(reason)));
         }
         table.row(vec![
-            visible::line(wording::id(control, record.base.family)).into_owned(),
+            visible::line(&wording::id(control, record.base.family)).into_owned(),
             format!("L{}{}", control.level, if control.required { " required" } else { "" }),
             wording::painted(control.status, style),
             control.slug.to_string(),

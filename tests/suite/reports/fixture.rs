@@ -264,6 +264,10 @@ pub fn controls() -> Vec<ControlEvidence> {
             )
         },
     ];
+    // The benchmark of the fixture's own OS family says nothing of these.
+    for control in all.iter_mut().filter(|control| control.section > 4) {
+        control.ids.remove("cis-debian12-1.1.0");
+    }
     all.sort_by_key(|control| control.section);
     all
 }
