@@ -197,6 +197,9 @@ impl Page {
                 "score",
                 &format!("{}   {}", style.bold(&wording::score_change(record)), wording::judged(&record.tally)),
             );
+            if let Some(at_rest) = wording::passed_at_rest(record) {
+                self.field("", &at_rest);
+            }
             if let Some(beside) = wording::beside(&record.tally) {
                 self.field("", &format!("beside it: {beside}"));
             }

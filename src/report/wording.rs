@@ -1,7 +1,7 @@
 //! The words that every report uses for the same things, and what they are careful not to claim.
 
 use super::Style;
-use crate::hardening::{Check, ControlEvidence, Status, Tally};
+use crate::hardening::{AuditKind, Check, ControlEvidence, Status, Tally};
 use crate::identity::{OsFamily, TargetKind};
 use crate::target::ImageRecord;
 
@@ -98,6 +98,19 @@ pub fn why(control: &ControlEvidence) -> Option<String> {
     let audit = control.after.iter().find(|audit| audit.status == control.status);
     let said = audit.and_then(|audit| audit.output.lines().rev().find(|line| !line.trim().is_empty()));
     said.map(str::to_owned).or_else(|| control.reason.clone())
+}
+
+/// Whether a control passes by what its files and packages say alone, while its running state was not seen.
+pub fn at_rest(control: &ControlEvidence) -> bool {
+    control.status == Status::Pass
+        && control.after.iter().any(|audit| audit.kind == AuditKind::Runtime && audit.status == Status::Unknown)
+}
+
+/// How many of the passes are at rest only; none where there is no such pass.
+pub fn passed_at_rest(record: &ImageRecord) -> Option<String> {
+    let n = record.controls.iter().filter(|control| at_rest(control)).count();
+    let whose = if n == 1 { "its" } else { "their" };
+    (n > 0).then(|| format!("{n} of them passed at rest only: {whose} running state can't be seen without a boot"))
 }
 
 /// A status in its colour.

@@ -142,6 +142,9 @@ pub fn show(row: &ImageRow, record: &ImageRecord, all: bool, style: Style) -> St
     field("profile", &visible::line(record.profile.as_deref().unwrap_or("none: this image is not hardened")));
     if !record.controls.is_empty() {
         field("score", &format!("{}   {}", style.bold(&wording::score_change(record)), wording::judged(&record.tally)));
+        if let Some(at_rest) = wording::passed_at_rest(record) {
+            field("", &at_rest);
+        }
         if let Some(beside) = wording::beside(&record.tally) {
             field("", &format!("beside it: {beside}"));
         }
@@ -179,7 +182,10 @@ fn controls(record: &ImageRecord, all: bool, style: Style) -> String {
         table.row(vec![
             visible::line(&wording::id(control, record.base.family)).into_owned(),
             format!("L{}{}", control.level, if control.required { " required" } else { "" }),
-            wording::painted(control.status, style),
+            match wording::at_rest(control) {
+                true => format!("{} (at rest)", wording::painted(control.status, style)),
+                false => wording::painted(control.status, style),
+            },
             control.slug.to_string(),
             title,
         ]);

@@ -246,14 +246,22 @@ pub fn controls() -> Vec<ControlEvidence> {
             )
         },
         ControlEvidence {
-            after: vec![audit(
-                "file-mode path=/etc/passwd mode=0644",
-                Persisted,
-                vec![
-                    check("/etc/passwd mode", "0644 or stricter", "0644", Pass),
-                    check("/etc/passwd owner", "root:root", "root:root", Pass),
-                ],
-            )],
+            // Passes at rest; nothing has seen it run.
+            after: vec![
+                audit(
+                    "file-mode path=/etc/passwd mode=0644",
+                    Persisted,
+                    vec![
+                        check("/etc/passwd mode", "0644 or stricter", "0644", Pass),
+                        check("/etc/passwd owner", "root:root", "root:root", Pass),
+                    ],
+                ),
+                Audit {
+                    status: Unknown,
+                    output: "the target has no running system of its own to look at".into(),
+                    ..audit("file-mode path=/etc/passwd mode=0644", Runtime, vec![])
+                },
+            ],
             ..control(
                 "passwd-permissions",
                 "6.1.1",
