@@ -104,12 +104,12 @@ impl Shared {
             }
             Event::StepFailed { build, step, failure } => {
                 let label = self.running.label(build);
-                let what = visible::line(&failure.what);
+                let what = visible::first_line(&failure.what);
                 vec![format!("{} {}  {step:<10} {what}", style.red("✗"), self.padded(&label))]
             }
             Event::Notice { build, text } => {
                 let label = build.as_ref().map(|build| self.running.label(build) + ": ").unwrap_or_default();
-                let text = format!("{label}{}", visible::line(text));
+                let text = format!("{label}{}", visible::joined(text));
                 let lines = wrap(&text, (self.width)().saturating_sub(3)).into_iter().enumerate();
                 lines
                     .map(|(n, line)| if n == 0 { format!("{} {line}", style.yellow("!")) } else { format!("  {line}") })
