@@ -97,7 +97,17 @@ fn refused(finished: &Finished, style: Style) -> String {
     let mut next = Vec::new();
     if let Some(image) = &result.image {
         next.push(format!("amifactory show {image}"));
-        next.push(report_command(image, result));
+        match finished.evidence {
+            // The page is there already.
+            Some(folder) => next.push(format!("{}   is for a browser", folder.join("report.html").display())),
+            None => next.push(report_command(image, result)),
+        }
+    }
+    let failing = |control: &&ControlEvidence| matches!(control.status, Status::Fail | Status::Error);
+    if let Some(control) =
+        finished.record.and_then(|record| wording::worst_first(&record.controls).into_iter().find(failing))
+    {
+        next.push(format!("amifactory controls {}   says what it asks for", control.slug));
     }
     next.push(format!("amifactory build {}   once the controls hold or are waived", result.recipe));
     page.next(&next);

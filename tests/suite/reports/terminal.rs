@@ -45,7 +45,8 @@ fn summary_of_a_built_image() {
 fn summary_of_a_refused_image() {
     let (mut result, record) = (fixture::result(Outcome::Refused), fixture::refused_record());
     result.unmet = record.gate.unmet.clone();
-    let finished = Finished { result: &result, record: Some(&record), channel: None, evidence: None, previous: None };
+    let evidence = Some(Path::new(".amifactory/evidence/img-0a1b2c3d4e5f6071"));
+    let finished = Finished { result: &result, record: Some(&record), channel: None, evidence, previous: None };
     assert_snapshot!(summary(&finished, Style::PLAIN));
 }
 
