@@ -133,10 +133,19 @@ pub fn failure(what: &Failure, style: Style) -> String {
     page.text
 }
 
-/// After Ctrl-C.
+/// After Ctrl-C, with the builds that were cut off; there are none where all that went on was a wait.
 pub fn interrupted(builds: &[BuildId], style: Style) -> String {
     let mut page = Page::new(style);
-    page.head(&style.yellow("!"), "interrupted:", "nothing that was done is lost");
+    if builds.is_empty() {
+        page.head(&style.yellow("!"), "interrupted:", "no build was under way");
+        return page.text;
+    }
+    // Not "no pointer was changed": a build may be cut off after it was published, while it cleans up.
+    page.head(
+        &style.yellow("!"),
+        "interrupted:",
+        "no pointer names an unfinished image;\n  `resume` goes on, and a bundle that was cut off starts again",
+    );
     let mut next: Vec<String> = builds.iter().map(|build| format!("amifactory resume {build}")).collect();
     next.push("amifactory sweep   lists what the build left behind, to remove it instead".to_owned());
     page.next(&next);

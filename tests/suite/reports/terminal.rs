@@ -84,6 +84,7 @@ fn one_line_for_each_outcome() {
 #[test]
 fn after_an_interruption() {
     assert_snapshot!(interrupted(&["web-tier-5d0c2f7a91be-1".parse().unwrap()], Style::PLAIN));
+    assert_eq!(interrupted(&[], Style::PLAIN), "! interrupted: no build was under way\n");
 }
 
 fn row() -> ImageRow {
