@@ -1,7 +1,7 @@
 //! What is printed once a build is over. Each outcome has its form, and each form ends with what to type next.
 
 use super::lines::{name, outcome};
-use super::wrap::wrap;
+use super::wrap::{fold, wrap};
 use super::{Style, duration, visible, wording};
 use crate::hardening::{ControlEvidence, Status};
 use crate::identity::{BuildId, Channel, ImageId};
@@ -174,6 +174,15 @@ impl Page {
 
     fn field(&mut self, name: &str, value: &str) {
         let padded = format!("{name:<NAME$}");
+        for (n, line) in fold(value, self.style.width.saturating_sub(NAME + 2)).iter().enumerate() {
+            let name = if n == 0 { self.style.dim(&padded) } else { " ".repeat(NAME) };
+            self.text.push_str(&format!("  {name}{line}\n"));
+        }
+    }
+
+    /// A value that is copied: never broken.
+    fn whole(&mut self, name: &str, value: &str) {
+        let padded = format!("{name:<NAME$}");
         self.text.push_str(&format!("  {}{value}\n", self.style.dim(&padded)));
     }
 
@@ -258,7 +267,7 @@ impl Page {
             self.field("channel", channel.as_str());
         }
         if let Some(evidence) = finished.evidence {
-            self.field("evidence", &visible::line(&evidence.display().to_string()));
+            self.whole("evidence", &visible::line(&evidence.display().to_string()));
         }
     }
 
@@ -292,7 +301,7 @@ impl Page {
             self.text.push('\n');
         }
         if let Some(log) = &failure.log {
-            self.field("whole log", &visible::line(&log.display().to_string()));
+            self.whole("whole log", &visible::line(&log.display().to_string()));
         }
         self.next(std::slice::from_ref(&failure.next));
     }

@@ -5,6 +5,7 @@ use crate::hardening::{Applied, Audit, ControlEvidence, Status, Tally};
 use crate::identity::Slug;
 use crate::recipe::Waiver;
 use crate::report::table::Table;
+use crate::report::wrap::fold;
 use crate::report::{Style, duration, visible, wording};
 use crate::target::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
 use serde::Serialize;
@@ -126,8 +127,11 @@ pub fn show(row: &ImageRow, record: &ImageRecord, all: bool, style: Style) -> St
         visible::line(&record.description)
     );
     let mut field = |name: &str, value: &str| {
-        let name = style.dim(&format!("{name:<11}"));
-        text.push_str(&format!("  {name}{value}\n"));
+        let mut name = style.dim(&format!("{name:<11}"));
+        for line in fold(value, style.width.saturating_sub(13)) {
+            text.push_str(&format!("  {name}{line}\n"));
+            name = " ".repeat(11);
+        }
     };
     field("image", &format!("{}   {}", style.cyan(row.image.as_str()), visible::line(&row.state)));
     field("digest", record.digest.as_str());

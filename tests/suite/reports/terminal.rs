@@ -37,6 +37,11 @@ fn summary_of_a_built_image() {
     };
     assert_snapshot!(summary(&finished, Style::PLAIN));
     let painted = summary(&finished, Style { color: true, width: 80 });
+    for width in [70, 80, 120] {
+        let text = summary(&finished, Style { color: true, width });
+        let widest = text.lines().max_by_key(|line| console::measure_text_width(line)).unwrap();
+        assert!(console::measure_text_width(widest) <= width, "{width}: {widest}");
+    }
     assert!(painted.contains("\u{1b}[32m✓"));
     assert_harmless(&painted);
 }
