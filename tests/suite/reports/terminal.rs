@@ -56,6 +56,20 @@ fn summary_of_a_refused_image() {
 }
 
 #[test]
+fn an_audit_that_broke_before_its_first_look_is_told_by_what_it_said() {
+    let (result, mut record) = (fixture::result(Outcome::Refused), fixture::refused_record());
+    let control = record.controls.iter_mut().find(|control| control.slug.as_str() == "account-lockout").unwrap();
+    control.after[0].checks.clear();
+    control.after[0].output = "awk: no such file\nthe audit broke (exit status 2): 0 can be read\n".into();
+    let finished = Finished { result: &result, record: Some(&record), channel: None, evidence: None, previous: None };
+    let text = summary(&finished, Style::PLAIN);
+    assert!(
+        text.contains("account-lockout\n               the audit broke (exit status 2): 0 can be read\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn summary_of_an_image_that_is_up_to_date() {
     let mut result = fixture::result(Outcome::UpToDate);
     result.reasons = vec!["base, groups, controls, parameters and tool are those of this image".into()];
