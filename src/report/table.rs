@@ -64,9 +64,15 @@ impl Table {
             *width = width.saturating_sub(total.saturating_sub(style.width)).max(NARROWEST.min(*width));
         }
         let header: Vec<String> = self.header.iter().map(|title| style.dim(title)).collect();
-        let mut text = self.line(&header, &widths) + "\n";
+        // Where the last column gives way it does so down to nothing: a row that wraps can't be read.
+        let to_nothing = self.gives_way.is_some_and(|column| column + 1 == self.header.len());
+        let fit = |line: String| match to_nothing {
+            true => truncate_str(&line, style.width, "…").into_owned(),
+            false => line,
+        };
+        let mut text = fit(self.line(&header, &widths)) + "\n";
         for row in &self.rows {
-            text.push_str(&(self.line(&row.cells, &widths) + "\n"));
+            text.push_str(&(fit(self.line(&row.cells, &widths)) + "\n"));
             if let Some(under) = &row.under {
                 text.push_str(&format!("{}\n", truncate_str(under, style.width, "…")));
             }
@@ -121,5 +127,7 @@ mod tests {
         let text = sample().render(Style { color: false, width: 40 });
         assert!(text.lines().all(|line| measure_text_width(line) <= 40), "{text}");
         assert!(text.contains('…'));
+        let text = sample().render(Style { color: false, width: 18 });
+        assert!(text.lines().all(|line| measure_text_width(line) <= 18), "{text}");
     }
 }
