@@ -4,7 +4,7 @@
 //! are not passed, and CI has no other word for that.
 
 use super::{visible, wording};
-use crate::hardening::{Audit, Check, ControlEvidence, Status};
+use crate::hardening::{Audit, ControlEvidence, Status};
 use crate::identity::{ImageId, OsFamily};
 use crate::target::{ImageRecord, TestRecord};
 use std::collections::BTreeMap;
@@ -66,7 +66,7 @@ impl Case {
                 waiver.ticket.as_ref().map(|ticket| format!("ticket {ticket}, ")).unwrap_or_default(),
                 waiver.expires
             ),
-            (Some(reason), None) => format!("{word}: {reason}"),
+            (Some(reason), None) => format!("{word}: {}", wording::implied(control).as_deref().unwrap_or(reason)),
             (None, None) => word.to_owned(),
         };
         let verdict = match control.status {
@@ -130,13 +130,9 @@ fn counts(cases: &[&Case]) -> String {
 fn message(control: &ControlEvidence, status: Status) -> String {
     let looks = || control.after.iter().flat_map(|audit| &audit.checks);
     match looks().find(|check| check.status == status).or_else(|| looks().find(|check| check.status != Status::Pass)) {
-        Some(check) => sentence(check),
+        Some(check) => wording::sentence(check),
         None => control.reason.clone().unwrap_or_else(|| wording::status(status).to_owned()),
     }
-}
-
-fn sentence(check: &Check) -> String {
-    format!("{}: expected {}, observed {}", check.what, check.expected, check.observed)
 }
 
 fn looks(audits: &[Audit]) -> String {
@@ -144,7 +140,7 @@ fn looks(audits: &[Audit]) -> String {
     for audit in audits {
         let _ = writeln!(text, "{}", visible::line(&audit.ran));
         for check in &audit.checks {
-            let _ = writeln!(text, "  {}: {}", wording::status(check.status), visible::line(&sentence(check)));
+            let _ = writeln!(text, "  {}: {}", wording::status(check.status), visible::line(&wording::sentence(check)));
         }
         if !audit.output.is_empty() {
             let _ = writeln!(text, "{}", audit.output.trim_end());

@@ -2,13 +2,14 @@
 //!
 //! Parts of a step (one control, one package group) would be hundreds of lines: they get one at most every
 //! [`SPARSE`] unless all are asked for. A step that says nothing for long is reported at least every [`SILENCE`].
+//! That a step has started is told once it has taken [`SLOW`]; that it is done, unless it took less than [`QUICK`].
 
 use super::running::Running;
 use super::ticker::Ticker;
 use super::{duration, visible, wording};
 use crate::identity::{BuildId, RecipeName};
 use crate::pipeline::{BuildResult, Event, Outcome, Sink};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,6 +20,10 @@ use time::macros::format_description;
 pub const SPARSE: Duration = Duration::from_secs(5);
 /// The longest time that a running build says nothing.
 pub const SILENCE: Duration = Duration::from_secs(15);
+/// From here on a step's beginning is worth a line.
+const SLOW: Duration = Duration::from_secs(1);
+/// In milliseconds: a step that took less is not worth any.
+const QUICK: u64 = 100;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The sink.
@@ -83,12 +88,20 @@ struct Teller {
     running: Running,
     said: BTreeMap<BuildId, Duration>,
     said_waiting: BTreeMap<RecipeName, Duration>,
+    /// Builds whose step at hand was told of.
+    told_step: BTreeSet<BuildId>,
     all_parts: bool,
 }
 
 impl Teller {
     fn new(all_parts: bool) -> Teller {
-        Teller { running: Running::default(), said: BTreeMap::new(), said_waiting: BTreeMap::new(), all_parts }
+        Teller {
+            running: Running::default(),
+            said: BTreeMap::new(),
+            said_waiting: BTreeMap::new(),
+            told_step: BTreeSet::new(),
+            all_parts,
+        }
     }
 
     fn tell(&mut self, event: &Event, now: Duration) -> Vec<String> {
@@ -106,31 +119,49 @@ impl Teller {
                 self.said_waiting.insert(recipe.clone(), now);
                 line(Duration::ZERO, recipe.as_str(), &format!("waiting for {}", visible::line(holder)))
             }
-            Event::StepStarted { build, step } => self.about(build, now, format!("{step}: started")),
-            Event::StepProgress { build, step, done, total, detail } => {
-                if !self.all_parts && self.said.get(build).is_some_and(|said| now.saturating_sub(*said) < SPARSE) {
+            Event::StepStarted { build, step } => {
+                self.told_step.remove(build);
+                if !self.all_parts {
                     return Vec::new();
                 }
+                self.told_step.insert(build.clone());
+                self.about(build, now, format!("{step}: started"))
+            }
+            Event::StepProgress { build, step, done, total, detail } => {
+                let too_soon = self.said.get(build).is_some_and(|said| now.saturating_sub(*said) < SPARSE);
+                if !self.all_parts && (too_soon || self.is_young(build, now)) {
+                    return Vec::new();
+                }
+                self.told_step.insert(build.clone());
                 self.about(build, now, format!("{step}: {}{}", parts(*done, *total), visible::line(detail)))
             }
             Event::StepFinished { build, step, repeated: true, .. } => {
                 self.about(build, now, format!("{step}: had been done"))
             }
             Event::StepFinished { build, step, ms, .. } => {
+                if *ms < QUICK && !self.all_parts && !self.told_step.contains(build) {
+                    return Vec::new();
+                }
                 self.about(build, now, format!("{step}: done in {}", duration::human(Duration::from_millis(*ms))))
             }
             Event::StepFailed { build, step, failure } => {
-                self.about(build, now, format!("{step}: failed: {}", visible::line(&failure.what)))
+                self.about(build, now, format!("{step}: failed: {}", visible::first_line(&failure.what)))
             }
             Event::Notice { build: Some(build), text } => {
-                self.about(build, now, format!("note: {}", visible::line(text)))
+                self.about(build, now, format!("note: {}", visible::joined(text)))
             }
-            Event::Notice { build: None, text } => line(now, "-", &format!("note: {}", visible::line(text))),
+            Event::Notice { build: None, text } => line(now, "-", &format!("note: {}", visible::joined(text))),
             // Its own event has told of it already.
             Event::BuildFinished(result) if result.outcome == Outcome::UpToDate => return Vec::new(),
             Event::BuildFinished(result) => self.finished(result, now),
         };
         vec![line]
+    }
+
+    /// Whether the step at hand has only just begun.
+    fn is_young(&self, build: &BuildId, now: Duration) -> bool {
+        let step = self.running.builds.get(build).and_then(|build| build.step.as_ref());
+        step.is_some_and(|step| now.saturating_sub(step.started) < SLOW)
     }
 
     fn about(&mut self, build: &BuildId, now: Duration, text: String) -> String {
@@ -153,7 +184,21 @@ impl Teller {
     fn heartbeat(&mut self, now: Duration) -> Vec<String> {
         // Looked at once per LOOK: what would be too late at the next look is said at this one.
         let due = |said: &Duration| now.saturating_sub(*said) + LOOK >= SILENCE;
+        // A build that was started anew is known under another id.
+        let builds = &self.running.builds;
+        self.said.retain(|build, _| builds.contains_key(build));
+        self.told_step.retain(|build| builds.contains_key(build));
         let mut lines = Vec::new();
+        let begun: Vec<(BuildId, &'static str)> = builds
+            .iter()
+            .filter_map(|(id, build)| build.step.as_ref().map(|step| (id, step)))
+            .filter(|(id, step)| now.saturating_sub(step.started) >= SLOW && !self.told_step.contains(*id))
+            .map(|(id, step)| (id.clone(), step.name))
+            .collect();
+        for (build, step) in begun {
+            lines.push(self.about(&build, now, format!("{step}: started")));
+            self.told_step.insert(build);
+        }
         let silent: Vec<BuildId> =
             self.said.iter().filter(|(_, said)| due(said)).map(|(build, _)| build.clone()).collect();
         for build in silent {
@@ -211,7 +256,7 @@ pub(super) fn outcome(result: &BuildResult) -> String {
         Outcome::Refused => format!("refused by its gate after {took}: {}", visible::line(&result.unmet.join("; "))),
         Outcome::Failed => {
             let what = result.failure.as_ref().map_or("", |failure| failure.what.as_str());
-            format!("failed after {took}: {}", visible::line(what))
+            format!("failed after {took}: {}", visible::first_line(what))
         }
     }
 }
@@ -255,16 +300,23 @@ mod tests {
         };
         assert_eq!(told(true), 100);
         assert_eq!(told(false), 3, "in 20 s, every 5 s");
+        let mut teller = begun(false);
+        teller.tell(&Event::StepStarted { build: build(), step: "audit" }, at(50));
+        let soon = Event::StepProgress { build: build(), step: "audit", done: 1, total: 2, detail: String::new() };
+        assert!(teller.tell(&soon, Duration::from_millis(50_500)).is_empty(), "its step may be over in a moment");
     }
 
     #[test]
     fn a_build_is_never_silent_for_longer_than_promised() {
         let mut teller = begun(false);
-        teller.tell(&part(3), at(1));
+        teller.tell(&part(3), Duration::from_millis(500));
         let mut last = at(0);
         for second in 1..100 {
             let lines = teller.heartbeat(at(second));
-            if !lines.is_empty() {
+            if second == 1 {
+                assert!(lines[0].ends_with("apply: started"), "{lines:?}");
+                last = at(second);
+            } else if !lines.is_empty() {
                 assert!(
                     lines[0]
                         .ends_with(&format!("apply: still at 3/100 control c3, for {}", duration::ticking(at(second))))
@@ -273,6 +325,51 @@ mod tests {
             }
             assert!(at(second) - last < SILENCE, "{second}");
         }
+    }
+
+    #[test]
+    fn quick_steps_are_not_told_of_and_slow_ones_begin_when_they_are_slow() {
+        let done = |ms| Event::StepFinished { build: build(), step: "apply", ms, repeated: false };
+        let mut teller = begun(false);
+        assert!(teller.tell(&done(99), at(0)).is_empty());
+        assert!(teller.heartbeat(at(3)).is_empty(), "no step is at hand");
+        assert_eq!(begun(false).tell(&done(100), at(0)).len(), 1);
+        assert_eq!(begun(true).tell(&done(0), at(0)).len(), 1, "all are asked for");
+        let mut teller = begun(false);
+        assert_eq!(teller.heartbeat(at(1)), ["   1.0s  web-tier 1.0.0  apply: started"]);
+        assert!(teller.heartbeat(at(2)).is_empty(), "once");
+        assert_eq!(teller.tell(&done(2000), at(2)).len(), 1);
+    }
+
+    #[test]
+    fn a_build_that_starts_anew_ends_the_one_before() {
+        let mut teller = begun(false);
+        let again: BuildId = "web-tier-fedcba987654-1".parse().unwrap();
+        let started = Event::BuildStarted {
+            build: again.clone(),
+            recipe: "web-tier".parse().unwrap(),
+            version: "1.0.1".parse().unwrap(),
+            digest: Digest::of("anew"),
+            target: TargetKind::Local,
+        };
+        teller.tell(&started, at(5));
+        teller.tell(&Event::StepStarted { build: again, step: "launch" }, at(5));
+        let told: Vec<String> = (6..40).flat_map(|second| teller.heartbeat(at(second))).collect();
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(told.iter().all(|line| line.contains("web-tier 1.0.1  launch: ")), "{told:?}");
+    }
+
+    #[test]
+    fn a_failure_is_told_by_its_first_line() {
+        let failure = crate::pipeline::Failure {
+            what: "the bundle broke\nits last line".into(),
+            resource: "bundle".into(),
+            last_lines: vec![],
+            log: None,
+            next: String::new(),
+        };
+        let line = begun(false).tell(&Event::StepFailed { build: build(), step: "apply", failure }, at(1));
+        assert!(line[0].ends_with("apply: failed: the bundle broke"), "{line:?}");
     }
 
     #[test]

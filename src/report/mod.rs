@@ -11,6 +11,7 @@
 //!
 //! Text that comes out of an image or a recipe is hostile until [`visible`] made it fit to be seen.
 
+mod at_line_start;
 pub mod cyclonedx;
 pub mod diff;
 mod duration;

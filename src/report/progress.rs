@@ -3,6 +3,7 @@
 //! indicatif does the drawing; what a line says is decided here, by a function of state, time and width, so that no
 //! two builds can garble each other and nothing ever wraps.
 
+use super::at_line_start::AtLineStart;
 use super::lines::{name, outcome};
 use super::running::{Build, Running, Wait};
 use super::ticker::Ticker;
@@ -10,12 +11,17 @@ use super::wrap::wrap;
 use super::{Style, duration, visible};
 use crate::pipeline::{Event, Outcome, Sink};
 use console::{measure_text_width, pad_str, truncate_str};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const TICK: Duration = Duration::from_millis(100);
+/// From this width on there is room for a bar, of this many columns.
+const WIDE: usize = 100;
+const BAR: usize = 16;
+/// Draws per second.
+const RATE: u8 = 15;
 const FRAMES: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 
 /// The sink. Dropped or closed, it removes its bars; what stood above them stays.
@@ -28,6 +34,10 @@ pub struct Progress {
 struct Shared {
     running: Running,
     bars: BTreeMap<String, ProgressBar>,
+    /// An empty line under the bars, there until the end: see [`AtLineStart`].
+    floor: Option<ProgressBar>,
+    /// The widest label so far: columns don't move back when its build ends.
+    widest: usize,
     multi: MultiProgress,
     style: Style,
     width: Box<dyn Fn() -> usize + Send>,
@@ -37,14 +47,16 @@ impl Progress {
     /// Draws on standard error.
     pub fn new(style: Style) -> Progress {
         let width = || usize::from(console::Term::stderr().size().1).max(20);
-        Progress::on(ProgressDrawTarget::stderr_with_hz(15), style, Box::new(width))
+        Progress::on(console::Term::buffered_stderr(), RATE, style, Box::new(width))
     }
 
     /// Draws on a terminal of this width.
-    fn on(target: ProgressDrawTarget, style: Style, width: Box<dyn Fn() -> usize + Send>) -> Progress {
+    fn on(term: impl TermLike + 'static, rate: u8, style: Style, width: Box<dyn Fn() -> usize + Send>) -> Progress {
         let begun = Instant::now();
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(AtLineStart(term)), rate);
         let multi = MultiProgress::with_draw_target(target);
-        let shared = Shared { running: Running::default(), bars: BTreeMap::new(), multi, style, width };
+        let shared =
+            Shared { running: Running::default(), bars: BTreeMap::new(), floor: None, widest: 0, multi, style, width };
         let shared = Arc::new(Mutex::new(shared));
         let ticking = Arc::clone(&shared);
         let ticker = Ticker::every(TICK, move || {
@@ -58,7 +70,9 @@ impl Sink for Progress {
     fn event(&self, event: &Event) {
         let now = self.begun.elapsed();
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        for line in shared.note(event, now) {
+        let lines = shared.note(event, now);
+        shared.floor();
+        for line in lines {
             let width = (shared.width)();
             // A terminal that went away stops no build.
             let _ = shared.multi.println(truncate_str(&line, width.saturating_sub(1), "…"));
@@ -77,6 +91,9 @@ impl Sink for Progress {
         for (_, bar) in std::mem::take(&mut shared.bars) {
             bar.finish_and_clear();
         }
+        if let Some(floor) = shared.floor.take() {
+            floor.finish_and_clear();
+        }
         let _ = shared.multi.clear();
     }
 }
@@ -92,6 +109,7 @@ impl Shared {
     fn note(&mut self, event: &Event, now: Duration) -> Vec<String> {
         let style = self.style;
         self.running.note(event, now);
+        self.widest = self.widest.max(self.widest_now());
         match event {
             Event::StepFinished { build, step, ms, repeated } => {
                 let took = if *repeated {
@@ -104,12 +122,12 @@ impl Shared {
             }
             Event::StepFailed { build, step, failure } => {
                 let label = self.running.label(build);
-                let what = visible::line(&failure.what);
+                let what = visible::first_line(&failure.what);
                 vec![format!("{} {}  {step:<10} {what}", style.red("✗"), self.padded(&label))]
             }
             Event::Notice { build, text } => {
                 let label = build.as_ref().map(|build| self.running.label(build) + ": ").unwrap_or_default();
-                let text = format!("{label}{}", visible::line(text));
+                let text = format!("{label}{}", visible::joined(text));
                 let lines = wrap(&text, (self.width)().saturating_sub(3)).into_iter().enumerate();
                 lines
                     .map(|(n, line)| if n == 0 { format!("{} {line}", style.yellow("!")) } else { format!("  {line}") })
@@ -123,7 +141,7 @@ impl Shared {
                     Outcome::Built | Outcome::UpToDate => style.green("✓"),
                     Outcome::Failed | Outcome::Refused => style.red("✗"),
                 };
-                let line = || format!("{mark} {}  {}", style.bold(&name(result)), outcome(result));
+                let line = || format!("{mark} {}  {}", style.bold(&self.padded(&name(result))), outcome(result));
                 if others { vec![line()] } else { Vec::new() }
             }
             Event::BuildStarted { .. } | Event::UpToDate { .. } | Event::Waiting { .. } => Vec::new(),
@@ -132,14 +150,29 @@ impl Shared {
     }
 
     fn padded(&self, label: &str) -> String {
-        pad_str(label, self.label_width(), console::Alignment::Left, None).into_owned()
+        pad_str(label, self.label_width(), console::Alignment::Left, Some("…")).into_owned()
     }
 
     /// As wide as the widest label, within a third of the terminal.
     fn label_width(&self) -> usize {
+        self.widest.max(self.widest_now()).min((self.width)() / 3)
+    }
+
+    fn widest_now(&self) -> usize {
         let builds = self.running.builds.values().map(|build| measure_text_width(&build.label));
         let waiting = self.running.waiting.keys().map(|recipe| recipe.as_str().len());
-        builds.chain(waiting).max().unwrap_or(0).min((self.width)() / 3)
+        builds.chain(waiting).max().unwrap_or(0)
+    }
+
+    /// The line under all bars, made if it is not there yet.
+    fn floor(&mut self) -> ProgressBar {
+        let multi = &self.multi;
+        let floor = self.floor.get_or_insert_with(|| {
+            let floor = multi.add(ProgressBar::new_spinner().with_style(message()));
+            floor.tick();
+            floor
+        });
+        floor.clone()
     }
 
     /// Brings the bars into line with what is under way.
@@ -157,6 +190,10 @@ impl Shared {
             let line = wait_line(recipe.as_str(), wait, now, label_width, width, frame, self.style);
             lines.insert(format!("waiting:{recipe}"), line);
         }
+        if self.bars.is_empty() && lines.is_empty() {
+            return;
+        }
+        let floor = self.floor();
         let multi = &self.multi;
         self.bars.retain(|id, bar| {
             let under_way = lines.contains_key(id);
@@ -167,8 +204,10 @@ impl Shared {
             under_way
         });
         for (id, line) in lines {
-            let bar =
-                self.bars.entry(id).or_insert_with(|| multi.add(ProgressBar::new_spinner().with_style(message())));
+            let bar = self
+                .bars
+                .entry(id)
+                .or_insert_with(|| multi.insert_before(&floor, ProgressBar::new_spinner().with_style(message())));
             bar.set_message(line);
             bar.tick();
         }
@@ -185,21 +224,27 @@ fn build_line(build: &Build, now: Duration, label_width: usize, width: usize, fr
     let total = duration::ticking(now.saturating_sub(build.started));
     let mut line = format!("{} {}", style.cyan(frame), style.bold(&label));
     let Some(step) = &build.step else {
-        line.push_str(&format!("  {}", style.dim(&total)));
+        line.push_str(&style.dim(&format!("  build {total}")));
         return truncate_str(&line, width, "…").into_owned();
     };
     let narrow = width < 60;
     line.push_str(&if narrow { format!("  {}", step.name) } else { format!("  {:<10}", step.name) });
-    if step.total > 0 {
-        let digits = step.total.to_string().len();
-        if width >= 100 {
-            line.push_str(&format!(" {}", bar(step.done, step.total, 16, style)));
+    let took = duration::ticking(now.saturating_sub(step.started));
+    let counted = if step.total > 0 { format!("{}/{}", step.done, step.total) } else { String::new() };
+    if narrow {
+        if step.total > 0 {
+            let digits = step.total.to_string().len();
+            line.push_str(&format!(" {:>digits$}/{}", step.done, step.total));
         }
-        line.push_str(&format!(" {:>digits$}/{}", step.done, step.total));
-    }
-    line.push_str(&format!("  {}", duration::ticking(now.saturating_sub(step.started))));
-    if !narrow {
-        line.push_str(&style.dim(&format!(" of {total}")));
+        line.push_str(&format!("  {took}"));
+    } else {
+        // Columns of their own, filled or not: builds stand under each other.
+        if width >= WIDE {
+            let bar = if step.total > 0 { bar(step.done, step.total, BAR, style) } else { " ".repeat(BAR) };
+            line.push_str(&format!(" {bar}"));
+        }
+        line.push_str(&format!(" {counted:>7}  {took:>7}"));
+        line.push_str(&style.dim(&format!(", build {total:>7}")));
     }
     let left = width.saturating_sub(measure_text_width(&line) + 2);
     if !step.detail.is_empty() && left >= 8 {

@@ -54,6 +54,8 @@ impl Running {
         match event {
             Event::BuildStarted { build, recipe, version, .. } => {
                 self.waiting.remove(recipe);
+                // A recipe has one build at a time: one that starts anew ends the one before.
+                self.builds.retain(|_, known| known.recipe.as_ref() != Some(recipe));
                 let label = format!("{recipe} {version}");
                 self.builds
                     .insert(build.clone(), Build { label, recipe: Some(recipe.clone()), started: now, step: None });

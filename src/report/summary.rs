@@ -1,12 +1,13 @@
 //! What is printed once a build is over. Each outcome has its form, and each form ends with what to type next.
 
 use super::lines::{name, outcome};
-use super::wrap::wrap;
+use super::wrap::{fold, wrap};
 use super::{Style, duration, visible, wording};
 use crate::hardening::{ControlEvidence, Status};
 use crate::identity::{BuildId, Channel, ImageId};
 use crate::pipeline::{BuildResult, Failure, Outcome};
 use crate::target::ImageRecord;
+use console::truncate_str;
 use std::path::Path;
 
 /// Width of the names in front of values.
@@ -96,7 +97,17 @@ fn refused(finished: &Finished, style: Style) -> String {
     let mut next = Vec::new();
     if let Some(image) = &result.image {
         next.push(format!("amifactory show {image}"));
-        next.push(report_command(image, result));
+        match finished.evidence {
+            // The page is there already.
+            Some(folder) => next.push(format!("{}   is for a browser", folder.join("report.html").display())),
+            None => next.push(report_command(image, result)),
+        }
+    }
+    let failing = |control: &&ControlEvidence| matches!(control.status, Status::Fail | Status::Error);
+    if let Some(control) =
+        finished.record.and_then(|record| wording::worst_first(&record.controls).into_iter().find(failing))
+    {
+        next.push(format!("amifactory controls {}   says what it asks for", control.slug));
     }
     next.push(format!("amifactory build {}   once the controls hold or are waived", result.recipe));
     page.next(&next);
@@ -122,10 +133,19 @@ pub fn failure(what: &Failure, style: Style) -> String {
     page.text
 }
 
-/// After Ctrl-C.
+/// After Ctrl-C, with the builds that were cut off; there are none where all that went on was a wait.
 pub fn interrupted(builds: &[BuildId], style: Style) -> String {
     let mut page = Page::new(style);
-    page.head(&style.yellow("!"), "interrupted:", "nothing that was done is lost");
+    if builds.is_empty() {
+        page.head(&style.yellow("!"), "interrupted:", "no build was under way");
+        return page.text;
+    }
+    // Not "no pointer was changed": a build may be cut off after it was published, while it cleans up.
+    page.head(
+        &style.yellow("!"),
+        "interrupted:",
+        "no pointer names an unfinished image;\n  `resume` goes on, and a bundle that was cut off starts again",
+    );
     let mut next: Vec<String> = builds.iter().map(|build| format!("amifactory resume {build}")).collect();
     next.push("amifactory sweep   lists what the build left behind, to remove it instead".to_owned());
     page.next(&next);
@@ -153,6 +173,15 @@ impl Page {
     }
 
     fn field(&mut self, name: &str, value: &str) {
+        let padded = format!("{name:<NAME$}");
+        for (n, line) in fold(value, self.style.width.saturating_sub(NAME + 2)).iter().enumerate() {
+            let name = if n == 0 { self.style.dim(&padded) } else { " ".repeat(NAME) };
+            self.text.push_str(&format!("  {name}{line}\n"));
+        }
+    }
+
+    /// A value that is copied: never broken.
+    fn whole(&mut self, name: &str, value: &str) {
         let padded = format!("{name:<NAME$}");
         self.text.push_str(&format!("  {}{value}\n", self.style.dim(&padded)));
     }
@@ -196,6 +225,9 @@ impl Page {
                 "score",
                 &format!("{}   {}", style.bold(&wording::score_change(record)), wording::judged(&record.tally)),
             );
+            if let Some(at_rest) = wording::passed_at_rest(record) {
+                self.field("", &at_rest);
+            }
             if let Some(beside) = wording::beside(&record.tally) {
                 self.field("", &format!("beside it: {beside}"));
             }
@@ -215,12 +247,18 @@ impl Page {
     }
 
     fn controls(&mut self, name: &str, record: &ImageRecord, which: impl Fn(&ControlEvidence) -> bool) {
-        let slugs: Vec<&str> = record.controls.iter().filter(|c| which(c)).map(|c| c.slug.as_str()).collect();
-        for (n, slug) in slugs.iter().take(LISTED).enumerate() {
-            self.field(if n == 0 { name } else { "" }, &self.style.red(slug));
+        let controls: Vec<_> = wording::worst_first(&record.controls).into_iter().filter(|c| which(c)).collect();
+        for (n, control) in controls.iter().take(LISTED).enumerate() {
+            let required = if control.required { " (required)" } else { "" };
+            let slug = self.style.red(control.slug.as_str());
+            self.field(if n == 0 { name } else { "" }, &format!("{slug}{required}"));
+            if let Some(why) = wording::why(control) {
+                let why = format!("  {}", visible::line(&why));
+                self.field("", &truncate_str(&why, self.style.width.saturating_sub(NAME + 2), "…"));
+            }
         }
-        if slugs.len() > LISTED {
-            self.field("", &format!("and {} more", slugs.len() - LISTED));
+        if controls.len() > LISTED {
+            self.field("", &format!("and {} more", controls.len() - LISTED));
         }
     }
 
@@ -229,7 +267,7 @@ impl Page {
             self.field("channel", channel.as_str());
         }
         if let Some(evidence) = finished.evidence {
-            self.field("evidence", &visible::line(&evidence.display().to_string()));
+            self.whole("evidence", &visible::line(&evidence.display().to_string()));
         }
     }
 
@@ -263,7 +301,7 @@ impl Page {
             self.text.push('\n');
         }
         if let Some(log) = &failure.log {
-            self.field("whole log", &visible::line(&log.display().to_string()));
+            self.whole("whole log", &visible::line(&log.display().to_string()));
         }
         self.next(std::slice::from_ref(&failure.next));
     }

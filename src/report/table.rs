@@ -7,9 +7,14 @@ use console::{measure_text_width, pad_str, truncate_str};
 /// does so where the whole is wider than the terminal.
 pub struct Table {
     header: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
+    rows: Vec<Row>,
     right: Vec<usize>,
     gives_way: Option<usize>,
+}
+
+struct Row {
+    cells: Vec<String>,
+    under: Option<String>,
 }
 
 const GAP: usize = 2;
@@ -36,14 +41,21 @@ impl Table {
     /// Adds a row. Control characters in it would break the columns: cells come from `visible::line`.
     pub fn row(&mut self, cells: Vec<String>) {
         debug_assert_eq!(cells.len(), self.header.len());
-        self.rows.push(cells);
+        self.rows.push(Row { cells, under: None });
+    }
+
+    /// Adds a line under the last row that belongs to it. It keeps to no column and is cut at the terminal's width.
+    pub fn under(&mut self, text: String) {
+        if let Some(row) = self.rows.last_mut() {
+            row.under = Some(text);
+        }
     }
 
     /// The table as text, each line ended.
     pub fn render(&self, style: Style) -> String {
         let mut widths: Vec<usize> = self.header.iter().map(|title| measure_text_width(title)).collect();
         for row in &self.rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
+            for (width, cell) in widths.iter_mut().zip(&row.cells) {
                 *width = (*width).max(measure_text_width(cell));
             }
         }
@@ -52,7 +64,20 @@ impl Table {
             *width = width.saturating_sub(total.saturating_sub(style.width)).max(NARROWEST.min(*width));
         }
         let header: Vec<String> = self.header.iter().map(|title| style.dim(title)).collect();
-        std::iter::once(&header).chain(&self.rows).map(|row| self.line(row, &widths) + "\n").collect()
+        // Where the last column gives way it does so down to nothing: a row that wraps can't be read.
+        let to_nothing = self.gives_way.is_some_and(|column| column + 1 == self.header.len());
+        let fit = |line: String| match to_nothing {
+            true => truncate_str(&line, style.width, "…").into_owned(),
+            false => line,
+        };
+        let mut text = fit(self.line(&header, &widths)) + "\n";
+        for row in &self.rows {
+            text.push_str(&(fit(self.line(&row.cells, &widths)) + "\n"));
+            if let Some(under) = &row.under {
+                text.push_str(&format!("{}\n", truncate_str(under, style.width, "…")));
+            }
+        }
+        text
     }
 
     fn line(&self, row: &[String], widths: &[usize]) -> String {
@@ -88,9 +113,21 @@ mod tests {
     }
 
     #[test]
+    fn a_line_under_a_row_widens_no_column_and_is_cut() {
+        let mut table = Table::new(&["NAME", "TEXT"]);
+        table.row(vec!["a".into(), "b".into()]);
+        table.under("  ".to_owned() + &"y".repeat(90));
+        table.row(vec!["c".into(), "d".into()]);
+        let text = table.render(Style { color: false, width: 20 });
+        assert_eq!(text, format!("NAME  TEXT\na     b\n  {}…\nc     d\n", "y".repeat(17)));
+    }
+
+    #[test]
     fn a_narrow_terminal_cuts_the_column_that_gives_way() {
         let text = sample().render(Style { color: false, width: 40 });
         assert!(text.lines().all(|line| measure_text_width(line) <= 40), "{text}");
         assert!(text.contains('…'));
+        let text = sample().render(Style { color: false, width: 18 });
+        assert!(text.lines().all(|line| measure_text_width(line) <= 18), "{text}");
     }
 }

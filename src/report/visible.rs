@@ -38,6 +38,17 @@ pub fn line(text: &str) -> Cow<'_, str> {
     write_out(text, |_| false)
 }
 
+/// The first line of a text of several, as [`line`].
+pub fn first_line(text: &str) -> Cow<'_, str> {
+    line(text.trim_start().lines().next().unwrap_or("").trim_end())
+}
+
+/// A text of several lines on one, with a blank between them.
+pub fn joined(text: &str) -> String {
+    let parts: Vec<Cow<'_, str>> = text.lines().map(str::trim).filter(|part| !part.is_empty()).map(line).collect();
+    parts.join(" ")
+}
+
 /// Text of several lines: line breaks and tabs stay, all else that hides is written out.
 pub fn block(text: &str) -> Cow<'_, str> {
     // `\r\n` is a line break too; a lone `\r` overwrites what stands before it.
@@ -57,6 +68,13 @@ mod tests {
         assert_eq!(line("txt.\u{202e}exe"), "txt.\\u{202e}exe");
         assert_eq!(line("pay\u{200b}pal\u{feff}"), "pay\\u{200b}pal\\u{feff}");
         assert_eq!(block("one\r\ntwo\rthree\n\tfour\u{7}"), "one\ntwo\\rthree\n\tfour\\u{7}");
+    }
+
+    #[test]
+    fn a_text_of_several_lines_is_cut_to_its_first_or_joined() {
+        assert_eq!(first_line("one\r\ntwo\u{1b}[2J"), "one");
+        assert_eq!(first_line(""), "");
+        assert_eq!(joined("one:\n  two\u{7}\r\n\nthree"), "one: two\\u{7} three");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The words that every report uses for the same things, and what they are careful not to claim.
 
 use super::Style;
-use crate::hardening::{ControlEvidence, Status, Tally};
+use crate::hardening::{AuditKind, Check, ControlEvidence, Status, Tally};
 use crate::identity::{OsFamily, TargetKind};
 use crate::target::ImageRecord;
 
@@ -32,19 +32,85 @@ pub fn status(status: Status) -> &'static str {
     }
 }
 
-/// The benchmark id that holds for the image's OS family, or the first where none is for it.
-pub fn id(control: &ControlEvidence, family: OsFamily) -> &str {
-    let marks: &[&str] = match family {
-        OsFamily::AmazonLinux2023 => &["al2023", "amazonlinux2023"],
-        OsFamily::Debian12 => &["debian12"],
-        OsFamily::Ubuntu => &["ubuntu"],
-    };
-    let fits = |benchmark: &str| {
-        let compact = benchmark.to_lowercase().replace(['-', '_', ' '], "");
-        marks.iter().any(|mark| compact.contains(mark))
-    };
-    let own = control.ids.iter().find(|(benchmark, _)| fits(benchmark));
-    own.or_else(|| control.ids.iter().next()).map_or("", |(_, id)| id)
+/// The benchmark id of the image's OS family, or, where that family's benchmark has none, another's, which then says
+/// whose it is: `AL2023 6.2.10`. Empty where there is none at all.
+pub fn id(control: &ControlEvidence, family: OsFamily) -> String {
+    let own = control.ids.iter().find(|(benchmark, _)| family_of(benchmark) == Some(family));
+    match (own, control.ids.iter().next()) {
+        (Some((_, id)), _) => id.clone(),
+        (None, Some((benchmark, id))) => match family_of(benchmark) {
+            Some(OsFamily::AmazonLinux2023) => format!("AL2023 {id}"),
+            Some(OsFamily::Debian12) => format!("Debian12 {id}"),
+            Some(OsFamily::Ubuntu) => format!("Ubuntu {id}"),
+            None => format!("{benchmark} {id}"),
+        },
+        (None, None) => String::new(),
+    }
+}
+
+/// The OS family that a benchmark, such as `cis-al2023-1.0.0`, is written for.
+fn family_of(benchmark: &str) -> Option<OsFamily> {
+    let compact = benchmark.to_lowercase().replace(['-', '_', ' '], "");
+    let marks = [
+        ("al2023", OsFamily::AmazonLinux2023),
+        ("amazonlinux2023", OsFamily::AmazonLinux2023),
+        ("debian12", OsFamily::Debian12),
+        ("ubuntu", OsFamily::Ubuntu),
+    ];
+    marks.into_iter().find(|(mark, _)| compact.contains(mark)).map(|(_, family)| family)
+}
+
+/// Where a control is waived by what is installed and not by a waiver: that, and the reason.
+pub fn implied(control: &ControlEvidence) -> Option<String> {
+    (control.status == Status::Waived && control.waiver.is_none()).then(|| {
+        format!("implied by what is installed: {}", control.reason.as_deref().unwrap_or("no reason is on record"))
+    })
+}
+
+/// Controls with what failed first: failing ones that the gate asks for, other failing ones, broken ones, the rest in
+/// the order in which they were.
+pub fn worst_first(controls: &[ControlEvidence]) -> Vec<&ControlEvidence> {
+    let mut sorted: Vec<&ControlEvidence> = controls.iter().collect();
+    sorted.sort_by_key(|control| match control.status {
+        Status::Fail => (0, !control.required),
+        Status::Error => (1, !control.required),
+        _ => (2, false),
+    });
+    sorted
+}
+
+/// What was looked at, what it should be and what it was.
+pub fn sentence(check: &Check) -> String {
+    let observed = if check.observed.is_empty() { "nothing" } else { &check.observed };
+    format!("{}: expected {}, observed {observed}", check.what, check.expected)
+}
+
+/// Why a control fails or broke: the first look that went wrong, or what the audit said where it made none. None for
+/// all others.
+pub fn why(control: &ControlEvidence) -> Option<String> {
+    if !matches!(control.status, Status::Fail | Status::Error) {
+        return None;
+    }
+    let mut looks = control.after.iter().flat_map(|audit| &audit.checks);
+    if let Some(check) = looks.find(|check| check.status == control.status) {
+        return Some(sentence(check));
+    }
+    let audit = control.after.iter().find(|audit| audit.status == control.status);
+    let said = audit.and_then(|audit| audit.output.lines().rev().find(|line| !line.trim().is_empty()));
+    said.map(str::to_owned).or_else(|| control.reason.clone())
+}
+
+/// Whether a control passes by what its files and packages say alone, while its running state was not seen.
+pub fn at_rest(control: &ControlEvidence) -> bool {
+    control.status == Status::Pass
+        && control.after.iter().any(|audit| audit.kind == AuditKind::Runtime && audit.status == Status::Unknown)
+}
+
+/// How many of the passes are at rest only; none where there is no such pass.
+pub fn passed_at_rest(record: &ImageRecord) -> Option<String> {
+    let n = record.controls.iter().filter(|control| at_rest(control)).count();
+    let whose = if n == 1 { "its" } else { "their" };
+    (n > 0).then(|| format!("{n} of them passed at rest only: {whose} running state can't be seen without a boot"))
 }
 
 /// A status in its colour.

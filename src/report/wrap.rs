@@ -18,6 +18,21 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Breaks text at spaces only: a path or a digest stays whole, however long.
+pub fn fold(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if measure_text_width(line) + 1 + measure_text_width(word) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 fn pieces(word: &str, width: usize) -> Vec<String> {
     let mut pieces = vec![String::new()];
     let mut filled = 0;
@@ -38,6 +53,12 @@ fn pieces(word: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folded_text_keeps_its_words_whole() {
+        assert_eq!(fold("/a/long/path of things", 6), ["/a/long/path", "of", "things"]);
+        assert_eq!(fold("  a b", 80), ["  a b"]);
+    }
 
     #[test]
     fn lines_are_no_wider_than_asked_and_nothing_is_lost() {

@@ -29,6 +29,7 @@ pub(super) struct Page {
     score_before: Option<String>,
     score: String,
     judged: String,
+    passed_at_rest: Option<String>,
     bars: Vec<Bar>,
     levels: Vec<Level>,
     attention: Vec<Attention>,
@@ -77,6 +78,7 @@ struct Attention {
     anchor: String,
     id: Option<String>,
     text: String,
+    required: bool,
     detail: Option<String>,
 }
 
@@ -95,6 +97,7 @@ struct Control {
     title: String,
     level: u8,
     required: bool,
+    at_rest: bool,
     key: &'static str,
     word: &'static str,
     mark: &'static str,
@@ -120,7 +123,7 @@ struct Waived {
     slug: String,
     title: String,
     reason: String,
-    owner: String,
+    owner: Option<String>,
     ticket: Option<String>,
     expires: String,
     left: String,
@@ -154,7 +157,8 @@ impl Page {
         script: &'static str,
         policy: String,
     ) -> Page {
-        let waivers: Vec<Waived> = record.controls.iter().filter_map(|control| waived(control, today)).collect();
+        let waivers: Vec<Waived> =
+            record.controls.iter().filter_map(|control| waived(control, today).or_else(|| implied(control))).collect();
         let bars = bars(&record.tally);
         let mut level_numbers: Vec<u8> = record.controls.iter().map(|control| control.level).collect();
         level_numbers.sort_unstable();
@@ -175,6 +179,7 @@ impl Page {
             score_before: record.score_before.map(|before| wording::score(Some(before))),
             score: record.score.map_or_else(|| "none".to_owned(), |score| wording::score(Some(score))),
             judged: wording::judged(&record.tally),
+            passed_at_rest: wording::passed_at_rest(record),
             statuses: bars.into_iter().filter(|bar| bar.count > 0).collect(),
             bars: self::bars(&record.tally),
             levels: levels(record),
@@ -285,16 +290,16 @@ fn levels(record: &ImageRecord) -> Vec<Level> {
 /// What a reader must not miss, the worst first.
 fn attention(record: &ImageRecord, waivers: &[Waived]) -> Vec<Attention> {
     let mut all = Vec::new();
-    for wanted in [Status::Fail, Status::Error] {
-        for control in record.controls.iter().filter(|control| control.status == wanted) {
-            let required = if control.required { "required by the gate" } else { "" };
+    for control in wording::worst_first(&record.controls) {
+        if matches!(control.status, Status::Fail | Status::Error) {
             all.push(Attention {
-                key: key(wanted),
-                word: wording::status(wanted),
+                key: key(control.status),
+                word: wording::status(control.status),
+                required: control.required,
                 anchor: format!("control-{}", control.slug),
-                id: Some(wording::id(control, record.base.family).to_owned()).filter(|id| !id.is_empty()),
+                id: Some(wording::id(control, record.base.family)).filter(|id| !id.is_empty()),
                 text: control.title.clone(),
-                detail: Some(required.to_owned()).filter(|text| !text.is_empty()),
+                detail: wording::why(control),
             });
         }
     }
@@ -303,6 +308,7 @@ fn attention(record: &ImageRecord, waivers: &[Waived]) -> Vec<Attention> {
         all.push(Attention {
             key: "fail",
             word: "fail",
+            required: false,
             anchor: "tests".to_owned(),
             id: None,
             text: test.name.clone(),
@@ -313,6 +319,7 @@ fn attention(record: &ImageRecord, waivers: &[Waived]) -> Vec<Attention> {
         all.push(Attention {
             key: "fail",
             word: "expired",
+            required: false,
             anchor: "waivers".to_owned(),
             id: None,
             text: format!("Waiver: {}", waiver.title),
@@ -324,7 +331,7 @@ fn attention(record: &ImageRecord, waivers: &[Waived]) -> Vec<Attention> {
 
 fn sections(record: &ImageRecord, today: Date) -> Vec<Section> {
     let mut sections: BTreeMap<u8, Vec<&ControlEvidence>> = BTreeMap::new();
-    for control in &record.controls {
+    for control in wording::worst_first(&record.controls) {
         sections.entry(control.section).or_default().push(control);
     }
     let section = |(number, controls): (u8, Vec<&ControlEvidence>)| {
@@ -351,10 +358,11 @@ fn control(control: &ControlEvidence, record: &ImageRecord, today: Date) -> Cont
     });
     Control {
         slug: control.slug.to_string(),
-        id: wording::id(control, record.base.family).to_owned(),
+        id: wording::id(control, record.base.family),
         title: control.title.clone(),
         level: control.level,
         required: control.required,
+        at_rest: wording::at_rest(control),
         key: key(control.status),
         word: wording::status(control.status),
         mark: mark(control.status),
@@ -383,11 +391,25 @@ fn waived(control: &ControlEvidence, today: Date) -> Option<Waived> {
         slug: control.slug.to_string(),
         title: control.title.clone(),
         reason: waiver.reason.clone(),
-        owner: waiver.owner.clone(),
+        owner: Some(waiver.owner.clone()),
         ticket: waiver.ticket.clone(),
         expires: waiver.expires.to_string(),
         left,
         expired: days < 0,
+    })
+}
+
+/// What a package group implies has no owner and no end: it holds as long as the group is installed.
+fn implied(control: &ControlEvidence) -> Option<Waived> {
+    Some(Waived {
+        slug: control.slug.to_string(),
+        title: control.title.clone(),
+        reason: wording::implied(control)?,
+        owner: None,
+        ticket: None,
+        expires: "no expiry".to_owned(),
+        left: String::new(),
+        expired: false,
     })
 }
 

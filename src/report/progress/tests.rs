@@ -106,8 +106,7 @@ impl TermLike for Screen {
 
 fn sink(width: usize) -> (Screen, Progress) {
     let screen = Screen::new(width);
-    let target = ProgressDrawTarget::term_like_with_hz(Box::new(screen.clone()), 200);
-    let progress = Progress::on(target, Style { color: false, width }, Box::new(move || width));
+    let progress = Progress::on(screen.clone(), 200, Style { color: false, width }, Box::new(move || width));
     (screen, progress)
 }
 
@@ -202,6 +201,57 @@ fn a_bar_is_drawn_while_the_build_goes_on_and_removed_on_close() {
     assert!(shown, "{:?}", screen.text());
     sink.close();
     assert_eq!(screen.text(), Vec::<String>::new());
+}
+
+#[test]
+fn what_the_terminal_echoes_leaves_no_bar_behind() {
+    for builds in [&["web-tier"][..], &["web-tier", "cis-base"]] {
+        let (screen, sink) = sink(60);
+        sink.event(&Event::Notice { build: None, text: "before any build".into() });
+        sink.event(&Event::Notice { build: None, text: "and one more".into() });
+        builds.iter().for_each(|recipe| sink.event(&started(recipe)));
+        let drawn = |screen: &Screen| builds.iter().all(|b| screen.text().iter().any(|line| line.contains(b)));
+        assert!((0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            drawn(&screen)
+        }));
+        screen.at(|cells| cells.put("^C")).unwrap();
+        // Some more draws, as there are until the build has been told to stop.
+        std::thread::sleep(Duration::from_millis(350));
+        screen.at(|cells| cells.put("^C")).unwrap();
+        sink.close();
+        assert_eq!(screen.text(), ["! before any build", "! and one more"]);
+    }
+}
+
+#[test]
+fn builds_stand_under_each_other() {
+    let line = |label: &str, step: Step| {
+        let mut running = Running::default();
+        running.note(&started("web-tier"), Duration::ZERO);
+        let mut build = running.builds.remove(&id("web-tier")).unwrap();
+        (build.label, build.step) = (label.to_owned(), Some(step));
+        build_line(&build, Duration::from_secs(95), 16, 120, "⠋", Style::PLAIN)
+    };
+    let step = |name, at, done, total| Step {
+        name,
+        started: Duration::from_secs(at),
+        done,
+        total,
+        detail: "detail".to_owned(),
+    };
+    let lines = [
+        line("a 1.0.0", step("apply", 0, 3, 9)),
+        line("web-tier 10.0.12", step("launch", 90, 0, 0)),
+        line("b 1.0.0", step("audit", 60, 120, 171)),
+    ];
+    let columns = |text: &str| {
+        lines.iter().map(|line| line.find(text).map(|at| measure_text_width(&line[..at]))).collect::<Vec<_>>()
+    };
+    for text in [", build", "detail"] {
+        let at = columns(text);
+        assert!(at[0].is_some() && at.iter().all(|column| *column == at[0]), "{text}: {lines:#?}");
+    }
 }
 
 #[test]

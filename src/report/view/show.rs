@@ -5,6 +5,7 @@ use crate::hardening::{Applied, Audit, ControlEvidence, Status, Tally};
 use crate::identity::Slug;
 use crate::recipe::Waiver;
 use crate::report::table::Table;
+use crate::report::wrap::fold;
 use crate::report::{Style, duration, visible, wording};
 use crate::target::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
 use serde::Serialize;
@@ -126,8 +127,11 @@ pub fn show(row: &ImageRow, record: &ImageRecord, all: bool, style: Style) -> St
         visible::line(&record.description)
     );
     let mut field = |name: &str, value: &str| {
-        let name = style.dim(&format!("{name:<11}"));
-        text.push_str(&format!("  {name}{value}\n"));
+        let mut name = style.dim(&format!("{name:<11}"));
+        for line in fold(value, style.width.saturating_sub(13)) {
+            text.push_str(&format!("  {name}{line}\n"));
+            name = " ".repeat(11);
+        }
     };
     field("image", &format!("{}   {}", style.cyan(row.image.as_str()), visible::line(&row.state)));
     field("digest", record.digest.as_str());
@@ -142,6 +146,9 @@ pub fn show(row: &ImageRow, record: &ImageRecord, all: bool, style: Style) -> St
     field("profile", &visible::line(record.profile.as_deref().unwrap_or("none: this image is not hardened")));
     if !record.controls.is_empty() {
         field("score", &format!("{}   {}", style.bold(&wording::score_change(record)), wording::judged(&record.tally)));
+        if let Some(at_rest) = wording::passed_at_rest(record) {
+            field("", &at_rest);
+        }
         if let Some(beside) = wording::beside(&record.tally) {
             field("", &format!("beside it: {beside}"));
         }
@@ -163,8 +170,10 @@ pub fn show(row: &ImageRow, record: &ImageRecord, all: bool, style: Style) -> St
 }
 
 fn controls(record: &ImageRecord, all: bool, style: Style) -> String {
-    let listed: Vec<&ControlEvidence> =
-        record.controls.iter().filter(|control| all || control.status != Status::Pass).collect();
+    let listed: Vec<&ControlEvidence> = wording::worst_first(&record.controls)
+        .into_iter()
+        .filter(|control| all || control.status != Status::Pass)
+        .collect();
     if listed.is_empty() {
         return String::new();
     }
@@ -175,12 +184,18 @@ fn controls(record: &ImageRecord, all: bool, style: Style) -> String {
             title.push_str(&format!(" ({})", visible::line(reason)));
         }
         table.row(vec![
-            visible::line(wording::id(control, record.base.family)).into_owned(),
+            visible::line(&wording::id(control, record.base.family)).into_owned(),
             format!("L{}{}", control.level, if control.required { " required" } else { "" }),
-            wording::painted(control.status, style),
+            match wording::at_rest(control) {
+                true => format!("{} (at rest)", wording::painted(control.status, style)),
+                false => wording::painted(control.status, style),
+            },
             control.slug.to_string(),
             title,
         ]);
+        if let Some(why) = wording::why(control) {
+            table.under(style.red(&format!("  └ {}", visible::line(&why))));
+        }
     }
     let passed = record.controls.len() - listed.len();
     let rest = if passed > 0 { format!("  {passed} passed (--all lists them)") } else { String::new() };

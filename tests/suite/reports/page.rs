@@ -121,6 +121,21 @@ fn an_expired_waiver_is_flagged_and_one_that_holds_is_not() {
 }
 
 #[test]
+fn what_a_package_group_implies_is_listed_among_the_waivers() {
+    let mut record = fixture::record();
+    let control = record.controls.iter_mut().find(|control| control.slug.as_str() == "tmp-noexec").unwrap();
+    control.waiver = None;
+    let text = text(&html(&fixture::image(), &record, fixture::today()).unwrap());
+    assert!(text.contains("Waivers 2"), "{text}");
+    assert!(
+        text.contains(
+            "implied by what is installed: The monitoring agent unpacks its plug-ins into /tmp\nnone\nno expiry"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
 fn an_image_that_was_not_hardened_claims_nothing() {
     let mut record = fixture::record();
     record.controls.clear();

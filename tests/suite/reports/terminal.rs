@@ -37,6 +37,11 @@ fn summary_of_a_built_image() {
     };
     assert_snapshot!(summary(&finished, Style::PLAIN));
     let painted = summary(&finished, Style { color: true, width: 80 });
+    for width in [70, 80, 120] {
+        let text = summary(&finished, Style { color: true, width });
+        let widest = text.lines().max_by_key(|line| console::measure_text_width(line)).unwrap();
+        assert!(console::measure_text_width(widest) <= width, "{width}: {widest}");
+    }
     assert!(painted.contains("\u{1b}[32m✓"));
     assert_harmless(&painted);
 }
@@ -45,8 +50,23 @@ fn summary_of_a_built_image() {
 fn summary_of_a_refused_image() {
     let (mut result, record) = (fixture::result(Outcome::Refused), fixture::refused_record());
     result.unmet = record.gate.unmet.clone();
-    let finished = Finished { result: &result, record: Some(&record), channel: None, evidence: None, previous: None };
+    let evidence = Some(Path::new(".amifactory/evidence/img-0a1b2c3d4e5f6071"));
+    let finished = Finished { result: &result, record: Some(&record), channel: None, evidence, previous: None };
     assert_snapshot!(summary(&finished, Style::PLAIN));
+}
+
+#[test]
+fn an_audit_that_broke_before_its_first_look_is_told_by_what_it_said() {
+    let (result, mut record) = (fixture::result(Outcome::Refused), fixture::refused_record());
+    let control = record.controls.iter_mut().find(|control| control.slug.as_str() == "account-lockout").unwrap();
+    control.after[0].checks.clear();
+    control.after[0].output = "awk: no such file\nthe audit broke (exit status 2): 0 can be read\n".into();
+    let finished = Finished { result: &result, record: Some(&record), channel: None, evidence: None, previous: None };
+    let text = summary(&finished, Style::PLAIN);
+    assert!(
+        text.contains("account-lockout\n               the audit broke (exit status 2): 0 can be read\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -83,6 +103,7 @@ fn one_line_for_each_outcome() {
 #[test]
 fn after_an_interruption() {
     assert_snapshot!(interrupted(&["web-tier-5d0c2f7a91be-1".parse().unwrap()], Style::PLAIN));
+    assert_eq!(interrupted(&[], Style::PLAIN), "! interrupted: no build was under way\n");
 }
 
 fn row() -> ImageRow {
