@@ -112,6 +112,13 @@ impl Factory {
         Ok(factory)
     }
 
+    /// A recipe `tier` that is built on `base-1`, with the same hardening, as web-tier is on cis-base.
+    pub fn tier(&self) -> Result<(), Failure> {
+        let base = self.read("recipes/base-1.yaml")?;
+        let tier = base.replace("recipe: base-1", "recipe: tier").replace("{local: host}", "{recipe: base-1}");
+        self.write("recipes/tier.yaml", &tier)
+    }
+
     fn read(&self, path: &str) -> Result<String, Failure> {
         Ok(fs::read_to_string(self.path().join(path))?)
     }

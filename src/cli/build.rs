@@ -104,10 +104,10 @@ pub async fn build(
         let asked = recipes.contains(&build.recipe);
         let result = build.result(target.kind());
         // The build has ended as it has: files for people that can't be written don't change that.
-        let (record, evidence) = evidence_of(open, &build).unwrap_or_else(|error| {
+        let evidence = evidence_of(open, &build).unwrap_or_else(|error| {
             let text = format!("its evidence could not be written: {error}\n  amifactory report writes it elsewhere");
             sink.event(&Event::Notice { build: result.build.clone(), text });
-            (build.outcome.as_ref().ok().map(|built| built.record.clone()), None)
+            None
         });
         let previous = previous_image(open, &build).await?;
         // A base that was up to date is not what was asked for.
@@ -123,7 +123,7 @@ pub async fn build(
         texts.push(summary::summary(
             &summary::Finished {
                 result: &result,
-                record: record.as_ref(),
+                record: record_of(&build),
                 channel: channel.as_ref(),
                 evidence: evidence.as_deref(),
                 previous: previous.as_ref(),
@@ -168,8 +168,17 @@ fn exit_of_all(exits: &[Exit]) -> Exit {
     }
 }
 
-/// The record, and the folder with its files for people: written here when the image is new or they are missing.
-fn evidence_of(open: &Open, build: &Finished) -> Result<(Option<ImageRecord>, Option<PathBuf>), CliError> {
+/// The record, also that of an image that was refused.
+fn record_of(build: &Finished) -> Option<&ImageRecord> {
+    match &build.outcome {
+        Ok(built) => Some(&built.record),
+        Err(RunError::Build(BuildError::Refused { record, .. })) => Some(record),
+        Err(_) => None,
+    }
+}
+
+/// The folder with the record's files for people: written here when the image is new or they are missing.
+fn evidence_of(open: &Open, build: &Finished) -> Result<Option<PathBuf>, CliError> {
     let _lock = open.state.lock_evidence()?;
     match &build.outcome {
         Ok(built) => {
@@ -177,7 +186,7 @@ fn evidence_of(open: &Open, build: &Finished) -> Result<(Option<ImageRecord>, Op
             if built.fresh || !folder.is_dir() {
                 files::write(&folder, &built.image.id, &built.record, clock::today())?;
             }
-            Ok((Some(built.record.clone()), Some(folder)))
+            Ok(Some(folder))
         }
         Err(RunError::Build(BuildError::Refused { record, .. })) => {
             // An image that was not to be: its evidence stays with its build, under the id that it would have had.
@@ -186,9 +195,9 @@ fn evidence_of(open: &Open, build: &Finished) -> Result<(Option<ImageRecord>, Op
                 let image = crate::target::local::image_id(record.build.as_str())?;
                 files::write(&folder, &image, record, clock::today())?;
             }
-            Ok((Some((**record).clone()), folder.is_dir().then_some(folder)))
+            Ok(folder.is_dir().then_some(folder))
         }
-        Err(_) => Ok((None, None)),
+        Err(_) => Ok(None),
     }
 }
 

@@ -23,8 +23,8 @@ pub struct Library {
     pub profiles: BTreeMap<String, Profile>,
     /// All parameters.
     pub parameters: BTreeMap<String, ControlParameter>,
-    /// The shell functions, in the order in which they are put into a bundle.
-    functions: Vec<(String, String)>,
+    /// The shell functions, as bundles carry them.
+    functions: String,
 }
 
 /// The text of the library's files, by path below `hardening/`.
@@ -50,8 +50,9 @@ impl Library {
         if diagnostics.is_empty() { Ok(library) } else { Err(diagnostics.sorted()) }
     }
 
-    /// The shell functions that bundles carry: file names and text, in a fixed order.
-    pub fn functions(&self) -> &[(String, String)] {
+    /// The shell functions that bundles carry, in a fixed order. Comments stay behind: they are for who reads the
+    /// library, and every byte travels to every builder.
+    pub fn functions(&self) -> &str {
         &self.functions
     }
 
@@ -182,14 +183,18 @@ impl Library {
 }
 
 /// The shell functions: helpers, primitives, sealing, and the runner last.
-fn functions(files: &Files) -> Vec<(String, String)> {
-    let mut all: Vec<(String, String)> = ["system.sh", "audit.sh"]
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), files.get(&format!("lib/{name}"))?.clone())))
-        .collect();
-    all.extend(below(files, "lib/primitives/", ".sh").map(|(name, text)| (format!("primitives/{name}"), text)));
-    let last = ["seal.sh", "runner.sh"];
-    all.extend(last.iter().filter_map(|name| Some(((*name).to_owned(), files.get(&format!("lib/{name}"))?.clone()))));
+fn functions(files: &Files) -> String {
+    let lib = |name: &str| files.get(&format!("lib/{name}")).cloned();
+    let first = ["system.sh", "audit.sh"].into_iter().filter_map(lib);
+    let primitives = below(files, "lib/primitives/", ".sh").map(|(_, text)| text);
+    let last = ["seal.sh", "runner.sh"].into_iter().filter_map(lib);
+    let mut all = String::new();
+    for text in first.chain(primitives).chain(last) {
+        for line in text.lines().filter(|line| !line.trim_start().starts_with('#') && !line.is_empty()) {
+            all.push_str(line);
+            all.push('\n');
+        }
+    }
     all
 }
 

@@ -23,12 +23,8 @@ impl Digest {
 
     /// A digest from the 32 bytes a hasher finished with.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        use fmt::Write as _;
-        Digest(bytes.iter().fold(String::with_capacity(64), |mut hex, byte| {
-            // Writing to a String can't fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        }))
+        const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+        Digest(bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| DIGITS[usize::from(digit)]).collect())
     }
 
     /// All 64 hex digits.

@@ -80,13 +80,7 @@ impl Bundle {
     /// target. Fails where a step holds what no shell can carry.
     pub fn render(name: &'static str, steps: &[BundleStep], library: &Library) -> Result<Bundle, NulError> {
         let mut script = format!("#!/bin/sh\n# amifactory bundle: {name}\n");
-        for (_, text) in library.functions() {
-            // Comments stay behind: they are for who reads the library, and every byte travels to every builder.
-            for line in text.lines().filter(|line| !line.trim_start().starts_with('#') && !line.is_empty()) {
-                script.push_str(line);
-                script.push('\n');
-            }
-        }
+        script.push_str(library.functions());
         script.push_str("af_begin_bundle\n");
         for step in steps {
             let id = shell::quote(&serde_json::Value::from(step.id.as_str()).to_string())?;

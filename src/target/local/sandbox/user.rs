@@ -7,6 +7,7 @@ use nix::unistd::{Uid, User, getgid, getuid};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Fewer ids than this can't hold a distribution's own users.
 const LEAST_IDS: u32 = 65_536;
@@ -37,9 +38,15 @@ pub fn check(base_is_host: bool) -> Result<(), SandboxError> {
 }
 
 fn check_root() -> Result<(), SandboxError> {
-    let no = |why: String| SandboxError::NoNamespaces { why, help: namespace_advice() };
+    // Once per run of the program: the kernel takes a millisecond, and many when it is busy, to make them.
+    static TRIED: OnceLock<Result<(), String>> = OnceLock::new();
+    let tried = TRIED.get_or_init(try_namespaces).clone();
+    tried.map_err(|why| SandboxError::NoNamespaces { why, help: namespace_advice() })
+}
+
+fn try_namespaces() -> Result<(), String> {
     if !caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_ADMIN).unwrap_or(false) {
-        return Err(no("root has no CAP_SYS_ADMIN here, as in most containers".into()));
+        return Err("root has no CAP_SYS_ADMIN here, as in most containers".into());
     }
     // In a thread of its own: these namespaces belong to the thread and end with it.
     let namespaces = CloneFlags::CLONE_NEWNS
@@ -49,8 +56,8 @@ fn check_root() -> Result<(), SandboxError> {
         | CloneFlags::CLONE_NEWCGROUP;
     match std::thread::spawn(move || unshare(namespaces)).join() {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(errno)) => Err(no(format!("unshare: {}", errno.desc()))),
-        Err(_) => Err(no("the test thread died".into())),
+        Ok(Err(errno)) => Err(format!("unshare: {}", errno.desc())),
+        Err(_) => Err("the test thread died".into()),
     }
 }
 
