@@ -1,10 +1,10 @@
 //! The sandbox: what steps can do in it, how runs end, and that nothing is left when amifactory dies.
 
 use crate::sandbox_support::{
-    Bench, EXE, Ticks, allow, assert_no_cgroup_left, assert_nobody_in, base, dead_cgroups, is_root, machine,
-    namespaces, runtime, skip, small_root,
+    Bench, EXE, Ticks, assert_no_cgroup_left, assert_nobody_in, base, dead_cgroups, is_root, machine, namespaces,
+    runtime, skip, small_root,
 };
-use amifactory::target::local::sandbox::{self, Exit, Limit, Lower, SandboxError};
+use amifactory::target::local::sandbox::{self, Exit, Limit, Lower, Network, SandboxError};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::ToSocketAddrs;
@@ -324,14 +324,14 @@ fn packages_can_be_installed_through_the_gate() {
         return skip(name, "`base: host` needs root");
     }
     let sources = sandbox::repository_hosts(&["/".into()]);
-    let reachable = ("deb.debian.org", 80).to_socket_addrs().is_ok();
-    if !reachable || !sources.iter().any(|to| to.host == "deb.debian.org") {
-        return skip(name, "no network, or this machine's packages don't come from deb.debian.org");
+    let reachable = sources.iter().any(|to| (to.host.as_str(), to.port).to_socket_addrs().is_ok());
+    if !reachable || !Path::new("/usr/bin/apt-get").exists() {
+        return skip(name, "no network, or this machine's packages don't come from an apt repository");
     }
     let Some(mut bench) = bench(name) else { return };
-    bench.spec.network = allow(&["deb.debian.org:80"]);
+    bench.spec.network = Network::Allow(sources);
     bench.spec.limits.time_s = 120;
-    let script = "set -e; rm -f /etc/apt/sources.list.d/*; echo 'deb http://deb.debian.org/debian bookworm main' >/etc/apt/sources.list
+    let script = "set -e
         apt-get -qq update >&2; apt-get -qq install -y --no-install-recommends hello sudo >&2; hello; stat -c %a /usr/bin/sudo
         useradd --create-home somebody; su somebody -s /bin/sh -c 'id -un'
         echo http_proxy=$http_proxy; if apt-get -qq download -o Acquire::http::Proxy=DIRECT hello 2>/dev/null; then echo direct; fi";

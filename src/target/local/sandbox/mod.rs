@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn destinations_have_one_spelling() {
-        assert_eq!("Deb.Debian.ORG.:80".parse(), Ok(HostPort::new("deb.debian.org", 80)));
+        assert_eq!("Packages.Example.ORG.:80".parse(), Ok(HostPort::new("packages.example.org", 80)));
         assert_eq!("[::1]:443".parse::<HostPort>().unwrap().to_string(), "[::1]:443");
         for text in ["", "host", "host:", "host:0", "host:70000", ":80", "a@b:80", "http://a:80", "::1:80"] {
             assert!(text.parse::<HostPort>().is_err(), "{text}");
