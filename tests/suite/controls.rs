@@ -4,6 +4,7 @@
 mod mutation;
 mod sandbox;
 
+use crate::skip::skipped;
 use amifactory::hardening::{
     AuditKind, ControlEvidence, Library, Primitive, SelectedControl, Status, Tally, apply_steps, audit_steps, evidence,
     seal_steps, select,
@@ -17,11 +18,6 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-fn skipped(name: &str, why: &str) {
-    assert!(std::env::var_os("AMIFACTORY_NO_SKIPS").is_none(), "{name} must not be skipped: {why}");
-    eprintln!("SKIPPED {name}: {why}");
-}
 
 /// All controls of the library, for one family.
 fn all_controls(library: &Library, family: OsFamily) -> Vec<SelectedControl> {

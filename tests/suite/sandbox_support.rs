@@ -15,16 +15,9 @@ use std::time::{Duration, Instant};
 /// The binary under test.
 pub const EXE: &str = env!("CARGO_BIN_EXE_amifactory");
 
-/// Says loudly that a test can't run here; a failure where skips are not allowed.
-pub fn skip(name: &str, why: &str) {
-    assert!(std::env::var_os("AMIFACTORY_NO_SKIPS").is_none_or(|value| value != "1"), "{name} can't run: {why}");
-    eprintln!("SKIPPED {name}: {why}");
-}
+pub use crate::skip::skipped as skip;
 
-/// Whether this is root.
-pub fn is_root() -> bool {
-    nix::unistd::geteuid().is_root()
-}
+pub use crate::skip::is_root;
 
 /// The bottom layers for this user, or why there are none: the machine itself for root, a small copy of it for others.
 pub fn base() -> Result<Vec<Lower>, String> {

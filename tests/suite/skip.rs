@@ -5,3 +5,8 @@ pub fn skipped(name: &str, why: &str) {
     assert!(std::env::var_os("AMIFACTORY_NO_SKIPS").is_none_or(|value| value != "1"), "{name} could not run: {why}");
     eprintln!("SKIPPED {name}: {why}");
 }
+
+/// Whether this is root.
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}

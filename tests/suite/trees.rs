@@ -6,15 +6,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
-/// Says loudly that a test did not run; where skips are forbidden that is a failure.
-pub fn skip(name: &str, why: &str) {
-    assert!(std::env::var_os("AMIFACTORY_NO_SKIPS").is_none_or(|v| v != "1"), "{name} may not be skipped: {why}");
-    eprintln!("SKIPPED {name}: {why}");
-}
+pub use crate::skip::skipped as skip;
 
-pub fn is_root() -> bool {
-    nix::unistd::geteuid().is_root()
-}
+pub use crate::skip::is_root;
 
 /// Owners can only be restored by root.
 pub fn owners() -> Owners {
