@@ -72,3 +72,17 @@ fn the_verbs_that_the_readme_names_in_passing_exist() {
         assert!(!output.stdout.is_empty(), "{arguments:?}");
     }
 }
+
+#[test]
+fn every_example_is_valid() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let factory = TestFactory::tiny("true");
+    let mut tried = 0;
+    for entry in std::fs::read_dir(examples).unwrap() {
+        let folder = entry.unwrap().path();
+        let output = factory.run(&["validate", "--factory", folder.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{}: {}", folder.display(), stderr(&output));
+        tried += 1;
+    }
+    assert!(tried > 0);
+}
