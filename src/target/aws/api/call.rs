@@ -1,0 +1,155 @@
+//! The one place where calls are made again.
+
+use super::class::{Class, classify};
+use super::limit::{Bucket, Limiter};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::http::Response;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// How long a call is made again while the service fails or throttles.
+pub const PATIENCE: Duration = Duration::from_secs(600);
+/// How long "does not exist" is taken for "not yet": AWS advises up to 2.5 minutes of backoff (EC2 developer guide,
+/// "Eventual consistency").
+pub const EVENTUAL: Duration = Duration::from_secs(150);
+/// How long expired credentials may take to be renewed by whoever renews them.
+const RENEWAL: Duration = Duration::from_secs(20);
+
+/// An operation of a service.
+#[derive(Debug, Clone, Copy)]
+pub struct Operation {
+    /// As IAM writes it: `ec2:RunInstances`.
+    pub action: &'static str,
+    /// What it is held back by.
+    pub bucket: Bucket,
+    /// Error codes that mean "not yet".
+    pub eventual: &'static [&'static str],
+}
+
+/// Why a call had no success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallError {
+    /// As IAM writes it.
+    pub action: &'static str,
+    /// On what.
+    pub resource: String,
+    /// What the last answer meant.
+    pub class: Class,
+    /// The service's error code; empty where there was no answer.
+    pub code: String,
+    /// The service's own words, or the network's.
+    pub message: String,
+    /// How often it was made.
+    pub attempts: u32,
+    /// For how long, in seconds.
+    pub seconds: u64,
+}
+
+impl CallError {
+    /// Whether the service gave this error code.
+    pub fn is(&self, code: &str) -> bool {
+        self.code == code
+    }
+}
+
+/// Makes calls: holds them back, counts them, makes them again where that helps.
+pub struct Caller {
+    limiter: Limiter,
+    calls: AtomicU64,
+}
+
+impl Caller {
+    /// With full buckets.
+    pub fn new() -> Caller {
+        Caller { limiter: Limiter::new(), calls: AtomicU64::new(0) }
+    }
+
+    /// How many requests were sent.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Makes a call until it succeeds, is refused, or [`PATIENCE`] is at its end. Whatever is called must be fit to be
+    /// made twice.
+    pub async fn call<T, E, F>(
+        &self,
+        operation: Operation,
+        resource: &str,
+        mut send: impl FnMut() -> F,
+    ) -> Result<T, CallError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        F: Future<Output = Result<T, SdkError<E, Response>>>,
+    {
+        let began = Instant::now();
+        let mut attempts = 0;
+        loop {
+            self.limiter.take(operation.bucket).await;
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            attempts += 1;
+            let error = match send().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let status = error.raw_response().map(|response| response.status().as_u16());
+            let class = classify(error.code(), status, operation.eventual);
+            let patience = match class {
+                Class::Throttle => {
+                    self.limiter.drain(operation.bucket).await;
+                    PATIENCE
+                }
+                Class::Transient => PATIENCE,
+                Class::Eventual => EVENTUAL,
+                Class::Expired => RENEWAL,
+                Class::Credentials | Class::Denied | Class::Permanent => Duration::ZERO,
+            };
+            let pause = backoff(attempts, fastrand::f64());
+            if began.elapsed() + pause > patience {
+                return Err(CallError {
+                    action: operation.action,
+                    resource: resource.to_owned(),
+                    class,
+                    code: error.code().unwrap_or_default().to_owned(),
+                    message: message(&error),
+                    attempts,
+                    seconds: began.elapsed().as_secs(),
+                });
+            }
+            sleep(pause).await;
+        }
+    }
+}
+
+/// Exponential, half of it by chance, from half a second to 15 s.
+fn backoff(attempts: u32, chance: f64) -> Duration {
+    let whole = (0.5 * 2_f64.powi(attempts.min(10) as i32 - 1)).min(15.0);
+    Duration::from_secs_f64(whole / 2.0 + whole / 2.0 * chance)
+}
+
+fn message<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E, Response>) -> String {
+    if let Some(message) = error.message() {
+        return message.to_owned();
+    }
+    // What went wrong on the way is the innermost cause.
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_grows_and_stays_below_its_bound() {
+        assert_eq!(backoff(1, 0.0), Duration::from_millis(250));
+        assert_eq!(backoff(1, 1.0), Duration::from_millis(500));
+        assert!(backoff(4, 0.5) > backoff(2, 0.5));
+        assert_eq!(backoff(50, 1.0), Duration::from_secs(15));
+    }
+}

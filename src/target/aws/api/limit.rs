@@ -1,0 +1,144 @@
+//! Token buckets: calls are held back here, so that the service need not.
+
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep};
+
+/// The buckets of EC2's API throttling, as in its user guide ("Request throttling for the Amazon EC2 API": size and
+/// refill per second), and cautious ones for the services that publish none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bucket {
+    /// `Describe*` with filters or ids: 100, 20 a second.
+    Describe,
+    /// `RunInstances`: 5, 2 a second.
+    Run,
+    /// Mutations that have no bucket of their own: 50, 5 a second.
+    Mutate,
+    /// `TerminateInstances`, `DeregisterImage`, `DeleteSnapshot`: 100, 5 a second.
+    Remove,
+    /// `CreateTags`: 100, 10 a second.
+    Tag,
+    /// Reads of Parameter Store: 40 a second by default.
+    ReadParameter,
+    /// `PutParameter`: 3 a second by default.
+    WriteParameter,
+    /// Run Command: not published; kept low.
+    Command,
+    /// EBS direct, STS, Service Quotas, CloudWatch Logs: far above what is needed here.
+    Other,
+}
+
+impl Bucket {
+    const ALL: [Bucket; 9] = [
+        Bucket::Describe,
+        Bucket::Run,
+        Bucket::Mutate,
+        Bucket::Remove,
+        Bucket::Tag,
+        Bucket::ReadParameter,
+        Bucket::WriteParameter,
+        Bucket::Command,
+        Bucket::Other,
+    ];
+
+    /// Size and refill per second.
+    const fn rate(self) -> (f64, f64) {
+        match self {
+            Bucket::Describe => (100.0, 20.0),
+            Bucket::Run => (5.0, 2.0),
+            Bucket::Mutate => (50.0, 5.0),
+            Bucket::Remove => (100.0, 5.0),
+            Bucket::Tag => (100.0, 10.0),
+            Bucket::ReadParameter => (40.0, 40.0),
+            Bucket::WriteParameter => (10.0, 3.0),
+            Bucket::Command => (20.0, 10.0),
+            Bucket::Other => (20.0, 10.0),
+        }
+    }
+}
+
+struct Level {
+    /// Below zero where calls have taken tokens that are still to come: they sleep until then, in order.
+    tokens: f64,
+    at: Instant,
+}
+
+/// One bucket per kind of call.
+pub struct Limiter {
+    levels: [Mutex<Level>; Bucket::ALL.len()],
+}
+
+impl Limiter {
+    /// All buckets full.
+    pub fn new() -> Limiter {
+        let at = Instant::now();
+        Limiter { levels: Bucket::ALL.map(|bucket| Mutex::new(Level { tokens: bucket.rate().0, at })) }
+    }
+
+    /// Waits for a token.
+    pub async fn take(&self, bucket: Bucket) {
+        let (size, rate) = bucket.rate();
+        let deficit = {
+            let mut level = self.level(bucket).lock().await;
+            level.refill(size, rate);
+            level.tokens -= 1.0;
+            -level.tokens
+        };
+        if deficit > 0.0 {
+            sleep(Duration::from_secs_f64(deficit / rate)).await;
+        }
+    }
+
+    /// The service says that its own bucket is empty: someone else uses the account too.
+    pub async fn drain(&self, bucket: Bucket) {
+        let (size, rate) = bucket.rate();
+        let mut level = self.level(bucket).lock().await;
+        level.refill(size, rate);
+        level.tokens = level.tokens.min(0.0);
+    }
+
+    fn level(&self, bucket: Bucket) -> &Mutex<Level> {
+        // The discriminants count from 0 in the order of `ALL`, which has one place for each.
+        &self.levels[bucket as usize]
+    }
+}
+
+impl Level {
+    fn refill(&mut self, size: f64, rate: f64) {
+        let now = Instant::now();
+        self.tokens = (self.tokens + now.duration_since(self.at).as_secs_f64() * rate).min(size);
+        self.at = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_wait_for_their_bucket_and_no_longer() {
+        let limiter = Limiter::new();
+        let began = Instant::now();
+        for _ in 0..5 {
+            limiter.take(Bucket::Run).await;
+        }
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        for _ in 0..20 {
+            limiter.take(Bucket::Run).await;
+        }
+        let took = began.elapsed().as_secs_f64();
+        assert!((9.9..10.2).contains(&took), "{took}");
+        limiter.take(Bucket::Describe).await;
+        assert!(began.elapsed().as_secs_f64() < 10.2, "buckets are apart");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drained_bucket_fills_again() {
+        let limiter = Limiter::new();
+        limiter.drain(Bucket::Mutate).await;
+        let began = Instant::now();
+        limiter.take(Bucket::Mutate).await;
+        let took = began.elapsed().as_secs_f64();
+        assert!((0.15..0.3).contains(&took), "{took}");
+    }
+}

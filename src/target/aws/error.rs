@@ -1,0 +1,50 @@
+//! From a call that had no success to what people are told.
+
+use super::api::{CallError, Class};
+use crate::target::TargetError;
+
+impl From<CallError> for TargetError {
+    fn from(error: CallError) -> TargetError {
+        let CallError { action, resource, class, code, message, attempts, seconds } = error;
+        match class {
+            Class::Denied => TargetError::Denied { action: action.into(), resource, message },
+            Class::Expired | Class::Credentials => {
+                TargetError::Credentials { what: format!("{action}: {message} ({code})") }
+            }
+            Class::Throttle | Class::Transient => {
+                TargetError::GaveUp { call: action.into(), resource, attempts, seconds, last: said(&code, &message) }
+            }
+            Class::Eventual => TargetError::NotFound {
+                what: format!("{resource} (asked {attempts} times in {seconds} s; {action} says {})", said(&code, &message)),
+            },
+            Class::Permanent => {
+                TargetError::Service { call: action.into(), resource, said: said(&code, &message), help: help(&code).into() }
+            }
+        }
+    }
+}
+
+fn said(code: &str, message: &str) -> String {
+    if code.is_empty() { message.to_owned() } else { format!("{message} ({code})") }
+}
+
+/// What to do about refusals that people meet often.
+fn help(code: &str) -> &'static str {
+    match code {
+        "InvalidParameterValue" | "InvalidIamInstanceProfile.NotFound" | "InvalidParameterCombination" => {
+            "correct the aws: section of amifactory.yaml or of the recipe; amifactory doctor checks it"
+        }
+        "InvalidSubnetID.NotFound" | "InvalidGroup.NotFound" | "InvalidSubnet" => {
+            "correct subnet or security_groups in the aws: section of amifactory.yaml; amifactory doctor checks them"
+        }
+        "VPCIdNotSpecified" | "MissingInput" => {
+            "the region has no default VPC: give a subnet in the aws: section of amifactory.yaml"
+        }
+        "VcpuLimitExceeded" | "InstanceLimitExceeded" | "MaxSpotInstanceCountExceeded" => {
+            "ask for a higher quota (Service Quotas, Amazon EC2), or give smaller instance_types"
+        }
+        "TagLimitExceeded" | "InvalidTagKey.Malformed" => "correct tags in the aws: section of amifactory.yaml",
+        "ParameterLimitExceeded" => "the region has 10,000 standard parameters: delete those that nobody reads",
+        _ => "amifactory doctor checks the account; amifactory resume goes on from here",
+    }
+}

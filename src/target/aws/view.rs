@@ -1,0 +1,336 @@
+//! What is in the account and carries our tags: one shared look at it, and over that what our own calls were answered,
+//! because a describe may not know of them yet.
+
+use super::api::{Api, CallError, op};
+use super::shared::{FRESH, Shared};
+use super::tags;
+use crate::pipeline::tags as keys;
+use crate::target::Tags;
+use aws_sdk_ec2::types::{Filter, InstanceStateName};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long our own knowledge counts for more than a describe (EC2 developer guide, "Eventual consistency": backoff up
+/// to 2.5 minutes).
+const OURS: Duration = super::api::EVENTUAL;
+/// While a builder is only waited for to come online its agent is asked; whether it still lives, this often.
+const ALIVE: Duration = Duration::from_secs(20);
+/// Results per page of a describe.
+const PAGE: i32 = 500;
+
+/// Where an instance is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// `pending` or `running`.
+    Up,
+    /// `stopping`.
+    Stopping,
+    /// `stopped`.
+    Stopped,
+    /// `shutting-down` or `terminated`.
+    Gone,
+}
+
+/// An instance with our tags.
+#[derive(Debug, Clone)]
+pub struct Instance {
+    /// `i-…`
+    pub id: String,
+    /// Its client token.
+    pub token: String,
+    /// Where it is in its life.
+    pub life: Life,
+    /// RFC 3339.
+    pub launched_at: String,
+    /// Its tags.
+    pub tags: Tags,
+    /// Why it changed its state last, in EC2's words.
+    pub reason: String,
+}
+
+/// An image of ours.
+#[derive(Debug, Clone)]
+pub struct Ami {
+    /// `ami-…`
+    pub id: String,
+    /// Its unique name.
+    pub name: String,
+    /// Its tags.
+    pub tags: Tags,
+    /// `available`.
+    pub available: bool,
+    /// Why it failed, where it did.
+    pub failed: Option<String>,
+    /// RFC 3339.
+    pub created_at: String,
+    /// Its snapshots.
+    pub snapshots: Vec<String>,
+}
+
+#[derive(Default)]
+struct Known {
+    instances: BTreeMap<String, (Instant, Instance)>,
+    gone: BTreeSet<String>,
+    stopping: BTreeMap<String, Instant>,
+    images: BTreeMap<String, (Instant, Ami)>,
+    image_tags: BTreeMap<String, (Instant, Tags)>,
+    deleted: BTreeSet<String>,
+    online: BTreeSet<String>,
+}
+
+/// The shared look.
+pub struct View {
+    instances: Shared<Vec<Instance>>,
+    images: Shared<Vec<Ami>>,
+    agents: Shared<BTreeSet<String>>,
+    known: Mutex<Known>,
+}
+
+impl View {
+    /// Nothing seen yet.
+    pub fn new() -> View {
+        View { instances: Shared::new(), images: Shared::new(), agents: Shared::new(), known: Mutex::default() }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // What is behind the lock is whole after every statement.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All instances that carry our tags, those lately terminated too.
+    pub async fn instances(&self, api: &Api, age: Duration) -> Result<Vec<Instance>, CallError> {
+        let mut seen = self.instances.get(age, describe_instances(api)).await?;
+        let mut known = self.known();
+        for (at, ours) in known.instances.values() {
+            if at.elapsed() < OURS && !seen.iter().any(|instance| instance.id == ours.id) {
+                seen.push(ours.clone());
+            }
+        }
+        for instance in &mut seen {
+            if known.gone.contains(&instance.id) {
+                instance.life = Life::Gone;
+            } else if instance.life == Life::Up
+                && known.stopping.get(&instance.id).is_some_and(|at| at.elapsed() < OURS)
+            {
+                // Asked to stop, and a stale answer says that it runs.
+                instance.life = Life::Stopping;
+            }
+        }
+        for instance in &seen {
+            if instance.life != Life::Up {
+                known.online.remove(&instance.id);
+            }
+        }
+        Ok(seen)
+    }
+
+    /// The same while nothing but agents is waited for: what lives is known for longer, and agents are asked at once.
+    /// Answers with instances and with those of them whose agent is online.
+    pub async fn builders(&self, api: &Api) -> Result<(Vec<Instance>, BTreeSet<String>), CallError> {
+        let waiting_for_agents = {
+            let known = self.known();
+            let launched = known.instances.values().filter(|(at, _)| at.elapsed() < super::AGENT);
+            let waits = launched.filter(|(_, i)| !known.online.contains(&i.id) && !known.gone.contains(&i.id)).count();
+            waits > 0 && known.stopping.values().all(|at| at.elapsed() > OURS)
+        };
+        let instances = self.instances(api, if waiting_for_agents { ALIVE } else { FRESH }).await?;
+        let up: BTreeSet<&str> = instances.iter().filter(|i| i.life == Life::Up).map(|i| i.id.as_str()).collect();
+        let unknown: Vec<&str> = {
+            let known = self.known();
+            up.iter().copied().filter(|id| !known.online.contains(*id)).collect()
+        };
+        if !unknown.is_empty() {
+            let online = self.agents.get(FRESH, describe_agents(api)).await?;
+            self.known().online.extend(unknown.iter().filter(|id| online.contains(**id)).map(|id| (*id).to_owned()));
+        }
+        let known = self.known();
+        let online = up.into_iter().filter(|id| known.online.contains(*id)).map(str::to_owned).collect();
+        Ok((instances, online))
+    }
+
+    /// All images of ours that carry our tags.
+    pub async fn images(&self, api: &Api, age: Duration) -> Result<Vec<Ami>, CallError> {
+        let mut seen = self.images.get(age, describe_images(api, None)).await?;
+        let known = self.known();
+        for (at, ours) in known.images.values() {
+            if at.elapsed() < OURS && !seen.iter().any(|image| image.id == ours.id) {
+                seen.push(ours.clone());
+            }
+        }
+        seen.retain(|image| !known.deleted.contains(&image.id));
+        for image in &mut seen {
+            if let Some((at, tags)) = known.image_tags.get(&image.id)
+                && at.elapsed() < OURS
+            {
+                image.tags.extend(tags.clone());
+            }
+        }
+        Ok(seen)
+    }
+
+    /// One image, asked for now and for nobody else; none where EC2 does not know it.
+    pub async fn image_now(&self, api: &Api, id: &str) -> Result<Option<Ami>, CallError> {
+        let filter = Filter::builder().name("image-id").values(id).build();
+        Ok(describe_images(api, Some(filter)).await?.into_iter().next())
+    }
+
+    /// `RunInstances` has answered with this one.
+    pub fn launched(&self, instance: &Instance) {
+        self.known().instances.insert(instance.id.clone(), (Instant::now(), instance.clone()));
+    }
+
+    /// `StopInstances` was accepted.
+    pub fn stopping(&self, id: &str) {
+        let mut known = self.known();
+        known.stopping.insert(id.to_owned(), Instant::now());
+        known.online.remove(id);
+        if let Some((_, instance)) = known.instances.get_mut(id) {
+            instance.life = Life::Stopping;
+        }
+    }
+
+    /// `TerminateInstances` was accepted.
+    pub fn terminated(&self, id: &str) {
+        let mut known = self.known();
+        known.gone.insert(id.to_owned());
+        known.online.remove(id);
+    }
+
+    /// `CreateImage` has answered with this one.
+    pub fn imaged(&self, image: &Ami) {
+        self.known().images.insert(image.id.clone(), (Instant::now(), image.clone()));
+    }
+
+    /// `CreateTags` was accepted.
+    pub fn tagged(&self, id: &str, changes: &Tags) {
+        let mut known = self.known();
+        let (at, tags) = known.image_tags.entry(id.to_owned()).or_insert_with(|| (Instant::now(), Tags::new()));
+        *at = Instant::now();
+        tags.extend(changes.clone());
+    }
+
+    /// `DeregisterImage` was accepted.
+    pub fn deleted(&self, id: &str) {
+        self.known().deleted.insert(id.to_owned());
+    }
+}
+
+async fn describe_instances(api: &Api) -> Result<Vec<Instance>, CallError> {
+    let ours = Filter::builder().name("tag-key").values(keys::BUILD).build();
+    let mut found = Vec::new();
+    let mut page = None;
+    loop {
+        let answer = api
+            .caller
+            .call(op::DESCRIBE_INSTANCES, "instances tagged amifactory:build", || {
+                let request = api.ec2.describe_instances().filters(ours.clone()).max_results(PAGE);
+                request.set_next_token(page.clone()).send()
+            })
+            .await?;
+        let instances = answer.reservations().iter().flat_map(|reservation| reservation.instances());
+        found.extend(instances.filter_map(read_instance));
+        page = answer.next_token;
+        if page.as_deref().is_none_or(str::is_empty) {
+            return Ok(found);
+        }
+    }
+}
+
+/// From EC2's description; none where it has no id.
+pub fn read_instance(instance: &aws_sdk_ec2::types::Instance) -> Option<Instance> {
+    let life = match instance.state().and_then(|state| state.name()) {
+        Some(InstanceStateName::Stopping) => Life::Stopping,
+        Some(InstanceStateName::Stopped) => Life::Stopped,
+        Some(InstanceStateName::ShuttingDown | InstanceStateName::Terminated) => Life::Gone,
+        _ => Life::Up,
+    };
+    let reason = instance.state_reason().and_then(|reason| reason.message()).unwrap_or_default();
+    Some(Instance {
+        id: instance.instance_id()?.to_owned(),
+        token: instance.client_token().unwrap_or_default().to_owned(),
+        life,
+        launched_at: instance.launch_time().map(super::clock::rfc3339).unwrap_or_default(),
+        tags: tags::read(instance.tags()),
+        reason: reason.to_owned(),
+    })
+}
+
+async fn describe_agents(api: &Api) -> Result<BTreeSet<String>, CallError> {
+    let build = aws_sdk_ssm::types::InstanceInformationStringFilter::builder()
+        .key("tag-key")
+        .values(keys::BUILD)
+        .build()
+        .ok();
+    let mut online = BTreeSet::new();
+    let mut page = None;
+    loop {
+        let answer = api
+            .caller
+            .call(op::DESCRIBE_AGENTS, "agents of instances tagged amifactory:build", || {
+                let request = api.ssm.describe_instance_information().set_filters(build.clone().map(|f| vec![f]));
+                request.max_results(50).set_next_token(page.clone()).send()
+            })
+            .await?;
+        for agent in answer.instance_information_list() {
+            if agent.ping_status() == Some(&aws_sdk_ssm::types::PingStatus::Online) {
+                online.extend(agent.instance_id().map(str::to_owned));
+            }
+        }
+        page = answer.next_token;
+        if page.as_deref().is_none_or(str::is_empty) {
+            return Ok(online);
+        }
+    }
+}
+
+async fn describe_images(api: &Api, filter: Option<Filter>) -> Result<Vec<Ami>, CallError> {
+    let ours = Filter::builder().name("tag-key").values(keys::BUILD).build();
+    let mut found = Vec::new();
+    let mut page = None;
+    loop {
+        let answer = api
+            .caller
+            .call(op::DESCRIBE_IMAGES, "images tagged amifactory:build", || {
+                let request = api.ec2.describe_images().owners("self").filters(ours.clone()).max_results(PAGE);
+                request.set_filters_also(filter.clone()).set_next_token(page.clone()).send()
+            })
+            .await?;
+        found.extend(answer.images().iter().filter_map(read_image));
+        page = answer.next_token;
+        if page.as_deref().is_none_or(str::is_empty) {
+            return Ok(found);
+        }
+    }
+}
+
+trait AlsoFilter {
+    fn set_filters_also(self, filter: Option<Filter>) -> Self;
+}
+
+impl AlsoFilter for aws_sdk_ec2::operation::describe_images::builders::DescribeImagesFluentBuilder {
+    fn set_filters_also(self, filter: Option<Filter>) -> Self {
+        match filter {
+            Some(filter) => self.filters(filter),
+            None => self,
+        }
+    }
+}
+
+/// From EC2's description; none where it has no id.
+pub fn read_image(image: &aws_sdk_ec2::types::Image) -> Option<Ami> {
+    use aws_sdk_ec2::types::ImageState;
+    let reason = image.state_reason().and_then(|reason| reason.message()).unwrap_or("EC2 gives no reason");
+    let failed = matches!(image.state(), Some(ImageState::Failed | ImageState::Error | ImageState::Invalid));
+    let devices = image.block_device_mappings().iter().filter_map(|mapping| mapping.ebs()?.snapshot_id());
+    Some(Ami {
+        id: image.image_id()?.to_owned(),
+        name: image.name().unwrap_or_default().to_owned(),
+        tags: tags::read(image.tags()),
+        available: image.state() == Some(&ImageState::Available),
+        failed: failed.then(|| reason.to_owned()),
+        created_at: image.creation_date().unwrap_or_default().to_owned(),
+        snapshots: devices.map(str::to_owned).collect(),
+    })
+}
