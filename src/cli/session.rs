@@ -190,6 +190,7 @@ impl Session {
         let factory = recipe::load_readable(&folder, &library.catalogue(), clock::today()).unwrap_or(Factory {
             default_target: TargetKind::Local,
             channels: Vec::new(),
+            aws: Default::default(),
             recipes: Default::default(),
             groups: Default::default(),
         });

@@ -101,7 +101,7 @@ impl<'a> Planner<'a> {
         {
             return Ok(Prepared { plan: plan.clone(), launch });
         }
-        let plan = Arc::new(plan::make(self.factory, self.library, recipe, base)?);
+        let plan = Arc::new(plan::make(self.factory, self.library, recipe, base, self.target.kind())?);
         self.plans.lock().await.insert(recipe.name.clone(), plan.clone());
         Ok(Prepared { plan, launch })
     }

@@ -103,6 +103,7 @@ fn action(action: &GroupAction, ready: &ReadyGroup<'_>) -> Result<(String, Durat
             (format!("printf %s {} | af_write_file {path} {mode:04o} {owner}", word(&content)), SMALL)
         }
         GroupAction::Enable(service) => (format!("af_enable {}", word(service)), SMALL),
+        GroupAction::Reboot => ("af_reboot".to_owned(), SMALL),
     })
 }
 

@@ -4,9 +4,9 @@ use super::model::{Inputs, Plan, PlannedGroup};
 use super::{bundles, explain};
 use crate::hardening::shell::NulError;
 use crate::hardening::{self, Library, SelectError, SelectedControl};
-use crate::identity::{Digest, GroupName, OsFamily, RecipeName};
+use crate::identity::{Digest, GroupName, OsFamily, RecipeName, TargetKind};
 use crate::recipe::{
-    BaseSpec, Factory, Group, GroupUse, ImpliedException, NetworkAccess, ParameterValue, Recipe, TemplateError,
+    BaseSpec, Factory, Group, GroupUse, ImpliedException, NetworkAccess, ParameterValue, Recipe, TemplateError, Volume,
 };
 use crate::target::ResolvedBase;
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,8 +75,14 @@ pub struct ReadyGroup<'a> {
     pub values: BTreeMap<String, ParameterValue>,
 }
 
-/// Makes the plan of a recipe on a resolved base.
-pub fn make(factory: &Factory, library: &Library, recipe: &Recipe, base: ResolvedBase) -> Result<Plan, PlanError> {
+/// Makes the plan of a recipe on a base that this target resolved.
+pub fn make(
+    factory: &Factory,
+    library: &Library,
+    recipe: &Recipe,
+    base: ResolvedBase,
+    target: TargetKind,
+) -> Result<Plan, PlanError> {
     let own = ready(factory, recipe, base.family)?;
     let below = groups_below(factory, recipe, base.family)?;
     let implied: Vec<ImpliedException> =
@@ -88,8 +94,15 @@ pub fn make(factory: &Factory, library: &Library, recipe: &Recipe, base: Resolve
     };
     let bundles = bundles::render(library, recipe, &own, &below, &controls, base.family)?;
     let network: BTreeSet<NetworkAccess> = own.iter().flat_map(|ready| ready.group.network.iter().cloned()).collect();
+    // In the started image the health checks of the groups below run too.
+    let checked = below.iter().filter(|ready| ready.group.health.is_some());
+    let secrets: BTreeSet<String> =
+        own.iter().chain(checked).flat_map(|ready| ready.group.secrets.iter().cloned()).collect();
     let groups = own.iter().map(|ready| planned(ready, base.family)).collect();
-    let inputs = inputs(library, recipe, &base, &own, &below, &controls, &bundles);
+    let mut inputs = inputs(library, recipe, &base, &own, &below, &controls, &bundles);
+    if target == TargetKind::Aws {
+        inputs.0.extend(volume(&recipe.aws.volume));
+    }
     Ok(Plan {
         recipe: recipe.name.clone(),
         description: recipe.description.clone(),
@@ -97,9 +110,11 @@ pub fn make(factory: &Factory, library: &Library, recipe: &Recipe, base: Resolve
         groups,
         profile: recipe.hardening.as_ref().map(|spec| spec.profile.clone()),
         network: network.into_iter().collect(),
+        secrets: secrets.into_iter().collect(),
         gate: recipe.gate.clone(),
         publish: recipe.publish.clone(),
         limits: recipe.limits,
+        aws: recipe.aws.clone(),
         digest: inputs.digest(),
         inputs,
         controls,
@@ -216,6 +231,13 @@ fn inputs(
         inputs.insert(format!("{}{name}", explain::ORDER), format!("sha256:{}", bundle.digest));
     }
     Inputs(inputs)
+}
+
+/// What the volume decides of an image on AWS, which is made of the builder's own.
+fn volume(volume: &Volume) -> impl Iterator<Item = (String, String)> {
+    let size = volume.size_gib.map(|size| ("volume/size".to_owned(), format!("{size} GiB")));
+    let key = volume.kms_key.as_ref().map(|key| ("volume/kms_key".to_owned(), key.clone()));
+    size.into_iter().chain(key)
 }
 
 /// `host:<digest>` as `sha256:<digest>`, so that only what people can read is shown of it.

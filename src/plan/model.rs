@@ -3,7 +3,7 @@
 use super::Bundle;
 use crate::hardening::SelectedControl;
 use crate::identity::{Digest, GroupName, RecipeName, Version, VersionLine};
-use crate::recipe::{Gate, Limits, NetworkAccess, ParameterValue};
+use crate::recipe::{AwsSettings, Gate, Limits, NetworkAccess, ParameterValue};
 use crate::target::ResolvedBase;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -29,12 +29,16 @@ pub struct Plan {
     pub bundles: Bundles,
     /// What the apply bundle may reach.
     pub network: Vec<NetworkAccess>,
+    /// SSM parameters that scripts of its groups fetch on the builder.
+    pub secrets: Vec<String>,
     /// What the image must reach before a pointer names it.
     pub gate: Gate,
     /// The channel that the image goes to.
     pub publish: Option<crate::identity::Channel>,
     /// What one build may use.
     pub limits: Limits,
+    /// How its builders run on AWS.
+    pub aws: AwsSettings,
     /// All that decides the image's content: component to digest or id. [`Plan::digest`] is over exactly this.
     pub inputs: Inputs,
     /// The identity of the image.

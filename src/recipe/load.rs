@@ -76,6 +76,7 @@ fn load_all(
         catalogue,
         today,
         channels: settings.as_ref().map(|settings| settings.channels.clone()),
+        aws: settings.as_ref().map(|settings| settings.aws.clone()).unwrap_or_default(),
         recipes: recipe_files.keys().cloned().collect(),
         groups: BTreeMap::new(),
     };
@@ -99,6 +100,7 @@ fn load_all(
     let factory = settings.map(|settings| Factory {
         default_target: settings.default_target,
         channels: settings.channels,
+        aws: settings.aws,
         recipes,
         groups,
     });

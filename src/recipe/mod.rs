@@ -3,6 +3,7 @@
 //! [`load`] reads a factory folder into a [`Factory`] or answers with every mistake in it. What the keys are is said
 //! once, in `tables`; the decoder and the JSON [`schema`] both read it from there.
 
+mod aws;
 pub mod date;
 mod decode;
 mod graph;
@@ -13,6 +14,7 @@ mod shape;
 mod tables;
 pub mod template;
 
+pub use aws::{AwsBase, AwsBaseImage, AwsSettings, InstanceTypes, Subnet, Volume};
 pub use graph::build_order;
 pub use load::{load, load_only, load_readable};
 pub use model::*;

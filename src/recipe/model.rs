@@ -1,6 +1,7 @@
 //! What recipes, package groups and the factory file say, once read and checked. Nothing here is resolved yet: names
 //! of groups, profiles and controls are known to exist, templates are known to compile, values have their types.
 
+use super::aws::{AwsBase, AwsSettings};
 use crate::identity::{Channel, GroupName, OsFamily, RecipeName, Slug, TargetKind, VersionLine};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ pub struct Factory {
     pub default_target: TargetKind,
     /// From `amifactory.yaml`: channels in the order that images pass through them.
     pub channels: Vec<Channel>,
+    /// From `amifactory.yaml`: how builders run on AWS. Recipes hold it with their own settings over it.
+    pub aws: AwsSettings,
     /// All recipes by name.
     pub recipes: BTreeMap<RecipeName, Recipe>,
     /// All package groups by name.
@@ -44,6 +47,8 @@ pub struct Recipe {
     pub publish: Option<Channel>,
     /// `limits:` of one build.
     pub limits: Limits,
+    /// How its builders run on AWS: `aws:` of the factory file with the recipe's own over it.
+    pub aws: AwsSettings,
 }
 
 /// What a build starts from.
@@ -58,8 +63,25 @@ pub enum BaseSpec {
         /// Take the image that this channel names.
         channel: Option<Channel>,
     },
-    /// `base: {local: …}`.
-    Local(LocalBase),
+    /// `base: {local: …, aws: …}`: a base of its own for each target; at least one.
+    Own {
+        /// For the local target.
+        local: Option<LocalBase>,
+        /// For AWS.
+        aws: Option<AwsBase>,
+    },
+}
+
+impl From<LocalBase> for BaseSpec {
+    fn from(local: LocalBase) -> BaseSpec {
+        BaseSpec::Own { local: Some(local), aws: None }
+    }
+}
+
+impl From<AwsBase> for BaseSpec {
+    fn from(aws: AwsBase) -> BaseSpec {
+        BaseSpec::Own { local: None, aws: Some(aws) }
+    }
 }
 
 /// A base for the local target.
@@ -136,6 +158,8 @@ pub struct Group {
     pub parameters: BTreeMap<String, Parameter>,
     /// `network:` what its packages and steps may reach; empty means nothing at all.
     pub network: Vec<NetworkAccess>,
+    /// `secrets:` SSM parameters that its scripts fetch with `af_secret NAME` on the builder.
+    pub secrets: Vec<String>,
     /// `packages:` by OS family. A family that is not listed is not supported by the group.
     pub packages: BTreeMap<OsFamily, Vec<String>>,
     /// `steps:` in order, after the packages.
@@ -190,6 +214,8 @@ pub enum GroupAction {
     },
     /// `enable:` a service that starts at boot.
     Enable(String),
+    /// `reboot: true`: the builder restarts here and the bundle goes on after it.
+    Reboot,
 }
 
 /// A POSIX sh template and how long it may run.

@@ -1,8 +1,10 @@
 //! Targets: where builds run. The engine knows nothing but this trait.
 
+mod base;
 pub mod local;
 mod record;
 
+pub use base::{aws_base, local_base};
 pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
 
 use crate::identity::{Arch, BuilderId, Channel, Digest, ImageId, OsFamily, RecipeName, TargetKind, Version};

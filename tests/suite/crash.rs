@@ -6,7 +6,7 @@ use amifactory::pipeline::resume::{self, Fate, Settled, Unfinished};
 use amifactory::pipeline::tags::ImageState;
 use amifactory::pipeline::{BuildError, BuildOptions, Engine, Event, Sink, StateFolder, sweep, tags};
 use amifactory::plan::{Bundle, Bundles, Inputs, Plan};
-use amifactory::recipe::{BaseSpec, Gate, Limits, LocalBase};
+use amifactory::recipe::{Gate, Limits, LocalBase};
 use amifactory::target::LaunchBase;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -42,6 +42,8 @@ fn plan(content: &str) -> Plan {
             boot_test: bundle("boot-test", &["test/0"]),
         },
         network: Vec::new(),
+        secrets: Vec::new(),
+        aws: Default::default(),
         gate: Gate::default(),
         publish: Some("dev".parse().unwrap()),
         limits: Limits::default(),
@@ -51,7 +53,7 @@ fn plan(content: &str) -> Plan {
 }
 
 fn launch() -> LaunchBase {
-    LaunchBase::Base(BaseSpec::Local(LocalBase::Rootfs("root".into())), base())
+    LaunchBase::Base(LocalBase::Rootfs("root".into()).into(), base())
 }
 
 async fn build(target: &Simulated, state: &Path, plan: &Plan) -> Result<amifactory::pipeline::Built, BuildError> {

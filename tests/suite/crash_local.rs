@@ -157,6 +157,8 @@ fn plan(base: &ResolvedBase, content: &str) -> Plan {
             boot_test: bundle(&library, "boot-test", "test/0", &format!("grep -qx {content} /srv/content; sleep 0.1")),
         },
         network: Vec::new(),
+        secrets: Vec::new(),
+        aws: Default::default(),
         gate: Gate::default(),
         publish: Some("dev".parse().unwrap()),
         limits: Limits::default(),
@@ -181,7 +183,7 @@ impl Process<'_> {
         let state = StateFolder::open(self.journals).unwrap();
         let engine = Engine { target, state: &state, sink: &Silent };
         let _lock = engine.lock(&plan.recipe).await.unwrap();
-        let launch = LaunchBase::Base(BaseSpec::Local(LocalBase::Host), plan.base.clone());
+        let launch = LaunchBase::Base(BaseSpec::from(LocalBase::Host), plan.base.clone());
         engine.build(plan, &launch, &BuildOptions::default()).await.unwrap();
     }
 
@@ -209,7 +211,7 @@ async fn crash_contract_on_the_local_target_at_every_call() {
     let (store, journals) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     private(store.path());
     let first = Process { store: store.path(), journals: journals.path() };
-    let base = first.target().resolve_base(&BaseSpec::Local(LocalBase::Host)).await.unwrap();
+    let base = first.target().resolve_base(&BaseSpec::from(LocalBase::Host)).await.unwrap();
     first.build(&first.target(), &plan(&base, "old")).await;
     let (mut points, mut images) = (0, 1);
     // Each round has a plan of its own.

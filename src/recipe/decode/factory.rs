@@ -1,6 +1,6 @@
 //! `amifactory.yaml`.
 
-use super::super::tables;
+use super::super::{AwsSettings, tables};
 use crate::identity::{Channel, TargetKind};
 use crate::source::{Diagnostics, Node};
 
@@ -8,6 +8,7 @@ use crate::source::{Diagnostics, Node};
 pub(in crate::recipe) struct FactoryFile {
     pub default_target: TargetKind,
     pub channels: Vec<Channel>,
+    pub aws: AwsSettings,
 }
 
 /// Reads the factory file.
@@ -26,5 +27,9 @@ pub(in crate::recipe) fn factory(node: &Node, diagnostics: &mut Diagnostics) -> 
         Some(channels)
     });
     reader.finish();
-    Some(FactoryFile { default_target: target?.unwrap_or(TargetKind::Local), channels: channels? })
+    Some(FactoryFile {
+        default_target: target?.unwrap_or(TargetKind::Local),
+        channels: channels?,
+        aws: AwsSettings::default(),
+    })
 }

@@ -58,6 +58,7 @@ pub(in crate::recipe) fn group(
         description: description?,
         parameters: parameters?,
         network: network?.unwrap_or_default(),
+        secrets: Vec::new(),
         packages: packages?,
         steps: steps?.unwrap_or_default(),
         health: health?,

@@ -11,9 +11,9 @@ pub(super) use factory::factory;
 pub(super) use group::group;
 pub(super) use recipe::{BaseLink, recipe};
 
-use super::Group;
 use super::shape::Reader;
 use super::template::{Use, lint};
+use super::{AwsSettings, Group};
 use super::{ParameterKind, Script};
 use crate::hardening::Catalogue;
 use crate::identity::{Channel, NameError, Slug};
@@ -31,6 +31,8 @@ pub(super) struct Names<'a> {
     pub today: time::Date,
     /// Channels; none where the factory file could not be read, and then none are checked.
     pub channels: Option<Vec<Channel>>,
+    /// The factory file's settings for AWS, which recipes begin with.
+    pub aws: AwsSettings,
     /// Recipes that have a file, readable or not.
     pub recipes: BTreeSet<String>,
     /// Groups that have a file; none where it could not be read.

@@ -71,6 +71,7 @@ pub(in crate::recipe) fn recipe(
         tests: tests?.unwrap_or_default(),
         publish: publish?,
         limits: limits?.unwrap_or_default(),
+        aws: names.aws.clone(),
     })
 }
 
@@ -121,7 +122,7 @@ fn base(node: &Node, names: &Names<'_>, link: &mut BaseLink, diagnostics: &mut D
     }
     match (recipe, local) {
         (Some(recipe), None) => Some(BaseSpec::Recipe { recipe: recipe?, channel: channel? }),
-        (None, Some(local)) => Some(BaseSpec::Local(local?)),
+        (None, Some(local)) => Some(BaseSpec::Own { local: Some(local?), aws: None }),
         // Both or none: reported with the table's rule.
         _ => None,
     }

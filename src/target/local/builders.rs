@@ -4,7 +4,7 @@ use super::files::Files;
 use super::layers;
 use super::store::{self, Store};
 use crate::identity::BuilderId;
-use crate::recipe::{BaseSpec, Limits};
+use crate::recipe::{Limits, LocalBase};
 use crate::target::{Builder, BuilderState, ResolvedBase, TargetError};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -26,9 +26,16 @@ pub struct BuilderDocument {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RootDocument {
     /// Where to find it.
-    pub spec: BaseSpec,
+    pub spec: RootSpec,
     /// What it was when it was resolved.
     pub resolved: ResolvedBase,
+}
+
+/// Where a root filesystem is found, in the form that `base:` has in a recipe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootSpec {
+    /// The base.
+    pub local: LocalBase,
 }
 
 /// A builder's folder.

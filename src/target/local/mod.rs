@@ -27,10 +27,10 @@ use crate::pipeline::clock;
 use crate::recipe::{BaseSpec, LocalBase};
 use crate::target::{
     Builder, BuilderState, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Pointer, PointerName,
-    ResolvedBase, RunRequest, RunResult, Tags, Target, TargetError,
+    ResolvedBase, RunRequest, RunResult, Tags, Target, TargetError, local_base,
 };
 use async_trait::async_trait;
-use builders::{BuilderDocument, RootDocument};
+use builders::{BuilderDocument, RootDocument, RootSpec};
 use files::Files;
 use roots::Roots;
 use std::path::{Path, PathBuf};
@@ -113,10 +113,10 @@ impl Target for LocalTarget {
     }
 
     async fn resolve_base(&self, base: &BaseSpec) -> Result<ResolvedBase, TargetError> {
-        if *base == BaseSpec::Local(LocalBase::Host) {
+        let base = local_base(base)?.clone();
+        if base == LocalBase::Host {
             sandbox::check(true)?;
         }
-        let base = base.clone();
         self.blocking(move |inner| Ok(inner.roots.resolve(&base)?.base.clone())).await
     }
 
@@ -226,7 +226,8 @@ impl Inner {
     fn launch(&self, request: &LaunchRequest) -> Result<Builder, TargetError> {
         let (root, layers) = match &request.base {
             LaunchBase::Base(spec, resolved) => {
-                let root = RootDocument { spec: spec.clone(), resolved: resolved.clone() };
+                let root =
+                    RootDocument { spec: RootSpec { local: local_base(spec)?.clone() }, resolved: resolved.clone() };
                 self.roots.unchanged(&root, "the plan")?;
                 (root, Vec::new())
             }

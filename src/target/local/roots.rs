@@ -7,7 +7,7 @@ use super::layers;
 use super::sandbox::Lower;
 use super::store::Store;
 use super::tree::{Owners, UnpackLimits};
-use crate::recipe::{BaseSpec, LocalBase};
+use crate::recipe::LocalBase;
 use crate::target::TargetError;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -28,15 +28,8 @@ impl Roots {
     }
 
     /// Resolves a base: what it is now, and where its directories are.
-    pub fn resolve(&self, spec: &BaseSpec) -> Result<Arc<Resolved>, TargetError> {
-        let key = key(spec);
-        let BaseSpec::Local(local) = spec else {
-            return Err(TargetError::Base {
-                base: key,
-                what: "this is not a base of the local target".into(),
-                help: "use `base: {local: …}` or `base: {recipe: …}`".into(),
-            });
-        };
+    pub fn resolve(&self, local: &LocalBase) -> Result<Arc<Resolved>, TargetError> {
+        let key = key(local);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(resolved) = known.get(&key) {
             return Ok(resolved.clone());
@@ -57,11 +50,11 @@ impl Roots {
     /// Refuses a root that has become another while a builder lay over it: what was built is neither of the two.
     /// This machine's own Linux is left out: it lives, and an account that is added meanwhile is no reason to give up.
     pub fn still(&self, root: &RootDocument) -> Result<(), TargetError> {
-        if root.spec == BaseSpec::Local(LocalBase::Host) {
+        if root.spec.local == LocalBase::Host {
             return Ok(());
         }
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(&root.spec));
-        if self.resolve(&root.spec)?.base.id == root.resolved.id {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(&root.spec.local));
+        if self.resolve(&root.spec.local)?.base.id == root.resolved.id {
             return Ok(());
         }
         Err(TargetError::Base {
@@ -73,8 +66,8 @@ impl Roots {
 
     /// What a builder's overlay lies on, bottom first.
     pub fn lowers(&self, store: &Store, document: &BuilderDocument) -> Result<Vec<Lower>, TargetError> {
-        let mut lowers = match &document.root.spec {
-            BaseSpec::Local(LocalBase::Host) => vec![Lower::Host],
+        let mut lowers = match &document.root.spec.local {
+            LocalBase::Host => vec![Lower::Host],
             spec => self.resolve(spec)?.lowers.iter().cloned().map(Lower::Dir).collect(),
         };
         lowers.extend(document.layers.iter().map(|layer| Lower::Dir(layers::upper(store, layer))));
@@ -83,7 +76,7 @@ impl Roots {
 
     /// Refuses a root that is not what it was when the image over it was made.
     pub fn unchanged(&self, root: &RootDocument, image: &str) -> Result<(), TargetError> {
-        let now = self.resolve(&root.spec)?;
+        let now = self.resolve(&root.spec.local)?;
         if now.base.id == root.resolved.id {
             return Ok(());
         }
@@ -96,13 +89,14 @@ impl Roots {
 }
 
 /// Under which a base is known.
-fn key(spec: &BaseSpec) -> String {
+fn key(spec: &LocalBase) -> String {
     format!("{spec:?}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::local::builders::RootSpec;
 
     #[test]
     fn a_root_that_changes_while_it_is_built_on_is_refused() {
@@ -115,8 +109,9 @@ mod tests {
             .unwrap();
         let store = Store::open(&folder.path().join("state")).unwrap();
         let roots = Roots::new(folder.path().to_owned(), &store, Files::in_process());
-        let spec = BaseSpec::Local(LocalBase::Rootfs("root".into()));
-        let document = RootDocument { resolved: roots.resolve(&spec).unwrap().base.clone(), spec };
+        let local = LocalBase::Rootfs("root".into());
+        let resolved = roots.resolve(&local).unwrap().base.clone();
+        let document = RootDocument { spec: RootSpec { local }, resolved };
         roots.still(&document).unwrap();
         std::fs::write(root.join("etc/motd"), "changed").unwrap();
         roots.unchanged(&document, "an image").unwrap(); // looked up once in a run

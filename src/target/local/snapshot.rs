@@ -9,7 +9,7 @@ use super::roots::Roots;
 use super::store::Store;
 use crate::identity::BuilderId;
 use crate::pipeline::{clock, tags};
-use crate::recipe::{BaseSpec, LocalBase};
+use crate::recipe::LocalBase;
 use crate::target::{BuilderState, Image, ImageRequest, TargetError};
 
 /// Makes the image, or answers with the one of this name. Its document comes first and says that it is not yet
@@ -61,9 +61,9 @@ fn write_layout(
     document: &ImageDocument,
     request: &ImageRequest,
 ) -> Result<(), TargetError> {
-    let resolved = roots.resolve(&document.root.spec)?;
-    let base = match &document.root.spec {
-        BaseSpec::Local(LocalBase::Host) => LayoutBase::Host(&document.root.resolved),
+    let resolved = roots.resolve(&document.root.spec.local)?;
+    let base = match &document.root.spec.local {
+        LocalBase::Host => LayoutBase::Host(&document.root.resolved),
         _ => match resolved.lowers.as_slice() {
             [root] => LayoutBase::Tree { base: &document.root.resolved, root },
             others => {
