@@ -204,7 +204,7 @@ fn evidence_of(open: &Open, build: &Finished) -> Result<Option<PathBuf>, CliErro
 /// The published image before this one, to compare with.
 async fn previous_image(open: &Open, build: &Finished) -> Result<Option<crate::identity::ImageId>, CliError> {
     let Ok(built) = &build.outcome else { return Ok(None) };
-    let images = open.target.images().await?;
+    let images = published::all(&*open.target).await?;
     let older = images.iter().filter_map(|image| Some((tags::owner(&image.tags)?, image)));
     let newest = older
         .filter(|(_, image)| tags::ImageState::of(&image.tags) == tags::ImageState::Published && image.available)

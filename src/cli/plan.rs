@@ -25,7 +25,7 @@ impl Plan {
         let prepared = planner.prepare(&recipe).await?;
         let plan = &*prepared.plan;
         let images = target.images().await?;
-        let current = engine::published(&images, plan).cloned();
+        let current = published::of_plan(target, &images, plan).await?;
         let last = prepare::last_image(target, plan).await?;
         let mut reasons = prepare::reasons(target, plan, false).await?;
         if prepared.launch.is_none() {

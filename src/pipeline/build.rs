@@ -6,7 +6,7 @@ use super::folder::StateFolder;
 use super::journal::{Journal, What};
 use crate::identity::{BuildId, Version};
 use crate::plan::Plan;
-use crate::target::{Builder, Image, ImageRecord, LaunchBase, Tags, Target, TargetError};
+use crate::target::{Builder, Image, ImageRecord, LaunchBase, Pointer, Tags, Target, TargetError};
 use std::future::Future;
 use std::path::PathBuf;
 
@@ -36,6 +36,12 @@ pub struct Build<'a> {
     pub image: Option<Image>,
     /// An earlier run began to make the image and did not end.
     pub(super) half_made: bool,
+    /// The version was asked for by number: it is this one or none.
+    pub(super) version_asked: bool,
+    /// What its pointers name, where that was just read.
+    pub(super) pointers: Option<Vec<Pointer>>,
+    /// How often an image that failed was made again.
+    pub(super) image_retries: u32,
     /// The record, once there is something to record.
     pub record: Option<ImageRecord>,
     /// How many calls the target has had.
@@ -70,6 +76,11 @@ impl<'a> Build<'a> {
         let answer = call.await?;
         self.note(What::Answered { step, call: name.into() })?;
         Ok(answer)
+    }
+
+    /// Counts from 1: how often this plan was begun.
+    pub fn attempt(&self) -> u32 {
+        self.id.as_str().rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(1)
     }
 
     /// Writes to the journal.

@@ -10,6 +10,12 @@ pub fn timestamp() -> String {
     now.replace_nanosecond(0).ok().and_then(|t| t.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
+/// The moment after this long, in the same form.
+pub fn timestamp_in(after: std::time::Duration) -> String {
+    let then = OffsetDateTime::now_utc() + after;
+    then.replace_nanosecond(0).ok().and_then(|t| t.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
 /// Today, UTC.
 pub fn today() -> time::Date {
     OffsetDateTime::now_utc().date()

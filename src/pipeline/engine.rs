@@ -7,10 +7,10 @@ use super::folder::{LockAttempt, RecipeLock, StateFolder};
 use super::journal::{self, Journal, What};
 use super::steps::{self, Observed};
 use super::tags::{self, ImageState, Purpose};
-use super::{clock, evidence};
+use super::{clock, evidence, published};
 use crate::identity::{BuildId, RecipeName, Version};
 use crate::plan::Plan;
-use crate::target::{Builder, Image, ImageRecord, LaunchBase, PointerName, Slot, Target};
+use crate::target::{Builder, Image, ImageRecord, LaunchBase, PointerName, Slot, Target, TargetError};
 use std::time::{Duration, Instant};
 
 /// How often a lost builder is made anew before the build is given up.
@@ -77,15 +77,15 @@ impl Engine<'_> {
     pub async fn build(&self, plan: &Plan, launch: &LaunchBase, options: &BuildOptions) -> Result<Built, BuildError> {
         let mut images = self.target.images().await?;
         if !options.force
-            && let Some(image) = published(&images, plan)
+            && let Some(image) = published::of_plan(self.target, &images, plan).await?
         {
             let builders = self.target.builders().await?;
             // A forced build that died is gone on with: its image is more than the one that there is.
             if !unfinished(plan, &images, &builders).is_some_and(|(_, _, forced)| forced) {
-                if let Some(version) = tags::version_of(image) {
+                if let Some(version) = tags::version_of(&image) {
                     refuse_other_version(plan, options, version, format!("image {}", image.id))?;
                 }
-                return self.up_to_date(plan, image.clone(), builders).await;
+                return self.up_to_date(plan, image, builders).await;
             }
         }
         let mut restarts = 0;
@@ -97,15 +97,19 @@ impl Engine<'_> {
             calls = build.calls;
             match outcome {
                 Ok(()) => return self.finished(build),
-                Err(BuildError::Interrupted { builder, bundle }) if restarts < MAX_RESTARTS => {
+                Err(lost) if restarts < MAX_RESTARTS && starts_anew(&lost) => {
                     restarts += 1;
-                    build.notice(format!(
-                        "builder {builder} was cut off in its {bundle} bundle: starting on a fresh one"
-                    ));
+                    build.notice(format!("{lost}: starting on a fresh one"));
                     discard(&mut build).await?;
                     build.note(What::Ended { outcome: "interrupted".into() })?;
                     images = self.target.images().await?;
                     calls += 1;
+                    // Another machine may have brought it about meanwhile.
+                    if !options.force
+                        && let Some(image) = published::of_plan(self.target, &images, plan).await?
+                    {
+                        return self.up_to_date(plan, image, Vec::new()).await;
+                    }
                 }
                 Err(error) => {
                     // Whatever goes wrong on the way out, what went wrong first is what counts.
@@ -148,7 +152,7 @@ impl Engine<'_> {
         options: &BuildOptions,
         images: &[Image],
     ) -> Result<Build<'b>, BuildError> {
-        let builders = self.target.builders().await?;
+        let builders = if self.target.is_remote() { Vec::new() } else { self.target.builders().await? };
         let begun = unfinished(plan, images, &builders);
         let resumed = begun.is_some();
         let (id, version, forced) = match begun {
@@ -164,6 +168,7 @@ impl Engine<'_> {
         };
         let folder = self.state.make_build(&id).map_err(BuildError::state(self.state.build(&id)))?;
         let journal = Journal::open(&folder).map_err(BuildError::state(&folder))?;
+        let remote = self.target.is_remote();
         let tags = tags::of_build(plan, &id, version, forced);
         self.sink.event(&Event::BuildStarted {
             build: id.clone(),
@@ -182,8 +187,11 @@ impl Engine<'_> {
             version,
             started_at: clock::timestamp(),
             builder: None,
-            image: images.iter().find(|image| image.name == id.as_str() && image.available).cloned(),
-            half_made: images.iter().any(|image| image.name == id.as_str() && !image.available),
+            image: images.iter().find(|image| image.name == id.as_str() && (image.available || remote)).cloned(),
+            half_made: images.iter().any(|image| image.name == id.as_str() && !image.available && !remote),
+            version_asked: options.version.is_some(),
+            pointers: None,
+            image_retries: 0,
             record: None,
             calls: 1,
             resumed,
@@ -218,7 +226,7 @@ impl Engine<'_> {
         match (build.image.take(), build.record.take()) {
             (Some(image), Some(record)) => Ok(Built { image, record, fresh: true, calls: build.calls }),
             // `run_steps` ends well only with both; a target that forgot the image meanwhile is an error, no panic.
-            _ => Err(crate::target::TargetError::NotFound { what: format!("the image of build {}", build.id) }.into()),
+            _ => Err(TargetError::NotFound { what: format!("the image of build {}", build.id) }.into()),
         }
     }
 }
@@ -244,7 +252,9 @@ pub async fn next_version(
     asked: Option<Version>,
     images: &[Image],
 ) -> Result<Version, BuildError> {
-    let pointers = target.pointers(&plan.recipe).await?;
+    // On a remote target the publication finds out, where nobody asked for just this version.
+    let look = asked.is_some() || !target.is_remote();
+    let pointers = if look { target.pointers(&plan.recipe).await? } else { Vec::new() };
     let published = pointers.iter().filter_map(|pointer| match &pointer.name {
         PointerName { slot: Slot::Version(version), arch, .. } if *arch == plan.base.arch => Some(*version),
         _ => None,
@@ -264,15 +274,13 @@ pub async fn next_version(
     })
 }
 
-/// The newest published, usable image of exactly this plan.
-pub fn published<'i>(images: &'i [Image], plan: &Plan) -> Option<&'i Image> {
-    images
-        .iter()
-        .filter(|image| image.available && ImageState::of(&image.tags) == ImageState::Published)
-        .filter_map(|image| Some((tags::owner(&image.tags)?, image)))
-        .filter(|(owner, _)| owner.recipe == plan.recipe && owner.digest == plan.digest)
-        .max_by_key(|(owner, _)| owner.version)
-        .map(|(_, image)| image)
+/// Errors after which a fresh builder may do what the last one could not.
+fn starts_anew(error: &BuildError) -> bool {
+    matches!(
+        error,
+        BuildError::Interrupted { .. }
+            | BuildError::Target(TargetError::BuilderGone { .. } | TargetError::TokenSpent { .. })
+    )
 }
 
 /// The build of this plan that something in the target still belongs to. A builder whose image is published was only
@@ -300,7 +308,7 @@ async fn run_steps(build: &mut Build<'_>) -> Result<(), BuildError> {
             step.act(build).await?;
             if step.observe(build).await? == Observed::Missing {
                 let what = format!("the effect of step `{name}` of build {id}");
-                return Err(crate::target::TargetError::NotFound { what }.into());
+                return Err(TargetError::NotFound { what }.into());
             }
         }
         let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -318,9 +326,20 @@ async fn run_steps(build: &mut Build<'_>) -> Result<(), BuildError> {
 /// A build that failed leaves nothing: its builders go, and an image that was never verified goes with them.
 async fn fail(build: &mut Build<'_>, error: &BuildError) -> Result<(), BuildError> {
     let lasting = match error {
-        BuildError::Step(_) | BuildError::Refused { .. } | BuildError::Interrupted { .. } => true,
+        BuildError::Step(_)
+        | BuildError::Refused { .. }
+        | BuildError::Interrupted { .. }
+        | BuildError::ImageFailed { .. } => true,
         // A base that has become another makes another plan: this one will not be built again.
-        BuildError::Target(crate::target::TargetError::Base { .. }) => true,
+        BuildError::Target(TargetError::Base { .. }) => true,
+        // What is refused today is refused tomorrow; a builder must not wait for that, and cost.
+        BuildError::Target(
+            TargetError::Denied { .. }
+            | TargetError::Service { .. }
+            | TargetError::NoCapacity { .. }
+            | TargetError::BuilderGone { .. }
+            | TargetError::TokenSpent { .. },
+        ) => true,
         _ => false,
     };
     if let Some(failure) = failure_of(build, error) {

@@ -60,6 +60,16 @@ pub enum BuildError {
         /// For how long, in seconds.
         seconds: u64,
     },
+    /// Images that were made of the builder failed.
+    #[error(
+        "image {image} failed: {why}\n  it was made again as often as makes sense; amifactory build starts anew"
+    )]
+    ImageFailed {
+        /// Which.
+        image: String,
+        /// What the target says of it.
+        why: String,
+    },
     /// The builder was lost in the middle of its work: it has to be made anew.
     #[error("the builder {builder} was lost while it ran the {bundle} bundle")]
     Interrupted {

@@ -13,6 +13,7 @@ pub mod folder;
 pub mod journal;
 pub mod packages;
 pub mod prepare;
+pub mod published;
 mod result;
 pub mod resume;
 pub mod schedule;

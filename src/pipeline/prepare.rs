@@ -1,6 +1,6 @@
 //! Prepare: from a recipe to its plan. This is where bases are looked up; the planning itself is pure.
 
-use super::engine;
+use super::published;
 use super::tags;
 use crate::hardening::Library;
 use crate::identity::{Arch, Digest, RecipeName};
@@ -121,7 +121,8 @@ impl<'a> Planner<'a> {
     /// on every machine, and known before the image is built.
     async fn on_recipe(&self, parent: &Plan) -> Result<(ResolvedBase, Option<LaunchBase>), PrepareError> {
         let images = self.target.images().await?;
-        let image = engine::published(&images, parent);
+        let image = published::of_plan(self.target, &images, parent).await?;
+        let image = image.as_ref();
         Ok((
             image_base(&parent.recipe, &parent.digest, image, &parent.base),
             image.map(|i| LaunchBase::Image(i.id.clone())),
@@ -170,7 +171,9 @@ fn image_base(recipe: &RecipeName, digest: &Digest, image: Option<&Image>, below
 /// The image that a plan is compared with: the newest published one of its recipe and architecture.
 pub async fn last_image(target: &dyn Target, plan: &Plan) -> Result<Option<Image>, TargetError> {
     let images = target.images().await?;
-    let published = images.into_iter().filter(|image| tags::ImageState::of(&image.tags) == tags::ImageState::Published);
+    // On a remote target what was verified is as good as published, for a comparison.
+    let least = if target.is_remote() { tags::ImageState::Verified } else { tags::ImageState::Published };
+    let published = images.into_iter().filter(|image| tags::ImageState::of(&image.tags) >= least);
     let ours = published.filter_map(|image| Some((tags::owner(&image.tags)?, image)));
     let newest = ours.filter(|(owner, _)| owner.recipe == plan.recipe).max_by_key(|(owner, _)| owner.version);
     Ok(newest.map(|(_, image)| image))
@@ -188,7 +191,8 @@ pub fn duration_s(record: &crate::target::ImageRecord) -> Option<f64> {
 /// Why a plan has to be built, or why not: what changed since the last image.
 pub async fn reasons(target: &dyn Target, plan: &Plan, force: bool) -> Result<Vec<String>, TargetError> {
     let images = target.images().await?;
-    if let Some(image) = engine::published(&images, plan) {
+    if let Some(image) = published::of_plan(target, &images, plan).await? {
+        let image = &image;
         let version = tags::owner(&image.tags).map(|owner| owner.version.to_string()).unwrap_or_default();
         let nothing = format!("nothing has changed since {version}");
         if let Some(elsewhere) = channel_elsewhere(target, plan, image, &images).await?.filter(|_| !force) {

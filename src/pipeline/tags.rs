@@ -13,6 +13,8 @@ pub const VERSION: &str = "amifactory:version";
 pub const DIGEST: &str = "amifactory:digest";
 /// Package groups, `name=version`, comma-separated.
 pub const GROUPS: &str = "amifactory:groups";
+/// For which architecture.
+pub const ARCH: &str = "amifactory:arch";
 /// What it was built from.
 pub const BASE: &str = "amifactory:base";
 /// The hardening profile.
@@ -27,6 +29,8 @@ pub const STATE: &str = "amifactory:state";
 pub const PURPOSE: &str = "amifactory:purpose";
 /// RFC 3339: when a builder has certainly been forgotten.
 pub const EXPIRES: &str = "amifactory:expires";
+/// Who answers for it.
+pub const OWNER: &str = "amifactory:owner";
 /// `true` where the image was built although nothing had changed.
 pub const FORCED: &str = "amifactory:forced";
 
@@ -115,6 +119,11 @@ pub fn owner(tags: &Tags) -> Option<Owner> {
     })
 }
 
+/// The architecture, where the tags say.
+pub fn arch(tags: &Tags) -> Option<crate::identity::Arch> {
+    tags.get(ARCH)?.parse().ok()
+}
+
 /// The version, where the tags say.
 pub fn version_of(image: &crate::target::Image) -> Option<Version> {
     owner(&image.tags).map(|owner| owner.version)
@@ -128,6 +137,7 @@ pub fn of_build(plan: &Plan, build: &BuildId, version: Version, forced: bool) ->
         (VERSION, version.to_string()),
         (DIGEST, plan.digest.to_string()),
         (BUILD, build.to_string()),
+        (ARCH, plan.base.arch.to_string()),
         (BASE, plan.base.id.clone()),
         (GROUPS, groups.join(",")),
     ]

@@ -1,6 +1,8 @@
 //! Targets: where builds run. The engine knows nothing but this trait.
 
 mod base;
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod local;
 mod record;
 
@@ -9,7 +11,7 @@ pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Prov
 
 use crate::identity::{Arch, BuilderId, Channel, Digest, ImageId, OsFamily, RecipeName, TargetKind, Version};
 use crate::plan::{Bundle, StepResult};
-use crate::recipe::{BaseSpec, Limits, NetworkAccess};
+use crate::recipe::{AwsSettings, BaseSpec, Limits, NetworkAccess};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -45,6 +47,12 @@ pub struct LaunchRequest {
     pub base: LaunchBase,
     /// What it may use.
     pub limits: Limits,
+    /// How it runs on AWS.
+    pub aws: AwsSettings,
+    /// The architecture of what it starts from.
+    pub arch: Arch,
+    /// Counts from 1: how often this build has been begun.
+    pub attempt: u32,
     /// Its tags.
     pub tags: Tags,
 }
@@ -81,6 +89,8 @@ pub enum BuilderState {
     Pending,
     /// Accepts commands.
     Running,
+    /// On its way to [`BuilderState::Stopped`].
+    Stopping,
     /// Its disk can be imaged.
     Stopped,
 }
@@ -91,8 +101,15 @@ pub struct RunRequest<'a> {
     pub bundle: &'a Bundle,
     /// What it may reach.
     pub network: &'a [NetworkAccess],
-    /// Where the full output goes.
+    /// What is to run right after it where it ends well. A target may leave that to a call of its own: it only saves
+    /// the way there and back.
+    pub then: Option<&'a Bundle>,
+    /// Where the full output goes; that of `then` goes to a file of that bundle's name beside it.
     pub log: &'a std::path::Path,
+    /// The longest time that the bundle may take, in seconds.
+    pub time_s: u64,
+    /// The log group that AWS writes live output to, where there is one.
+    pub log_group: Option<&'a str>,
     /// Called for each step as it starts and ends.
     pub watch: &'a (dyn Fn(RunEvent) + Send + Sync),
 }
@@ -143,8 +160,9 @@ pub struct ImageRequest {
     pub name: String,
     /// Its tags, on the image and all its parts.
     pub tags: Tags,
-    /// All that is known of it so far; it travels with the image.
-    pub record: ImageRecord,
+    /// All that is known of it so far; it travels with the image. None where the builder was found stopped by a run that
+    /// knows nothing of it: its results are in the image then.
+    pub record: Option<ImageRecord>,
 }
 
 /// An image that exists.
@@ -158,6 +176,9 @@ pub struct Image {
     pub tags: Tags,
     /// Usable: complete on disk, `available` on EC2.
     pub available: bool,
+    /// Why it will never be usable, where that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
     /// When it was made, RFC 3339, UTC.
     pub created_at: String,
 }
@@ -226,6 +247,87 @@ pub enum TargetError {
         /// What to do.
         help: String,
     },
+    /// The caller may not do this. Never tried again.
+    #[error(
+        "not allowed: {action} on {resource}\n  {message}\n  \
+         add {action} to the policy of whoever runs this: amifactory iam-policy prints all that is needed"
+    )]
+    Denied {
+        /// As IAM writes it: `ec2:RunInstances`.
+        action: String,
+        /// On what.
+        resource: String,
+        /// The service's own words.
+        message: String,
+    },
+    /// There are no credentials, or they are not accepted any more.
+    #[error("{what}\n  give valid AWS credentials and region; amifactory resume goes on from here")]
+    Credentials {
+        /// What was called, and what the service said.
+        what: String,
+    },
+    /// The service did not answer, or kept saying that it can't now.
+    #[error(
+        "{call} on {resource}: no success after {attempts} tries in {seconds} s: {last}\n  \
+         amifactory resume goes on from here once AWS answers"
+    )]
+    GaveUp {
+        /// As IAM writes it.
+        call: String,
+        /// On what.
+        resource: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// For how long.
+        seconds: u64,
+        /// The last answer.
+        last: String,
+    },
+    /// The service refused.
+    #[error("{call} on {resource}: {said}\n  {help}")]
+    Service {
+        /// As IAM writes it.
+        call: String,
+        /// On what.
+        resource: String,
+        /// The service's own words and code.
+        said: String,
+        /// What to do.
+        help: String,
+    },
+    /// The builder went away, and nobody here asked it to.
+    #[error("builder {builder} is gone: {why}")]
+    BuilderGone {
+        /// Which.
+        builder: BuilderId,
+        /// What the target says of it.
+        why: String,
+    },
+    /// The builder that this token made is gone: another attempt needs another token.
+    #[error("the builder that token {token} made is gone")]
+    TokenSpent {
+        /// The token.
+        token: String,
+    },
+    /// A write was accepted and did not happen.
+    #[error(
+        "{what} was written with {image}, and the write was dropped: Parameter Store checks images after it has answered\n  \
+         whoever runs this needs ec2:DescribeImages; amifactory doctor asks for it"
+    )]
+    Dropped {
+        /// Which pointer.
+        what: String,
+        /// What it should name.
+        image: ImageId,
+    },
+    /// No builder can be had.
+    #[error("no builder can be had: {tried}\n  {help}")]
+    NoCapacity {
+        /// What was tried and what was answered.
+        tried: String,
+        /// What to do.
+        help: String,
+    },
     /// Something that should exist does not.
     #[error("{what} does not exist")]
     NotFound {
@@ -276,6 +378,13 @@ pub trait Target: Send + Sync {
     /// Resolves a base that is not another recipe's image.
     async fn resolve_base(&self, base: &BaseSpec) -> Result<ResolvedBase, TargetError>;
 
+    /// Whether this is a service behind a network. Then calls are dear, and nothing is asked for that a later answer
+    /// shows anyway: `launch` alone finds by its token what an earlier run has launched, and that an image is published
+    /// is shown by its pointers and not by a tag. What was begun goes on by itself, and results travel in the image.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     /// All builders that carry an `amifactory:` tag, dead ones too.
     async fn builders(&self) -> Result<Vec<Builder>, TargetError>;
     /// Makes a builder, or answers with the one that this token made.
@@ -284,8 +393,29 @@ pub trait Target: Send + Sync {
     async fn run(&self, builder: &BuilderId, request: RunRequest<'_>) -> Result<RunResult, TargetError>;
     /// The result that the builder has for a bundle; none where the bundle was never run to its end.
     async fn result(&self, builder: &BuilderId, bundle: &Digest) -> Result<Option<RunResult>, TargetError>;
+    /// Why a builder that was there is gone, in the target's words.
+    async fn why_gone(&self, _builder: &BuilderId) -> Result<String, TargetError> {
+        Ok("the target does not say why".to_owned())
+    }
+    /// The results that an image carries, asked of a builder that was started from it: one per bundle, in order; none
+    /// where the image does not carry them all.
+    async fn results_in_image(
+        &self,
+        _builder: &BuilderId,
+        _bundles: &[&Bundle],
+        _log: &std::path::Path,
+    ) -> Result<Option<Vec<RunResult>>, TargetError> {
+        Ok(None)
+    }
     /// Stops it so that its disk can be imaged.
     async fn stop(&self, builder: &BuilderId) -> Result<(), TargetError>;
+    /// Removes several.
+    async fn terminate_all(&self, builders: &[BuilderId]) -> Result<(), TargetError> {
+        for builder in builders {
+            self.terminate(builder).await?;
+        }
+        Ok(())
+    }
     /// Removes it and all it holds. Removing one that is gone is success.
     async fn terminate(&self, builder: &BuilderId) -> Result<(), TargetError>;
 
@@ -304,6 +434,14 @@ pub trait Target: Send + Sync {
 
     /// What a pointer names.
     async fn pointer(&self, name: &PointerName) -> Result<Option<Pointer>, TargetError>;
+    /// What several pointers name; those that name nothing are left out.
+    async fn pointers_named(&self, names: &[PointerName]) -> Result<Vec<Pointer>, TargetError> {
+        let mut found = Vec::new();
+        for name in names {
+            found.extend(self.pointer(name).await?);
+        }
+        Ok(found)
+    }
     /// All pointers of a recipe.
     async fn pointers(&self, recipe: &RecipeName) -> Result<Vec<Pointer>, TargetError>;
     /// Writes a pointer that must not exist. Writing the same value again is success.
@@ -312,7 +450,34 @@ pub trait Target: Send + Sync {
     async fn move_pointer(
         &self,
         name: &PointerName,
-        expected: Option<&ImageId>,
+        expected: Option<&Pointer>,
         image: &ImageId,
     ) -> Result<(), TargetError>;
+    /// What pointers name that were just written with this image. A target that takes its time with a write that it has
+    /// accepted waits here until it shows, or is certain not to.
+    async fn read_back(&self, names: &[PointerName], _image: &ImageId) -> Result<Vec<Pointer>, TargetError> {
+        self.pointers_named(names).await
+    }
+
+    /// Parts that belong to no builder and no image any more, and carry our tags.
+    async fn orphans(&self) -> Result<Vec<Orphan>, TargetError> {
+        Ok(Vec::new())
+    }
+    /// Removes such a part. Removing one that is gone is success.
+    async fn remove_orphan(&self, _orphan: &Orphan) -> Result<(), TargetError> {
+        Ok(())
+    }
+}
+
+/// A part of a builder or of an image that was left behind by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Orphan {
+    /// What it is: `snapshot`, `volume`, `network interface`.
+    pub kind: &'static str,
+    /// Its id.
+    pub id: String,
+    /// Its tags.
+    pub tags: Tags,
+    /// When it was made, RFC 3339; empty where that is not known.
+    pub created_at: String,
 }

@@ -35,7 +35,7 @@ impl Step for Apply {
     async fn act(&self, build: &mut Build<'_>) -> Result<(), BuildError> {
         let Some(builder) = build.builder.clone() else { return Ok(()) };
         let plan = build.plan;
-        let result = run::run(build, &builder.id, &plan.bundles.apply, &plan.network).await?;
+        let result = run::run(build, &builder.id, &plan.bundles.apply, Some(&plan.bundles.seal), &plan.network).await?;
         run::check(build, &builder.id, &plan.bundles.apply, &result, must_succeed)
     }
 }

@@ -1,10 +1,15 @@
 //! Available: the image can be started.
 
+use super::snapshot::Snapshot;
 use super::{Build, BuildError, Observed, Step};
+use crate::identity::ImageId;
 use crate::pipeline::wait::{self, Wait};
 use async_trait::async_trait;
 
 pub struct Available;
+
+/// How often a failed image is made again.
+const RETRIES: u32 = 2;
 
 #[async_trait]
 impl Step for Available {
@@ -17,19 +22,35 @@ impl Step for Available {
     }
 
     async fn act(&self, build: &mut Build<'_>) -> Result<(), BuildError> {
-        let Some(id) = build.image.as_ref().map(|image| image.id.clone()) else { return Ok(()) };
-        let mut wait = Wait::new(format!("waiting for image {id} to become available"), wait::AVAILABLE);
+        let mut wait = Wait::new(format!("waiting for image {} to become available", build.id), wait::AVAILABLE);
         loop {
+            let Some(id) = build.image.as_ref().map(|image| image.id.clone()) else { return Ok(()) };
             let target = build.target;
             let images = build.read(target.images()).await?;
             if let Some(image) = images.into_iter().find(|image| image.id == id) {
-                let available = image.available;
+                let (available, failed) = (image.available, image.failed.clone());
                 build.image = Some(image);
                 if available {
                     return Ok(());
+                }
+                if let Some(why) = failed {
+                    make_again(build, &id, why).await?;
                 }
             }
             wait.pause().await?;
         }
     }
+}
+
+/// An image that failed never becomes usable: it is removed, and made once more of the builder that is still there.
+async fn make_again(build: &mut Build<'_>, image: &ImageId, why: String) -> Result<(), BuildError> {
+    let target = build.target;
+    build.mutate("delete image", image.as_str(), target.delete_image(image)).await?;
+    build.image = None;
+    if build.image_retries >= RETRIES || build.builder.is_none() {
+        return Err(BuildError::ImageFailed { image: image.to_string(), why });
+    }
+    build.image_retries += 1;
+    build.notice(format!("image {image} failed ({why}): it is made again"));
+    Snapshot.act(build).await
 }

@@ -1,13 +1,16 @@
 //! Boot test: the image is started afresh; audits, health checks and the recipe's tests run in it. Only an image that
 //! passes is ever named by a pointer.
 
-use super::{Build, BuildError, Observed, Step, apply, run};
+use super::{Build, BuildError, Observed, Step, apply, launch, run};
 use crate::identity::BuilderId;
 use crate::pipeline::tags::{self, ImageState, Purpose};
 use crate::pipeline::wait::{self, Wait};
-use crate::pipeline::{clock, evidence};
-use crate::target::{Builder, BuilderState, LaunchBase, LaunchRequest, RunResult, Tags};
+use crate::pipeline::{clock, evidence, packages};
+use crate::target::{Builder, BuilderState, Image, ImageRecord, LaunchBase, RunEnd, RunResult, Tags, TargetError};
 use async_trait::async_trait;
+
+/// How often a builder for the boot test is launched anew before the build is given up.
+const LAUNCHES: u32 = 4;
 
 pub struct BootTest;
 
@@ -25,15 +28,15 @@ impl Step for BootTest {
     async fn act(&self, build: &mut Build<'_>) -> Result<(), BuildError> {
         let Some(image) = build.image.clone() else { return Ok(()) };
         let (target, plan) = (build.target, build.plan);
-        let builder = launch(build).await?;
-        let result = self.result(build, &builder.id).await?;
-        // The record that travels with the image has what happened on the builder; the rest is from this start.
-        let mut record = build.read(target.record(&image.id)).await?;
+        let Tested { builder, result, mut record } = test(build, &image).await?;
         evidence::add_boot_test(&mut record, plan, &result.steps, target.can_see_runtime());
-        let outcome = run::check(build, &builder.id, &plan.bundles.boot_test, &result, apply::must_succeed)
+        let outcome = run::check(build, &builder, &plan.bundles.boot_test, &result, apply::must_succeed)
             .and_then(|()| evidence::judge(&record, &plan.gate, Some(&image.id)));
         build.record = Some(record.clone());
-        build.mutate("terminate", builder.id.as_str(), target.terminate(&builder.id)).await?;
+        // Once its image has been tested, nothing needs the builder that it was made of either.
+        let over: Vec<BuilderId> = [builder].into_iter().chain(build.builder.take().map(|builder| builder.id)).collect();
+        let names: Vec<&str> = over.iter().map(BuilderId::as_str).collect();
+        build.mutate("terminate", names.join(" "), target.terminate_all(&over)).await?;
         outcome?;
         record.provenance.finished_at = clock::timestamp();
         build.mutate("put record", image.id.as_str(), target.put_record(&image.id, &record)).await?;
@@ -50,39 +53,90 @@ impl Step for BootTest {
     }
 }
 
-impl BootTest {
-    /// Runs the tests. A builder that was cut off in the middle of them is replaced: tests start from a fresh image.
-    async fn result(&self, build: &mut Build<'_>, builder: &BuilderId) -> Result<RunResult, BuildError> {
-        let bundle = &build.plan.bundles.boot_test;
-        let result = run::run(build, builder, bundle, &[]).await?;
-        if result.end != crate::target::RunEnd::Interrupted {
-            return Ok(result);
+struct Tested {
+    builder: BuilderId,
+    result: RunResult,
+    record: ImageRecord,
+}
+
+/// Starts the image and runs the tests. A builder that is lost or was cut off in the middle of them is replaced: tests
+/// start from a fresh image.
+async fn test(build: &mut Build<'_>, image: &Image) -> Result<Tested, BuildError> {
+    let target = build.target;
+    let bundle = &build.plan.bundles.boot_test;
+    let mut lost = None;
+    for launch in 1..=LAUNCHES {
+        let builder = match start(build, image, launch).await {
+            Ok(builder) => builder.id,
+            // An earlier one of this build is gone: the next token.
+            Err(BuildError::Target(error @ (TargetError::TokenSpent { .. } | TargetError::BuilderGone { .. }))) => {
+                lost = Some(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let result = match run::run(build, &builder, bundle, None, &[]).await {
+            Err(BuildError::Target(error @ TargetError::BuilderGone { .. })) => {
+                build.notice(format!("{error}: the image is started again"));
+                lost = Some(error);
+                continue;
+            }
+            other => other?,
+        };
+        if result.end == RunEnd::Interrupted {
+            build.mutate("terminate", builder.as_str(), target.terminate(&builder)).await?;
+            continue;
         }
-        let target = build.target;
-        build.mutate("terminate", builder.as_str(), target.terminate(builder)).await?;
-        let fresh = launch(build).await?;
-        run::run(build, &fresh.id, bundle, &[]).await
+        let record = record(build, image, &builder).await?;
+        return Ok(Tested { builder, result, record });
+    }
+    match lost {
+        Some(error) => Err(error.into()),
+        None => Err(BuildError::Interrupted { builder: build.id.to_string(), bundle: bundle.name }),
     }
 }
 
-async fn launch(build: &mut Build<'_>) -> Result<Builder, BuildError> {
-    let Some(image) = build.image.clone() else {
-        return Err(BuildError::Interrupted { builder: build.id.to_string(), bundle: "boot-test" });
-    };
-    let mut tags = build.tags.clone();
-    tags.insert(tags::PURPOSE.into(), Purpose::BootTest.as_str().into());
-    let token = format!("{}-test", build.id);
-    let request =
-        LaunchRequest { token: token.clone(), base: LaunchBase::Image(image.id), limits: build.plan.limits, tags };
+async fn start(build: &mut Build<'_>, image: &Image, launch: u32) -> Result<Builder, BuildError> {
     let target = build.target;
+    // The first token is the same for whoever resumes this build, and so are those after it.
+    let token = if launch == 1 { format!("{}-test", build.id) } else { format!("{}-test-{launch}", build.id) };
+    let request = launch::request(build, Purpose::BootTest, token.clone(), LaunchBase::Image(image.id.clone()));
     let mut builder = build.mutate("launch", token, target.launch(&request)).await?;
     let mut wait = Wait::new(format!("starting image {} as builder {}", build.id, builder.id), wait::ONLINE);
     while builder.state != BuilderState::Running {
         wait.pause().await?;
         let builders = build.read(target.builders()).await?;
-        if let Some(seen) = builders.into_iter().find(|other| other.id == builder.id) {
-            builder = seen;
+        match builders.into_iter().find(|other| other.id == builder.id) {
+            Some(seen) => builder = seen,
+            None if target.is_remote() => {
+                let why = build.read(target.why_gone(&builder.id)).await?;
+                return Err(TargetError::BuilderGone { builder: builder.id, why }.into());
+            }
+            None => {}
         }
     }
     Ok(builder)
+}
+
+/// What happened on the builder. It travels with the image; where this run has not seen it and the target does not
+/// have it yet, it is in the image itself.
+async fn record(build: &mut Build<'_>, image: &Image, builder: &BuilderId) -> Result<ImageRecord, BuildError> {
+    if let Some(record) = build.record.clone() {
+        return Ok(record);
+    }
+    let target = build.target;
+    match build.read(target.record(&image.id)).await {
+        Err(BuildError::Target(TargetError::NotFound { .. })) if target.is_remote() => {}
+        other => return other,
+    }
+    let (apply, seal) = (&build.plan.bundles.apply, &build.plan.bundles.seal);
+    let log = build.log("from-image");
+    let lost = || BuildError::Interrupted { builder: build.id.to_string(), bundle: seal.name };
+    let results = target.results_in_image(builder, &[apply, seal], &log).await?;
+    let Some([applied, sealed]) = results.as_deref() else { return Err(lost()) };
+    let whole = [applied, sealed].iter().all(|result| result.end == RunEnd::Completed);
+    let Some(packages) = std::fs::read(&sealed.log).ok().and_then(|log| packages::parse(&log)).filter(|_| whole) else {
+        return Err(lost());
+    };
+    Ok(evidence::of_builder(build, &applied.steps, &sealed.steps, packages))
 }

@@ -2,7 +2,8 @@
 
 use super::{Build, BuildError, Observed, Step};
 use crate::pipeline::tags::{self, Purpose};
-use crate::target::{BuilderState, LaunchRequest};
+use crate::pipeline::clock;
+use crate::target::{BuilderState, LaunchBase, LaunchRequest};
 use async_trait::async_trait;
 
 pub struct Launch;
@@ -18,6 +19,9 @@ impl Step for Launch {
             return Ok(Observed::Done);
         }
         let target = build.target;
+        if target.is_remote() {
+            return Ok(Observed::Missing);
+        }
         let builders = build.read(target.builders()).await?;
         let found = builders.into_iter().find(|builder| {
             Purpose::of(&builder.tags) == Some(Purpose::Build)
@@ -33,12 +37,25 @@ impl Step for Launch {
     }
 
     async fn act(&self, build: &mut Build<'_>) -> Result<(), BuildError> {
-        let mut tags = build.tags.clone();
-        tags.insert(tags::PURPOSE.into(), Purpose::Build.as_str().into());
-        let request =
-            LaunchRequest { token: build.id.to_string(), base: build.launch.clone(), limits: build.plan.limits, tags };
+        let request = request(build, Purpose::Build, build.id.to_string(), build.launch.clone());
         let target = build.target;
         build.builder = Some(build.mutate("launch", request.token.clone(), target.launch(&request)).await?);
         Ok(())
+    }
+}
+
+/// What a builder of this build is launched with.
+pub fn request(build: &Build<'_>, purpose: Purpose, token: String, base: LaunchBase) -> LaunchRequest {
+    let mut tags = build.tags.clone();
+    tags.insert(tags::PURPOSE.into(), purpose.as_str().into());
+    tags.insert(tags::EXPIRES.into(), clock::timestamp_in(build.plan.aws.expires));
+    LaunchRequest {
+        token,
+        base,
+        limits: build.plan.limits,
+        aws: build.plan.aws.clone(),
+        arch: build.plan.base.arch,
+        attempt: build.attempt(),
+        tags,
     }
 }

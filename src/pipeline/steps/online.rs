@@ -16,7 +16,7 @@ impl Step for Online {
     async fn observe(&self, build: &mut Build<'_>) -> Result<Observed, BuildError> {
         match &build.builder {
             // A stopped builder has been online: it is on its way to an image.
-            Some(builder) if builder.state == BuilderState::Pending => Ok(Observed::Missing),
+            Some(builder) if is_on_its_way(builder.state) => Ok(Observed::Missing),
             _ => Ok(Observed::Done),
         }
     }
@@ -29,10 +29,15 @@ impl Step for Online {
             let builders = build.read(target.builders()).await?;
             build.builder = builders.into_iter().find(|builder| builder.id == id);
             match &build.builder {
-                Some(builder) if builder.state != BuilderState::Pending => return Ok(()),
+                Some(builder) if !is_on_its_way(builder.state) => return Ok(()),
                 Some(_) => wait.pause().await?,
                 None => return Err(BuildError::Interrupted { builder: id.to_string(), bundle: "launch" }),
             }
         }
     }
+}
+
+/// Neither up nor stopped yet.
+fn is_on_its_way(state: BuilderState) -> bool {
+    matches!(state, BuilderState::Pending | BuilderState::Stopping)
 }

@@ -2,9 +2,13 @@
 
 use super::{Build, BuildError, Observed, Step};
 use crate::identity::{Channel, ImageId, Version};
+use crate::pipeline::published;
 use crate::pipeline::tags::{self, ImageState};
 use crate::target::{Pointer, PointerName, Slot, Tags, TargetError};
 use async_trait::async_trait;
+
+/// How often another version is chosen, where someone else was quicker.
+const VERSIONS: u32 = 5;
 
 pub struct Publish;
 
@@ -15,28 +19,50 @@ impl Step for Publish {
     }
 
     async fn observe(&self, build: &mut Build<'_>) -> Result<Observed, BuildError> {
-        let published = build.image.as_ref().is_some_and(|image| ImageState::of(&image.tags) == ImageState::Published);
+        let Some(image) = build.image.clone() else { return Ok(Observed::Missing) };
+        if !build.target.is_remote() {
+            let published = ImageState::of(&image.tags) == ImageState::Published;
+            return Ok(if published { Observed::Done } else { Observed::Missing });
+        }
+        let pointers = pointers(build).await?;
+        let published = published::is_published(&image, &pointers, build.plan.publish.as_ref());
+        build.pointers = Some(pointers);
         Ok(if published { Observed::Done } else { Observed::Missing })
     }
 
     async fn act(&self, build: &mut Build<'_>) -> Result<(), BuildError> {
         let Some(image) = build.image.clone() else { return Ok(()) };
         let target = build.target;
+        create_version(build, &image.id).await?;
         let version = pointer(build, Slot::Version(build.version));
-        let created = build.mutate("create pointer", version.to_string(), target.create_pointer(&version, &image.id));
-        match created.await {
-            Err(BuildError::Target(TargetError::Conflict { found, .. })) => {
-                return Err(BuildError::VersionTaken {
-                    recipe: build.plan.recipe.to_string(),
-                    version: build.version.to_string(),
-                    image: found,
-                });
-            }
-            other => other?,
-        }
-        read_back(build, &version, &image.id).await?;
+        let mut written = vec![version];
+        let mut kept = None;
         if let Some(channel) = build.plan.publish.clone() {
-            move_channel(build, &channel, &image.id).await?;
+            match move_channel(build, &channel, &image.id).await? {
+                Moved::Written => written.push(pointer(build, Slot::Channel(channel))),
+                Moved::Kept(newer) => kept = Some(newer),
+            }
+        }
+        // A write that was accepted is not a write that happened: all of them are read back.
+        let found = build.read(target.read_back(&written, &image.id)).await?;
+        for name in &written {
+            match found.iter().find(|pointer| pointer.name == *name) {
+                Some(pointer) if pointer.image == image.id => {}
+                // Moved on by someone else between the write and the look: that is theirs to answer for.
+                Some(pointer) if matches!(name.slot, Slot::Channel(_)) => {
+                    build.notice(format!("{name} was moved on to {} by someone else", pointer.image));
+                }
+                Some(pointer) => {
+                    return Err(TargetError::Conflict { what: name.to_string(), found: pointer.image.to_string() }.into());
+                }
+                None => {
+                    return Err(TargetError::Dropped { what: name.to_string(), image: image.id.clone() }.into());
+                }
+            }
+        }
+        if target.is_remote() {
+            build.pointers = Some(found.into_iter().chain(kept).collect());
+            return Ok(());
         }
         let state: Tags = [(tags::STATE.into(), ImageState::Published.as_str().into())].into();
         build.mutate("tag image", image.id.as_str(), target.tag_image(&image.id, &state)).await?;
@@ -50,24 +76,88 @@ fn pointer(build: &Build<'_>, slot: Slot) -> PointerName {
     PointerName { recipe: build.plan.recipe.clone(), arch: build.plan.base.arch, slot }
 }
 
+/// What the pointers of this build name now: as just read, or read now.
+async fn pointers(build: &mut Build<'_>) -> Result<Vec<Pointer>, BuildError> {
+    if let Some(pointers) = build.pointers.take() {
+        return Ok(pointers);
+    }
+    let (target, plan) = (build.target, build.plan);
+    let names = published::names(&plan.recipe, plan.base.arch, build.version, plan.publish.as_ref());
+    build.read(target.pointers_named(&names)).await
+}
+
+/// Writes the version pointer. Where another build has taken the version meanwhile, this one counts on, unless just this
+/// version was asked for.
+async fn create_version(build: &mut Build<'_>, image: &ImageId) -> Result<(), BuildError> {
+    let target = build.target;
+    for _ in 0..VERSIONS {
+        let name = pointer(build, Slot::Version(build.version));
+        let created = build.mutate("create pointer", name.to_string(), target.create_pointer(&name, image)).await;
+        let found = match created {
+            Err(BuildError::Target(TargetError::Conflict { found, .. })) => found,
+            other => return other,
+        };
+        if build.version_asked {
+            return Err(taken(build, found));
+        }
+        renumber(build, image).await?;
+    }
+    Err(taken(build, "the images of other builds".into()))
+}
+
+fn taken(build: &Build<'_>, image: String) -> BuildError {
+    BuildError::VersionTaken { recipe: build.plan.recipe.to_string(), version: build.version.to_string(), image }
+}
+
+async fn renumber(build: &mut Build<'_>, image: &ImageId) -> Result<(), BuildError> {
+    let target = build.target;
+    let pointers = build.read(target.pointers(&build.plan.recipe)).await?;
+    let numbers = pointers.iter().filter_map(|pointer| match &pointer.name {
+        PointerName { slot: Slot::Version(version), arch, .. } if *arch == build.plan.base.arch => Some(*version),
+        _ => None,
+    });
+    let next = build.plan.version.next(numbers.chain([build.version]));
+    build.notice(format!("version {} was taken meanwhile: this image is {next}", build.version));
+    build.version = next;
+    build.tags.insert(tags::VERSION.into(), next.to_string());
+    let mut record = match build.record.take() {
+        Some(record) => record,
+        None => build.read(target.record(image)).await?,
+    };
+    record.version = next;
+    build.mutate("put record", image.as_str(), target.put_record(image, &record)).await?;
+    build.record = Some(record);
+    let changes: Tags = [(tags::VERSION.into(), next.to_string())].into();
+    build.mutate("tag image", image.as_str(), target.tag_image(image, &changes)).await
+}
+
+enum Moved {
+    /// The channel names this image.
+    Written,
+    /// It names a newer one, and stays.
+    Kept(Pointer),
+}
+
 /// Moves the channel to this image, unless it already names a newer one: a build that was resumed late must not take
 /// its consumers back.
-async fn move_channel(build: &mut Build<'_>, channel: &Channel, image: &ImageId) -> Result<(), BuildError> {
+async fn move_channel(build: &mut Build<'_>, channel: &Channel, image: &ImageId) -> Result<Moved, BuildError> {
     let target = build.target;
     let name = pointer(build, Slot::Channel(channel.clone()));
-    let current = build.read(target.pointer(&name)).await?;
+    let current = match build.pointers.take() {
+        Some(pointers) => pointers.into_iter().find(|pointer| pointer.name == name),
+        None => build.read(target.pointer(&name)).await?,
+    };
     if let Some(current) = &current {
         if current.image == *image {
-            return Ok(());
+            return Ok(Moved::Written);
         }
         if let Some(newer) = named_version(build, current).await?.filter(|version| *version > build.version) {
             build.notice(format!("channel {channel} stays at {newer}, which is newer than {}", build.version));
-            return Ok(());
+            return Ok(Moved::Kept(current.clone()));
         }
     }
-    let expected = current.as_ref().map(|pointer| &pointer.image);
-    build.mutate("move pointer", name.to_string(), target.move_pointer(&name, expected, image)).await?;
-    read_back(build, &name, image).await
+    build.mutate("move pointer", name.to_string(), target.move_pointer(&name, current.as_ref(), image)).await?;
+    Ok(Moved::Written)
 }
 
 async fn named_version(build: &mut Build<'_>, pointer: &Pointer) -> Result<Option<Version>, BuildError> {
@@ -75,14 +165,4 @@ async fn named_version(build: &mut Build<'_>, pointer: &Pointer) -> Result<Optio
     let images = build.read(target.images()).await?;
     let named = images.iter().find(|image| image.id == pointer.image);
     Ok(named.and_then(|image| tags::owner(&image.tags)).map(|owner| owner.version))
-}
-
-/// A write that was accepted is not a write that happened: the pointer is read back.
-async fn read_back(build: &mut Build<'_>, name: &PointerName, image: &ImageId) -> Result<(), BuildError> {
-    let target = build.target;
-    match build.read(target.pointer(name)).await? {
-        Some(pointer) if pointer.image == *image => Ok(()),
-        Some(pointer) => Err(TargetError::Conflict { what: name.to_string(), found: pointer.image.to_string() }.into()),
-        None => Err(TargetError::NotFound { what: format!("{name}, just written,") }.into()),
-    }
 }

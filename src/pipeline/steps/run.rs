@@ -13,6 +13,7 @@ pub async fn run(
     build: &mut Build<'_>,
     builder: &BuilderId,
     bundle: &Bundle,
+    then: Option<&Bundle>,
     network: &[NetworkAccess],
 ) -> Result<RunResult, BuildError> {
     let (target, sink) = (build.target, build.sink);
@@ -27,7 +28,9 @@ pub async fn run(
         sink.event(&Event::StepProgress { build: id.clone(), step, done, total, detail: title });
     };
     let log = build.log(bundle.name);
-    let request = RunRequest { bundle, network, log: &log, watch: &watch };
+    let plan = build.plan;
+    let log_group = plan.aws.log_group.as_deref();
+    let request = RunRequest { bundle, then, network, log: &log, time_s: plan.limits.time_s, log_group, watch: &watch };
     build.mutate("run", format!("{} bundle on {builder}", bundle.name), target.run(builder, request)).await
 }
 

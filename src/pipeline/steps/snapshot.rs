@@ -16,20 +16,24 @@ impl Step for Snapshot {
     async fn observe(&self, build: &mut Build<'_>) -> Result<Observed, BuildError> {
         if build.image.is_none() {
             let target = build.target;
+            let remote = target.is_remote();
             let images = build.read(target.images()).await?;
             // One that is not whole may have no one to go on with it: it is asked for again, by the same name.
-            build.image = images.into_iter().find(|image| image.name == build.id.as_str() && image.available);
+            build.image = images.into_iter().find(|i| i.name == build.id.as_str() && (i.available || remote));
         }
         Ok(if build.image.is_some() { Observed::Done } else { Observed::Missing })
     }
 
     async fn act(&self, build: &mut Build<'_>) -> Result<(), BuildError> {
-        let (Some(builder), Some(record)) = (build.builder.clone(), build.record.clone()) else {
+        let (Some(builder), record) = (build.builder.clone(), build.record.clone()) else {
             return Err(BuildError::Interrupted { builder: build.id.to_string(), bundle: "snapshot" });
         };
+        if record.is_none() && !build.target.is_remote() {
+            return Err(BuildError::Interrupted { builder: build.id.to_string(), bundle: "snapshot" });
+        }
         let mut tags = build.tags.clone();
         tags.insert(tags::STATE.into(), ImageState::Candidate.as_str().into());
-        if let Some(score) = record.score {
+        if let Some(score) = record.as_ref().and_then(|record| record.score) {
             tags.insert(tags::SCORE.into(), score.to_string());
         }
         let request = ImageRequest { name: build.id.to_string(), tags, record };

@@ -287,33 +287,21 @@ async fn describe_agents(api: &Api) -> Result<BTreeSet<String>, CallError> {
 
 async fn describe_images(api: &Api, filter: Option<Filter>) -> Result<Vec<Ami>, CallError> {
     let ours = Filter::builder().name("tag-key").values(keys::BUILD).build();
+    let filters: Vec<Filter> = [ours].into_iter().chain(filter).collect();
     let mut found = Vec::new();
     let mut page = None;
     loop {
         let answer = api
             .caller
             .call(op::DESCRIBE_IMAGES, "images tagged amifactory:build", || {
-                let request = api.ec2.describe_images().owners("self").filters(ours.clone()).max_results(PAGE);
-                request.set_filters_also(filter.clone()).set_next_token(page.clone()).send()
+                let request = api.ec2.describe_images().owners("self").set_filters(Some(filters.clone()));
+                request.max_results(PAGE).set_next_token(page.clone()).send()
             })
             .await?;
         found.extend(answer.images().iter().filter_map(read_image));
         page = answer.next_token;
         if page.as_deref().is_none_or(str::is_empty) {
             return Ok(found);
-        }
-    }
-}
-
-trait AlsoFilter {
-    fn set_filters_also(self, filter: Option<Filter>) -> Self;
-}
-
-impl AlsoFilter for aws_sdk_ec2::operation::describe_images::builders::DescribeImagesFluentBuilder {
-    fn set_filters_also(self, filter: Option<Filter>) -> Self {
-        match filter {
-            Some(filter) => self.filters(filter),
-            None => self,
         }
     }
 }

@@ -210,10 +210,10 @@ impl Target for LocalTarget {
     async fn move_pointer(
         &self,
         name: &PointerName,
-        expected: Option<&ImageId>,
+        expected: Option<&Pointer>,
         image: &ImageId,
     ) -> Result<(), TargetError> {
-        let (name, expected, image) = (name.clone(), expected.cloned(), image.clone());
+        let (name, expected, image) = (name.clone(), expected.map(|pointer| pointer.image.clone()), image.clone());
         self.blocking(move |inner| {
             images::expect(&inner.store, &image)?;
             pointers::replace(&inner.store, &name, expected.as_ref(), &image)

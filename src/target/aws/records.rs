@@ -1,0 +1,165 @@
+//! Records: the evidence of an image, in a snapshot of its own beside the image's. A snapshot is written block by block
+//! without any volume (EBS direct), is whole or not there, carries tags from its first moment, costs next to nothing,
+//! and goes wherever images can go. No bucket needs to be set up.
+
+use super::api::{Api, op};
+use super::tags;
+use crate::identity::Digest;
+use crate::pipeline::tags as keys;
+use crate::target::{ImageRecord, Tags, TargetError};
+use aws_sdk_ebs::primitives::ByteStream;
+use aws_sdk_ebs::types::{ChecksumAggregationMethod, ChecksumAlgorithm};
+use aws_sdk_ec2::types::Filter;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+use std::io::{Read, Write};
+
+/// The size of a block (EBS API reference, `PutSnapshotBlock`).
+const BLOCK: usize = 512 * 1024;
+/// Most blocks that a record takes: 8 MiB, compressed.
+const MOST_BLOCKS: usize = 16;
+/// Most bytes of a record, unpacked.
+const LONGEST: u64 = 64 << 20;
+const MAGIC: &[u8] = b"amifactory record 1\n";
+/// The value of `amifactory:purpose`.
+const EVIDENCE: &str = "evidence";
+
+/// Writes the record of a build's image. A record that is there already stays.
+pub async fn write(api: &Api, build: &str, record: &ImageRecord, image_tags: &Tags) -> Result<(), TargetError> {
+    let blocks = pack(record).map_err(|why| TargetError::Damaged {
+        what: format!("the record of build {build}"),
+        why,
+        help: "shorten the output of its tests".into(),
+    })?;
+    let mut all = image_tags.clone();
+    all.remove(keys::STATE);
+    all.insert(keys::PURPOSE.into(), EVIDENCE.into());
+    let ebs_tags = all
+        .iter()
+        .map(|(key, value)| aws_sdk_ebs::types::Tag::builder().key(key).value(tags::fit(value)).build())
+        .collect::<Vec<_>>();
+    // The bytes are part of the token: another record of the same build is another snapshot.
+    let token = Digest::of(&format!("{build} {}", checksum(&blocks.concat()))).to_string()[..48].to_owned();
+    let start = || {
+        api.ebs
+            .start_snapshot()
+            .volume_size(1)
+            .client_token(&token)
+            .description(format!("amifactory evidence of {build}"))
+            .set_tags(Some(ebs_tags.clone()))
+            .timeout(60)
+            .send()
+    };
+    let started = api.caller.call(op::START_SNAPSHOT, build, start).await?;
+    let id = started.snapshot_id.unwrap_or_default();
+    if started.status == Some(aws_sdk_ebs::types::Status::Completed) {
+        return Ok(());
+    }
+    for (index, block) in (0_i32..).zip(&blocks) {
+        let sum = checksum(block);
+        let put = || {
+            api.ebs
+                .put_snapshot_block()
+                .snapshot_id(&id)
+                .block_index(index)
+                .data_length(BLOCK as i32)
+                .checksum(&sum)
+                .checksum_algorithm(ChecksumAlgorithm::ChecksumAlgorithmSha256)
+                .block_data(ByteStream::from(block.clone()))
+                .send()
+        };
+        match api.caller.call(op::PUT_BLOCK, &id, put).await {
+            Ok(_) => {}
+            // Completed by a call whose reply was lost.
+            Err(error) if error.is("ConflictException") || error.is("ValidationException") && index == 0 => {
+                return if read(api, build).await?.is_some() { Ok(()) } else { Err(error.into()) };
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let sums: Vec<u8> = blocks.iter().flat_map(|block| Sha256::digest(block).to_vec()).collect();
+    let complete = || {
+        api.ebs
+            .complete_snapshot()
+            .snapshot_id(&id)
+            .changed_blocks_count(blocks.len() as i32)
+            .checksum(checksum(&sums))
+            .checksum_algorithm(ChecksumAlgorithm::ChecksumAlgorithmSha256)
+            .checksum_aggregation_method(ChecksumAggregationMethod::ChecksumAggregationLinear)
+            .send()
+    };
+    api.caller.call(op::COMPLETE_SNAPSHOT, &id, complete).await?;
+    Ok(())
+}
+
+/// Reads the record of a build's image; none where it has none.
+pub async fn read(api: &Api, build: &str) -> Result<Option<ImageRecord>, TargetError> {
+    let filter = |name: String, value: &str| Filter::builder().name(name).values(value).build();
+    let filters = vec![
+        filter(format!("tag:{}", keys::BUILD), build),
+        filter(format!("tag:{}", keys::PURPOSE), EVIDENCE),
+        filter("status".into(), "completed"),
+    ];
+    let ask = || api.ec2.describe_snapshots().owner_ids("self").set_filters(Some(filters.clone())).send();
+    let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, build, ask).await?;
+    // Where a build wrote twice, the later one is what its image was published with.
+    let newest = answer.snapshots().iter().max_by_key(|snapshot| snapshot.start_time().map(|time| time.as_nanos()));
+    let Some(id) = newest.and_then(|snapshot| snapshot.snapshot_id()) else { return Ok(None) };
+    let list = || api.ebs.list_snapshot_blocks().snapshot_id(id).max_results(100).send();
+    let listed = api.caller.call(op::LIST_BLOCKS, id, list).await?;
+    let mut bytes = Vec::new();
+    for block in listed.blocks().iter().take(MOST_BLOCKS) {
+        let (index, token) = (block.block_index().unwrap_or_default(), block.block_token().unwrap_or_default());
+        let get = || api.ebs.get_snapshot_block().snapshot_id(id).block_index(index).block_token(token).send();
+        let got = api.caller.call(op::GET_BLOCK, id, get).await?;
+        let data = got.block_data.collect().await.map_err(|error| TargetError::GaveUp {
+            call: op::GET_BLOCK.action.into(),
+            resource: id.to_owned(),
+            attempts: 1,
+            seconds: 0,
+            last: error.to_string(),
+        })?;
+        bytes.extend_from_slice(&data.into_bytes());
+    }
+    unpack(&bytes).map(Some).map_err(|why| TargetError::Damaged {
+        what: format!("the record of build {build} in snapshot {id}"),
+        why,
+        help: "the image is as it was; build it anew with --force to have evidence of it".into(),
+    })
+}
+
+fn checksum(bytes: &[u8]) -> String {
+    STANDARD.encode(Sha256::digest(bytes))
+}
+
+fn pack(record: &ImageRecord) -> Result<Vec<Vec<u8>>, String> {
+    let json = serde_json::to_vec(record).map_err(|error| error.to_string())?;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    let packed = encoder.write_all(&json).and_then(|()| encoder.finish()).map_err(|error| error.to_string())?;
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend_from_slice(&(packed.len() as u64).to_be_bytes());
+    bytes.extend_from_slice(&packed);
+    if bytes.len() > BLOCK * MOST_BLOCKS {
+        return Err(format!("it has {} bytes, compressed; {} fit", bytes.len(), BLOCK * MOST_BLOCKS));
+    }
+    Ok(bytes
+        .chunks(BLOCK)
+        .map(|chunk| {
+            let mut block = chunk.to_vec();
+            block.resize(BLOCK, 0);
+            block
+        })
+        .collect())
+}
+
+fn unpack(bytes: &[u8]) -> Result<ImageRecord, String> {
+    let rest = bytes.strip_prefix(MAGIC).ok_or("it does not begin as one")?;
+    let (length, rest) = rest.split_first_chunk::<8>().ok_or("it ends too early")?;
+    let length = usize::try_from(u64::from_be_bytes(*length)).map_err(|error| error.to_string())?;
+    let packed = rest.get(..length).ok_or("it ends too early")?;
+    let mut json = Vec::new();
+    let unpacked = flate2::read::GzDecoder::new(packed).take(LONGEST).read_to_end(&mut json);
+    unpacked.map_err(|error| error.to_string())?;
+    serde_json::from_slice(&json).map_err(|error| error.to_string())
+}
