@@ -1,5 +1,6 @@
 //! Targets: where builds run. The engine knows nothing but this trait.
 
+pub mod aws;
 pub mod local;
 mod record;
 

@@ -1,0 +1,3 @@
+//! The AWS target: builders are EC2 instances, reached through SSM Run Command alone.
+
+pub mod command;
