@@ -1,15 +1,14 @@
 //! Targets: where builds run. The engine knows nothing but this trait.
 
-mod base;
-#[cfg(feature = "aws")]
 pub mod aws;
+mod base;
 pub mod local;
 mod record;
 
 pub use base::{aws_base, local_base};
 pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
 
-use crate::identity::{Arch, BuilderId, Channel, Digest, ImageId, OsFamily, RecipeName, TargetKind, Version};
+use crate::identity::{Arch, BuildId, BuilderId, Channel, Digest, ImageId, OsFamily, RecipeName, TargetKind, Version};
 use crate::plan::{Bundle, StepResult};
 use crate::recipe::{AwsSettings, BaseSpec, Limits, NetworkAccess};
 use async_trait::async_trait;
@@ -101,6 +100,8 @@ pub struct RunRequest<'a> {
     pub bundle: &'a Bundle,
     /// What it may reach.
     pub network: &'a [NetworkAccess],
+    /// The build that it belongs to.
+    pub build: &'a BuildId,
     /// What is to run right after it where it ends well. A target may leave that to a call of its own: it only saves
     /// the way there and back.
     pub then: Option<&'a Bundle>,
@@ -372,6 +373,11 @@ pub trait Target: Send + Sync {
     /// Whether what it starts is a booted system, so that runtime audits can be answered.
     fn can_see_runtime(&self) -> bool;
 
+    /// How many requests were sent so far, where that is another number than that of calls to this trait.
+    fn calls(&self) -> Option<u64> {
+        None
+    }
+
     /// Says now, before anything starts, whether builds can run here at all.
     async fn check(&self) -> Result<(), TargetError>;
 
@@ -402,6 +408,7 @@ pub trait Target: Send + Sync {
     async fn results_in_image(
         &self,
         _builder: &BuilderId,
+        _build: &BuildId,
         _bundles: &[&Bundle],
         _log: &std::path::Path,
     ) -> Result<Option<Vec<RunResult>>, TargetError> {

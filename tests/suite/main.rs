@@ -2,6 +2,7 @@
 
 mod bases;
 mod build;
+mod builder_commands;
 mod controls;
 mod corpus;
 mod crash;

@@ -132,7 +132,7 @@ async fn record(build: &mut Build<'_>, image: &Image, builder: &BuilderId) -> Re
     let (apply, seal) = (&build.plan.bundles.apply, &build.plan.bundles.seal);
     let log = build.log("from-image");
     let lost = || BuildError::Interrupted { builder: build.id.to_string(), bundle: seal.name };
-    let results = target.results_in_image(builder, &[apply, seal], &log).await?;
+    let results = target.results_in_image(builder, &build.id, &[apply, seal], &log).await?;
     let Some([applied, sealed]) = results.as_deref() else { return Err(lost()) };
     let whole = [applied, sealed].iter().all(|result| result.end == RunEnd::Completed);
     let Some(packages) = std::fs::read(&sealed.log).ok().and_then(|log| packages::parse(&log)).filter(|_| whole) else {

@@ -30,7 +30,8 @@ pub async fn run(
     let log = build.log(bundle.name);
     let plan = build.plan;
     let log_group = plan.aws.log_group.as_deref();
-    let request = RunRequest { bundle, then, network, log: &log, time_s: plan.limits.time_s, log_group, watch: &watch };
+    let (bid, time_s) = (build.id.clone(), plan.limits.time_s);
+    let request = RunRequest { bundle, build: &bid, then, network, log: &log, time_s, log_group, watch: &watch };
     build.mutate("run", format!("{} bundle on {builder}", bundle.name), target.run(builder, request)).await
 }
 

@@ -1,0 +1,17 @@
+//! What is sent to a builder through SSM Run Command, and what comes back: pure text, no SDK.
+//!
+//! A command is a script (`wrapper.sh`) with the bundles inside. The wrapper runs each bundle once, keeps its results
+//! below `/var/lib/amifactory`, and answers with a header line and base64, within the limits of GetCommandInvocation.
+//! What does not fit is fetched by further commands.
+
+mod answer;
+mod make;
+
+pub use answer::{Answer, AnswerError, Incoming, More, State, put};
+pub use make::{Command, CommandError, MAX_BYTES, Options, fetch, result, run, run_in_parts};
+
+/// Standard output comes back up to 24,000 characters, standard error up to 8,000 (GetCommandInvocation in the SSM API
+/// reference). Base64 makes four characters of three bytes; header lines take the rest.
+const STDOUT_BYTES: usize = 17_100;
+/// As above.
+const STDERR_BYTES: usize = 5_550;

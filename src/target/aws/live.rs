@@ -1,0 +1,44 @@
+//! Live progress: while a command runs, its standard error arrives in CloudWatch Logs, line by line.
+
+use super::api::{Api, op};
+use super::command;
+use crate::identity::BuilderId;
+use crate::target::RunEvent;
+
+/// The stream of one command on one builder.
+pub struct Stream {
+    group: String,
+    name: String,
+    next: Option<String>,
+    rest: String,
+}
+
+impl Stream {
+    /// Named as Systems Manager names it ("Configuring Amazon CloudWatch Logs for Run Command").
+    pub fn new(group: &str, command: &str, builder: &BuilderId) -> Stream {
+        let name = format!("{command}/{builder}/aws-runShellScript/stderr");
+        Stream { group: group.to_owned(), name, next: None, rest: String::new() }
+    }
+
+    /// Reads what has come since, and tells of it. Progress is a courtesy: where it can't be read, the build goes on and
+    /// its answer comes all the same.
+    pub async fn read(&mut self, api: &Api, watch: &(dyn Fn(RunEvent) + Send + Sync)) {
+        let ask = || {
+            let request = api.logs.get_log_events().log_group_name(&self.group).log_stream_name(&self.name);
+            request.start_from_head(true).set_next_token(self.next.clone()).send()
+        };
+        let Ok(answer) = api.caller.call(op::GET_LOG_EVENTS, &self.name, ask).await else { return };
+        for event in answer.events() {
+            self.rest.push_str(event.message().unwrap_or_default());
+            if !self.rest.ends_with('\n') {
+                self.rest.push('\n');
+            }
+        }
+        for line in std::mem::take(&mut self.rest).lines() {
+            if let Some(event) = command::live_event(line) {
+                watch(event);
+            }
+        }
+        self.next = answer.next_forward_token;
+    }
+}

@@ -1,0 +1,59 @@
+//! The AWS target: builders are EC2 instances, reached through SSM Run Command alone.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`api`] | every call: clients, classes of errors, the one owner of retries, buckets |
+//! | [`view`] | one shared look at what is ours, with what our own calls were answered over it |
+//! | [`bases`], [`launch`], [`placement`] | from a recipe's base to a builder |
+//! | [`command`] | what is sent to a builder and what comes back: pure text |
+//! | [`runs`], [`live`] | commands in flight |
+//! | [`images`], [`records`], [`pointers`], [`orphans`] | what comes out, and what may be left |
+
+#[cfg(feature = "aws")]
+pub mod api;
+#[cfg(feature = "aws")]
+mod bases;
+#[cfg(feature = "aws")]
+mod clock;
+pub mod command;
+#[cfg(feature = "aws")]
+mod error;
+#[cfg(feature = "aws")]
+mod images;
+#[cfg(feature = "aws")]
+mod launch;
+#[cfg(feature = "aws")]
+mod live;
+#[cfg(feature = "aws")]
+mod orphans;
+#[cfg(feature = "aws")]
+mod placement;
+#[cfg(feature = "aws")]
+mod pointers;
+#[cfg(feature = "aws")]
+mod records;
+#[cfg(feature = "aws")]
+mod runs;
+#[cfg(feature = "aws")]
+mod shared;
+#[cfg(feature = "aws")]
+mod stop;
+#[cfg(feature = "aws")]
+mod tags;
+#[cfg(feature = "aws")]
+mod target;
+#[cfg(feature = "aws")]
+mod view;
+
+#[cfg(feature = "aws")]
+pub use target::AwsTarget;
+
+/// How long an agent may take to come online; longer than any that comes at all.
+#[cfg(feature = "aws")]
+const AGENT: std::time::Duration = std::time::Duration::from_secs(900);
+
+/// Locks what is whole after every statement.
+#[cfg(feature = "aws")]
+fn locked<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

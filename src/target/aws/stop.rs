@@ -1,0 +1,48 @@
+//! Stopping and terminating builders.
+
+use super::api::{Api, op};
+use super::view::View;
+use crate::identity::BuilderId;
+use crate::target::TargetError;
+use aws_sdk_ec2::types::AttributeValue;
+
+/// Disarms the dead-man's switch, then stops: an instance that ends itself on shutdown would be gone with its disk.
+pub async fn stop(api: &Api, view: &View, id: &str) -> Result<(), TargetError> {
+    let keep = AttributeValue::builder().value("stop").build();
+    let disarm = || {
+        let request = api.ec2.modify_instance_attribute().instance_id(id);
+        request.instance_initiated_shutdown_behavior(keep.clone()).send()
+    };
+    api.caller.call(op::MODIFY_INSTANCE, id, disarm).await?;
+    api.caller.call(op::STOP_INSTANCES, id, || api.ec2.stop_instances().instance_ids(id).send()).await?;
+    view.stopping(id);
+    Ok(())
+}
+
+/// Terminates several in one call. Those that are gone already are left out, because one unknown id fails the call for
+/// all.
+pub async fn terminate(api: &Api, view: &View, builders: &[BuilderId]) -> Result<(), TargetError> {
+    let ids: Vec<&str> = builders.iter().map(BuilderId::as_str).collect();
+    let all = ids.join(" ");
+    let request = || {
+        let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+        api.ec2.terminate_instances().set_instance_ids(Some(ids)).send()
+    };
+    match api.caller.call(op::TERMINATE_INSTANCES, &all, request).await {
+        Ok(_) => {}
+        Err(error) if error.is("InvalidInstanceID.NotFound") => {
+            for id in ids.iter().filter(|_| ids.len() > 1) {
+                let one = || api.ec2.terminate_instances().instance_ids(*id).send();
+                match api.caller.call(op::TERMINATE_INSTANCES, id, one).await {
+                    Err(error) if !error.is("InvalidInstanceID.NotFound") => return Err(error.into()),
+                    _ => {}
+                }
+            }
+        }
+        Err(error) => return Err(error.into()),
+    }
+    for id in ids {
+        view.terminated(id);
+    }
+    Ok(())
+}

@@ -1,0 +1,289 @@
+//! The target itself: what the engine asks for, in terms of the modules beside it.
+
+use super::api::Api;
+use super::launch::{self, Launch};
+use super::runs::Runs;
+use super::shared::FRESH;
+use super::view::{Ami, Instance, Life, View};
+use super::{bases, images, locked, orphans, pointers, records};
+use crate::identity::{BuildId, BuilderId, Digest, ImageId, RecipeName, TargetKind};
+use crate::pipeline::tags as keys;
+use crate::plan::Bundle;
+use crate::recipe::BaseSpec;
+use crate::target::{
+    Builder, BuilderState, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Orphan, Pointer, PointerName,
+    ResolvedBase, RunRequest, RunResult, Tags, Target, TargetError, aws_base,
+};
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+
+/// Builds on EC2.
+pub struct AwsTarget {
+    api: Api,
+    view: View,
+    runs: Runs,
+    /// What launches need to know of bases that were resolved.
+    bases: Mutex<BTreeMap<String, bases::Found>>,
+    /// Records that this program has made or read.
+    records: Mutex<BTreeMap<ImageId, ImageRecord>>,
+}
+
+impl AwsTarget {
+    /// The target of whoever the standard chain of credentials says, in the region that it says.
+    pub async fn open() -> AwsTarget {
+        AwsTarget::with_config(&super::api::standard_config().await)
+    }
+
+    /// The same over a configuration of one's own: for tests.
+    pub fn with_config(config: &SdkConfig) -> AwsTarget {
+        AwsTarget {
+            api: Api::new(config),
+            view: View::new(),
+            runs: Runs::new(),
+            bases: Mutex::default(),
+            records: Mutex::default(),
+        }
+    }
+
+    /// The clients: `doctor` asks questions that no build asks.
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    async fn image_name(&self, image: &ImageId) -> Result<String, TargetError> {
+        let images = self.view.images(&self.api, FRESH).await?;
+        let found = images.into_iter().find(|other| other.id == image.as_str());
+        found.map(|image| image.name).ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })
+    }
+}
+
+#[async_trait]
+impl Target for AwsTarget {
+    fn kind(&self) -> TargetKind {
+        TargetKind::Aws
+    }
+
+    fn can_see_runtime(&self) -> bool {
+        true
+    }
+
+    fn is_remote(&self) -> bool {
+        true
+    }
+
+    fn calls(&self) -> Option<u64> {
+        Some(self.api.caller.calls())
+    }
+
+    async fn check(&self) -> Result<(), TargetError> {
+        if self.api.region.is_empty() {
+            return Err(TargetError::Credentials { what: "no AWS region is set".into() });
+        }
+        Ok(())
+    }
+
+    async fn resolve_base(&self, base: &BaseSpec) -> Result<ResolvedBase, TargetError> {
+        let found = bases::find(&self.api, aws_base(base)?).await?;
+        let base = found.base.clone();
+        locked(&self.bases).insert(base.id.clone(), found);
+        Ok(base)
+    }
+
+    async fn builders(&self) -> Result<Vec<Builder>, TargetError> {
+        let (instances, online) = self.view.builders(&self.api).await?;
+        let alive = instances.into_iter().filter(|instance| instance.life != Life::Gone);
+        alive.map(|instance| builder(&instance, online.contains(&instance.id))).collect()
+    }
+
+    async fn launch(&self, request: &LaunchRequest) -> Result<Builder, TargetError> {
+        let (image, root_device) = match &request.base {
+            LaunchBase::Base(spec, resolved) => {
+                let known = locked(&self.bases).get(&resolved.id).cloned();
+                let found = match known {
+                    Some(found) => found,
+                    None => bases::find(&self.api, aws_base(spec)?).await?,
+                };
+                if found.base.id != resolved.id {
+                    return Err(TargetError::Base {
+                        base: resolved.description.clone(),
+                        what: format!("it is {} now", found.base.id),
+                        help: "run the same command again: it is planned on the new one".into(),
+                    });
+                }
+                (found.base.id, Some(found.root_device))
+            }
+            LaunchBase::Image(image) => (image.to_string(), None),
+        };
+        let launch = Launch { image: &image, root_device: root_device.as_deref(), request };
+        let instance = launch::launch(&self.api, &launch).await?;
+        self.view.launched(&instance);
+        builder(&instance, false)
+    }
+
+    async fn run(&self, builder: &BuilderId, request: RunRequest<'_>) -> Result<RunResult, TargetError> {
+        self.runs.run(&self.api, &self.view, builder, &request).await
+    }
+
+    /// What this program has not received itself is had by running the bundle again: the builder answers with what it
+    /// has.
+    async fn result(&self, builder: &BuilderId, bundle: &Digest) -> Result<Option<RunResult>, TargetError> {
+        Ok(self.runs.known(builder, bundle))
+    }
+
+    async fn results_in_image(
+        &self,
+        builder: &BuilderId,
+        build: &BuildId,
+        bundles: &[&Bundle],
+        log: &Path,
+    ) -> Result<Option<Vec<RunResult>>, TargetError> {
+        let digests: Vec<&Digest> = bundles.iter().map(|bundle| &bundle.digest).collect();
+        self.runs.in_image(&self.api, &self.view, builder, build, &digests, log).await
+    }
+
+    async fn why_gone(&self, builder: &BuilderId) -> Result<String, TargetError> {
+        let instances = self.view.instances(&self.api, FRESH).await?;
+        let found = instances.into_iter().find(|instance| instance.id == builder.as_str());
+        let reason = found.map(|instance| instance.reason).filter(|reason| !reason.is_empty());
+        Ok(reason.unwrap_or_else(|| "EC2 gives no reason".to_owned()))
+    }
+
+    async fn stop(&self, builder: &BuilderId) -> Result<(), TargetError> {
+        super::stop::stop(&self.api, &self.view, builder.as_str()).await
+    }
+
+    async fn terminate(&self, builder: &BuilderId) -> Result<(), TargetError> {
+        self.terminate_all(std::slice::from_ref(builder)).await
+    }
+
+    async fn terminate_all(&self, builders: &[BuilderId]) -> Result<(), TargetError> {
+        super::stop::terminate(&self.api, &self.view, builders).await
+    }
+
+    async fn images(&self) -> Result<Vec<Image>, TargetError> {
+        self.view.images(&self.api, FRESH).await?.into_iter().map(image).collect()
+    }
+
+    async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError> {
+        let tags = &request.tags;
+        let made = image(images::create(&self.api, &self.view, builder.as_str(), &request.name, tags).await?)?;
+        if let Some(record) = &request.record {
+            locked(&self.records).insert(made.id.clone(), record.clone());
+        }
+        Ok(made)
+    }
+
+    async fn tag_image(&self, image: &ImageId, tags: &Tags) -> Result<(), TargetError> {
+        images::tag_image(&self.api, &self.view, image.as_str(), tags).await
+    }
+
+    async fn record(&self, image: &ImageId) -> Result<ImageRecord, TargetError> {
+        let known = locked(&self.records).get(image).cloned();
+        if let Some(record) = known {
+            return Ok(record);
+        }
+        let build = self.image_name(image).await?;
+        let record = records::read(&self.api, &build).await?;
+        let record = record.ok_or_else(|| TargetError::NotFound { what: format!("the record of image {image}") })?;
+        locked(&self.records).insert(image.clone(), record.clone());
+        Ok(record)
+    }
+
+    async fn put_record(&self, image: &ImageId, record: &ImageRecord) -> Result<(), TargetError> {
+        let images = self.view.images(&self.api, FRESH).await?;
+        let found = images.into_iter().find(|other| other.id == image.as_str());
+        let found = found.ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })?;
+        records::write(&self.api, &found.name, record, &found.tags).await?;
+        locked(&self.records).insert(image.clone(), record.clone());
+        Ok(())
+    }
+
+    async fn delete_image(&self, image: &ImageId) -> Result<(), TargetError> {
+        // Whatever was seen before: what a pointer names now is not removed.
+        let recipe = self.view.image_now(&self.api, image.as_str()).await?;
+        let recipe = recipe.and_then(|image| image.tags.get(keys::RECIPE)?.parse::<RecipeName>().ok());
+        if let Some(recipe) = recipe {
+            let named = pointers::of_recipe(&self.api, &recipe).await?.into_iter().find(|p| p.image == *image);
+            if let Some(pointer) = named {
+                return Err(TargetError::Conflict { what: pointer.name.to_string(), found: image.to_string() });
+            }
+        }
+        locked(&self.records).remove(image);
+        images::delete(&self.api, &self.view, image.as_str()).await
+    }
+
+    async fn pointer(&self, name: &PointerName) -> Result<Option<Pointer>, TargetError> {
+        Ok(pointers::read(&self.api, std::slice::from_ref(name)).await?.pop())
+    }
+
+    async fn pointers_named(&self, names: &[PointerName]) -> Result<Vec<Pointer>, TargetError> {
+        pointers::read(&self.api, names).await
+    }
+
+    async fn pointers(&self, recipe: &RecipeName) -> Result<Vec<Pointer>, TargetError> {
+        pointers::of_recipe(&self.api, recipe).await
+    }
+
+    async fn create_pointer(&self, name: &PointerName, image: &ImageId) -> Result<(), TargetError> {
+        pointers::create(&self.api, name, image).await
+    }
+
+    async fn move_pointer(
+        &self,
+        name: &PointerName,
+        expected: Option<&Pointer>,
+        image: &ImageId,
+    ) -> Result<(), TargetError> {
+        pointers::replace(&self.api, name, expected, image).await
+    }
+
+    async fn read_back(&self, names: &[PointerName], image: &ImageId) -> Result<Vec<Pointer>, TargetError> {
+        pointers::read_back(&self.api, names, image).await
+    }
+
+    async fn orphans(&self) -> Result<Vec<Orphan>, TargetError> {
+        orphans::find(&self.api, &self.view).await
+    }
+
+    async fn remove_orphan(&self, orphan: &Orphan) -> Result<(), TargetError> {
+        orphans::remove(&self.api, orphan).await
+    }
+}
+
+fn builder(instance: &Instance, online: bool) -> Result<Builder, TargetError> {
+    let state = match instance.life {
+        Life::Stopped => BuilderState::Stopped,
+        Life::Stopping => BuilderState::Stopping,
+        Life::Up | Life::Gone if online => BuilderState::Running,
+        Life::Up | Life::Gone => BuilderState::Pending,
+    };
+    Ok(Builder {
+        id: instance.id.parse().map_err(|error| strange(&instance.id, &error))?,
+        token: instance.token.clone(),
+        state,
+        created_at: instance.launched_at.clone(),
+        tags: instance.tags.clone(),
+    })
+}
+
+fn image(ami: Ami) -> Result<Image, TargetError> {
+    Ok(Image {
+        id: ami.id.parse().map_err(|error| strange(&ami.id, &error))?,
+        name: ami.name,
+        tags: ami.tags,
+        available: ami.available,
+        failed: ami.failed,
+        created_at: ami.created_at,
+    })
+}
+
+fn strange(id: &str, error: &dyn std::fmt::Display) -> TargetError {
+    TargetError::Damaged {
+        what: format!("an id in EC2's answer, `{id}`"),
+        why: error.to_string(),
+        help: "check AWS_ENDPOINT_URL: this is not how EC2 answers".into(),
+    }
+}

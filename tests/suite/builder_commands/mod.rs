@@ -1,0 +1,4 @@
+//! The commands that SSM carries, run by real shells in a folder that stands for a builder's disk.
+
+mod builder;
+mod normal;
