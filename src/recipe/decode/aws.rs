@@ -4,9 +4,8 @@ use super::super::aws::{AwsBase, AwsBaseImage, AwsSettings, InstanceTypes, Subne
 use super::super::tables;
 use super::{aws_value, distinct, line, maybe, value};
 use crate::identity::{Arch, OsFamily};
-use crate::source::{Diagnostics, Node, Value, printable};
+use crate::source::{Diagnostics, Node, Value};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// EC2 takes 50 tags for a resource; the rest are amifactory's own.
 const MOST_TAGS: usize = 40;
@@ -28,7 +27,10 @@ pub(super) fn settings(node: &Node, below: &AwsSettings, diagnostics: &mut Diagn
         line(node, diagnostics)?;
         aws_value::tag_value(node, diagnostics)
     });
-    let expires = maybe(&mut reader, "expires", diagnostics, expires);
+    let expires = maybe(&mut reader, "expires", diagnostics, |node, diagnostics| {
+        // A builder that works must not end itself.
+        value::duration_from(node, (30 * 60, "30m"), diagnostics)
+    });
     let tags = maybe(&mut reader, "tags", diagnostics, |node, d| tags(node, &below.tags, d));
     reader.finish();
     Some(AwsSettings {
@@ -92,17 +94,6 @@ fn volume(node: &Node, below: &Volume, diagnostics: &mut Diagnostics) -> Option<
     Some(Volume { size_gib: size?.or(below.size_gib), kms_key: kms_key?.or_else(|| below.kms_key.clone()) })
 }
 
-fn expires(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
-    let expires = value::duration(node, diagnostics)?;
-    if expires < Duration::from_secs(30 * 60) {
-        let text = node.text(diagnostics)?;
-        let message = format!("`{}` is out of bounds: expected 30m to 24h", printable(text));
-        diagnostics.report_with_help(&node.span, message, "a builder that works must not end itself");
-        return None;
-    }
-    Some(expires)
-}
-
 fn tags(
     node: &Node,
     below: &BTreeMap<String, String>,
@@ -136,6 +127,11 @@ fn tags(
 
 /// Reads `base: {aws: …}`.
 pub(super) fn base(node: &Node, diagnostics: &mut Diagnostics) -> Option<AwsBase> {
+    if let Value::Scalar { .. } = &node.value {
+        let help = "write {parameter: NAME}, {ami: ID} or {name: PATTERN, owner: OWNER}";
+        diagnostics.report_with_help(&node.span, "a base for AWS says how its AMI is found", help);
+        return None;
+    }
     let mut reader = tables::AWS_BASE.read(node, diagnostics)?;
     let parameter = reader.take("parameter").map(|node| aws_value::parameter(node, diagnostics));
     let ami = reader.take("ami").map(|node| {
