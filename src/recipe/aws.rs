@@ -86,23 +86,6 @@ pub struct Volume {
     pub kms_key: Option<String>,
 }
 
-/// What one `aws:` section gives. Only what it gives goes over what was there.
-#[derive(Debug, Clone, Default)]
-pub(super) struct AwsSection {
-    pub instance_profile: Option<String>,
-    pub subnet: Option<Subnet>,
-    pub security_groups: Option<Vec<String>>,
-    pub x86_64: Option<Vec<String>>,
-    pub arm64: Option<Vec<String>>,
-    pub spot: Option<bool>,
-    pub size_gib: Option<u32>,
-    pub kms_key: Option<String>,
-    pub log_group: Option<String>,
-    pub owner: Option<String>,
-    pub expires: Option<Duration>,
-    pub tags: BTreeMap<String, String>,
-}
-
 impl Default for AwsSettings {
     fn default() -> Self {
         AwsSettings {
@@ -138,24 +121,5 @@ impl InstanceTypes {
             Arch::X86_64 => &self.x86_64,
             Arch::Arm64 => &self.arm64,
         }
-    }
-}
-
-impl AwsSettings {
-    /// These settings with a section over them: key by key, and tags tag by tag.
-    pub(super) fn with(mut self, section: AwsSection) -> AwsSettings {
-        self.instance_profile = section.instance_profile.or(self.instance_profile);
-        self.subnet = section.subnet.or(self.subnet);
-        self.security_groups = section.security_groups.unwrap_or(self.security_groups);
-        self.instance_types.x86_64 = section.x86_64.unwrap_or(self.instance_types.x86_64);
-        self.instance_types.arm64 = section.arm64.unwrap_or(self.instance_types.arm64);
-        self.spot = section.spot.unwrap_or(self.spot);
-        self.volume.size_gib = section.size_gib.or(self.volume.size_gib);
-        self.volume.kms_key = section.kms_key.or(self.volume.kms_key);
-        self.log_group = section.log_group.or(self.log_group);
-        self.owner = section.owner.or(self.owner);
-        self.expires = section.expires.unwrap_or(self.expires);
-        self.tags.extend(section.tags);
-        self
     }
 }

@@ -42,7 +42,7 @@ fn map(shape: &'static Shape) -> Map<String, Value> {
         schema.insert("required".into(), json!(required));
     }
     if !shape.one_of.is_empty() {
-        let each: Vec<Value> = shape.one_of.iter().map(|name| json!({ "required": [name] })).collect();
+        let each: Vec<Value> = shape.one_of.iter().map(|keys| alternative(keys)).collect();
         schema.insert("oneOf".into(), json!(each));
     }
     if !shape.pairs.is_empty() {
@@ -50,6 +50,14 @@ fn map(shape: &'static Shape) -> Map<String, Value> {
         schema.insert("dependencies".into(), Value::Object(pairs.collect()));
     }
     schema
+}
+
+/// At least one of these keys is there.
+fn alternative(keys: &[&str]) -> Value {
+    match keys {
+        [key] => json!({ "required": [key] }),
+        keys => json!({ "anyOf": keys.iter().map(|key| json!({ "required": [key] })).collect::<Vec<_>>() }),
+    }
 }
 
 fn kind(of: &'static Kind) -> Map<String, Value> {
@@ -61,6 +69,7 @@ fn kind(of: &'static Kind) -> Map<String, Value> {
         Kind::Words(words) => json!({ "enum": words }),
         Kind::Integer(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Kind::Number(least, most) => json!({ "type": "number", "minimum": least, "maximum": most }),
+        Kind::Boolean => json!({ "type": "boolean" }),
         Kind::Value => json!({ "type": ["string", "number", "boolean"] }),
         Kind::List(item) => json!({ "type": "array", "items": kind(item) }),
         Kind::Map(shape) => return map(shape),

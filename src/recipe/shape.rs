@@ -9,8 +9,8 @@ pub struct Shape {
     pub what: &'static str,
     /// Its keys, in the order in which people write them.
     pub keys: &'static [Key],
-    /// Keys of which there is exactly one; empty where there is no such rule.
-    pub one_of: &'static [&'static str],
+    /// Alternatives: keys of exactly one are there, and of it at least one. Empty where there is no such rule.
+    pub one_of: &'static [&'static [&'static str]],
     /// `(a, b)`: where `a` is, `b` must be too.
     pub pairs: &'static [(&'static str, &'static str)],
 }
@@ -43,6 +43,8 @@ pub enum Kind {
     Integer(i64, i64),
     /// A number within bounds.
     Number(i64, i64),
+    /// `true` or `false`.
+    Boolean,
     /// A parameter's value: text, a whole number, true or false.
     Value,
     /// A list.
@@ -116,19 +118,23 @@ impl<'a> Reader<'a> {
 
     fn check_rules(&self, fields: &Fields<'_>, diagnostics: &mut Diagnostics) {
         let listed = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        let present: Vec<&str> = self.shape.one_of.iter().copied().filter(|name| self.has(name).is_some()).collect();
+        let alternatives = self.shape.one_of.iter().map(|keys| {
+            let present = keys.iter().copied().filter(|name| self.has(name).is_some());
+            present.collect::<Vec<_>>()
+        });
+        let present: Vec<Vec<&str>> = alternatives.filter(|keys| !keys.is_empty()).collect();
         match present.as_slice() {
             [] if self.shape.one_of.is_empty() => {}
             [] => {
                 // A misspelt key is reported once, as unknown.
                 if !fields.has_unknown() {
-                    let message = format!("{} needs one of {}", self.shape.what, listed(self.shape.one_of));
+                    let message = format!("{} needs one of {}", self.shape.what, listed(&self.shape.one_of.concat()));
                     diagnostics.report(fields.span(), message);
                 }
             }
             [_] => {}
             several => {
-                let message = format!("{} has {} at once: expected one", self.shape.what, listed(several));
+                let message = format!("{} has {} at once: expected one", self.shape.what, listed(&several.concat()));
                 diagnostics.report(fields.span(), message);
             }
         }

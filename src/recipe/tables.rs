@@ -1,7 +1,11 @@
 //! The tables: every key of every file, with what it holds and what it is for.
 
+mod aws;
+
+pub use aws::{AWS, AWS_BASE, INSTANCE_TYPES, SUBNET, VOLUME};
+
 use super::shape::Kind::{
-    Block, Either, Integer, Line, List, Map, MapOf, MapOfWords, Number, NumberLike, Pattern, Value, Words,
+    Block, Boolean, Either, Integer, Line, List, Map, MapOf, MapOfWords, Number, NumberLike, Pattern, Value, Words,
 };
 use super::shape::{Kind, Shape, optional, required};
 
@@ -27,6 +31,7 @@ pub static FACTORY: Shape = Shape {
             List(&NAME),
             "The channels, in the order in which images pass through them, such as dev, staging, prod.",
         ),
+        optional("aws", Map(&AWS), "How builders run on AWS. A recipe can say otherwise, key by key."),
     ],
     one_of: &[],
     pairs: &[],
@@ -59,6 +64,7 @@ pub static RECIPE: Shape = Shape {
         optional("tests", List(&Map(&TEST)), "Scripts that must succeed in the image after it was started afresh."),
         optional("publish", Map(&PUBLISH), "Where a verified image goes. Without it only its version names it."),
         optional("limits", Map(&LIMITS), "What one build may use."),
+        optional("aws", Map(&AWS), "How builders run on AWS. What is given here goes over amifactory.yaml's `aws:`."),
     ],
     one_of: &[],
     pairs: &[],
@@ -75,8 +81,9 @@ pub static BASE: Shape = Shape {
             Either(&[Words(&["host"]), Map(&LOCAL_BASE)]),
             "A base for the local target: `host` is this machine's own Linux, read-only underneath.",
         ),
+        optional("aws", Map(&AWS_BASE), "A base for AWS. `local` may stand beside it: each target takes its own."),
     ],
-    one_of: &["recipe", "local"],
+    one_of: &[&["recipe"], &["local", "aws"]],
     pairs: &[("channel", "recipe")],
 };
 
@@ -88,7 +95,7 @@ pub static LOCAL_BASE: Shape = Shape {
         optional("tarball", Line, "A root filesystem as .tar or .tar.gz."),
         optional("oci", Line, "An OCI image layout: DIR or DIR:TAG."),
     ],
-    one_of: &["rootfs", "tarball", "oci"],
+    one_of: &[&["rootfs"], &["tarball"], &["oci"]],
     pairs: &[],
 };
 
@@ -199,6 +206,11 @@ pub static GROUP: Shape = Shape {
             List(&Pattern("^(package-repositories|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:[0-9]+)$")),
             "What may be reached while the group is applied: `package-repositories`, or \"host:port\". Default: nothing.",
         ),
+        optional(
+            "secrets",
+            List(&Pattern("^/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")),
+            "SSM parameters that the group's scripts fetch with `af_secret NAME`, by the builder's own role. At most 10.",
+        ),
         required(
             "packages",
             MapOfWords(FAMILIES, &List(&Pattern("^[A-Za-z0-9][A-Za-z0-9+._-]*$"))),
@@ -242,8 +254,13 @@ pub static STEP: Shape = Shape {
         optional("mode", NumberLike("^[0-7]{3,4}$"), "With `file`: its permission bits. Default: \"0644\"."),
         optional("owner", Pattern("^[^:]+:[^:]+$"), "With `file`: its user:group. Default: root:root."),
         optional("enable", Pattern("^[A-Za-z0-9][A-Za-z0-9:_.@-]*$"), "A service that starts at boot."),
+        optional(
+            "reboot",
+            Boolean,
+            "true: the builder restarts here, and the next step runs after that. A sandbox has nothing to restart.",
+        ),
     ],
-    one_of: &["run", "file", "enable"],
+    one_of: &[&["run"], &["file"], &["enable"], &["reboot"]],
     pairs: &[("timeout", "run"), ("file", "content"), ("content", "file"), ("mode", "file"), ("owner", "file")],
 };
 

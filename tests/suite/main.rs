@@ -1,5 +1,6 @@
 //! All integration tests in one binary: each binary links everything again.
 
+mod aws_settings;
 mod bases;
 mod build;
 mod builder_commands;

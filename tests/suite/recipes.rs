@@ -3,7 +3,8 @@
 use amifactory::hardening::Catalogue;
 use amifactory::identity::{GroupName, OsFamily, RecipeName};
 use amifactory::recipe::{
-    Factory, GroupAction, LocalBase, ParameterValue, build_order, load, load_only, render_content, render_script,
+    AwsBase, AwsBaseImage, BaseSpec, Factory, GroupAction, LocalBase, ParameterValue, build_order, load, load_only,
+    render_content, render_script,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -91,7 +92,10 @@ fn the_shipped_recipes_load() {
         let families: Vec<OsFamily> = group.packages.keys().copied().collect();
         assert_eq!(families, OsFamily::ALL, "{}", group.name);
     }
-    assert_eq!(factory.recipes["cis-base"].base, LocalBase::Host.into());
+    let parameter = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64".to_owned();
+    let aws = AwsBase { image: AwsBaseImage::Parameter(parameter), family: None };
+    assert_eq!(factory.recipes["cis-base"].base, BaseSpec::Own { local: Some(LocalBase::Host), aws: Some(aws) });
+    assert_eq!(factory.recipes["web-tier"].aws.instance_profile.as_deref(), Some("amifactory-builder"));
 }
 
 #[test]

@@ -131,7 +131,10 @@ fn complete() -> Vec<(&'static str, Json)> {
         ("recipes/base.yaml", recipe.clone()),
         ("recipes/on-rootfs.yaml", recipe.clone()),
         ("recipes/on-tarball.yaml", recipe.clone()),
-        ("recipes/on-oci.yaml", recipe),
+        ("recipes/on-oci.yaml", recipe.clone()),
+        ("recipes/on-parameter.yaml", recipe.clone()),
+        ("recipes/on-ami.yaml", recipe.clone()),
+        ("recipes/on-newest.yaml", recipe),
         ("recipes/groups/everything.yaml", schema::group()),
     ]
 }

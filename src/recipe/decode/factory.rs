@@ -26,10 +26,13 @@ pub(in crate::recipe) fn factory(node: &Node, diagnostics: &mut Diagnostics) -> 
         }
         Some(channels)
     });
+    let aws = super::maybe(&mut reader, "aws", diagnostics, |node, diagnostics| {
+        super::aws::settings(node, &AwsSettings::default(), diagnostics)
+    });
     reader.finish();
     Some(FactoryFile {
         default_target: target?.unwrap_or(TargetKind::Local),
         channels: channels?,
-        aws: AwsSettings::default(),
+        aws: aws?.unwrap_or_default(),
     })
 }

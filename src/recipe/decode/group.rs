@@ -2,7 +2,7 @@
 
 use super::super::template::Use;
 use super::super::{Group, GroupAction, GroupStep, ImpliedException, NetworkAccess, Parameter, ParameterKind, tables};
-use super::{Names, distinct, each, line, maybe, own_name, script, template, value};
+use super::{Names, distinct, each, line, maybe, own_name, script, secrets, template, value};
 use crate::identity::OsFamily;
 use crate::source::{Diagnostics, Node, Value, printable};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,12 +31,15 @@ pub(in crate::recipe) fn group(
     let network = maybe(&mut reader, "network", diagnostics, |node, diagnostics| {
         each(node, "destinations", diagnostics, destination)
     });
+    let secrets = maybe(&mut reader, "secrets", diagnostics, secrets::secrets);
+    // Where the list is wrong, what is missing in it is not known.
+    let declared_secrets = secrets.as_ref().map(|secrets| secrets.as_deref().unwrap_or_default());
     let packages = reader.take("packages").and_then(|node| packages(node, diagnostics));
     let families: Option<BTreeSet<OsFamily>> = packages.as_ref().map(|packages| packages.keys().copied().collect());
     let mut step_names = BTreeSet::new();
     let steps = maybe(&mut reader, "steps", diagnostics, |node, diagnostics| {
         each(node, "steps", diagnostics, |node, diagnostics| {
-            let step = step(node, &kinds, families.as_ref(), diagnostics)?;
+            let step = step(node, &kinds, families.as_ref(), declared_secrets, diagnostics)?;
             if !step_names.insert(step.name.clone()) {
                 diagnostics.report(&node.span, format!("two steps are named `{}`", printable(&step.name)));
                 return None;
@@ -48,7 +51,8 @@ pub(in crate::recipe) fn group(
         let mut reader = tables::HEALTH.read(node, diagnostics)?;
         let (run, timeout) = (reader.take("run"), reader.take("timeout"));
         reader.finish();
-        script(run?, timeout, HEALTH_TIMEOUT, &kinds, diagnostics)
+        let health = script(run?, timeout, HEALTH_TIMEOUT, &kinds, diagnostics);
+        secrets::check(run?, declared_secrets, diagnostics).and(health)
     });
     let implies = maybe(&mut reader, "implies", diagnostics, |node, diagnostics| implies(node, names, diagnostics));
     reader.finish();
@@ -58,7 +62,7 @@ pub(in crate::recipe) fn group(
         description: description?,
         parameters: parameters?,
         network: network?.unwrap_or_default(),
-        secrets: Vec::new(),
+        secrets: secrets?.unwrap_or_default(),
         packages: packages?,
         steps: steps?.unwrap_or_default(),
         health: health?,
@@ -199,6 +203,7 @@ fn step(
     node: &Node,
     kinds: &Kinds,
     supported: Option<&BTreeSet<OsFamily>>,
+    declared_secrets: Option<&[String]>,
     diagnostics: &mut Diagnostics,
 ) -> Option<GroupStep> {
     let mut reader = tables::STEP.read(node, diagnostics)?;
@@ -216,26 +221,39 @@ fn step(
         })
     });
     let (run, timeout) = (reader.take("run"), reader.take("timeout"));
-    let run = run.map(|run| script(run, timeout, STEP_TIMEOUT, kinds, diagnostics).map(GroupAction::Run));
+    let run = run.map(|run| {
+        let script = script(run, timeout, STEP_TIMEOUT, kinds, diagnostics);
+        secrets::check(run, declared_secrets, diagnostics).and(script).map(GroupAction::Run)
+    });
     let path = reader.take("file").map(|node| value::path(node, diagnostics));
     let content = reader.take("content").map(|node| template(node, Use::Content, kinds, diagnostics));
     let mode = maybe(&mut reader, "mode", diagnostics, value::mode);
     let owner = maybe(&mut reader, "owner", diagnostics, value::owner);
     let enable = reader.take("enable").map(|node| value::service(node, diagnostics).map(GroupAction::Enable));
+    let reboot = reader.take("reboot").map(|node| reboot(node, diagnostics));
     reader.finish();
-    let action = match (run, path, enable) {
-        (Some(run), None, None) => run?,
-        (None, Some(path), None) => GroupAction::File {
+    let action = match (run, path, enable, reboot) {
+        (Some(run), None, None, None) => run?,
+        (None, Some(path), None, None) => GroupAction::File {
             path: path?,
             content: content??,
             mode: mode?.unwrap_or(0o644),
             owner: owner?.unwrap_or_else(|| "root:root".to_owned()),
         },
-        (None, None, Some(enable)) => enable?,
+        (None, None, Some(enable), None) => enable?,
+        (None, None, None, Some(reboot)) => reboot?,
         // More than one or none: reported with the table's rule.
         _ => return None,
     };
     Some(GroupStep { name: name?, families: families?.unwrap_or_default(), action })
+}
+
+fn reboot(node: &Node, diagnostics: &mut Diagnostics) -> Option<GroupAction> {
+    if node.boolean(diagnostics)? {
+        return Some(GroupAction::Reboot);
+    }
+    diagnostics.report_with_help(&node.span, "a step that does nothing", "leave the step out, or write reboot: true");
+    None
 }
 
 fn implies(node: &Node, names: &Names<'_>, diagnostics: &mut Diagnostics) -> Option<Vec<ImpliedException>> {

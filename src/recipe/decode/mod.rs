@@ -1,10 +1,13 @@
 //! From YAML trees to the model. Every reader goes on after a mistake, so that one run shows all of them; it answers
 //! `None` where something that it needs is wrong.
 
+mod aws;
+mod aws_value;
 mod factory;
 mod group;
 mod hardening;
 mod recipe;
+mod secrets;
 mod value;
 
 pub(super) use factory::factory;

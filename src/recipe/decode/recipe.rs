@@ -4,7 +4,7 @@ use super::super::template::{Use, fill_value, kinds_of};
 use super::super::{
     BaseSpec, Gate, Group, GroupUse, Limits, LocalBase, ParameterKind, ParameterValue, Recipe, Test, tables,
 };
-use super::{Names, each, known, line, maybe, own_name, script, template, value};
+use super::{Names, aws, each, known, line, maybe, own_name, script, secrets, template, value};
 use crate::identity::{Channel, GroupName, RecipeName};
 use crate::source::{Diagnostics, Node, Span, Value, printable};
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +55,7 @@ pub(in crate::recipe) fn recipe(
         channel
     });
     let limits = maybe(&mut reader, "limits", diagnostics, limits);
+    let aws = maybe(&mut reader, "aws", diagnostics, |node, d| aws::settings(node, &names.aws, d));
     reader.finish();
     Some(Recipe {
         name: name?,
@@ -71,7 +72,7 @@ pub(in crate::recipe) fn recipe(
         tests: tests?.unwrap_or_default(),
         publish: publish?,
         limits: limits?.unwrap_or_default(),
-        aws: names.aws.clone(),
+        aws: aws?.unwrap_or_else(|| names.aws.clone()),
     })
 }
 
@@ -115,16 +116,17 @@ fn base(node: &Node, names: &Names<'_>, link: &mut BaseLink, diagnostics: &mut D
         )
     });
     let channel = maybe(&mut reader, "channel", diagnostics, |node, d| channel(node, names, d));
-    let local = reader.take("local").map(|node| local(node, diagnostics));
+    let local = maybe(&mut reader, "local", diagnostics, local);
+    let aws = maybe(&mut reader, "aws", diagnostics, aws::base);
     reader.finish();
     if let (Some(Some(recipe)), Some(node)) = (&recipe, recipe_node) {
         link.base = Some((recipe.clone(), node.span.clone()));
     }
-    match (recipe, local) {
-        (Some(recipe), None) => Some(BaseSpec::Recipe { recipe: recipe?, channel: channel? }),
-        (None, Some(local)) => Some(BaseSpec::Own { local: Some(local?), aws: None }),
-        // Both or none: reported with the table's rule.
-        _ => None,
+    match (recipe, local?, aws?) {
+        (Some(recipe), None, None) => Some(BaseSpec::Recipe { recipe: recipe?, channel: channel? }),
+        // A recipe and another, or none: reported with the table's rule.
+        (Some(_), ..) | (None, None, None) => None,
+        (None, local, aws) => Some(BaseSpec::Own { local, aws }),
     }
 }
 
@@ -246,7 +248,10 @@ fn tests(node: &Node, kinds: &Kinds, diagnostics: &mut Diagnostics) -> Option<Ve
         let name = name_node.and_then(|node| line(node, diagnostics));
         let (run, timeout) = (reader.take("run"), reader.take("timeout"));
         reader.finish();
-        let script = run.and_then(|run| script(run, timeout, TEST_TIMEOUT, kinds, diagnostics));
+        let script = run.and_then(|run| {
+            let script = script(run, timeout, TEST_TIMEOUT, kinds, diagnostics);
+            secrets::refuse(run, diagnostics).and(script)
+        });
         if let (Some(name), Some(node)) = (&name, name_node)
             && !seen.insert(name.clone())
         {

@@ -113,11 +113,16 @@ pub(super) fn refuse_template(node: &Node, value: &ParameterValue, diagnostics: 
 
 /// `90s`, `5m`, `1h30m`.
 pub(super) fn duration(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    duration_from(node, (1, "1s"), diagnostics)
+}
+
+/// A duration of at least so many seconds, and of at most a day.
+pub(super) fn duration_from(node: &Node, least: (u64, &str), diagnostics: &mut Diagnostics) -> Option<Duration> {
     let text = node.text(diagnostics)?;
     match seconds(text) {
-        Some(seconds @ 1..=86_400) => Some(Duration::from_secs(seconds)),
+        Some(seconds) if (least.0..=86_400).contains(&seconds) => Some(Duration::from_secs(seconds)),
         Some(_) => {
-            let message = format!("`{}` is out of bounds: expected 1s to 24h", printable(text));
+            let message = format!("`{}` is out of bounds: expected {} to 24h", printable(text), least.1);
             diagnostics.report(&node.span, message);
             None
         }

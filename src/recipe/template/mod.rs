@@ -7,11 +7,13 @@
 
 mod render;
 mod scan;
+mod secret;
 mod shell;
 
 pub use render::{TemplateError, render_content, render_script};
 pub(in crate::recipe) use scan::is_name;
 pub use scan::{Literal, MAX_BLOCKS, Piece, PieceKind, Template, Test};
+pub(in crate::recipe) use secret::secret_uses;
 
 use super::{ParameterKind, ParameterValue};
 use crate::source::unknown;

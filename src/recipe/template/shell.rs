@@ -110,6 +110,26 @@ pub(super) fn check(template: &Template<'_>) -> Vec<Problem> {
     problems
 }
 
+/// Follows a script and says what of it is a comment.
+pub(super) struct Comments<'t> {
+    text: &'t str,
+    read: usize,
+    state: State,
+}
+
+impl<'t> Comments<'t> {
+    pub(super) fn of(text: &'t str) -> Comments<'t> {
+        Comments { text, read: 0, state: State { at_start: true, ..State::default() } }
+    }
+
+    /// Whether this place, which is behind all that were asked for before, is in a comment.
+    pub(super) fn is_comment(&mut self, at: usize) -> bool {
+        self.state.read(self.text, self.read..at);
+        self.read = at;
+        matches!(self.state.frames.last(), Some((Frame::Comment, _)))
+    }
+}
+
 impl State {
     /// Why a value can't stand here.
     fn refusal(&self) -> Option<(&'static str, &'static str)> {

@@ -127,3 +127,22 @@ pub fn remove(store: &Store, files: &Files, id: &BuilderId) -> Result<(), Target
 fn write(store: &Store, document_: &BuilderDocument) -> Result<(), TargetError> {
     store::write(&document(&folder(store, &document_.builder.id)), document_)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_of_earlier_versions_are_read() {
+        let resolved =
+            r#"{"id":"host:0","description":"d","family":"debian-12","os_name":"Debian 12","arch":"x86_64"}"#;
+        let read = |spec: &str| {
+            let text = format!(r#"{{"spec":{spec},"resolved":{resolved}}}"#);
+            let document: RootDocument = serde_json::from_str(&text).unwrap();
+            assert!(serde_json::to_string(&document).unwrap().starts_with(&format!(r#"{{"spec":{spec},"#)));
+            document.spec.local
+        };
+        assert_eq!(read(r#"{"local":"host"}"#), LocalBase::Host);
+        assert_eq!(read(r#"{"local":{"rootfs":"/srv/root"}}"#), LocalBase::Rootfs("/srv/root".into()));
+    }
+}
