@@ -7,7 +7,7 @@ use crate::identity::{BuildId, Channel, RecipeName, Version};
 use crate::pipeline::clock;
 use crate::pipeline::prepare::Planner;
 use crate::pipeline::schedule::{Finished, Run, RunError};
-use crate::pipeline::{BuildError, BuildOptions, BuildResult, Event, Outcome, Sink, tags};
+use crate::pipeline::{BuildError, BuildOptions, BuildResult, Event, Outcome, Sink, published, tags};
 use crate::report::{files, json, summary, view};
 use crate::target::{ImageRecord, PointerName, Slot};
 use clap::Args;

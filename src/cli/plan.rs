@@ -3,7 +3,7 @@
 use super::exit::{CliError, Exit};
 use super::session::Session;
 use crate::pipeline::prepare::{self, Planner};
-use crate::pipeline::{engine, tags};
+use crate::pipeline::{engine, published, tags};
 use crate::plan;
 use crate::report::view;
 use clap::Args;

@@ -2,7 +2,7 @@
 //! read whole.
 
 use super::api::{Api, CallError, op};
-use super::command::{self, Command, Incoming, Options, State};
+use super::command::{self, Command, Incoming, Options};
 use super::shared::{FRESH, Shared};
 use super::view::{Life, View};
 use crate::identity::{BuildId, BuilderId, Digest};

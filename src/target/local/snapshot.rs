@@ -7,7 +7,7 @@ use super::layers;
 use super::oci::{BlobStore, Layout, LayoutBase, LayoutLayer};
 use super::roots::Roots;
 use super::store::Store;
-use crate::identity::BuilderId;
+use crate::identity::{BuilderId, Version, Version};
 use crate::pipeline::{clock, tags};
 use crate::recipe::LocalBase;
 use crate::target::{BuilderState, Image, ImageRequest, TargetError};
@@ -22,6 +22,9 @@ pub fn create(
     request: &ImageRequest,
 ) -> Result<Image, TargetError> {
     let id = images::id(&request.name)?;
+    let Some(record) = &request.record else {
+        return Err(TargetError::NotFound { what: format!("a record of what was done on builder {builder}") });
+    };
     let source = builders::expect(store, builder)?;
     if source.builder.state != BuilderState::Stopped {
         return Err(TargetError::Conflict { what: format!("builder {builder}"), found: "a running sandbox".into() });
@@ -37,6 +40,7 @@ pub fn create(
                 name: request.name.clone(),
                 tags: request.tags.clone(),
                 available: false,
+                failed: None,
                 created_at: clock::timestamp(),
             };
             let document = ImageDocument { image, root: source.root.clone(), layers };
@@ -47,8 +51,8 @@ pub fn create(
         }
     };
     roots.still(&source.root)?;
-    images::put_record(store, &id, &request.record)?;
-    write_layout(store, roots, files, &document, request)?;
+    images::put_record(store, &id, record)?;
+    write_layout(store, roots, files, &document, record.version)?;
     document.image.available = true;
     images::put(store, &document)?;
     Ok(document.image)
@@ -59,7 +63,7 @@ fn write_layout(
     roots: &Roots,
     files: &Files,
     document: &ImageDocument,
-    request: &ImageRequest,
+    version: Version,
 ) -> Result<(), TargetError> {
     let resolved = roots.resolve(&document.root.spec.local)?;
     let base = match &document.root.spec.local {
@@ -83,7 +87,7 @@ fn write_layout(
     let folder = images::folder(store, &document.image.id).join("oci");
     let layout = Layout {
         dir: &folder,
-        version: request.record.version,
+        version,
         arch: document.root.resolved.arch,
         created: &document.image.created_at,
         base,

@@ -3,11 +3,10 @@
 mod call;
 mod class;
 mod limit;
-mod operations;
+pub mod op;
 
 pub use call::{CallError, Caller, EVENTUAL, Operation};
 pub use class::Class;
-pub use operations as op;
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
