@@ -24,6 +24,13 @@ af_begin_bundle() {
     trap 'exit 143' TERM HUP
     AF_COUNT=0
     AF_DONE=
+    AF_FINISHED=0
+    AF_LOG_LEFT=1048576
+    if [ -n "${AF_REBOOT_DIR:-}" ] && [ -s "$AF_REBOOT_DIR/results" ]; then
+        cat "$AF_REBOOT_DIR/results"
+        cp "$AF_REBOOT_DIR/results" "$AF_TMP/results"
+        AF_FINISHED=$(grep -c '^{"step":' "$AF_TMP/results")
+    fi
     af_detect
 }
 
@@ -46,10 +53,12 @@ af_now() {
 # body runs in its own subshell under `set -e`, with nothing on its standard input; a mistake in its syntax fails
 # this step and no other.
 af_step() {
-    local rc=0 start size
+    local rc=0 start size tail=
     [ -z "$AF_DONE" ] || return 0
     AF_COUNT=$((AF_COUNT + 1))
-    printf '{"start":%s}\n' "$1"
+    # Done before the machine was restarted.
+    [ "$AF_COUNT" -gt "$AF_FINISHED" ] || return 0
+    af_say '{"start":%s}\n' "$1"
     af_now
     start=$AF_NOW
     if [ "$2" = 0 ]; then
@@ -63,30 +72,82 @@ af_step() {
         rc=$?
     fi
     af_now
+    af_redact
     size=$(wc -c <"$AF_TMP/out")
     size=$((size))
-    printf '==> step %s rc=%d bytes=%d\n' "$1" "$rc" "$size" >&2
+    [ "$size" -eq 0 ] || tail=$(tail -c 4096 "$AF_TMP/out" | base64 -w0)
+    af_log "$1" "$rc" "$size"
+    af_say '{"step":%s,"rc":%d,"ms":%d,"b64":"%s"}\n' "$1" "$rc" "$((AF_NOW - start))" "$tail"
+    if [ "$rc" -ne 0 ]; then
+        rm -f "$AF_TMP/restart"
+        if [ "$3" = stop ]; then
+            printf '{"stopped":%s}\n' "$1"
+            AF_DONE=1
+        fi
+    elif [ -e "$AF_TMP/restart" ]; then
+        # Whole or not at all: a machine can lose its power here too.
+        cp "$AF_TMP/results" "$AF_REBOOT_DIR/results.new" && mv "$AF_REBOOT_DIR/results.new" "$AF_REBOOT_DIR/results"
+        exit 194
+    fi
+}
+
+# af_say FORMAT VALUE...: a line on standard output, kept as well where the machine may be restarted.
+af_say() {
+    # shellcheck disable=SC2059 # The formats are here, in this file.
+    printf "$@"
+    if [ -n "${AF_REBOOT_DIR:-}" ]; then
+        # shellcheck disable=SC2059
+        printf "$@" >>"$AF_TMP/results"
+    fi
+}
+
+# af_log JSON_ID RC SIZE: a step's output, behind its header. With AF_LOG_DIR, what is long goes there, compressed, and
+# beginning and end of it stand here, with a word on what is between them.
+af_log() {
+    local size="$3" keep file notice
+    if [ -n "${AF_LOG_DIR:-}" ]; then
+        keep=$((AF_LOG_LEFT / 2))
+        [ "$keep" -le 262144 ] || keep=262144
+        [ "$keep" -ge 4096 ] || keep=4096
+        if [ "$size" -gt "$keep" ]; then
+            file=$AF_LOG_DIR/step-$AF_COUNT.gz
+            gzip -c "$AF_TMP/out" >"$file"
+            notice="[$((size - keep / 2 * 2)) bytes of this step's output are left out here: all of it is in $file on the builder]"
+            {
+                head -c $((keep / 2)) "$AF_TMP/out"
+                printf '\n%s\n' "$notice"
+                tail -c $((keep / 2)) "$AF_TMP/out"
+            } >"$AF_TMP/cut"
+            mv "$AF_TMP/cut" "$AF_TMP/out"
+            size=$(wc -c <"$AF_TMP/out")
+            size=$((size))
+        fi
+        AF_LOG_LEFT=$((AF_LOG_LEFT - size))
+        [ "$AF_LOG_LEFT" -ge 0 ] || AF_LOG_LEFT=0
+    fi
+    printf '==> step %s rc=%d bytes=%d\n' "$1" "$2" "$size" >&2
     if [ "$size" -gt 0 ]; then
         cat "$AF_TMP/out" >&2
         echo >&2
     fi
-    printf '{"step":%s,"rc":%d,"ms":%d,"b64":"' "$1" "$rc" "$((AF_NOW - start))"
-    af_tail "$size"
-    printf '"}\n'
-    if [ "$rc" -ne 0 ] && [ "$3" = stop ]; then
-        printf '{"stopped":%s}\n' "$1"
-        AF_DONE=1
-    fi
 }
 
-# af_tail SIZE: the last 4096 bytes of the step's output, in base64, on one line.
-af_tail() {
-    if [ "$1" -eq 0 ]; then
-        return 0
-    elif [ "$1" -le 4096 ]; then
-        base64 -w0 <"$AF_TMP/out"
+# af_redact: no value that a step fetched with af_secret leaves in what it printed.
+af_redact() {
+    [ -s "$AF_TMP/secrets" ] || return 0
+    # The longest first: one may be part of another.
+    awk '{ print length($0), $0 }' "$AF_TMP/secrets" | sort -rn | cut -d ' ' -f 2- \
+        | sed 's|[][\\.*^$/]|\\&|g; s|.*|s/&/***/g|' >"$AF_TMP/redact"
+    sed -f "$AF_TMP/redact" "$AF_TMP/out" >"$AF_TMP/clean" && mv "$AF_TMP/clean" "$AF_TMP/out" && return 0
+    echo 'what this step printed may hold a secret that could not be taken out' >"$AF_TMP/out"
+}
+
+# af_reboot: asks for a restart of the machine once this step has ended well. What is done is not done again.
+af_reboot() {
+    if [ -n "${AF_REBOOT_DIR:-}" ]; then
+        : >"$AF_TMP/restart"
     else
-        tail -c 4096 "$AF_TMP/out" | base64 -w0
+        echo "a restart of the machine belongs here; nothing is restarted where this runs"
     fi
 }
 

@@ -78,8 +78,23 @@ af_seal_packages() {
 
 # af_seal_agents: registrations that belong to the builder.
 af_seal_agents() {
-    rm -rf /var/lib/amazon/ssm/Vault /var/lib/amazon/ssm/registration /var/lib/amazon/ssm/ipc \
-        /var/lib/amazon/ssm/i-* /var/lib/amazon/ssm/mi-* /var/lib/amazon/ssm/*.log
+    local unit=amifactory-forget-agents.service state=/var/lib/amazon/ssm remove
+    remove="[ ! -d $state ] || { cd $state && rm -rf Vault registration ipc i-* mi-* *.log; }"
+    if [ "${AF_SSM:-}" != 1 ] || [ ! -d /run/systemd/system ]; then
+        sh -c "$remove"
+        return
+    fi
+    # The agent that carries this step needs them until the machine stops. Units stop in the reverse of the order they
+    # start in: this one is before the agent, so it stops when the agent has. It is in memory only.
+    if ! systemctl -q is-active "$unit"; then
+        mkdir -p /run/amifactory
+        printf '%s\n' "$remove" 'find /var/log/amazon/ssm -type f -exec truncate -s 0 {} +' sync \
+            >/run/amifactory/forget-agents.sh
+        systemd-run -q --unit="$unit" -p Type=oneshot -p RemainAfterExit=yes -p Before=amazon-ssm-agent.service \
+            -p Before=snap.amazon-ssm-agent.amazon-ssm-agent.service \
+            -p 'ExecStop=/bin/sh /run/amifactory/forget-agents.sh' /bin/true
+    fi
+    echo "registrations go when the machine stops, after their agent"
 }
 
 # af_seal_temporary: nothing that a build left in passing.

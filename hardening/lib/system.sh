@@ -335,3 +335,115 @@ af_http_get() {
         return 1
     fi
 }
+
+# af_imds PATH: prints an entry of the instance's own metadata (IMDSv2); fails where this is no instance.
+af_imds() {
+    local base token
+    base=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}
+    base=${base%/}/latest
+    if command -v curl >/dev/null 2>&1; then
+        token=$(curl -fs --noproxy '*' --max-time 3 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "$base/api/token") \
+            || return 1
+        # On standard input: other users see what a program is called with.
+        printf 'X-aws-ec2-metadata-token: %s\n' "$token" \
+            | curl -fs --noproxy '*' --max-time 3 -H @- "$base/meta-data/$1"
+    elif command -v python3 >/dev/null 2>&1; then
+        python3 -c '
+import sys, urllib.request as u
+u.install_opener(u.build_opener(u.ProxyHandler({})))
+head = "X-aws-ec2-metadata-token"
+ask = u.Request(sys.argv[1] + "/api/token", method="PUT", headers={head + "-ttl-seconds": "60"})
+token = u.urlopen(ask, timeout=3).read().decode()
+ask = u.Request(sys.argv[1] + "/meta-data/" + sys.argv[2], headers={head: token})
+print(u.urlopen(ask, timeout=3).read().decode())' "$base" "$1" 2>/dev/null
+    else
+        return 1
+    fi
+}
+
+# af_secret NAME: prints the value of an SSM parameter, fetched with the builder's own role. What the step prints goes
+# through af_redact, so that the value is in no result and no log.
+af_secret() {
+    local region file
+    case ${1:-} in
+        '' | *[!A-Za-z0-9_./:-]*)
+            echo "af_secret: \`${1:-}\` can't be the name of a parameter" >&2
+            return 2
+            ;;
+    esac
+    case $(stat -f -c %T "$AF_TMP") in
+        tmpfs | ramfs) ;;
+        *)
+            echo "af_secret: $1 is not fetched: neither /dev/shm nor /run is memory here, and disks are imaged" >&2
+            return 1
+            ;;
+    esac
+    if ! command -v aws >/dev/null 2>&1; then
+        echo "af_secret: there is no program aws to fetch $1 with: secrets are fetched by a builder on AWS;" \
+            "where its base has none, a package group installs it" >&2
+        return 1
+    fi
+    region=${AWS_REGION:-${AWS_SSM_REGION_NAME:-}}
+    if [ -z "$region" ] && ! region=$(af_imds placement/region); then
+        echo "af_secret: $1 can't be fetched here: this is no EC2 instance; secrets are fetched by a builder on AWS" >&2
+        return 1
+    fi
+    file=$(mktemp "$AF_TMP/secret.XXXXXX") || return 1
+    if ! LC_ALL=C.UTF-8 AWS_PAGER='' aws ssm get-parameter --region "$region" --name "$1" --with-decryption \
+        --query Parameter.Value --output text >"$file"; then
+        rm -f "$file"
+        echo "af_secret: $1 could not be fetched in $region: it must exist there, and the builder's role must allow" \
+            "ssm:GetParameter on it (and kms:Decrypt on its key)" >&2
+        return 1
+    fi
+    # Line by line; the pieces that a shell's trace leaves whole where it quotes the rest; and those that some shells'
+    # `echo` leaves whole, which takes `\n` for a line's end.
+    awk 'function keep(text) { if (length(text) >= 4) print text }
+        {
+            sub(/\r$/, "")
+            keep($0)
+            n = split($0, piece, /[^ -~]|\047|\\/)
+            for (i = 1; n > 1 && i <= n; i++) keep(piece[i])
+            n = split($0, piece, /\\./)
+            for (i = 1; n > 1 && i <= n; i++) keep(piece[i])
+        }' "$file" >"$file.known"
+    if [ ! -s "$file.known" ]; then
+        rm -f "$file" "$file.known"
+        echo "af_secret: the value of $1 has no line of four characters: it can't be kept out of logs" >&2
+        return 1
+    fi
+    cat "$file.known" >>"$AF_TMP/secrets"
+    cat "$file"
+    rm -f "$file" "$file.known"
+}
+
+# af_boot_finished: waits until the first boot is over. Where nothing was booted there is nothing to wait for.
+af_boot_finished() {
+    local rc=0 state
+    if [ ! -d /run/systemd/system ]; then
+        echo "nothing was booted here"
+        return 0
+    fi
+    if command -v cloud-init >/dev/null 2>&1; then
+        cloud-init status --wait >/dev/null || rc=$?
+        # 2: it finished, and something went wrong that it got over.
+        if [ "$rc" -ne 0 ]; then
+            cloud-init status --long || true
+            [ "$rc" -eq 2 ] || return 1
+        fi
+        echo "cloud-init has finished"
+    fi
+    state=$(systemctl is-system-running --wait) || true
+    case $state in
+        running) ;;
+        degraded)
+            echo "these units failed:"
+            systemctl list-units --failed --no-legend --plain --no-pager || true
+            ;;
+        *)
+            echo "the system is \`$state\`, neither running nor degraded" >&2
+            return 1
+            ;;
+    esac
+    echo "the system is $state"
+}

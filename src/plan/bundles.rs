@@ -12,6 +12,10 @@ use std::time::Duration;
 const PACKAGES: Duration = Duration::from_secs(1200);
 /// How long writing a file or enabling a service may take.
 const SMALL: Duration = Duration::from_secs(60);
+/// A first boot waits for networks, and for what user data asks for.
+const FIRST_BOOT: Duration = Duration::from_secs(600);
+/// The step that waits until the started image has started.
+pub const BOOT_FINISHED: &str = "boot/finished";
 /// The step whose whole output, in the log, is the list of packages.
 pub const PACKAGE_LIST: &str = "packages/all";
 
@@ -36,7 +40,8 @@ pub fn render(
     seal.push(package_list());
     seal.extend(hardening::seal_steps());
 
-    let mut boot_test = hardening::audit_steps(controls, &[AuditKind::Persisted, AuditKind::Runtime]);
+    let mut boot_test = vec![boot_finished()];
+    boot_test.extend(hardening::audit_steps(controls, &[AuditKind::Persisted, AuditKind::Runtime]));
     for ready in below.iter().chain(own) {
         let step = health(ready).map_err(wrong(format!("health of package group {}", ready.group.name)))?;
         boot_test.extend(step);
@@ -124,6 +129,16 @@ pub fn test_script(recipe: &Recipe, number: usize) -> Result<String, TemplateErr
     match recipe.tests.get(number) {
         Some(test) => render_script(&test.script.template, &recipe.parameters),
         None => Ok(String::new()),
+    }
+}
+
+fn boot_finished() -> BundleStep {
+    BundleStep {
+        id: BOOT_FINISHED.into(),
+        title: "the first boot is over".into(),
+        body: "af_boot_finished".into(),
+        timeout: Some(FIRST_BOOT),
+        on_failure: OnFailure::Stop,
     }
 }
 

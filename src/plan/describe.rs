@@ -7,7 +7,8 @@ pub fn describe(plan: &Plan) -> Vec<(String, String)> {
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let applied = plan.bundles.apply.steps.iter().filter(|(id, _)| id.ends_with("/apply")).count();
     let audits = plan.bundles.boot_test.steps.iter().filter(|(id, _)| id.starts_with("control/")).count();
-    let tests = plan.bundles.boot_test.steps.len() - audits;
+    let asks = |id: &str| id.starts_with("test/") || id.starts_with("health/");
+    let tests = plan.bundles.boot_test.steps.iter().filter(|(id, _)| asks(id)).count();
     let publish = plan.publish.as_ref().map_or_else(String::new, |channel| format!(" and channel {channel}"));
     [
         ("launch", format!("a builder on {}", plan.base.description)),

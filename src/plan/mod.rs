@@ -8,7 +8,7 @@ mod make;
 mod model;
 
 pub use bundle::{Bundle, BundleStep, OnFailure, RunLine, StepResult, TAIL_BYTES, parse_line, step_output};
-pub use bundles::PACKAGE_LIST;
+pub use bundles::{BOOT_FINISHED, PACKAGE_LIST};
 pub use describe::describe;
 pub use explain::changes;
 pub use make::{PlanError, make};

@@ -1,4 +1,7 @@
 //! The commands that SSM carries, run by real shells in a folder that stands for a builder's disk.
 
 mod builder;
+mod large;
 mod normal;
+mod restart;
+mod secret;

@@ -5,9 +5,11 @@
 //! What does not fit is fetched by further commands.
 
 mod answer;
+mod live;
 mod make;
 
 pub use answer::{Answer, AnswerError, Incoming, More, State, put};
+pub use live::Live;
 pub use make::{Command, CommandError, MAX_BYTES, Options, fetch, result, run, run_in_parts};
 
 /// Standard output comes back up to 24,000 characters, standard error up to 8,000 (GetCommandInvocation in the SSM API

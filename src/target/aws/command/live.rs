@@ -1,0 +1,24 @@
+//! Tells of steps as they begin and end, from the lines that a log group receives while a command runs.
+
+use crate::plan::{RunLine, parse_line};
+use crate::target::RunEvent;
+use std::collections::BTreeSet;
+
+/// What was told already. Log events can come more than once, and after a restart the runner says again what it has
+/// done.
+#[derive(Debug, Clone, Default)]
+pub struct Live {
+    begun: BTreeSet<String>,
+    ended: BTreeSet<String>,
+}
+
+impl Live {
+    /// What a line says; none where it says nothing new, or is not the runner's. What a step printed is not in it.
+    pub fn event(&mut self, line: &str) -> Option<RunEvent> {
+        match parse_line(line.trim())? {
+            RunLine::Started(step) => self.begun.insert(step.clone()).then_some(RunEvent::Started { step }),
+            RunLine::Ended(result) => self.ended.insert(result.step.clone()).then_some(RunEvent::Ended(result)),
+            RunLine::Stopped(_) | RunLine::End => None,
+        }
+    }
+}
