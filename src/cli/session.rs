@@ -166,9 +166,12 @@ impl Session {
         let kind = self.global.target.unwrap_or(factory.default_target);
         let target: Box<dyn Target> = match kind {
             TargetKind::Local => Box::new(LocalTarget::open(state.root(), folder)?),
+            #[cfg(feature = "aws")]
+            TargetKind::Aws => Box::new(aws()),
+            #[cfg(not(feature = "aws"))]
             TargetKind::Aws => {
                 return Err(CliError::Usage(
-                    "this version builds on the local target only\n  leave out --target aws, and set `default_target: local` in amifactory.yaml".into(),
+                    "this program was compiled without AWS\n  compile it with the feature `aws`, which is on by default, or build with --target local".into(),
                 ));
             }
         };
@@ -304,6 +307,13 @@ impl Open {
             CliError::Usage(format!("there is no image `{name}`\n  `amifactory images` lists those there are; a recipe, RECIPE@VERSION or an image id names one"))
         })
     }
+}
+
+/// The AWS target of whoever the standard chain says. Finding that out may ask files and the instance metadata service.
+#[cfg(feature = "aws")]
+fn aws() -> crate::target::aws::AwsTarget {
+    let open = crate::target::aws::AwsTarget::open();
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(open))
 }
 
 /// Writes text to standard output; a reader that went away is no error.

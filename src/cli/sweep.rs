@@ -38,9 +38,11 @@ fn row(left: &LeftOver) -> view::Leftover {
     let (kind, id) = match &left.resource {
         Resource::Builder(id) => ("builder", id.to_string()),
         Resource::Image(id) => ("image", id.to_string()),
+        Resource::Part(_) => left.orphan.as_ref().map_or(("part", String::new()), |part| (part.kind, part.id.clone())),
     };
     let why = match &left.resource {
         Resource::Builder(_) => "no one works on its recipe",
+        Resource::Part(_) => "what it belonged to is gone",
         Resource::Image(_) => "no pointer names it, and no one works on its recipe",
     };
     view::Leftover {

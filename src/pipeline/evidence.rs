@@ -5,7 +5,7 @@ use super::clock;
 use super::error::BuildError;
 use crate::hardening::{self, ControlEvidence, Tally};
 use crate::identity::ImageId;
-use crate::plan::{Plan, StepResult};
+use crate::plan::{PACKAGE_LIST, Plan, StepResult};
 use crate::recipe::Gate;
 use crate::target::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
 
@@ -77,7 +77,7 @@ pub fn add_boot_test(record: &mut ImageRecord, plan: &Plan, started: &[StepResul
         .boot_test
         .steps
         .iter()
-        .filter(|(id, _)| !id.starts_with("control/"))
+        .filter(|(id, _)| !id.starts_with("control/") && id != PACKAGE_LIST)
         .map(|(id, title)| {
             let answer = started.iter().find(|result| result.step == *id);
             TestRecord {

@@ -4,6 +4,7 @@ use super::folder::{LockAttempt, StateFolder};
 use super::journal::{self, Journal, What};
 use super::prepare::{Planner, PrepareError};
 use super::sweep::{self, SweepError};
+use super::published;
 use super::tags::{self, ImageState};
 use crate::identity::{BuildId, Digest, RecipeName};
 use crate::recipe::Factory;
@@ -48,7 +49,7 @@ pub async fn find(
 ) -> Result<Vec<Unfinished>, SweepError> {
     let mut begun: BTreeMap<BuildId, (RecipeName, Digest)> = BTreeMap::new();
     let builders = target.builders().await?.into_iter().map(|builder| builder.tags);
-    let images = target.images().await?.into_iter();
+    let images = published::all(target).await?.into_iter();
     let images = images.filter(|image| ImageState::of(&image.tags) != ImageState::Published).map(|image| image.tags);
     for owner in builders.chain(images).filter_map(|tags| tags::owner(&tags)) {
         begun.insert(owner.build, (owner.recipe, owner.digest));

@@ -148,6 +148,12 @@ impl Run<'_> {
             let what = format!("the image that recipe {recipe} builds on");
             return Err(BuildError::from(TargetError::NotFound { what }).into());
         };
-        Ok(engine.build(&prepared.plan, &launch, options).await?)
+        let before = self.target.calls();
+        let mut built = engine.build(&prepared.plan, &launch, options).await?;
+        // Builds side by side share looks: what is counted is what was sent while this one ran.
+        if let (Some(before), Some(after)) = (before, self.target.calls()) {
+            built.calls = after - before;
+        }
+        Ok(built)
     }
 }

@@ -2,9 +2,10 @@
 
 use super::folder::{LockAttempt, RecipeLock, StateFolder};
 use super::journal::{Journal, What};
+use super::published;
 use super::tags::{self, ImageState, Owner};
 use crate::identity::{BuildId, BuilderId, ImageId, RecipeName};
-use crate::target::{Image, Target, TargetError};
+use crate::target::{Image, Orphan, Target, TargetError};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +23,9 @@ pub struct LeftOver {
     pub created_at: String,
     /// Who is working on it now; such a thing is not removed.
     pub in_use_by: Option<String>,
+    /// The part, where it is one.
+    #[serde(skip)]
+    pub orphan: Option<Orphan>,
 }
 
 /// The kinds of thing that a build can leave.
@@ -32,6 +36,8 @@ pub enum Resource {
     Builder(BuilderId),
     /// An image that no pointer names: never verified, or verified and not published.
     Image(ImageId),
+    /// A part of a builder or an image, left by itself.
+    Part(String),
 }
 
 impl std::fmt::Display for Resource {
@@ -39,6 +45,7 @@ impl std::fmt::Display for Resource {
         match self {
             Resource::Builder(id) => write!(f, "builder {id}"),
             Resource::Image(id) => write!(f, "unpublished image {id}"),
+            Resource::Part(id) => write!(f, "{id}"),
         }
     }
 }
@@ -57,7 +64,7 @@ pub enum SweepError {
 /// All that is left over now, by build.
 pub async fn find(target: &dyn Target, state: &StateFolder) -> Result<Vec<LeftOver>, SweepError> {
     let builders = target.builders().await?.into_iter().map(|b| (Resource::Builder(b.id), b.tags, b.created_at));
-    let images = target.images().await?.into_iter();
+    let images = published::all(target).await?.into_iter();
     let mut left = Vec::new();
     for image in images {
         if is_left_over(target, &image).await? {
@@ -66,7 +73,12 @@ pub async fn find(target: &dyn Target, state: &StateFolder) -> Result<Vec<LeftOv
     }
     let mut found = Vec::new();
     let mut holders: BTreeMap<RecipeName, Option<String>> = BTreeMap::new();
-    for (resource, tags, created_at) in builders.chain(left) {
+    let parts = target.orphans().await?.into_iter().map(|orphan| {
+        let resource = Resource::Part(format!("{} {}", orphan.kind, orphan.id));
+        (resource, orphan.tags.clone(), orphan.created_at.clone(), Some(orphan))
+    });
+    let whole = builders.chain(left).map(|(resource, tags, created_at)| (resource, tags, created_at, None));
+    for (resource, tags, created_at, orphan) in whole.chain(parts) {
         let owner = tags::owner(&tags);
         let in_use_by = match &owner {
             Some(Owner { recipe, .. }) => match holders.get(recipe) {
@@ -83,7 +95,7 @@ pub async fn find(target: &dyn Target, state: &StateFolder) -> Result<Vec<LeftOv
             None => None,
         };
         let (build, recipe) = owner.map(|owner| (owner.build, owner.recipe)).unzip();
-        found.push(LeftOver { resource, build, recipe, created_at, in_use_by });
+        found.push(LeftOver { resource, build, recipe, created_at, in_use_by, orphan });
     }
     found.sort_by(|a, b| (&a.build, a.resource.to_string()).cmp(&(&b.build, b.resource.to_string())));
     Ok(found)
@@ -128,6 +140,11 @@ pub async fn remove(
         }
         match &left_over.resource {
             Resource::Builder(id) => target.terminate(id).await?,
+            Resource::Part(_) => {
+                if let Some(orphan) = &left_over.orphan {
+                    target.remove_orphan(orphan).await?;
+                }
+            }
             Resource::Image(id) => {
                 // Between the look and now, a build may have finished it.
                 let images = target.images().await?;

@@ -40,7 +40,7 @@ pub fn render(
     seal.push(package_list());
     seal.extend(hardening::seal_steps());
 
-    let mut boot_test = vec![boot_finished()];
+    let mut boot_test = vec![boot_finished(), package_list()];
     boot_test.extend(hardening::audit_steps(controls, &[AuditKind::Persisted, AuditKind::Runtime]));
     for ready in below.iter().chain(own) {
         let step = health(ready).map_err(wrong(format!("health of package group {}", ready.group.name)))?;

@@ -87,7 +87,7 @@ async fn test(build: &mut Build<'_>, image: &Image) -> Result<Tested, BuildError
             build.mutate("terminate", builder.as_str(), target.terminate(&builder)).await?;
             continue;
         }
-        let record = record(build, image, &builder).await?;
+        let record = record(build, image, &builder, &result).await?;
         return Ok(Tested { builder, result, record });
     }
     match lost {
@@ -120,7 +120,12 @@ async fn start(build: &mut Build<'_>, image: &Image, launch: u32) -> Result<Buil
 
 /// What happened on the builder. It travels with the image; where this run has not seen it and the target does not
 /// have it yet, it is in the image itself.
-async fn record(build: &mut Build<'_>, image: &Image, builder: &BuilderId) -> Result<ImageRecord, BuildError> {
+async fn record(
+    build: &mut Build<'_>,
+    image: &Image,
+    builder: &BuilderId,
+    started: &RunResult,
+) -> Result<ImageRecord, BuildError> {
     if let Some(record) = build.record.clone() {
         return Ok(record);
     }
@@ -135,8 +140,8 @@ async fn record(build: &mut Build<'_>, image: &Image, builder: &BuilderId) -> Re
     let results = target.results_in_image(builder, &build.id, &[apply, seal], &log).await?;
     let Some([applied, sealed]) = results.as_deref() else { return Err(lost()) };
     let whole = [applied, sealed].iter().all(|result| result.end == RunEnd::Completed);
-    let Some(packages) = std::fs::read(&sealed.log).ok().and_then(|log| packages::parse(&log)).filter(|_| whole) else {
-        return Err(lost());
-    };
+    // Logs do not travel in the image; what is installed the started image has just said itself.
+    let packages = std::fs::read(&started.log).ok().and_then(|log| packages::parse(&log));
+    let Some(packages) = packages.filter(|_| whole) else { return Err(lost()) };
     Ok(evidence::of_builder(build, &applied.steps, &sealed.steps, packages))
 }

@@ -8,6 +8,8 @@ use crate::identity::Digest;
 use crate::pipeline::tags as keys;
 use crate::recipe::{AwsSettings, Subnet};
 use crate::target::{LaunchRequest, TargetError};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState, IamInstanceProfileSpecification,
@@ -147,7 +149,7 @@ fn request(api: &Api, launch: &Launch<'_>, profile: &str, place: &Placement, tok
         .metadata_options(metadata)
         // Until it is disarmed, the builder's own timer ends it and takes its volumes along.
         .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
-        .user_data(command::user_data(seconds))
+        .user_data(STANDARD.encode(command::user_data(seconds)))
         .set_tag_specifications(Some(tags::at_creation(&all_tags(builder_tags, aws), &kinds)))
         .set_subnet_id(place.subnet.clone());
     if !aws.security_groups.is_empty() {

@@ -10,14 +10,14 @@ pub struct Stream {
     group: String,
     name: String,
     next: Option<String>,
-    rest: String,
+    told: command::Live,
 }
 
 impl Stream {
     /// Named as Systems Manager names it ("Configuring Amazon CloudWatch Logs for Run Command").
     pub fn new(group: &str, command: &str, builder: &BuilderId) -> Stream {
         let name = format!("{command}/{builder}/aws-runShellScript/stderr");
-        Stream { group: group.to_owned(), name, next: None, rest: String::new() }
+        Stream { group: group.to_owned(), name, next: None, told: command::Live::default() }
     }
 
     /// Reads what has come since, and tells of it. Progress is a courtesy: where it can't be read, the build goes on and
@@ -28,14 +28,9 @@ impl Stream {
             request.start_from_head(true).set_next_token(self.next.clone()).send()
         };
         let Ok(answer) = api.caller.call(op::GET_LOG_EVENTS, &self.name, ask).await else { return };
-        for event in answer.events() {
-            self.rest.push_str(event.message().unwrap_or_default());
-            if !self.rest.ends_with('\n') {
-                self.rest.push('\n');
-            }
-        }
-        for line in std::mem::take(&mut self.rest).lines() {
-            if let Some(event) = command::live_event(line) {
+        let lines = answer.events().iter().filter_map(|event| event.message()).flat_map(str::lines);
+        for line in lines {
+            if let Some(event) = self.told.event(line) {
                 watch(event);
             }
         }

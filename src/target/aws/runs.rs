@@ -11,7 +11,7 @@ use aws_sdk_ssm::operation::get_command_invocation::GetCommandInvocationOutput;
 use aws_sdk_ssm::types::{
     CloudWatchOutputConfig, CommandFilter, CommandFilterKey, CommandInvocationStatus as Status,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -83,7 +83,18 @@ impl Runs {
             let output = self.send(api, view, builder, part, None).await?;
             command::put(part, &output.stdout).map_err(|error| unreadable(builder, &error.to_string()))?;
         }
-        let watch = request.log_group.map(|group| Live { group, watch: request.watch });
+        // A step that was told of while it ran is not told of again at the end.
+        let told = Mutex::new(BTreeSet::new());
+        let tell = |event: RunEvent| {
+            let news = match &event {
+                RunEvent::Started { .. } => true,
+                RunEvent::Ended(result) => super::locked(&told).insert(result.step.clone()),
+            };
+            if news {
+                (request.watch)(event);
+            }
+        };
+        let watch = request.log_group.map(|group| Live { group, watch: &tell });
         let output = self.send(api, view, builder, &last, watch.as_ref()).await?;
         let digests: Vec<&Digest> = bundles.iter().map(|bundle| &bundle.digest).collect();
         let answers = match self.collect(api, view, builder, &digests, &options, &output).await? {
@@ -96,7 +107,7 @@ impl Runs {
             let Some(result) = answer.run_result(&bundle.digest, &log) else { continue };
             write_log(&log, &answer.log)?;
             for step in &result.steps {
-                (request.watch)(RunEvent::Ended(step.clone()));
+                tell(RunEvent::Ended(step.clone()));
             }
             self.keep(builder, &result);
             first.get_or_insert(result);

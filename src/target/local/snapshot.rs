@@ -7,7 +7,7 @@ use super::layers;
 use super::oci::{BlobStore, Layout, LayoutBase, LayoutLayer};
 use super::roots::Roots;
 use super::store::Store;
-use crate::identity::{BuilderId, Version, Version};
+use crate::identity::{BuilderId, Version};
 use crate::pipeline::{clock, tags};
 use crate::recipe::LocalBase;
 use crate::target::{BuilderState, Image, ImageRequest, TargetError};

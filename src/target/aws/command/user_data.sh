@@ -1,0 +1,3 @@
+#!/bin/sh
+# amifactory-dead-man: AF_SECONDS
+shutdown -h +$((AF_SECONDS / 60))
