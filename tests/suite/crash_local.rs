@@ -122,7 +122,7 @@ impl Target for Dying {
     async fn move_pointer(
         &self,
         name: &PointerName,
-        expected: Option<&ImageId>,
+        expected: Option<&Pointer>,
         image: &ImageId,
     ) -> Result<(), TargetError> {
         self.call(self.inner.move_pointer(name, expected, image)).await

@@ -241,7 +241,7 @@ impl Target for Simulated {
             if let Some((image, record)) = world.images.values_mut().find(|(image, _)| image.name == request.name) {
                 if !image.available {
                     image.available = available;
-                    *record = request.record.clone();
+                    *record = request.record.clone().unwrap();
                 }
                 return Ok(image.clone());
             }
@@ -253,9 +253,10 @@ impl Target for Simulated {
                 name: request.name.clone(),
                 tags: request.tags.clone(),
                 available,
+                failed: None,
                 created_at: "2026-01-01T00:00:00Z".into(),
             };
-            world.images.insert(image.id.clone(), (image.clone(), request.record.clone()));
+            world.images.insert(image.id.clone(), (image.clone(), request.record.clone().unwrap()));
             Ok(image)
         };
         // Cut off half-way, it never becomes available by itself.
@@ -325,13 +326,13 @@ impl Target for Simulated {
     async fn move_pointer(
         &self,
         name: &PointerName,
-        expected: Option<&ImageId>,
+        expected: Option<&Pointer>,
         image: &ImageId,
     ) -> Result<(), TargetError> {
         self.call(
             |world| {
                 let current = world.pointers.get(name);
-                if current.map(|p| &p.image) != expected {
+                if current != expected {
                     let found = current.map_or("nothing".into(), |p| p.image.to_string());
                     return Err(TargetError::Conflict { what: name.to_string(), found });
                 }
