@@ -6,6 +6,8 @@ mod controls;
 mod corpus;
 mod crash;
 mod crash_local;
+#[path = "../fake_aws/mod.rs"]
+mod fake_aws;
 mod hostile_yaml;
 mod http_get;
 mod oci;

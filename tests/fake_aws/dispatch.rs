@@ -1,0 +1,82 @@
+//! Which service and action a request is for.
+
+use super::credentials;
+use super::params::Params;
+use super::{Request, ebs};
+use serde_json::Value;
+
+/// The services of the fake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    Ec2,
+    Ssm,
+    Sts,
+    Quotas,
+    Logs,
+    Ebs,
+}
+
+impl Service {
+    /// The prefix of its IAM actions.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Service::Ec2 => "ec2",
+            Service::Ssm => "ssm",
+            Service::Sts => "sts",
+            Service::Quotas => "servicequotas",
+            Service::Logs => "logs",
+            Service::Ebs => "ebs",
+        }
+    }
+}
+
+/// A request, read.
+pub struct Routed {
+    pub service: Service,
+    pub action: String,
+    pub params: Params,
+    pub json: Value,
+}
+
+/// A request that is for no service; what it seems to be for.
+pub struct Lost {
+    pub service: String,
+    pub action: String,
+}
+
+pub fn route(request: &Request) -> Result<Routed, Lost> {
+    if let Some(target) = request.header("x-amz-target") {
+        let (api, action) = target.split_once('.').unwrap_or((target, ""));
+        let service = match api {
+            "AmazonSSM" => Service::Ssm,
+            "ServiceQuotasV20190624" => Service::Quotas,
+            "Logs_20140328" => Service::Logs,
+            other => return Err(Lost { service: other.to_owned(), action: action.to_owned() }),
+        };
+        return Ok(Routed { service, action: action.to_owned(), params: Params::default(), json: json(request) });
+    }
+    if request.path.starts_with("/snapshots") {
+        let action = ebs::action(&request.method, &request.path).to_owned();
+        // Blocks are bytes: only calls that announce JSON have it.
+        let announced = request.header("content-type").is_some_and(|kind| kind.contains("json"));
+        let json = if announced { json(request) } else { Value::Null };
+        return Ok(Routed { service: Service::Ebs, action, params: Params::default(), json });
+    }
+    let form = if request.body.is_empty() { request.query.as_bytes() } else { request.body.as_slice() };
+    let params = Params::parse(form);
+    let action = params.get("Action").unwrap_or_default().to_owned();
+    match params.get("Version") {
+        Some("2016-11-15") => Ok(Routed { service: Service::Ec2, action, params, json: Value::Null }),
+        Some("2011-06-15") => Ok(Routed { service: Service::Sts, action, params, json: Value::Null }),
+        _ => {
+            let service = credentials::scope(request).map(|scope| scope.service).unwrap_or_default();
+            let action = if action.is_empty() { format!("{} {}", request.method, request.path) } else { action };
+            Err(Lost { service, action })
+        }
+    }
+}
+
+/// The body as JSON; null where it is not. Handlers see a missing member then.
+fn json(request: &Request) -> Value {
+    serde_json::from_slice(&request.body).unwrap_or(Value::Null)
+}

@@ -1,0 +1,302 @@
+//! What every call goes through: latency → credentials → permission → throttle → faults → the service → lost replies.
+
+use super::credentials::{self, Caller};
+use super::dispatch::{self, Lost, Routed, Service};
+use super::faults::{self, Fault};
+use super::record::{Call, Outcome, UnknownCall};
+use super::reply::{Body, Done, Failure, Incoming, Reply};
+use super::world::Errand;
+use super::xml::{document, node, text};
+use super::{Broken, Fake, Request, Response, World, ebs, ec2, json_error, logs, quotas, ssm, sts, throttle};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use std::time::Duration;
+use tokio::time::Instant;
+
+pub async fn handle(fake: &Fake, request: Request) -> Result<Response, Broken> {
+    let routed = dispatch::route(&request);
+    pause(fake, routed.as_ref().ok()).await;
+    let routed = match routed {
+        Ok(routed) => routed,
+        Err(lost) => return Ok(refuse(fake, lost)),
+    };
+    let (result, errands) = {
+        let mut world = fake.world();
+        let result = answer(fake, &mut world, &request, &routed);
+        (result, std::mem::take(&mut world.errands))
+    };
+    if !errands.is_empty() {
+        // In a task of its own: the effect has happened, even if the client goes away now.
+        let fake = fake.clone();
+        let _ = tokio::spawn(async move { run_errands(&fake, errands).await }).await;
+    }
+    result
+}
+
+async fn pause(fake: &Fake, routed: Option<&Routed>) {
+    let wait = {
+        let world = fake.world();
+        let slow = routed.is_some_and(|routed| routed.action.starts_with("Describe"));
+        world.latencies.call + if slow { world.weather.rates.slow_describes } else { Duration::ZERO }
+    };
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
+    }
+}
+
+async fn run_errands(fake: &Fake, errands: Vec<Errand>) {
+    let agent = fake.agent();
+    for errand in errands {
+        match errand {
+            Errand::Boot { instance, disk } => agent.boot(&instance, &disk).await,
+            Errand::Image { instance, image } => agent.image(&instance, &image).await,
+            Errand::ForgetInstance(instance) => agent.forget_instance(&instance).await,
+            Errand::ForgetImage(image) => agent.forget_image(&image).await,
+        }
+    }
+}
+
+fn answer(fake: &Fake, world: &mut World, request: &Request, routed: &Routed) -> Result<Response, Broken> {
+    let now = world.clock.now();
+    let request_id = world.uuid();
+    let scope = credentials::scope(request);
+    let fault = world.weather.draw(&routed.action);
+    let mut call = Call {
+        at: now,
+        service: routed.service.prefix(),
+        action: routed.action.clone(),
+        region: scope.as_ref().map(|scope| scope.region.clone()).unwrap_or_default(),
+        key: scope.map(|scope| scope.key).unwrap_or_default(),
+        outcome: Outcome::Ok,
+        resources: Vec::new(),
+        permissions: vec![permission(routed)],
+        params: if routed.json.is_null() { routed.params.to_json() } else { routed.json.clone() },
+    };
+    if fault == Some(Fault::Reset) {
+        call.outcome = Outcome::Reset;
+        world.calls.push(call);
+        return Err(Broken::ConnectionReset);
+    }
+    let mut reply = admitted(world, request, routed, fault, now)
+        .and_then(|caller| serve(fake, world, request, routed, &caller, now, &request_id));
+    if let Ok(done) = &reply {
+        call.resources.clone_from(&done.resources);
+        call.permissions.extend(done.permissions.iter().cloned());
+    }
+    if let Err(failure) = &reply
+        && failure.unknown
+    {
+        let (service, action) = (routed.service.prefix().to_owned(), routed.action.clone());
+        world.unknown_calls.push(UnknownCall { service, action });
+    }
+    if fault == Some(Fault::ServerErrorAfter) {
+        reply = Err(faults::server_error(world.random.bool()));
+    }
+    call.outcome = match &reply {
+        _ if fault == Some(Fault::LostReply) => Outcome::ReplyLost,
+        Ok(_) => Outcome::Ok,
+        Err(failure) => Outcome::Error(failure.code.clone()),
+    };
+    world.calls.push(call);
+    if fault == Some(Fault::LostReply) {
+        return Err(Broken::ConnectionReset);
+    }
+    Ok(write(routed, &request_id, reply))
+}
+
+/// Everything that may refuse a call before its service looks at it.
+fn admitted(
+    world: &mut World,
+    request: &Request,
+    routed: &Routed,
+    fault: Option<Fault>,
+    now: Instant,
+) -> Result<Caller, Failure> {
+    let caller = caller(world, request, routed.service, now)?;
+    let place = format!("{} {} {}", caller.account(), caller.region, routed.service.prefix());
+    let limit = throttle::limit(routed.service, &routed.action, ec2::is_filtered(&routed.params));
+    if fault == Some(Fault::Throttle) || !world.throttle.admit(&place, &routed.action, limit, now) {
+        return Err(throttled(routed.service));
+    }
+    if fault == Some(Fault::ServerError) {
+        return Err(faults::server_error(world.random.bool()));
+    }
+    allowed(&caller, &permission(routed))?;
+    Ok(caller)
+}
+
+/// Who calls, if the service knows them.
+fn caller(world: &World, request: &Request, service: Service, now: Instant) -> Result<Caller, Failure> {
+    let scope = credentials::scope(request).filter(|scope| world.regions.contains(&scope.region));
+    let credential = scope.as_ref().and_then(|scope| world.credentials.0.get(&scope.key));
+    let (Some(scope), Some(credential)) = (scope, credential) else {
+        return Err(match service {
+            Service::Ec2 => {
+                Failure::new(401, "AuthFailure", "AWS was not able to validate the provided access credentials")
+            }
+            Service::Sts => {
+                Failure::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+            }
+            _ => Failure::bad("UnrecognizedClientException", "The security token included in the request is invalid."),
+        });
+    };
+    if credential.expires.is_some_and(|expires| expires <= now) {
+        return Err(match service {
+            Service::Ec2 => Failure::bad("RequestExpired", "Request has expired."),
+            Service::Sts => Failure::new(403, "ExpiredToken", "The security token included in the request is expired"),
+            _ => Failure::bad("ExpiredTokenException", "The security token included in the request is expired"),
+        });
+    }
+    Ok(Caller { key: scope.key, region: scope.region, credential: credential.clone() })
+}
+
+/// Refuses a denied IAM action, in the words of its service.
+pub(super) fn allowed(caller: &Caller, action: &str) -> Result<(), Failure> {
+    if !caller.credential.denies(action) {
+        return Ok(());
+    }
+    let arn = &caller.credential.arn;
+    if action.starts_with("ec2:") || action == "iam:PassRole" {
+        let encoded = BASE64_STANDARD.encode(format!("denied {action} for {arn}"));
+        let resource = if action == "iam:PassRole" { "arn:aws:iam::role" } else { "arn:aws:ec2" };
+        return Err(Failure::new(
+            403,
+            "UnauthorizedOperation",
+            format!(
+                "You are not authorized to perform this operation. User: {arn} is not authorized to perform: {action} \
+                 on resource: {resource}:{}:{}:* because no identity-based policy allows the {action} action. \
+                 Encoded authorization failure message: {encoded}",
+                caller.region,
+                caller.account()
+            ),
+        ));
+    }
+    let (status, code) =
+        if action.starts_with("sts:") { (403, "AccessDenied") } else { (400, "AccessDeniedException") };
+    Err(Failure::new(
+        status,
+        code,
+        format!(
+            "User: {arn} is not authorized to perform: {action} because no identity-based policy allows the {action} action"
+        ),
+    ))
+}
+
+fn permission(routed: &Routed) -> String {
+    format!("{}:{}", routed.service.prefix(), routed.action)
+}
+
+fn throttled(service: Service) -> Failure {
+    match service {
+        Service::Ec2 => Failure::new(503, "RequestLimitExceeded", "Request limit exceeded."),
+        Service::Sts => Failure::bad("Throttling", "Rate exceeded"),
+        Service::Quotas => Failure::bad("TooManyRequestsException", "Rate exceeded"),
+        Service::Ebs => Failure::bad("RequestThrottledException", "Rate exceeded").with("Reason", "ACCOUNT_THROTTLED"),
+        _ => Failure::bad("ThrottlingException", "Rate exceeded"),
+    }
+}
+
+fn serve(
+    fake: &Fake,
+    world: &mut World,
+    request: &Request,
+    routed: &Routed,
+    caller: &Caller,
+    now: Instant,
+    request_id: &str,
+) -> Reply {
+    let incoming = Incoming {
+        request,
+        action: &routed.action,
+        caller,
+        now,
+        request_id,
+        params: &routed.params,
+        json: &routed.json,
+    };
+    match routed.service {
+        Service::Ec2 => ec2::handle(world, &incoming),
+        Service::Ssm => ssm::handle(fake, world, &incoming),
+        Service::Sts => sts::handle(world, &incoming),
+        Service::Quotas => quotas::handle(world, &incoming),
+        Service::Logs => logs::handle(world, &incoming),
+        Service::Ebs => ebs::handle(world, &incoming),
+    }
+}
+
+const EC2_NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
+const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+
+fn write(routed: &Routed, request_id: &str, reply: Reply) -> Response {
+    let kind = match routed.service {
+        Service::Ec2 => "text/xml;charset=UTF-8",
+        Service::Sts => "text/xml",
+        Service::Ebs => "application/json",
+        _ => "application/x-amz-json-1.1",
+    };
+    let (status, body, more) = match reply {
+        Ok(done) => success(routed, request_id, done),
+        Err(failure) => {
+            (failure.status, error(routed.service, request_id, &failure), error_headers(routed.service, &failure))
+        }
+    };
+    let mut headers = vec![("x-amzn-RequestId".to_owned(), request_id.to_owned())];
+    if !more.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+        headers.push(("Content-Type".to_owned(), kind.to_owned()));
+    }
+    headers.extend(more);
+    Response { status, headers, body }
+}
+
+fn success(routed: &Routed, request_id: &str, done: Done) -> (u16, Vec<u8>, Vec<(String, String)>) {
+    let body = match done.body {
+        Body::Bytes(bytes) => bytes,
+        Body::Json(value) if value.is_null() => Vec::new(),
+        Body::Json(value) => value.to_string().into_bytes(),
+        Body::Xml(children) => {
+            let name = format!("{}Response", routed.action);
+            if routed.service == Service::Sts {
+                let result = node(&format!("{}Result", routed.action), children);
+                let metadata = node("ResponseMetadata", vec![text("RequestId", request_id)]);
+                document(&name, Some(STS_NAMESPACE), &[result, metadata])
+            } else {
+                let mut all = vec![text("requestId", request_id)];
+                all.extend(children);
+                document(&name, Some(EC2_NAMESPACE), &all)
+            }
+        }
+    };
+    (done.status, body, done.headers)
+}
+
+fn error(service: Service, request_id: &str, failure: &Failure) -> Vec<u8> {
+    let pair = || vec![text("Code", &failure.code), text("Message", &failure.message)];
+    match service {
+        Service::Ec2 => {
+            let errors = node("Errors", vec![node("Error", pair())]);
+            document("Response", None, &[errors, text("RequestID", request_id)])
+        }
+        Service::Sts => {
+            let mut inner = vec![text("Type", if failure.status < 500 { "Sender" } else { "Receiver" })];
+            inner.extend(pair());
+            document("ErrorResponse", Some(STS_NAMESPACE), &[node("Error", inner), text("RequestId", request_id)])
+        }
+        _ => json_error::body(failure),
+    }
+}
+
+fn error_headers(service: Service, failure: &Failure) -> Vec<(String, String)> {
+    match service {
+        Service::Ec2 | Service::Sts => Vec::new(),
+        _ => vec![("x-amzn-ErrorType".to_owned(), failure.code.clone())],
+    }
+}
+
+/// A request for a service that the fake does not have.
+fn refuse(fake: &Fake, lost: Lost) -> Response {
+    let mut world = fake.world();
+    let failure = Failure::unknown("UnknownOperationException", &lost.action);
+    world.unknown_calls.push(UnknownCall { service: lost.service, action: lost.action });
+    let headers = vec![("Content-Type".to_owned(), "application/x-amz-json-1.1".to_owned())];
+    Response { status: 404, headers, body: json_error::body(&failure) }
+}
