@@ -1,7 +1,9 @@
 //! The commands that SSM carries, run by real shells in a folder that stands for a builder's disk.
 
 mod builder;
+mod hostile;
 mod large;
 mod normal;
 mod restart;
 mod secret;
+mod shipped;

@@ -5,10 +5,12 @@
 //! What does not fit is fetched by further commands.
 
 mod answer;
+mod dead_man;
 mod live;
 mod make;
 
 pub use answer::{Answer, AnswerError, Incoming, More, State, put};
+pub use dead_man::user_data;
 pub use live::Live;
 pub use make::{Command, CommandError, MAX_BYTES, Options, fetch, result, run, run_in_parts};
 

@@ -261,7 +261,8 @@ af_payload() {
         esac
         AF_ANSWERS="$AF_ANSWERS $AF_NAME,$AF_ENDED,$results,$log"
     done
-    AF_PAYLOAD=$(sha256sum <"$AF_WORK/payload")
+    # What is said of the bundles counts as well.
+    AF_PAYLOAD=$(printf '%s' "$AF_ANSWERS" | cat - "$AF_WORK/payload" | sha256sum)
     AF_PAYLOAD=${AF_PAYLOAD%% *}
     af_size "$AF_WORK/payload"
     AF_PAYLOAD_BYTES=$AF_SIZE
@@ -290,6 +291,7 @@ af_print() {
     printf 'amifactory %s 1 %s %d %d%s\n' "$1" "$AF_PAYLOAD" "$AF_PAYLOAD_BYTES" "$3" "$2"
     af_slice "$AF_WORK/payload" "$3" "$first" | base64 -w0
     echo
+    # Whatever of it does not fit here is asked for with `fetch`.
     if [ "$second" -gt 0 ]; then
         {
             printf 'amifactory more 1 %s\n' "$AF_PAYLOAD"
