@@ -5,5 +5,6 @@ mod hostile;
 mod large;
 mod normal;
 mod restart;
+mod runner;
 mod secret;
 mod shipped;

@@ -212,7 +212,7 @@ fn announced(field: &str, digest: &Digest) -> Result<Announced, AnswerError> {
     let state = match state {
         "completed" => State::Ended(RunEnd::Completed),
         "interrupted" => State::Ended(RunEnd::Interrupted),
-        "limit" => State::Ended(RunEnd::LimitExceeded("time".into())),
+        "limit" => State::Ended(RunEnd::LimitExceeded("took longer than its time limit".into())),
         "not-run" => State::NotRun,
         "running" => State::Running,
         other => {

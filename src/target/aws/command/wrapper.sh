@@ -72,11 +72,7 @@ af_run_one() {
     mkdir -p "$AF_DIR" "$AF_LOGS" || af_fail "can't write $AF_DIR"
     exec 9>"$AF_LOGS/lock"
     flock 9 || af_fail "can't lock $AF_LOGS/lock"
-    if [ "$(cat "$AF_DIR/owner" 2>/dev/null)" != "$AF_OWNER $1" ]; then
-        # What an image below this one was built with has the same digest where it did the same; it is not this run.
-        find "$AF_DIR" "$AF_LOGS" -mindepth 1 ! -name lock -delete
-        printf '%s\n' "$AF_OWNER $1" >"$AF_DIR/owner"
-    fi
+    printf '%s\n' "$AF_OWNER $1" >"$AF_DIR/owner"
     if [ ! -e "$AF_DIR/state" ] && { [ ! -e "$AF_DIR/begun" ] || [ -e "$AF_DIR/resume" ]; }; then
         af_script "$@"
         : >"$AF_DIR/begun"
@@ -220,7 +216,7 @@ af_restart() {
     exit 194
 }
 
-# af_after_restart: logs go back to memory. While the machine has yet to go down, nothing may run.
+# af_after_restart: logs go back to memory. As long as the machine has yet to go down, nothing may run.
 af_after_restart() {
     exec 8>"$AF_MEMORY/lock"
     flock 8 || af_fail "can't lock $AF_MEMORY/lock"
@@ -235,7 +231,22 @@ af_after_restart() {
         cp -R "$AF_STATE/restarting/memory/." "$AF_MEMORY" || af_fail "can't write $AF_MEMORY"
         rm -rf "$AF_STATE/restarting"
     fi
+    af_forget_others
     exec 8>&-
+}
+
+# af_forget_others: the base image can bring along what it was built with. Where it did the same as this build, its
+# bundles have the same digests; they are not this run.
+af_forget_others() {
+    local file owner
+    for file in "$AF_STATE"/*/owner; do
+        [ -e "$file" ] || continue
+        read -r owner _ <"$file"
+        if [ "$owner" != "$AF_OWNER" ]; then
+            af_name "$(basename "${file%/owner}")"
+            rm -rf "$AF_DIR" "$AF_LOGS"
+        fi
+    done
 }
 
 # af_payload: results and logs of the bundles one after the other, and a word on each in AF_ANSWERS.
