@@ -1,0 +1,71 @@
+//! Launch permissions and descriptions of images.
+
+use super::super::World;
+use super::super::params::Params;
+use super::super::reply::{Done, Incoming, Reply};
+use super::super::xml::{items, node, text};
+use super::errors::{invalid, missing};
+use super::images;
+
+/// Accounts, and whether everybody.
+fn permissions(params: &Params, way: &str) -> (Vec<String>, bool) {
+    let members = params.members(&format!("LaunchPermission.{way}"));
+    let accounts = members.iter().filter_map(|member| member.get("UserId")).map(str::to_owned).collect();
+    (accounts, members.iter().any(|member| member.get("Group") == Some("all")))
+}
+
+pub fn modify_image_attribute(world: &mut World, call: &Incoming<'_>) -> Reply {
+    let id = images::own(world, call)?.id.clone();
+    let params = call.params;
+    let (mut add, mut add_all) = permissions(params, "Add");
+    let (mut remove, mut remove_all) = permissions(params, "Remove");
+    // The older way to say the same.
+    let (users, groups) = (params.list("UserId"), params.list("UserGroup"));
+    let all = groups.iter().any(|group| group == "all");
+    match params.get("OperationType") {
+        Some("add") => (add, add_all) = ([add, users].concat(), add_all || all),
+        Some("remove") => (remove, remove_all) = ([remove, users].concat(), remove_all || all),
+        Some(other) => return Err(invalid(format!("Value ({other}) for parameter operationType is invalid."))),
+        None => {}
+    }
+    if let Some(bad) = add.iter().find(|account| account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit())) {
+        return Err(super::super::reply::Failure::bad(
+            "InvalidAMIAttributeItemValue",
+            format!("Invalid attribute item value \"{bad}\" for userId item type."),
+        ));
+    }
+    let description = params.raw("Description.Value").or(match params.get("Attribute") {
+        Some("description") => params.raw("Value"),
+        _ => None,
+    });
+    if add.is_empty() && remove.is_empty() && !add_all && !remove_all && description.is_none() {
+        return Err(missing("attribute"));
+    }
+    let image = world.ec2.images.get_mut(&id).ok_or_else(|| super::errors::not_found("ami-", &id))?;
+    image.shared_with.extend(add);
+    image.shared_with.retain(|account| !remove.contains(account));
+    image.public = (image.public || add_all) && !remove_all;
+    if let Some(description) = description {
+        description.clone_into(&mut image.description);
+    }
+    Ok(Done::xml(vec![text("return", true)]).made([id]))
+}
+
+pub fn describe_image_attribute(world: &mut World, call: &Incoming<'_>) -> Reply {
+    let image = images::own(world, call)?;
+    let what = match call.params.get("Attribute").ok_or_else(|| missing("Attribute"))? {
+        "launchPermission" => {
+            let everybody = image.public.then(|| vec![text("group", "all")]);
+            let accounts = image.shared_with.iter().map(|account| vec![text("userId", account)]);
+            items("launchPermission", everybody.into_iter().chain(accounts))
+        }
+        "description" => node("description", vec![text("value", &image.description)]),
+        "blockDeviceMapping" => images::mapping_xml(image, call.now),
+        "bootMode" => node("bootMode", vec![text("value", image.boot_mode.as_deref().unwrap_or_default())]),
+        "imdsSupport" => node("imdsSupport", vec![text("value", if image.imds_v2 { "v2.0" } else { "" })]),
+        other => {
+            return Err(invalid(format!("Value ({other}) for parameter attribute is invalid. Unknown attribute.")));
+        }
+    };
+    Ok(Done::xml(vec![text("imageId", &image.id), what]))
+}

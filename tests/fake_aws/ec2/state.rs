@@ -1,0 +1,196 @@
+//! The whole of EC2, and what tests can poke at.
+
+use super::super::params::Params;
+use super::super::settings::Settings;
+use super::model::*;
+use super::timeline::Timeline;
+use super::{catalogue, network};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::time::Instant;
+
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    pub instances: BTreeMap<String, Instance>,
+    pub volumes: BTreeMap<String, Volume>,
+    pub snapshots: BTreeMap<String, Snapshot>,
+    pub images: BTreeMap<String, Image>,
+    pub interfaces: BTreeMap<String, Interface>,
+    pub vpcs: BTreeMap<String, Vpc>,
+    pub subnets: BTreeMap<String, Subnet>,
+    pub groups: BTreeMap<String, Group>,
+    pub route_tables: BTreeMap<String, RouteTable>,
+    pub endpoints: BTreeMap<String, Endpoint>,
+    pub key_pairs: BTreeMap<String, KeyPair>,
+    pub spot_requests: BTreeMap<String, SpotRequest>,
+    /// By name.
+    pub profiles: BTreeMap<String, Profile>,
+    /// Resource id → its tags.
+    pub tags: BTreeMap<String, Timeline<Tags>>,
+    pub(super) tokens: BTreeMap<(Home, String), TokenUse>,
+    pub pokes: Pokes,
+    pub encryption_by_default: bool,
+    /// Frozen disks that the agent still holds.
+    pub(super) disks: BTreeSet<String>,
+    pub(super) next_ip: u32,
+}
+
+/// A client token that was used.
+#[derive(Debug, Clone)]
+pub(super) struct TokenUse {
+    pub params: Params,
+    pub made: Vec<String>,
+}
+
+/// What tests let happen.
+#[derive(Debug, Clone, Default)]
+pub struct Pokes {
+    /// (type, zone) without on-demand capacity.
+    pub no_capacity: BTreeSet<(String, String)>,
+    /// (type, zone) without spot capacity.
+    pub no_spot_capacity: BTreeSet<(String, String)>,
+    /// (type, zone) that are not offered at all.
+    pub unsupported: BTreeSet<(String, String)>,
+    /// How many instances may live in an account and region.
+    pub instance_limit: Option<usize>,
+    /// How many vCPUs may live in an account and region.
+    pub vcpu_limit: Option<u32>,
+    /// The next images: what becomes of them. Those after them are ordinary.
+    pub images: Vec<ImageFate>,
+    /// The next instance goes from pending to terminated for this reason (code, message).
+    pub failing_launch: Option<(String, String)>,
+}
+
+/// What becomes of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageFate {
+    /// Available after that long.
+    Takes(Duration),
+    /// Failed after that long.
+    Fails(Duration),
+}
+
+impl State {
+    pub fn new(settings: &Settings, random: &mut fastrand::Rng) -> State {
+        let mut state = State::default();
+        let now = Instant::now();
+        for region in &settings.regions {
+            network::found(
+                &mut state,
+                &Home { account: settings.account.clone(), region: region.clone() },
+                now,
+                random,
+            );
+            catalogue::publish(&mut state, region, settings.start, now, random);
+        }
+        state.add_profile(&settings.account, "amifactory-builder");
+        state
+    }
+
+    /// An IAM instance profile comes into being.
+    pub fn add_profile(&mut self, account: &str, name: &str) {
+        let arn = format!("arn:aws:iam::{account}:instance-profile/{name}");
+        let id = format!("AIPAFAKE{:0>13}", self.profiles.len());
+        self.profiles.insert(name.to_owned(), Profile { account: account.to_owned(), name: name.to_owned(), arn, id });
+    }
+
+    /// A resource's tags at that moment.
+    pub fn tags_at(&self, id: &str, at: Instant) -> Tags {
+        self.tags.get(id).map(|tags| tags.at(at).clone()).unwrap_or_default()
+    }
+
+    pub(super) fn set_tags(&mut self, id: &str, now: Instant, tags: Tags) {
+        match self.tags.get_mut(id) {
+            Some(line) => line.set(now, tags),
+            None => {
+                self.tags.insert(id.to_owned(), Timeline::new(now, tags));
+            }
+        }
+    }
+
+    /// The instance shuts itself down at that moment.
+    pub fn dead_man(&mut self, instance: &str, at: Instant) {
+        if let Some(instance) = self.instances.get_mut(instance) {
+            instance.dead_man = Some(at);
+        }
+    }
+
+    /// Spot takes the instance back at that moment.
+    pub fn reclaim(&mut self, instance: &str, at: Instant) {
+        if let Some(instance) = self.instances.get_mut(instance) {
+            instance.reclaim = Some(at);
+        }
+    }
+
+    /// Somebody else terminates the instance, now.
+    pub fn terminate_by_colleague(&mut self, instance: &str, now: Instant, takes: Duration) {
+        let reason = ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown");
+        if let Some(instance) = self.instances.get_mut(instance) {
+            instance.shut_down(now, takes, reason);
+        }
+    }
+
+    /// The instance's operating system starts anew, and is up at that moment.
+    pub fn reboot(&mut self, instance: &str, up: Instant) {
+        if let Some(instance) = self.instances.get_mut(instance) {
+            instance.rebooted = Some(up);
+        }
+    }
+
+    /// Whether that account can use the image in that region.
+    pub fn image_usable(&self, id: &str, home: &Home, now: Instant) -> bool {
+        self.images.get(id).is_some_and(|image| image.seen_by(home, now) && *image.state.at(now) == "available")
+    }
+
+    /// The newest Amazon Linux 2023 of the public catalogue.
+    pub fn latest_al2023(&self, region: &str, architecture: &str) -> Option<String> {
+        self.images
+            .values()
+            .filter(|image| image.home.region == region && image.architecture == architecture)
+            .filter(|image| image.owner_alias.is_some() && image.name.starts_with("al2023-ami-2023"))
+            .max_by(|a, b| a.created.cmp(&b.created))
+            .map(|image| image.id.clone())
+    }
+
+    /// Instances that cost money: everything that is not terminated.
+    pub fn living_instances(&self, now: Instant) -> Vec<&Instance> {
+        self.instances.values().filter(|instance| !instance.is(now, InstanceState::Terminated)).collect()
+    }
+
+    /// Images of that account, the public catalogue left out.
+    pub fn own_images(&self, account: &str) -> Vec<&Image> {
+        self.images.values().filter(|image| image.home.account == account).collect()
+    }
+}
+
+impl Image {
+    pub fn seen_by(&self, home: &Home, now: Instant) -> bool {
+        self.home.region == home.region
+            && self.visible <= now
+            && (self.home.account == home.account || self.public || self.shared_with.contains(&home.account))
+    }
+}
+
+impl Instance {
+    /// On its way to `terminated`.
+    pub fn shut_down(&mut self, now: Instant, takes: Duration, reason: (&str, &str)) {
+        if !self.alive(now) {
+            return;
+        }
+        self.reason = Some((reason.0.to_owned(), reason.1.to_owned()));
+        self.state.set(now, InstanceState::ShuttingDown);
+        self.state.then(now + takes, InstanceState::Terminated);
+    }
+
+    /// On its way to `stopped`; or to `terminated`, where that is what a shutdown means for it.
+    pub fn stop(&mut self, now: Instant, takes: Duration, reason: (&str, &str)) {
+        self.reason = Some((reason.0.to_owned(), reason.1.to_owned()));
+        self.dead_man = None;
+        self.state.set(now, InstanceState::Stopping);
+        let end = match self.shutdown {
+            ShutdownBehavior::Stop => InstanceState::Stopped,
+            ShutdownBehavior::Terminate => InstanceState::Terminated,
+        };
+        self.state.then(now + takes, end);
+    }
+}
