@@ -66,8 +66,9 @@ impl SandboxAgent {
             hosts => Network::Allow(hosts),
         };
         let io = |source| SandboxError::Io { what: "making the instances' folder".into(), source };
-        // Mode 0700: what scripts leave may be set-user-id.
-        let folder = tempfile::tempdir().map_err(io)?;
+        // For nobody else: what scripts leave may be set-user-id.
+        let mode = fs::Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().permissions(mode).tempdir().map_err(io)?;
         let stand_in = folder.path().join("aws");
         lay_stand_in(&stand_in, &roots).map_err(io)?;
         let mut base = base;

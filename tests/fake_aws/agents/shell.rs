@@ -138,7 +138,11 @@ fn wait(child: &mut Child, context: &RunContext) -> io::Result<(i32, bool)> {
 type Taken = Arc<Mutex<Vec<u8>>>;
 
 /// Reads one output to its end, beside everything else.
-fn copy(from: Option<impl Read + Send + 'static>, stream: Stream, context: &RunContext) -> (Taken, thread::JoinHandle<()>) {
+fn copy(
+    from: Option<impl Read + Send + 'static>,
+    stream: Stream,
+    context: &RunContext,
+) -> (Taken, thread::JoinHandle<()>) {
     let taken = Taken::default();
     let (to, watch) = (taken.clone(), context.watch.clone());
     let handle = thread::spawn(move || {

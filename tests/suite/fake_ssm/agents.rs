@@ -61,7 +61,8 @@ async fn runs(agent: &dyn Agent) {
     assert_eq!(done.stdout, b"\n\n");
     let done = agent.run("i-1", ":", &context).await;
     assert!(done.stdout.is_empty() && done.stderr.is_empty(), "{done:?}");
-    let lines = output(agent, "i-1", "i=0; while [ $i -lt 40000 ]; do echo line-of-some-length-$i; i=$((i+1)); done", &context);
+    let lines =
+        output(agent, "i-1", "i=0; while [ $i -lt 40000 ]; do echo line-of-some-length-$i; i=$((i+1)); done", &context);
     let lines = lines.await;
     assert_eq!(lines.lines().count(), 40_000);
     assert!(lines.ends_with("line-of-some-length-39999\n"));

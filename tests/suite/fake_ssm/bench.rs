@@ -78,7 +78,8 @@ impl Bench {
             form.append_pair(key, value);
         }
         let body = form.finish().into_bytes();
-        let response = self.send(service, Request { method: "POST".into(), path: "/".into(), body, ..Request::default() }).await;
+        let response =
+            self.send(service, Request { method: "POST".into(), path: "/".into(), body, ..Request::default() }).await;
         (response.status, String::from_utf8(response.body).unwrap())
     }
 
@@ -99,8 +100,7 @@ impl Bench {
         if body.first() == Some(&b'{') {
             all.push(("Content-Type".to_owned(), "application/json".to_owned()));
         }
-        let request =
-            Request { method: method.into(), path: path.into(), query: query.into(), headers: all, body };
+        let request = Request { method: method.into(), path: path.into(), query: query.into(), headers: all, body };
         self.send("ebs", request).await
     }
 

@@ -41,7 +41,11 @@ async fn limits_and_names_are_checked() {
         ("Targets", json!([{ "Key": "tag:purpose", "Values": ["test"] }]), "ValidationException"),
         ("OutputS3BucketName", json!("bucket"), "InvalidOutputFolder"),
     ] {
-        assert_eq!(code(bench.ssm("SendCommand", command(&instance, name, value.clone())).await), error, "{name} {value}");
+        assert_eq!(
+            code(bench.ssm("SendCommand", command(&instance, name, value.clone())).await),
+            error,
+            "{name} {value}"
+        );
     }
     assert!(bench.ssm("ListCommands", json!({})).await.unwrap()["Commands"].as_array().unwrap().is_empty());
     let fits = command(&instance, "Parameters", parameters(&"x".repeat((64 << 10) - 40)));

@@ -24,11 +24,7 @@ async fn started(bench: &Bench) -> String {
 }
 
 async fn put(bench: &Bench, id: &str, index: u32, bytes: &[u8], sum: &str) -> Response {
-    let headers = [
-        ("x-amz-Data-Length", "524288"),
-        ("x-amz-Checksum", sum),
-        ("x-amz-Checksum-Algorithm", "SHA256"),
-    ];
+    let headers = [("x-amz-Data-Length", "524288"), ("x-amz-Checksum", sum), ("x-amz-Checksum-Algorithm", "SHA256")];
     bench.ebs("PUT", &format!("/snapshots/{id}/blocks/{index}"), &headers, bytes.to_vec()).await
 }
 

@@ -35,7 +35,9 @@ async fn a_command_writes_its_output_to_two_streams() {
     let (mut text, mut token) = (Vec::new(), None::<String>);
     loop {
         let page = get(token.as_deref()).await;
-        text.extend(page["events"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap().to_owned()));
+        text.extend(
+            page["events"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap().to_owned()),
+        );
         let next = page["nextForwardToken"].as_str().map(str::to_owned);
         if next == token {
             break;

@@ -89,7 +89,8 @@ async fn a_path_is_read_in_pages_of_ten() {
     }
     put(&bench, "/p/deep/er", "x").await;
     put(&bench, "/pp", "x").await;
-    let body = |recursive: bool, token: Option<&str>| json!({ "Path": "/p", "Recursive": recursive, "NextToken": token });
+    let body =
+        |recursive: bool, token: Option<&str>| json!({ "Path": "/p", "Recursive": recursive, "NextToken": token });
     let (mut all, mut token) = (Vec::new(), None);
     loop {
         let page = bench.ssm("GetParametersByPath", body(true, token.as_deref())).await.unwrap();
@@ -131,9 +132,7 @@ async fn parameters_are_described_by_name_and_tag() {
         let body = json!({ "Name": name, "Value": "x", "Type": "String", "Tags": tags });
         bench.ssm("PutParameter", body).await.unwrap();
     }
-    let describe = async |filters: Value| {
-        bench.ssm("DescribeParameters", json!({ "ParameterFilters": filters })).await
-    };
+    let describe = async |filters: Value| bench.ssm("DescribeParameters", json!({ "ParameterFilters": filters })).await;
     let begins = json!([{ "Key": "Name", "Option": "BeginsWith", "Values": ["/f/web/"] }]);
     assert_eq!(names(&describe(begins).await.unwrap()), ["/f/web/x", "/f/web/y"]);
     let tagged = json!([{ "Key": "tag:team", "Values": ["a"] }]);
