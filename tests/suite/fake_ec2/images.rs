@@ -161,7 +161,7 @@ async fn another_account_sees_what_is_shared_with_it_and_no_tags() {
     ec2.ok("ModifyImageAttribute", &share).await;
     ec2.key = guest;
     let seen = ec2.ok("DescribeImages", &[("ExecutableBy.1", "self")]).await;
-    assert_eq!(seen.all("imageId"), [id.clone()]);
+    assert_eq!(seen.all("imageId"), [id.as_str()]);
     assert!(!seen.has("amifactory:build"));
     assert_eq!(ec2.code("DeregisterImage", &[("ImageId", &id)]).await, "AuthFailure");
 }

@@ -61,7 +61,7 @@ async fn filters_are_anded_and_their_values_ored() {
     assert_eq!(found, both);
     for filter in [("tag:team", "w?b"), ("tag-key", "team"), ("tag-value", "web")] {
         let params = [("Filter.1.Name", filter.0), ("Filter.1.Value.1", filter.1)];
-        assert_eq!(ec2.ok("DescribeInstances", &params).await.all("instanceId"), [large.clone()], "{filter:?}");
+        assert_eq!(ec2.ok("DescribeInstances", &params).await.all("instanceId"), [large.as_str()], "{filter:?}");
     }
 }
 
