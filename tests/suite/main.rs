@@ -9,6 +9,7 @@ mod crash_local;
 #[path = "../fake_aws/mod.rs"]
 mod fake_aws;
 mod fake_ec2;
+mod fake_ssm;
 mod hostile_yaml;
 mod http_get;
 mod oci;

@@ -1,7 +1,15 @@
 //! What is on an instance: its disk, and whoever runs what SendCommand carries.
 
+mod context;
+pub mod sandbox;
+pub mod shell;
+mod stand_in;
+
 use async_trait::async_trait;
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+pub use context::{Secret, Stop, Stream, Watch};
 
 /// What a disk comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -19,8 +27,14 @@ pub struct RunContext {
     pub account: String,
     pub command_id: String,
     pub working_directory: Option<String>,
-    /// The command's execution timeout.
+    /// The command's execution timeout. By this machine's clock: a process knows no other.
     pub timeout: Option<Duration>,
+    /// Set when the script is to be killed.
+    pub stop: Stop,
+    /// Hears of output while it is written, as far as the agent can tell.
+    pub watch: Watch,
+    /// Parameters that the instance's role may read, by name.
+    pub secrets: BTreeMap<String, Secret>,
 }
 
 /// What a script has done.
@@ -29,6 +43,8 @@ pub struct Output {
     pub code: i32,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
+    /// The timeout was reached and the script killed.
+    pub timed_out: bool,
 }
 
 /// Runs scripts on disks that outlive them. The fake adds states, limits and time.
@@ -65,7 +81,7 @@ impl Agent for NoAgent {
     async fn boot(&self, _instance: &str, _disk: &Disk) {}
 
     async fn run(&self, _instance: &str, _script: &str, _context: &RunContext) -> Output {
-        Output { code: 127, stdout: Vec::new(), stderr: b"this world has no agent\n".to_vec() }
+        Output { code: 127, stdout: Vec::new(), stderr: b"this world has no agent\n".to_vec(), timed_out: false }
     }
 
     async fn image(&self, _instance: &str, _image: &str) {}
