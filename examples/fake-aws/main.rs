@@ -5,12 +5,19 @@
 #[path = "../../tests/fake_aws/mod.rs"]
 mod fake_aws;
 
-use clap::Parser;
+use amifactory::target::local::OPERATIONS;
+use amifactory::target::local::sandbox::{self, Lower};
+use clap::{Parser, ValueEnum};
+use fake_aws::agents::NoAgent;
+use fake_aws::agents::sandbox::SandboxAgent;
+use fake_aws::agents::shell::ShellAgent;
 use fake_aws::credentials::DEFAULT_KEY;
 use fake_aws::record::{Call, Outcome};
 use fake_aws::{Agent, Consistency, Fake, Faults, Latencies, Settings};
 use std::io::Write;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -34,21 +41,53 @@ struct Args {
     /// Where all randomness comes from
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// What becomes of the commands that are sent to instances
+    #[arg(long, value_enum, default_value_t = Runs::Sandbox)]
+    agent: Runs,
+    /// Root filesystem folder for instances; without it this machine's own OS, read-only, which only root can lend
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
 }
 
-#[tokio::main]
-async fn main() -> std::process::ExitCode {
-    match run(Args::parse()).await {
-        Ok(()) => std::process::ExitCode::SUCCESS,
+#[derive(Clone, Copy, ValueEnum)]
+enum Runs {
+    /// They really run, where nothing they do can change this machine
+    Sandbox,
+    /// They really run, with this machine's /bin/sh and your rights: for scripts that you trust
+    Shell,
+    /// They fail
+    None,
+}
+
+fn main() -> ExitCode {
+    // The program is its own sandbox: it comes back as one of the sandbox's processes.
+    if let Some(code) = sandbox::sandbox_main(std::env::args_os(), OPERATIONS) {
+        return code;
+    }
+    let runtime = tokio::runtime::Runtime::new();
+    match runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run(Args::parse()))) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
-            std::process::ExitCode::FAILURE
+            ExitCode::FAILURE
         }
     }
 }
 
-async fn run(args: Args) -> std::io::Result<()> {
-    let agent: Arc<dyn Agent> = Arc::new(fake_aws::agents::NoAgent);
+fn agent(args: &Args) -> Result<Arc<dyn Agent>, Box<dyn std::error::Error>> {
+    Ok(match args.agent {
+        Runs::Sandbox => {
+            let base = args.root.clone().map_or(Lower::Host, Lower::Dir);
+            let agent = SandboxAgent::new(&std::env::current_exe()?, vec![base]);
+            Arc::new(agent.map_err(|error| format!("{error}\n  or start with --agent none"))?)
+        }
+        Runs::Shell => Arc::new(ShellAgent::new()?),
+        Runs::None => Arc::new(NoAgent),
+    })
+}
+
+async fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
+    let agent = agent(&args)?;
     let mut settings = Settings {
         seed: args.seed,
         start: OffsetDateTime::now_utc(),
@@ -65,8 +104,8 @@ async fn run(args: Args) -> std::io::Result<()> {
     greet(&fake, listener.local_addr()?.port(), args.fast)?;
     tokio::select! {
         () = fake_aws::serve::serve(fake.clone(), listener) => Ok(()),
-        result = watch(&fake) => result,
-        result = tokio::signal::ctrl_c() => result,
+        result = watch(&fake) => Ok(result?),
+        result = tokio::signal::ctrl_c() => Ok(result?),
     }
 }
 

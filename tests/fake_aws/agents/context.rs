@@ -40,9 +40,11 @@ pub enum Stream {
     Stderr,
 }
 
+type Hear = dyn Fn(Stream, &[u8]) + Send + Sync;
+
 /// Hears of output.
 #[derive(Clone, Default)]
-pub struct Watch(Option<Arc<dyn Fn(Stream, &[u8]) + Send + Sync>>);
+pub struct Watch(Option<Arc<Hear>>);
 
 impl Watch {
     pub fn new(hear: impl Fn(Stream, &[u8]) + Send + Sync + 'static) -> Watch {
