@@ -8,6 +8,7 @@ mod crash;
 mod crash_local;
 #[path = "../fake_aws/mod.rs"]
 mod fake_aws;
+mod fake_ec2;
 mod fake_ssm;
 mod hostile_yaml;
 mod http_get;
