@@ -10,6 +10,7 @@ use super::kinds::{self, Kind};
 use super::launch::{self, Launch, Spot};
 use super::model::{Home, Image, InstanceState, Mapping, MetadataOptions, ShutdownBehavior, Subnet};
 use super::state::TokenUse;
+use super::timeline::Timeline;
 use super::{dry_run, instance_xml, places, profiles, tags};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -21,7 +22,7 @@ pub fn run_instances(world: &mut World, call: &Incoming<'_>) -> Reply {
     let params = call.params;
     let home = Home::of(call.caller);
     if let Some(made) = repeated(world, call, &home)? {
-        return Ok(Done::xml(reservation(world, call, &made)));
+        return Ok(Done::xml(reservation(world, call, &made, false)));
     }
     let mut launch = read(world, call, &home)?;
     let specified = tags::specified(call, &["instance", "volume", "network-interface", "spot-instances-request"])?;
@@ -43,11 +44,12 @@ pub fn run_instances(world: &mut World, call: &Incoming<'_>) -> Reply {
         check_room(world, call, &launch, &home)?;
     }
     let made = launch::launch(world, launch, &home, call.now);
+    let answer = reservation(world, call, &made, true);
     if let Some(token) = params.get("ClientToken") {
         let use_ = TokenUse { params: params.without(&["ClientToken", "DryRun"]), made: made.clone() };
         world.ec2.tokens.insert((home, token.to_owned()), use_);
     }
-    Ok(Done::xml(reservation(world, call, &made)).made(made).needs(permissions))
+    Ok(Done::xml(answer).made(made).needs(permissions))
 }
 
 /// What an earlier call with the same token has made.
@@ -76,8 +78,12 @@ fn repeated(world: &World, call: &Incoming<'_>, home: &Home) -> Result<Option<Ve
     Ok(Some(used.made.clone()))
 }
 
-fn reservation(world: &World, call: &Incoming<'_>, made: &[String]) -> Vec<Xml> {
-    let instances: Vec<_> = made.iter().filter_map(|id| world.ec2.instances.get(id)).collect();
+fn reservation(world: &World, call: &Incoming<'_>, made: &[String], fresh: bool) -> Vec<Xml> {
+    let mut instances: Vec<_> = made.iter().filter_map(|id| world.ec2.instances.get(id)).cloned().collect();
+    // The answer to a launch always says pending, however fast it is.
+    for instance in instances.iter_mut().filter(|_| fresh) {
+        instance.state = Timeline::new(call.now, InstanceState::Pending);
+    }
     let first = instances.first();
     vec![
         text("reservationId", first.map_or("", |instance| instance.reservation.as_str())),
