@@ -52,7 +52,7 @@ impl Watch {
     }
 
     pub fn tell(&self, stream: Stream, bytes: &[u8]) {
-        if let Some(hear) = &self.0 {
+        if let Some(hear) = self.0.as_ref().filter(|_| !bytes.is_empty()) {
             hear(stream, bytes);
         }
     }

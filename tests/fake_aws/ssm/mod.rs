@@ -1,4 +1,8 @@
 //! Systems Manager: Parameter Store, Run Command, and the agents on instances.
+//!
+//! Left out, and refused where a request asks for it: documents other than AWS-RunShellScript, output to S3, advanced
+//! parameters, parameter policies and `AllowedPattern`. Reads of parameters are never stale. What an instance's own
+//! role calls is not recorded among the world's calls.
 
 pub mod arguments;
 pub mod commands;

@@ -69,7 +69,7 @@ async fn runs(agent: &dyn Agent) {
     let done = agent.run("i-1", "kill -9 $$", &context).await;
     assert_eq!(done.code, 137);
 
-    let short = RunContext { timeout: Some(Duration::from_millis(300)), ..RunContext::default() };
+    let short = RunContext { timeout: Some(Duration::from_secs(3)), ..RunContext::default() };
     let done = agent.run("i-1", "echo begun; sleep 600", &short).await;
     assert!(done.timed_out && done.code == 137, "{done:?}");
     assert_eq!(done.stdout, b"begun\n");

@@ -62,6 +62,35 @@ async fn an_instance_without_agent_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stopped_instance_is_refused_though_its_agent_still_counts_as_online() {
+    let bench = Bench::new();
+    let instance = bench.online().await;
+    bench.ec2("StopInstances", &[("InstanceId.1", &instance)]).await;
+    tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+    let known = bench.ssm("DescribeInstanceInformation", json!({})).await.unwrap();
+    assert_eq!(known["InstanceInformationList"][0]["PingStatus"], "Online", "for five minutes after the last ping");
+    let refused = bench.ssm("SendCommand", command(&instance, "Comment", json!("x"))).await;
+    assert_eq!(code(refused), "InvalidInstanceId");
+}
+
+#[tokio::test(start_paused = true)]
+async fn values_of_parameters_take_the_place_of_references() {
+    let bench = Bench::with(std::sync::Arc::new(crate::fake_aws::agents::shell::ShellAgent::new().unwrap()));
+    let instance = bench.online().await;
+    for (name, kind) in [("/greeting", "String"), ("/secret", "SecureString")] {
+        let body = json!({ "Name": name, "Value": "hello", "Type": kind });
+        bench.ssm("PutParameter", body).await.unwrap();
+    }
+    let sent = bench.command(&instance, "echo {{ssm:/greeting}} {{ ssm:/greeting:1 }}").await;
+    let found = bench.ended(&sent, &instance, std::time::Duration::from_secs(60)).await;
+    assert_eq!(found["StandardOutputContent"], "hello hello\n");
+    let secret = command(&instance, "Parameters", json!({ "commands": ["echo {{ssm:/secret}}"] }));
+    let refused = bench.ssm("SendCommand", secret).await.unwrap_err();
+    assert_eq!(refused.code, "InvalidParameters");
+    assert!(refused.message.contains("SecureString"), "{}", refused.message);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_command_is_told_back() {
     let bench = Bench::new();
     let instance = bench.online().await;

@@ -188,3 +188,32 @@ async fn status_194_reboots_and_runs_the_script_again() {
         found["ExecutionElapsedTime"].as_str().unwrap().trim_start_matches("PT").trim_end_matches('S').parse().unwrap();
     assert!(took >= 45.0, "a reboot and the agent's start: {took}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_hundred_instances_run_their_commands_at_once() {
+    let bench = bench();
+    bench.fake.world().latencies.call = Duration::ZERO;
+    let mut instances = Vec::new();
+    for _ in 0..200 {
+        instances.push(bench.launch().await);
+    }
+    sleep(Duration::from_secs(40)).await;
+    let mut sent = Vec::new();
+    for instances in instances.chunks(50) {
+        let body = json!({ "DocumentName": "AWS-RunShellScript", "InstanceIds": instances,
+            "Parameters": { "commands": ["echo $AWS_SSM_INSTANCE_ID"] } });
+        sent.push(id(&bench.ssm("SendCommand", body).await.unwrap()));
+    }
+    sleep(Duration::from_secs(2)).await;
+    let mut seen = 0;
+    for command in &sent {
+        let body = json!({ "CommandId": command, "Details": true });
+        let list = bench.ssm("ListCommandInvocations", body).await.unwrap();
+        for invocation in list["CommandInvocations"].as_array().unwrap() {
+            let output = invocation["CommandPlugins"][0]["Output"].as_str().unwrap();
+            assert_eq!(output.trim_end(), invocation["InstanceId"].as_str().unwrap(), "{invocation}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 200);
+}

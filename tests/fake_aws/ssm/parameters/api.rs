@@ -216,6 +216,10 @@ fn put(arguments: &Arguments, store: &mut Store, scene: &Scene<'_>) -> Answer {
             "The following data type is not supported. Supported data types: text, aws:ec2:image, aws:ssm:integration.",
         ));
     }
+    if arguments.text("Policies")?.is_some_and(|policies| !policies.is_empty()) {
+        let why = "You specified invalid keys or values in the Policies attribute for Expiration: this fake has none.";
+        return Err(Refusal::new("InvalidPolicyTypeException", why));
+    }
     let put = Put {
         name: arguments.required("Name")?.to_owned(),
         value: arguments.required("Value")?.to_owned(),
