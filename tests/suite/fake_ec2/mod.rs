@@ -4,6 +4,7 @@ mod images;
 mod launch;
 mod life;
 mod lists;
+mod network;
 mod tags;
 mod weather;
 mod wire;
