@@ -6,6 +6,7 @@ mod controls;
 mod diff;
 mod images;
 mod plan;
+mod policy;
 mod show;
 mod sweep;
 
@@ -14,6 +15,7 @@ pub use controls::{ControlRow, Controls, controls};
 pub use diff::diff;
 pub use images::{ImageRow, Images, images};
 pub use plan::{PlanStep, PlanVerdict, Planned, plan};
+pub use policy::{Policies, PolicyPart, policies};
 pub use show::{Shown, ShownControl, show};
 pub use sweep::{Leftover, Swept, sweep};
 

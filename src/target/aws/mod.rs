@@ -6,10 +6,10 @@
 //! | [`view`] | one shared look at what is ours, with what our own calls were answered over it |
 //! | [`bases`], [`launch`], [`placement`] | from a recipe's base to a builder |
 //! | [`command`] | what is sent to a builder and what comes back: pure text |
+//! | [`policy`] | what IAM must allow for all this |
 //! | [`runs`], [`live`] | commands in flight |
 //! | [`images`], [`records`], [`pointers`], [`orphans`] | what comes out, and what may be left |
 
-#[cfg(feature = "aws")]
 pub mod api;
 #[cfg(feature = "aws")]
 mod bases;
@@ -30,6 +30,7 @@ mod orphans;
 mod placement;
 #[cfg(feature = "aws")]
 mod pointers;
+pub mod policy;
 #[cfg(feature = "aws")]
 mod records;
 #[cfg(feature = "aws")]

@@ -1,7 +1,8 @@
 //! The one place where calls are made again.
 
 use super::class::{Class, classify};
-use super::limit::{Bucket, Limiter};
+use super::limit::Limiter;
+use super::op::Operation;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -17,17 +18,6 @@ pub const PATIENCE: Duration = Duration::from_secs(600);
 pub const EVENTUAL: Duration = Duration::from_secs(150);
 /// How long expired credentials may take to be renewed by whoever renews them.
 const RENEWAL: Duration = Duration::from_secs(20);
-
-/// An operation of a service.
-#[derive(Debug, Clone, Copy)]
-pub struct Operation {
-    /// As IAM writes it: `ec2:RunInstances`.
-    pub action: &'static str,
-    /// What it is held back by.
-    pub bucket: Bucket,
-    /// Error codes that mean "not yet".
-    pub eventual: &'static [&'static str],
-}
 
 /// Why a call had no success.
 #[derive(Debug, Clone, PartialEq, Eq)]
