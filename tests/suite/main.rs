@@ -12,6 +12,7 @@ mod crash_local;
 mod fake_aws;
 mod hostile_yaml;
 mod http_get;
+mod iam_policy;
 mod oci;
 mod program;
 mod readme;

@@ -177,7 +177,7 @@ fn parts(scope: &Scope) -> Vec<Statement> {
 fn command(scope: &Scope) -> Vec<Statement> {
     vec![
         Statement::allow("CommandDocument", actions(Grant::Command), "Commands are shell scripts: AWS's own document.")
-            .on([scope.public_arn("ssm", "document/AWS-RunShellScript")]),
+            .on([scope.shell_document()]),
         Statement::allow("CommandBuilder", actions(Grant::Command), "Commands go to builders alone.")
             .on([scope.arn("ec2", "instance/*")])
             .only("StringLike", format!("ssm:resourceTag/{BUILD}"), ["*"]),

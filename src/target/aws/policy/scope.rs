@@ -3,7 +3,7 @@
 use crate::recipe::{AwsBaseImage, AwsSettings, BaseSpec, Factory};
 use std::collections::BTreeSet;
 
-/// Public parameters are AWS's own: their ARNs have no account.
+/// Public parameters are AWS's own.
 const PUBLIC: &str = "/aws/service/";
 
 /// What the policies are for.
@@ -81,7 +81,7 @@ impl Scope {
         format!("arn:{}:{service}:{}:{}:{resource}", self.partition(), self.region(), self.account())
     }
 
-    /// A resource whose ARN has no account: images, snapshots, public parameters, documents of AWS.
+    /// A resource whose ARN has no account: images and snapshots.
     pub fn public_arn(&self, service: &str, resource: &str) -> String {
         format!("arn:{}:{service}:{}::{resource}", self.partition(), self.region())
     }
@@ -97,9 +97,20 @@ impl Scope {
         self.arn("ssm", &format!("parameter/{}", name.trim_start_matches('/')))
     }
 
+    /// What AWS itself keeps in Systems Manager. Nobody else's names may begin with `aws`, so the account says nothing;
+    /// in some ARNs it is empty.
+    fn of_aws(&self, resource: &str) -> String {
+        format!("arn:{}:ssm:{}:*:{resource}", self.partition(), self.region())
+    }
+
     /// Public parameters.
     pub fn public_parameters(&self) -> String {
-        self.public_arn("ssm", &format!("parameter{PUBLIC}*"))
+        self.of_aws(&format!("parameter{PUBLIC}*"))
+    }
+
+    /// The document that runs shell scripts.
+    pub fn shell_document(&self) -> String {
+        self.of_aws("document/AWS-RunShellScript")
     }
 
     /// A service as `kms:ViaService` has it, in the region.
@@ -126,7 +137,7 @@ mod tests {
     fn arns_are_as_wide_as_what_is_known() {
         let mut scope = Scope::default();
         assert_eq!(scope.arn("ec2", "instance/*"), "arn:aws:ec2:*:*:instance/*");
-        assert_eq!(scope.public_parameters(), "arn:aws:ssm:*::parameter/aws/service/*");
+        assert_eq!(scope.public_parameters(), "arn:aws:ssm:*:*:parameter/aws/service/*");
         scope.region = Some("cn-north-1".into());
         scope.account = Some("123456789012".into());
         assert_eq!(scope.parameter_arn("/app/token"), "arn:aws-cn:ssm:cn-north-1:123456789012:parameter/app/token");
