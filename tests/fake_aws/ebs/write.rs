@@ -2,7 +2,7 @@
 
 use super::super::World;
 use super::super::ec2::model::{Home, Snapshot};
-use super::super::ec2::timeline::Timeline;
+use super::super::ec2::Timeline;
 use super::super::reply::{Done, Failure, Incoming, Reply};
 use super::super::ssm::arguments::Arguments;
 use super::super::ssm::refusal::Refusal;

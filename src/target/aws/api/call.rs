@@ -68,6 +68,21 @@ impl Caller {
         &self,
         operation: Operation,
         resource: &str,
+        send: impl FnMut() -> F,
+    ) -> Result<T, CallError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        F: Future<Output = Result<T, SdkError<E, Response>>>,
+    {
+        self.call_within(PATIENCE, operation, resource, send).await
+    }
+
+    /// The same with less patience: for questions that people wait for.
+    pub async fn call_within<T, E, F>(
+        &self,
+        most: Duration,
+        operation: Operation,
+        resource: &str,
         mut send: impl FnMut() -> F,
     ) -> Result<T, CallError>
     where
@@ -97,7 +112,7 @@ impl Caller {
                 Class::Credentials | Class::Denied | Class::Permanent => Duration::ZERO,
             };
             let pause = backoff(attempts, fastrand::f64());
-            if began.elapsed() + pause > patience {
+            if began.elapsed() + pause > patience.min(most) {
                 return Err(CallError {
                     action: operation.action,
                     resource: resource.to_owned(),

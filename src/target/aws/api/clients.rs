@@ -4,6 +4,7 @@ use super::Caller;
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use std::time::Duration;
 
 /// How long one request may take before it counts as lost.
@@ -23,6 +24,8 @@ pub struct Api {
     pub quotas: aws_sdk_servicequotas::Client,
     /// Live output of commands.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Where credentials come from; none where nothing is set up at all.
+    pub credentials: Option<SharedCredentialsProvider>,
     /// All calls go through it.
     pub caller: Caller,
     /// The region that all this is in.
@@ -45,6 +48,7 @@ impl Api {
             sts: aws_sdk_sts::Client::new(&config),
             quotas: aws_sdk_servicequotas::Client::new(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            credentials: config.credentials_provider(),
             caller: Caller::new(),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
         }
