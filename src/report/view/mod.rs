@@ -2,6 +2,7 @@
 //! (see [`super::json::result`]), and a function that gives it as text.
 
 mod builds;
+mod checked;
 mod controls;
 mod diff;
 mod images;
@@ -11,6 +12,7 @@ mod show;
 mod sweep;
 
 pub use builds::builds;
+pub use checked::{Checked, checked};
 pub use controls::{ControlRow, Controls, controls};
 pub use diff::diff;
 pub use images::{ImageRow, Images, images};
