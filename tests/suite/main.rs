@@ -1,5 +1,7 @@
 //! All integration tests in one binary: each binary links everything again.
 
+#[cfg(feature = "aws")]
+mod aws;
 mod aws_settings;
 mod bases;
 mod build;
@@ -8,8 +10,12 @@ mod controls;
 mod corpus;
 mod crash;
 mod crash_local;
+#[cfg(feature = "aws")]
+mod doctor_aws;
 #[path = "../fake_aws/mod.rs"]
 mod fake_aws;
+mod fake_ec2;
+mod fake_ssm;
 mod hostile_yaml;
 mod http_get;
 mod iam_policy;

@@ -141,7 +141,6 @@ fn request(api: &Api, launch: &Launch<'_>, profile: &str, place: &Placement, tok
     if place.spot {
         kinds.push(ResourceType::SpotInstancesRequest);
     }
-    let seconds = aws.expires.as_secs();
     let mut request = api
         .ec2
         .run_instances()
@@ -154,7 +153,7 @@ fn request(api: &Api, launch: &Launch<'_>, profile: &str, place: &Placement, tok
         .metadata_options(metadata)
         // Until it is disarmed, the builder's own timer ends it and takes its volumes along.
         .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
-        .user_data(STANDARD.encode(command::user_data(seconds)))
+        .user_data(STANDARD.encode(command::user_data(aws.expires)))
         .set_tag_specifications(Some(tags::at_creation(&all_tags(builder_tags, aws), &kinds)))
         .set_subnet_id(place.subnet.clone());
     if !aws.security_groups.is_empty() {
