@@ -2,7 +2,7 @@
 
 use super::exit::{CliError, Exit};
 use super::session::{Open, Session};
-use crate::pipeline::prepare::{PrepareError, Prepared, Planner};
+use crate::pipeline::prepare::{Planner, PrepareError, Prepared};
 use crate::recipe::Recipe;
 use crate::report::view::{Checked, checked};
 use crate::target::TargetError;
@@ -78,7 +78,9 @@ async fn recipes(session: &Session, open: &Open) -> (Vec<Wanted>, Vec<Finding>) 
         findings.push(match &planned {
             Some(Ok(prepared)) => Finding::pass(check, format!("can be planned on {}", prepared.plan.base.description)),
             Some(Err(error)) => failed(check, &error.to_string()),
-            None => Finding::fail(check, "its base was not found in time: no answer", "check the network and the region"),
+            None => {
+                Finding::fail(check, "its base was not found in time: no answer", "check the network and the region")
+            }
         });
         wanted.push(wants(recipe, planned.and_then(Result::ok)));
     }

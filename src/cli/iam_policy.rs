@@ -93,5 +93,9 @@ fn role(text: &str) -> Result<String, String> {
         && text.len() <= 576
         && !text.starts_with('/')
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&b));
-    if valid { Ok(text.to_owned()) } else { Err("write the role's name, with its path if it has one; not its ARN".into()) }
+    if valid {
+        Ok(text.to_owned())
+    } else {
+        Err("write the role's name, with its path if it has one; not its ARN".into())
+    }
 }

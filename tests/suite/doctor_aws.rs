@@ -72,11 +72,16 @@ fn a_ready_account_has_no_failures_and_nothing_is_made() {
     let cloud = cloud(|world| world.ec2.add_profile("123456789012", "amifactory-builder"));
     let (code, checks) = doctor(&factory(AWS), &cloud, &[]);
     assert_eq!(code, 0, "{checks:#?}");
-    let lines: Vec<String> =
-        checks.iter().map(|c| format!("{} {}", c["severity"].as_str().unwrap(), c["check"].as_str().unwrap())).collect();
+    let lines: Vec<String> = checks
+        .iter()
+        .map(|c| format!("{} {}", c["severity"].as_str().unwrap(), c["check"].as_str().unwrap()))
+        .collect();
     insta::assert_snapshot!(lines.join("\n"));
     assert_eq!(one(&checks, "credentials").1, "account 123456789012, as arn:aws:iam::123456789012:user/operator");
-    assert_eq!(one(&checks, "on-demand vCPUs").1, "one build may take 2 of 64; what else runs in the account takes its part");
+    assert_eq!(
+        one(&checks, "on-demand vCPUs").1,
+        "one build may take 2 of 64; what else runs in the account takes its part"
+    );
     let world = cloud.fake.world();
     assert!(world.unknown_calls.is_empty(), "{:?}", world.unknown_calls);
     assert!(world.ec2.instances.is_empty() && world.ec2.own_images("123456789012").is_empty());
@@ -139,7 +144,8 @@ fn networks_and_times_that_can_not_work_are_found() {
     assert_eq!(one(&checks, "time").0, "fail");
     let (severity, detail) = one(&checks, "on-demand vCPUs");
     assert!(severity == "fail" && detail.contains("one build may take 2, and the quota is 1"), "{detail}");
-    factory.write("amifactory.yaml", &format!("{HEAD}aws: {{subnet: subnet-0123456789abcdef0, instance_profile: x}}\n"));
+    factory
+        .write("amifactory.yaml", &format!("{HEAD}aws: {{subnet: subnet-0123456789abcdef0, instance_profile: x}}\n"));
     let (_, checks) = doctor(&factory, &cloud, &[]);
     let (severity, detail) = one(&checks, "subnets");
     assert!(severity == "fail" && detail.contains("there is no subnet-0123456789abcdef0"), "{detail}");

@@ -3,7 +3,8 @@
 use crate::program::{TestFactory, stderr};
 use serde_json::Value;
 
-const FACTORY: &str = "default_target: local\nchannels: [dev]\naws:\n  instance_profile: builders\n  log_group: /af/builds\n";
+const FACTORY: &str =
+    "default_target: local\nchannels: [dev]\naws:\n  instance_profile: builders\n  log_group: /af/builds\n";
 
 fn factory() -> TestFactory {
     let factory = TestFactory::tiny("true");
@@ -13,7 +14,8 @@ fn factory() -> TestFactory {
 
 #[test]
 fn one_policy_alone_is_json_that_iam_takes() {
-    let output = factory().run(&["iam-policy", "--for", "builder", "--account", "123456789012", "--region", "eu-west-1"]);
+    let output =
+        factory().run(&["iam-policy", "--for", "builder", "--account", "123456789012", "--region", "eu-west-1"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let policy: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(policy["Version"], "2012-10-17");
@@ -39,7 +41,10 @@ fn all_of_them_come_with_reasons() {
     }
     assert!(result["policies"]["operator"].to_string().contains(":role/builders\""));
     let text = String::from_utf8(factory.run(&["iam-policy"]).stdout).unwrap();
-    assert!(text.contains("For whoever runs builds") && text.contains("CommandBuilder  Commands go to builders"), "{text}");
+    assert!(
+        text.contains("For whoever runs builds") && text.contains("CommandBuilder  Commands go to builders"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -59,7 +64,8 @@ fn the_role_may_have_a_name_of_its_own_and_must_be_known() {
 fn help_says_what_it_prints() {
     let output = factory().run(&["iam-policy", "--help"]);
     let text = String::from_utf8(output.stdout).unwrap();
-    for word in ["--for <WHOM>", "operator", "builder", "trust", "--account <ID>", "--region <REGION>", "--role <NAME>"] {
+    for word in ["--for <WHOM>", "operator", "builder", "trust", "--account <ID>", "--region <REGION>", "--role <NAME>"]
+    {
         assert!(text.contains(word), "{word}: {text}");
     }
 }

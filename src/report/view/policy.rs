@@ -87,7 +87,10 @@ pub fn policies(shown: &Policies, alone: bool, style: Style) -> String {
     for note in &shown.notes {
         text.push_str(&reason("note", note, style));
     }
-    text.push_str(&format!("{} one of them alone, for a file: amifactory iam-policy --for operator\n", style.dim("next")));
+    text.push_str(&format!(
+        "{} one of them alone, for a file: amifactory iam-policy --for operator\n",
+        style.dim("next")
+    ));
     text
 }
 

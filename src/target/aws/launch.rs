@@ -8,8 +8,6 @@ use crate::identity::Digest;
 use crate::pipeline::tags as keys;
 use crate::recipe::{AwsSettings, Subnet};
 use crate::target::{LaunchRequest, TargetError};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState, IamInstanceProfileSpecification,
@@ -17,6 +15,8 @@ use aws_sdk_ec2::types::{
     InstanceMetadataOptionsRequest, InstanceType, MarketType, ResourceType, ShutdownBehavior, SpotInstanceType,
     SpotMarketOptions, VolumeType,
 };
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 /// What is launched.
 pub struct Launch<'a> {
@@ -202,9 +202,8 @@ async fn subnets(api: &Api, settings: &AwsSettings) -> Result<Vec<String>, Targe
         None => Ok(Vec::new()),
         Some(Subnet::Id(id)) => Ok(vec![id.clone()]),
         Some(Subnet::Tags(tags)) => {
-            let filter = |(key, value): (&String, &String)| {
-                Filter::builder().name(format!("tag:{key}")).values(value).build()
-            };
+            let filter =
+                |(key, value): (&String, &String)| Filter::builder().name(format!("tag:{key}")).values(value).build();
             let found = describe_subnets(api, tags.iter().map(filter).collect()).await?;
             let words: Vec<String> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
             if found.is_empty() {

@@ -28,7 +28,8 @@ fn shipped_recipes_fit_in_one_command() {
                 arch: Arch::X86_64,
                 parts: [].into(),
             };
-            let bundles = plan::make(&factory, &library, recipe, base).unwrap().bundles;
+            let bundles =
+                plan::make(&factory, &library, recipe, base, amifactory::identity::TargetKind::Aws).unwrap().bundles;
             let build = command::run(&[&bundles.apply, &bundles.seal], &builder.options()).unwrap();
             let test = command::run(&[&bundles.boot_test], &builder.options()).unwrap();
             eprintln!(

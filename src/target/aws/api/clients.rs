@@ -36,11 +36,7 @@ impl Api {
     /// Clients over a configuration; its retries are turned off, because there is one owner of retries.
     pub fn new(config: &SdkConfig) -> Api {
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(REQUEST).connect_timeout(REQUEST / 6).build();
-        let config = config
-            .to_builder()
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts)
-            .build();
+        let config = config.to_builder().retry_config(RetryConfig::disabled()).timeout_config(timeouts).build();
         Api {
             ec2: aws_sdk_ec2::Client::new(&config),
             ssm: aws_sdk_ssm::Client::new(&config),

@@ -17,12 +17,7 @@ pub struct Operation {
     pub eventual: &'static [&'static str],
 }
 
-const fn op(
-    action: &'static str,
-    grant: Grant,
-    bucket: Bucket,
-    eventual: &'static [&'static str],
-) -> Operation {
+const fn op(action: &'static str, grant: Grant, bucket: Bucket, eventual: &'static [&'static str]) -> Operation {
     Operation { action, grant, bucket, eventual }
 }
 
@@ -67,7 +62,8 @@ pub const DESCRIBE_AGENTS: Operation = op("ssm:DescribeInstanceInformation", Gra
 /// `ssm:SendCommand`. The agent may be known here and not yet there.
 pub const SEND_COMMAND: Operation = op("ssm:SendCommand", Grant::Command, Bucket::Command, &["InvalidInstanceId"]);
 /// `ssm:GetCommandInvocation`
-pub const GET_INVOCATION: Operation = op("ssm:GetCommandInvocation", Grant::Look, Bucket::Command, &["InvocationDoesNotExist"]);
+pub const GET_INVOCATION: Operation =
+    op("ssm:GetCommandInvocation", Grant::Look, Bucket::Command, &["InvocationDoesNotExist"]);
 /// `ssm:ListCommandInvocations`
 pub const LIST_INVOCATIONS: Operation = op("ssm:ListCommandInvocations", Grant::Look, Bucket::Command, &[]);
 /// `ssm:GetParameters`
@@ -80,13 +76,17 @@ pub const PUT_PARAMETER: Operation = op("ssm:PutParameter", Grant::WritePointer,
 /// `ebs:StartSnapshot`
 pub const START_SNAPSHOT: Operation = op("ebs:StartSnapshot", Grant::StartRecord, Bucket::Other, &[]);
 /// `ebs:PutSnapshotBlock`
-pub const PUT_BLOCK: Operation = op("ebs:PutSnapshotBlock", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);
+pub const PUT_BLOCK: Operation =
+    op("ebs:PutSnapshotBlock", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);
 /// `ebs:CompleteSnapshot`
-pub const COMPLETE_SNAPSHOT: Operation = op("ebs:CompleteSnapshot", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);
+pub const COMPLETE_SNAPSHOT: Operation =
+    op("ebs:CompleteSnapshot", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);
 /// `ebs:ListSnapshotBlocks`
-pub const LIST_BLOCKS: Operation = op("ebs:ListSnapshotBlocks", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);
+pub const LIST_BLOCKS: Operation =
+    op("ebs:ListSnapshotBlocks", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);
 /// `ebs:GetSnapshotBlock`
-pub const GET_BLOCK: Operation = op("ebs:GetSnapshotBlock", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);
+pub const GET_BLOCK: Operation =
+    op("ebs:GetSnapshotBlock", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);
 
 /// `sts:GetCallerIdentity`
 pub const WHO_AM_I: Operation = op("sts:GetCallerIdentity", Grant::Doctor, Bucket::Other, &[]);
@@ -106,8 +106,7 @@ pub const DESCRIBE_GROUPS: Operation = op("ec2:DescribeSecurityGroups", Grant::D
 /// `ec2:DescribeInstanceTypes`
 pub const DESCRIBE_TYPES: Operation = op("ec2:DescribeInstanceTypes", Grant::Doctor, Bucket::Describe, &[]);
 /// `ec2:DescribeInstanceTypeOfferings`
-pub const DESCRIBE_OFFERINGS: Operation =
-    op("ec2:DescribeInstanceTypeOfferings", Grant::Doctor, Bucket::Describe, &[]);
+pub const DESCRIBE_OFFERINGS: Operation = op("ec2:DescribeInstanceTypeOfferings", Grant::Doctor, Bucket::Describe, &[]);
 /// `logs:DescribeLogGroups`
 pub const DESCRIBE_LOG_GROUPS: Operation = op("logs:DescribeLogGroups", Grant::Doctor, Bucket::Other, &[]);
 

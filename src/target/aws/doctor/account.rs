@@ -73,7 +73,8 @@ pub fn clock(account: &Account) -> Finding {
         return Finding::unknown(CHECK, "no answer carried a time to compare it with");
     };
     let off = account.our_time - theirs;
-    let words = format!("{} s {} AWS", off.whole_seconds().abs(), if off.is_negative() { "behind" } else { "ahead of" });
+    let words =
+        format!("{} s {} AWS", off.whole_seconds().abs(), if off.is_negative() { "behind" } else { "ahead of" });
     if off.abs() > MOST_SKEW {
         Finding::fail(CHECK, format!("{words}; requests more than 5 minutes off are refused"), mend)
     } else if off.abs() > SOME_SKEW {
@@ -156,14 +157,21 @@ mod tests {
 
     #[test]
     fn five_minutes_are_too_many() {
-        let cases: [(Option<i64>, Severity); 6] =
-            [(None, Unknown), (Some(0), Pass), (Some(-59), Pass), (Some(90), Warn), (Some(-301), Fail), (Some(3600), Fail)];
+        let cases: [(Option<i64>, Severity); 6] = [
+            (None, Unknown),
+            (Some(0), Pass),
+            (Some(-59), Pass),
+            (Some(90), Warn),
+            (Some(-301), Fail),
+            (Some(3600), Fail),
+        ];
         for (off, expected) in cases {
             assert_eq!(clock(&account(None, off)).severity, expected, "{off:?}");
         }
         assert!(clock(&account(None, Some(-301))).detail.starts_with("301 s behind AWS"));
         let mut skewed = account(None, None);
-        skewed.identity = Err(refused("SignatureDoesNotMatch", "Signature expired: 20261120T1100Z is now earlier than"));
+        skewed.identity =
+            Err(refused("SignatureDoesNotMatch", "Signature expired: 20261120T1100Z is now earlier than"));
         assert_eq!((clock(&skewed).severity, credentials(&skewed).severity), (Fail, Unknown));
         // The same code for a wrong secret says nothing of the clock.
         skewed.identity = Err(refused("SignatureDoesNotMatch", "The request signature we calculated does not match"));

@@ -121,14 +121,14 @@ pub fn time(name: &str, settings: &AwsSettings, limits: &Limits) -> Finding {
     // Applying and sealing are two bundles, and before them the agent comes online.
     let longest = 2 * limit + crate::target::aws::AGENT.as_secs();
     if expires < longest {
-        let detail = format!(
-            "a builder may work for {} at most and ends itself after {}",
-            minutes(longest),
-            minutes(expires)
-        );
+        let detail =
+            format!("a builder may work for {} at most and ends itself after {}", minutes(longest), minutes(expires));
         return Finding::warn(check, detail, mend);
     }
-    Finding::pass(check, format!("builders end themselves after {}, and work for {} at most", minutes(expires), minutes(longest)))
+    Finding::pass(
+        check,
+        format!("builders end themselves after {}, and work for {} at most", minutes(expires), minutes(longest)),
+    )
 }
 
 /// Whether the log group is there. Without it the build goes on, and nobody sees how.
@@ -180,7 +180,12 @@ mod tests {
     #[test]
     fn quotas_hold_what_runs_at_once() {
         let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let denied = Refused { action: "servicequotas:GetServiceQuota", code: "AccessDeniedException".into(), message: String::new(), denied: true };
+        let denied = Refused {
+            action: "servicequotas:GetServiceQuota",
+            code: "AccessDeniedException".into(),
+            message: String::new(),
+            denied: true,
+        };
         let cases: [(Asked<f64>, &[&str], usize, Severity); 6] = [
             (Ok(64.0), &["m7i.large"], 8, Pass),
             (Ok(1.0), &["m7i.large"], 1, Fail),
@@ -193,14 +198,18 @@ mod tests {
             let found = quota(Market::OnDemand, &value, &names(types), &kinds(&[]), jobs);
             assert_eq!(found.severity, severity, "{value:?} {types:?} {jobs}: {found:?}");
         }
-        for (name, standard) in [("m7i-flex.large", true), ("c7gn.large", true), ("hpc7g.4xlarge", false), ("inf2.xlarge", false)] {
+        for (name, standard) in
+            [("m7i-flex.large", true), ("c7gn.large", true), ("hpc7g.4xlarge", false), ("inf2.xlarge", false)]
+        {
             assert_eq!(is_standard(name), standard, "{name}");
         }
     }
 
     #[test]
     fn builders_live_as_long_as_they_work() {
-        for (expires_min, time_min, severity) in [(360, 30, Pass), (30, 30, Fail), (20, 30, Fail), (60, 30, Warn), (75, 30, Pass)] {
+        for (expires_min, time_min, severity) in
+            [(360, 30, Pass), (30, 30, Fail), (20, 30, Fail), (60, 30, Warn), (75, 30, Pass)]
+        {
             let settings = AwsSettings { expires: Duration::from_secs(expires_min * 60), ..AwsSettings::default() };
             let limits = Limits { time_s: time_min * 60, ..Limits::default() };
             assert_eq!(time("", &settings, &limits).severity, severity, "{expires_min} {time_min}");

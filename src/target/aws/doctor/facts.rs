@@ -22,12 +22,7 @@ pub struct Refused {
 
 impl From<CallError> for Refused {
     fn from(error: CallError) -> Refused {
-        Refused {
-            action: error.action,
-            denied: error.class == Class::Denied,
-            code: error.code,
-            message: error.message,
-        }
+        Refused { action: error.action, denied: error.class == Class::Denied, code: error.code, message: error.message }
     }
 }
 

@@ -13,9 +13,7 @@ use crate::target::aws::placement::Placement;
 use crate::target::finding::Wanted;
 use crate::target::{LaunchBase, LaunchRequest, Tags};
 use aws_credential_types::provider::ProvideCredentials;
-use aws_sdk_ec2::types::{
-    AttributeValue, Filter, IpPermission, LocationType, Route, RouteState, SecurityGroup, Tag,
-};
+use aws_sdk_ec2::types::{AttributeValue, Filter, IpPermission, LocationType, Route, RouteState, SecurityGroup, Tag};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
@@ -103,10 +101,9 @@ impl Intercept for Clocks {
 pub async fn account(api: &Api) -> Account {
     let clocks = Clocks::default();
     let send = || api.sts.get_caller_identity().customize().interceptor(clocks.clone()).send();
-    let identity = ask(api, op::WHO_AM_I, "the caller", send).await.map(|answer| Identity {
-        account: answer.account.unwrap_or_default(),
-        arn: answer.arn.unwrap_or_default(),
-    });
+    let identity = ask(api, op::WHO_AM_I, "the caller", send)
+        .await
+        .map(|answer| Identity { account: answer.account.unwrap_or_default(), arn: answer.arn.unwrap_or_default() });
     let expires = match &api.credentials {
         Some(provider) => provider.provide_credentials().await.ok().and_then(|found| found.expiry()),
         None => None,

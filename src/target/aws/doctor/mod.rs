@@ -9,11 +9,11 @@ mod network;
 mod permissions;
 
 use super::api::Api;
-use capacity::Market;
-use facts::{Asked, Network};
 use crate::identity::Arch;
 use crate::recipe::{AwsSettings, Subnet};
 use crate::target::finding::{Finding, Wanted};
+use capacity::Market;
+use facts::{Asked, Network};
 use std::collections::BTreeSet;
 
 /// What can't be asked about without doing it: these services have no `DryRun`.

@@ -172,7 +172,10 @@ fn groups(name: &str, subnets: &[SubnetFact], network: &Network) -> Finding {
         return Finding::pass(check, format!("{all}: nothing comes in, HTTPS goes out"));
     }
     let only = https.into_iter().collect::<Vec<_>>().join(", ");
-    Finding::unknown(check, format!("{all}: HTTPS goes out to {only} alone; whether Systems Manager is there is not known"))
+    Finding::unknown(
+        check,
+        format!("{all}: HTTPS goes out to {only} alone; whether Systems Manager is there is not known"),
+    )
 }
 
 #[cfg(test)]

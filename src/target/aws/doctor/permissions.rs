@@ -24,7 +24,8 @@ pub fn launch(name: &str, profile: &str, answer: &Rehearsed) -> Finding {
         };
         return Finding::fail(check, format!("{missing} is not allowed: {words}"), mend);
     }
-    if answer.message.to_ascii_lowercase().contains("iaminstanceprofile") || answer.code.contains("IamInstanceProfile") {
+    if answer.message.to_ascii_lowercase().contains("iaminstanceprofile") || answer.code.contains("IamInstanceProfile")
+    {
         let mend = "correct instance_profile in amifactory.yaml, or make it: amifactory iam-policy --for builder and \
                     --for trust print what its role needs";
         return Finding::fail(check, format!("there is no instance profile {profile}: {words}"), mend);
@@ -68,8 +69,11 @@ pub fn mutations(answers: &[Rehearsed]) -> Vec<Finding> {
 pub fn reads(answers: &[(&'static str, Asked<()>)]) -> Vec<Finding> {
     const CHECK: &str = "permission to look";
     let mut findings = Vec::new();
-    let denied: Vec<&str> =
-        answers.iter().filter(|(_, answer)| answer.as_ref().is_err_and(|r| r.denied)).map(|(action, _)| *action).collect();
+    let denied: Vec<&str> = answers
+        .iter()
+        .filter(|(_, answer)| answer.as_ref().is_err_and(|r| r.denied))
+        .map(|(action, _)| *action)
+        .collect();
     if !denied.is_empty() {
         let pointers = match denied.contains(&"ec2:DescribeImages") {
             true => "; without ec2:DescribeImages pointers are dropped after they were accepted",
@@ -93,7 +97,10 @@ pub fn reads(answers: &[(&'static str, Asked<()>)]) -> Vec<Finding> {
 
 /// What has no way to be asked about without doing it.
 pub fn unaskable(actions: &[&str]) -> Finding {
-    Finding::unknown("permission that only a build shows", format!("can't be asked without doing it: {}", actions.join(", ")))
+    Finding::unknown(
+        "permission that only a build shows",
+        format!("can't be asked without doing it: {}", actions.join(", ")),
+    )
 }
 
 #[cfg(test)]
@@ -116,7 +123,12 @@ mod tests {
                 Fail,
                 "iam:PassRole is not allowed",
             ),
-            ("UnauthorizedOperation", "You are not authorized to perform this operation.", Fail, "ec2:StopInstances is not"),
+            (
+                "UnauthorizedOperation",
+                "You are not authorized to perform this operation.",
+                Fail,
+                "ec2:StopInstances is not",
+            ),
             (
                 "InvalidParameterValue",
                 "Value (builders) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name",
@@ -146,7 +158,11 @@ mod tests {
         ];
         for (on_ours, code, message, severity) in cases {
             let found = mutations(&[answer(on_ours, code, message)]);
-            assert_eq!(found.iter().map(|finding| finding.severity).collect::<Vec<_>>(), [severity], "{code} {message}");
+            assert_eq!(
+                found.iter().map(|finding| finding.severity).collect::<Vec<_>>(),
+                [severity],
+                "{code} {message}"
+            );
         }
         assert!(mutations(&[]).is_empty());
     }
@@ -157,7 +173,8 @@ mod tests {
             let code = if denied { "UnauthorizedOperation" } else { "" };
             (action, Err(super::super::facts::Refused { action, code: code.into(), message: "no".into(), denied }))
         };
-        let found = reads(&[("ec2:DescribeVolumes", Ok(())), refused("ec2:DescribeImages", true), refused("ssm:X", false)]);
+        let found =
+            reads(&[("ec2:DescribeVolumes", Ok(())), refused("ec2:DescribeImages", true), refused("ssm:X", false)]);
         let severities: Vec<_> = found.iter().map(|finding| finding.severity).collect();
         assert_eq!(severities, [Fail, Unknown, Pass]);
         assert!(found[0].detail.contains("pointers are dropped"));

@@ -39,8 +39,7 @@ pub fn builder(scope: &Scope) -> Policy {
         let write = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"];
         statements.push(Statement::allow("Progress", write, reason).on(scope.log_streams()));
         let reason = "The agent looks whether the log group is there; this action knows no resources.";
-        statements
-            .push(Statement::allow("ProgressGroups", ["logs:DescribeLogGroups"], reason).on(["*".to_owned()]));
+        statements.push(Statement::allow("ProgressGroups", ["logs:DescribeLogGroups"], reason).on(["*".to_owned()]));
     }
     Policy::new(statements)
 }

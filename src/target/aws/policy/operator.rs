@@ -105,9 +105,12 @@ fn launch(scope: &Scope) -> Vec<Statement> {
             .on([ec2("instance/*")])
             .only_with(request_tag())
             .only("StringEquals", "ec2:MetadataHttpTokens", ["required"]),
-        run("LaunchParts", "What comes with a builder carries the tag too, so that nothing is lost where it outlives it.")
-            .on(parts)
-            .only_with(request_tag()),
+        run(
+            "LaunchParts",
+            "What comes with a builder carries the tag too, so that nothing is lost where it outlives it.",
+        )
+        .on(parts)
+        .only_with(request_tag()),
         Statement::allow("PassRole", ["iam:PassRole"], "Giving builders their role, and giving it to nothing but EC2.")
             .on(scope.role_arns())
             .only("StringEquals", "iam:PassedToService", [scope.ec2_principal()]),
@@ -200,12 +203,14 @@ fn pointers(scope: &Scope) -> Vec<Statement> {
         Statement::allow("ReadParameters", actions(Grant::ReadPointer), "Pointers, and bases that a parameter names.")
             .on([ours(), scope.public_parameters()])
             .on(bases),
-        Statement::allow("ListPointers", actions(Grant::ListPointers), "The pointers of a recipe, by their path.").on([ours()]),
+        Statement::allow("ListPointers", actions(Grant::ListPointers), "The pointers of a recipe, by their path.")
+            .on([ours()]),
         write("WriteVersions", "A version's pointer is written once and never over.")
             .on([scope.arn("ssm", "parameter/amifactory/*/versions/*")])
             // A request that does not say is one that does not overwrite.
             .only("StringNotEquals", "ssm:Overwrite", ["true"]),
-        write("WriteChannels", "A channel's pointer moves.").on([scope.arn("ssm", "parameter/amifactory/*/channels/*")]),
+        write("WriteChannels", "A channel's pointer moves.")
+            .on([scope.arn("ssm", "parameter/amifactory/*/channels/*")]),
     ]
 }
 
@@ -245,16 +250,17 @@ fn keys(scope: &Scope) -> Vec<Statement> {
         }
         let reason = "Builders' volumes and images are encrypted with this key: EC2 uses it in the caller's name.";
         let via = [scope.via("ec2")];
-        statements
-            .push(on_keys(Statement::allow(use_sid, KEY_ACTIONS, reason)).only("StringLike", "kms:ViaService", via));
+        statements.push(on_keys(Statement::allow(use_sid, KEY_ACTIONS, reason)).only(
+            "StringLike",
+            "kms:ViaService",
+            via,
+        ));
         let reason = "EC2 passes the key on to the instance that the volume belongs to, and to nothing else.";
-        statements.push(
-            on_keys(Statement::allow(grant_sid, ["kms:CreateGrant"], reason)).only(
-                "Bool",
-                "kms:GrantIsForAWSResource",
-                ["true"],
-            ),
-        );
+        statements.push(on_keys(Statement::allow(grant_sid, ["kms:CreateGrant"], reason)).only(
+            "Bool",
+            "kms:GrantIsForAWSResource",
+            ["true"],
+        ));
     }
     statements
 }
