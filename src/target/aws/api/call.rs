@@ -51,6 +51,12 @@ pub struct Caller {
     calls: AtomicU64,
 }
 
+impl Default for Caller {
+    fn default() -> Self {
+        Caller::new()
+    }
+}
+
 impl Caller {
     /// With full buckets.
     pub fn new() -> Caller {

@@ -228,10 +228,13 @@ mod tests {
         assert_eq!(found[1].check, "way to Systems Manager (web)");
     }
 
+    /// Public addresses, the default route and whether it leads anywhere, endpoints; what comes of it.
+    type Case<'c> = (bool, Option<(&'c str, bool)>, &'c [EndpointFact], Severity, &'c str);
+
     #[test]
     fn every_way_out_is_known() {
         let all = [endpoint("ssm", true), endpoint("ssmmessages", true), endpoint("ec2messages", true)];
-        let cases: [(bool, Option<(&str, bool)>, &[EndpointFact], Severity, &str); 9] = [
+        let cases: [Case<'_>; 9] = [
             (false, Some(("tgw-1", true)), &[], Pass, "by tgw-1"),
             (true, Some(("igw-1", true)), &[], Pass, "public addresses"),
             (false, Some(("igw-1", true)), &[], Fail, "no public address"),
