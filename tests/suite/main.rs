@@ -10,12 +10,15 @@ mod controls;
 mod corpus;
 mod crash;
 mod crash_local;
+#[cfg(feature = "aws")]
+mod doctor_aws;
 #[path = "../fake_aws/mod.rs"]
 mod fake_aws;
 mod fake_ec2;
 mod fake_ssm;
 mod hostile_yaml;
 mod http_get;
+mod iam_policy;
 mod oci;
 mod program;
 mod readme;

@@ -107,6 +107,11 @@ async fn run(
     }
 }
 
+/// The request of a launch that is only asked about: nothing is launched, and no token is spent.
+pub fn rehearsal(api: &Api, launch: &Launch<'_>, profile: &str, place: &Placement) -> RunInstancesFluentBuilder {
+    request(api, launch, profile, place, "").set_client_token(None).dry_run(true)
+}
+
 fn spent(launch: &Launch<'_>) -> TargetError {
     TargetError::TokenSpent { token: launch.request.token.clone() }
 }
