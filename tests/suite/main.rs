@@ -1,5 +1,7 @@
 //! All integration tests in one binary: each binary links everything again.
 
+#[cfg(feature = "aws")]
+mod aws_moto;
 mod aws_settings;
 mod bases;
 mod build;
