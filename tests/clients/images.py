@@ -198,9 +198,10 @@ def removed(aws, image, copy):
     ec2 = aws.ec2
     snapshot = ec2.describe_images(ImageIds=[image])["Images"][0]["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
     answer = ec2.deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
-    with aws.refused("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"):
-        ec2.describe_images(ImageIds=[image])
+    assert ec2.describe_images(Owners=["self"], Filters=[{"Name": "image-id", "Values": [image]}])["Images"] == []
     if aws.is_fake:
+        with aws.refused("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"):
+            ec2.describe_images(ImageIds=[image])
         results = answer["DeleteSnapshotResults"]
         assert [(r["SnapshotId"], r["ReturnCode"]) for r in results] == [(snapshot, "success")], results
         with aws.refused("InvalidSnapshot.NotFound"):

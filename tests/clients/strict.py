@@ -38,7 +38,8 @@ def _xml(node, shape, path, found):
             if name in members:
                 member = members[name]
                 _xml(child, member, f"{path}.{name}", found)
-            elif name not in ("requestId", "ResponseMetadata"):
+            # EC2 says `return` where the model has nothing of the kind (EC2 API reference, examples).
+            elif name not in ("requestId", "ResponseMetadata", "return"):
                 found.append(f"{path}.{name}")
     elif shape.type_name == "list":
         item = shape.member.serialization.get("name", "item" if shape.serialization.get("name") else "member")
