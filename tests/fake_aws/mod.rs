@@ -41,6 +41,8 @@ pub struct Fake(Arc<Inner>);
 struct Inner {
     settings: Settings,
     world: Mutex<World>,
+    /// Held by whoever runs the agent's errands.
+    errands: tokio::sync::Mutex<()>,
 }
 
 /// One HTTP request, as it came.
@@ -81,7 +83,7 @@ impl Fake {
     /// A fresh world. Call it inside a tokio runtime: the clock starts here.
     pub fn new(settings: Settings) -> Fake {
         let world = World::new(&settings);
-        Fake(Arc::new(Inner { settings, world: Mutex::new(world) }))
+        Fake(Arc::new(Inner { settings, world: Mutex::new(world), errands: Default::default() }))
     }
 
     /// Answers one request of any of the services.

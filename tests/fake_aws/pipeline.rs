@@ -20,15 +20,15 @@ pub async fn handle(fake: &Fake, request: Request) -> Result<Response, Broken> {
         Ok(routed) => routed,
         Err(lost) => return Ok(refuse(fake, lost)),
     };
-    let (result, errands) = {
+    let (result, busy) = {
         let mut world = fake.world();
         let result = answer(fake, &mut world, &request, &routed);
-        (result, std::mem::take(&mut world.errands))
+        (result, !world.errands.is_empty())
     };
-    if !errands.is_empty() {
+    if busy {
         // In a task of its own: the effect has happened, even if the client goes away now.
         let fake = fake.clone();
-        let _ = tokio::spawn(async move { run_errands(&fake, errands).await }).await;
+        let _ = tokio::spawn(async move { run_errands(&fake).await }).await;
     }
     result
 }
@@ -44,7 +44,10 @@ async fn pause(fake: &Fake, routed: Option<&Routed>) {
     }
 }
 
-async fn run_errands(fake: &Fake, errands: Vec<Errand>) {
+/// One runner at a time: errands happen in the order in which their causes did.
+async fn run_errands(fake: &Fake) {
+    let _turn = fake.0.errands.lock().await;
+    let errands = std::mem::take(&mut fake.world().errands);
     let agent = fake.agent();
     for errand in errands {
         match errand {

@@ -12,6 +12,8 @@ mod crash;
 mod crash_local;
 #[path = "../fake_aws/mod.rs"]
 mod fake_aws;
+mod fake_ec2;
+mod fake_ssm;
 mod hostile_yaml;
 mod http_get;
 mod oci;

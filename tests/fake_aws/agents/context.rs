@@ -40,9 +40,11 @@ pub enum Stream {
     Stderr,
 }
 
+type Hear = dyn Fn(Stream, &[u8]) + Send + Sync;
+
 /// Hears of output.
 #[derive(Clone, Default)]
-pub struct Watch(Option<Arc<dyn Fn(Stream, &[u8]) + Send + Sync>>);
+pub struct Watch(Option<Arc<Hear>>);
 
 impl Watch {
     pub fn new(hear: impl Fn(Stream, &[u8]) + Send + Sync + 'static) -> Watch {
@@ -50,7 +52,7 @@ impl Watch {
     }
 
     pub fn tell(&self, stream: Stream, bytes: &[u8]) {
-        if let Some(hear) = &self.0 {
+        if let Some(hear) = self.0.as_ref().filter(|_| !bytes.is_empty()) {
             hear(stream, bytes);
         }
     }

@@ -66,8 +66,9 @@ impl SandboxAgent {
             hosts => Network::Allow(hosts),
         };
         let io = |source| SandboxError::Io { what: "making the instances' folder".into(), source };
-        // Mode 0700: what scripts leave may be set-user-id.
-        let folder = tempfile::tempdir().map_err(io)?;
+        // For nobody else: what scripts leave may be set-user-id.
+        let mode = fs::Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().permissions(mode).tempdir().map_err(io)?;
         let stand_in = folder.path().join("aws");
         lay_stand_in(&stand_in, &roots).map_err(io)?;
         let mut base = base;
@@ -173,7 +174,7 @@ impl Inner {
             hidden: vec![self.folder.path().to_owned()],
         };
         let mark = format!("end-of-output-{:016x}", fastrand::u64(..));
-        fs::write(&spec.script, wrapped(script, context, &mark)).map_err(io)?;
+        fs::write(&spec.script, wrapped(instance, script, context, &mark)).map_err(io)?;
         fs::set_permissions(&spec.script, fs::Permissions::from_mode(0o600)).map_err(io)?;
 
         let lines = Mutex::new(Lines { mark, text: Vec::new(), pending: None, ended: false });
@@ -218,8 +219,9 @@ impl Inner {
 
 /// The script with all that must be there before it. Its standard output comes line by line, so a mark tells whether
 /// its last line was ended.
-fn wrapped(script: &str, context: &RunContext, mark: &str) -> String {
-    let mut all = String::from("umask 022\nmkdir -m 700 /run/fake-aws\n");
+fn wrapped(instance: &str, script: &str, context: &RunContext, mark: &str) -> String {
+    let mut all = String::from("mkdir -m 700 /run/fake-aws\n");
+    all.push_str(&format!("export AWS_SSM_INSTANCE_ID={instance} AWS_SSM_REGION_NAME={}\n", context.region));
     all.push_str(&stand_in::script(PARAMETERS, context));
     all.push_str(&stand_in::file(SCRIPT, script));
     all.push_str(&format!("chmod 700 {SCRIPT}\n"));

@@ -63,17 +63,14 @@ impl Folders {
         }
         // Apart from the disk: nothing of it may be in an image.
         let folder = tempfile::tempdir()?;
-        lay_stand_in(folder.path(), context)?;
-        let file = folder.path().join("_script.sh");
-        fs::write(&file, script)?;
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o700))?;
+        lay_programs(folder.path(), script, context)?;
         let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/sbin:/usr/bin:/sbin:/bin".into());
         let mut with_stand_in = folder.path().join("bin").into_os_string();
         with_stand_in.push(":");
         with_stand_in.push(path);
         let mut command = Command::new("/bin/sh");
-        // As the real agent: the shell executes the file, so that a first line of `#!` counts.
-        command.arg("-c").arg(&file).env_clear().env("PATH", with_stand_in).env("HOME", "/root").env("LANG", "C.UTF-8");
+        command.args(["-c", LAUNCH]).arg(folder.path()).env_clear();
+        command.env("PATH", with_stand_in).env("HOME", "/root").env("LANG", "C.UTF-8");
         command.env("AMIFACTORY_ROOT", &disk).env("AWS_SSM_INSTANCE_ID", instance);
         command.env("AWS_SSM_REGION_NAME", &context.region);
         command.current_dir(match &context.working_directory {
@@ -82,7 +79,7 @@ impl Folders {
         });
         // A group of its own, to be killed as a whole.
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        let mut child = start(&mut command)?;
+        let mut child = command.spawn()?;
         let stdout = copy(child.stdout.take(), Stream::Stdout, context);
         let stderr = copy(child.stderr.take(), Stream::Stderr, context);
         let (code, timed_out) = wait(&mut child, context)?;
@@ -96,23 +93,21 @@ impl Folders {
     }
 }
 
-fn lay_stand_in(folder: &Path, context: &RunContext) -> io::Result<()> {
+/// Starts the script as the real agent does: the shell executes the file, so that a first line of `#!` counts. The
+/// files are copied first by a process that forks nobody: one that this process wrote could still be open for writing
+/// in a child that another thread has just forked, and would be "text file busy".
+const LAUNCH: &str = "cp -Rp \"$0/written\" \"$0/bin\" && exec /bin/sh -c \"$0/bin/_script.sh\"";
+
+fn lay_programs(folder: &Path, script: &str, context: &RunContext) -> io::Result<()> {
     let parameters = folder.join("parameters");
     stand_in::lay(&parameters, context)?;
-    fs::create_dir(folder.join("bin"))?;
-    let program = folder.join("bin/aws");
-    fs::write(&program, stand_in::program(&parameters.to_string_lossy()))?;
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))
-}
-
-/// Another thread of this process may be between fork and exec with the script still open for writing.
-fn start(command: &mut Command) -> io::Result<Child> {
-    loop {
-        match command.spawn() {
-            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => thread::sleep(TICK),
-            other => return other,
-        }
+    let written = folder.join("written");
+    fs::create_dir(&written)?;
+    for (name, text) in [("aws", stand_in::program(&parameters.to_string_lossy())), ("_script.sh", script.to_owned())] {
+        fs::write(written.join(name), text)?;
+        fs::set_permissions(written.join(name), fs::Permissions::from_mode(0o700))?;
     }
+    Ok(())
 }
 
 /// Waits for the script's end, or brings it about.
@@ -138,7 +133,11 @@ fn wait(child: &mut Child, context: &RunContext) -> io::Result<(i32, bool)> {
 type Taken = Arc<Mutex<Vec<u8>>>;
 
 /// Reads one output to its end, beside everything else.
-fn copy(from: Option<impl Read + Send + 'static>, stream: Stream, context: &RunContext) -> (Taken, thread::JoinHandle<()>) {
+fn copy(
+    from: Option<impl Read + Send + 'static>,
+    stream: Stream,
+    context: &RunContext,
+) -> (Taken, thread::JoinHandle<()>) {
     let taken = Taken::default();
     let (to, watch) = (taken.clone(), context.watch.clone());
     let handle = thread::spawn(move || {

@@ -107,7 +107,11 @@ fn not_found(id: &str) -> Failure {
 }
 
 /// A snapshot of the caller's, with its blocks.
-fn find<'a>(world: &'a mut World, call: &Incoming<'_>, id: &str) -> Result<(&'a mut Snapshot, &'a mut Content), Failure> {
+fn find<'a>(
+    world: &'a mut World,
+    call: &Incoming<'_>,
+    id: &str,
+) -> Result<(&'a mut Snapshot, &'a mut Content), Failure> {
     let digits = id.strip_prefix("snap-").unwrap_or_default();
     if !matches!(digits.len(), 8 | 17) || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(invalid("INVALID_SNAPSHOT_ID", format!("The snapshot id '{id}' is not valid.")));

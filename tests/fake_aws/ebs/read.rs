@@ -38,9 +38,8 @@ pub fn list(world: &mut World, call: &Incoming<'_>, id: &str) -> Reply {
     }
     let mut left = content.blocks.iter().filter(|(index, _)| u64::from(**index) >= first);
     let page = left.by_ref().take(usize::try_from(size).unwrap_or(usize::MAX));
-    let blocks: Vec<Value> = page
-        .map(|(index, bytes)| json!({ "BlockIndex": index, "BlockToken": token(id, *index, bytes) }))
-        .collect();
+    let blocks: Vec<Value> =
+        page.map(|(index, bytes)| json!({ "BlockIndex": index, "BlockToken": token(id, *index, bytes) })).collect();
     let mut body = json!({
         "Blocks": blocks,
         "ExpiryTime": expires,

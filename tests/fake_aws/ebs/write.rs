@@ -1,8 +1,8 @@
 //! Writing: StartSnapshot, PutSnapshotBlock, CompleteSnapshot.
 
 use super::super::World;
+use super::super::ec2::Timeline;
 use super::super::ec2::model::{Home, Snapshot};
-use super::super::ec2::timeline::Timeline;
 use super::super::reply::{Done, Failure, Incoming, Reply};
 use super::super::ssm::arguments::Arguments;
 use super::super::ssm::refusal::Refusal;
@@ -71,9 +71,8 @@ pub fn start(world: &mut World, call: &Incoming<'_>) -> Reply {
         size: size.unsigned_abs(),
         description,
         encrypted,
-        kms_key: key.or_else(|| {
-            encrypted.then(|| format!("arn:aws:kms:{}:{}:alias/aws/ebs", home.region, home.account))
-        }),
+        kms_key: key
+            .or_else(|| encrypted.then(|| format!("arn:aws:kms:{}:{}:alias/aws/ebs", home.region, home.account))),
         started: call.now,
         visible: world.visible_at(call.now),
         state: Timeline::new(call.now, "pending"),

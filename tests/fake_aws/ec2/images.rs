@@ -204,6 +204,7 @@ pub fn deregister_image(world: &mut World, call: &Incoming<'_>) -> Reply {
         allowed(call.caller, "ec2:DeleteSnapshot")?;
     }
     world.ec2.images.remove(&image.id);
+    world.ec2.released = true;
     world.ec2.tags.remove(&image.id);
     let mut made = vec![image.id.clone()];
     let mut rows = Vec::new();

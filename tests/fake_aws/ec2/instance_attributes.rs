@@ -58,7 +58,7 @@ pub fn modify_instance_attribute(world: &mut World, call: &Incoming<'_>) -> Repl
     } else {
         for id in &groups {
             check_id("sg-", id)?;
-            if !world.ec2.groups.get(id).is_some_and(|group| group.home == instance.home) {
+            if world.ec2.groups.get(id).is_none_or(|group| group.home != instance.home) {
                 return Err(not_found("sg-", id));
             }
         }

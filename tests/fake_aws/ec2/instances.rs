@@ -8,7 +8,7 @@ use super::filters::Filters;
 use super::instance_xml;
 use super::model::{Home, Instance, InstanceState, Tags};
 use super::page::page;
-use super::run_instances::no_capacity;
+use super::room::no_capacity;
 use std::collections::BTreeMap;
 use tokio::time::Instant;
 

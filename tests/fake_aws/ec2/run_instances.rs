@@ -8,8 +8,11 @@ use super::super::xml::{Xml, items, text};
 use super::errors::{check_id, combination, invalid, missing, not_found};
 use super::kinds::{self, Kind};
 use super::launch::{self, Launch, Spot};
-use super::model::{Home, Image, InstanceState, Mapping, MetadataOptions, ShutdownBehavior, Subnet};
+use super::mappings::mappings;
+use super::model::{Home, Image, InstanceState, MetadataOptions, ShutdownBehavior, Subnet};
+use super::room::check_room;
 use super::state::TokenUse;
+use super::timeline::Timeline;
 use super::{dry_run, instance_xml, places, profiles, tags};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -21,7 +24,7 @@ pub fn run_instances(world: &mut World, call: &Incoming<'_>) -> Reply {
     let params = call.params;
     let home = Home::of(call.caller);
     if let Some(made) = repeated(world, call, &home)? {
-        return Ok(Done::xml(reservation(world, call, &made)));
+        return Ok(Done::xml(reservation(world, call, &made, false)));
     }
     let mut launch = read(world, call, &home)?;
     let specified = tags::specified(call, &["instance", "volume", "network-interface", "spot-instances-request"])?;
@@ -43,11 +46,12 @@ pub fn run_instances(world: &mut World, call: &Incoming<'_>) -> Reply {
         check_room(world, call, &launch, &home)?;
     }
     let made = launch::launch(world, launch, &home, call.now);
+    let answer = reservation(world, call, &made, true);
     if let Some(token) = params.get("ClientToken") {
         let use_ = TokenUse { params: params.without(&["ClientToken", "DryRun"]), made: made.clone() };
         world.ec2.tokens.insert((home, token.to_owned()), use_);
     }
-    Ok(Done::xml(reservation(world, call, &made)).made(made).needs(permissions))
+    Ok(Done::xml(answer).made(made).needs(permissions))
 }
 
 /// What an earlier call with the same token has made.
@@ -76,8 +80,12 @@ fn repeated(world: &World, call: &Incoming<'_>, home: &Home) -> Result<Option<Ve
     Ok(Some(used.made.clone()))
 }
 
-fn reservation(world: &World, call: &Incoming<'_>, made: &[String]) -> Vec<Xml> {
-    let instances: Vec<_> = made.iter().filter_map(|id| world.ec2.instances.get(id)).collect();
+fn reservation(world: &World, call: &Incoming<'_>, made: &[String], fresh: bool) -> Vec<Xml> {
+    let mut instances: Vec<_> = made.iter().filter_map(|id| world.ec2.instances.get(id)).cloned().collect();
+    // The answer to a launch always says pending, however fast it is.
+    for instance in instances.iter_mut().filter(|_| fresh) {
+        instance.state = Timeline::new(call.now, InstanceState::Pending);
+    }
     let first = instances.first();
     vec![
         text("reservationId", first.map_or("", |instance| instance.reservation.as_str())),
@@ -298,104 +306,6 @@ fn spot(params: &Params) -> Result<Option<Spot>, Failure> {
     Ok(Some(Spot { persistent, interruption }))
 }
 
-/// The image's devices, changed and added to by the call.
-fn mappings(world: &World, params: &Params, image: &Image) -> Result<Vec<Mapping>, Failure> {
-    let mut all = image.mappings.clone();
-    for member in params.members("BlockDeviceMapping") {
-        let device = member.get("DeviceName").ok_or_else(|| missing("blockDeviceMapping.deviceName"))?;
-        if member.raw("NoDevice").is_some() {
-            all.retain(|mapping| mapping.device != device);
-            continue;
-        }
-        let ebs = member.group("Ebs");
-        match all.iter_mut().find(|mapping| mapping.device == device) {
-            Some(mapping) => change(mapping, &ebs, world.ec2.encryption_by_default)?,
-            None => {
-                let snapshot = ebs.get("SnapshotId").map(str::to_owned);
-                let from = snapshot.as_ref().and_then(|id| world.ec2.snapshots.get(id));
-                if let (Some(id), None) = (&snapshot, from) {
-                    return Err(not_found("snap-", id));
-                }
-                let size = ebs.number("VolumeSize")?.or(from.map(|snapshot| snapshot.size));
-                let size = size.ok_or_else(|| missing("size or snapshotId"))?;
-                let mut mapping = Mapping {
-                    device: device.to_owned(),
-                    snapshot,
-                    size,
-                    kind: "gp2".to_owned(),
-                    iops: None,
-                    throughput: None,
-                    encrypted: from.is_some_and(|snapshot| snapshot.encrypted),
-                    kms_key: None,
-                    // "The default is false for volumes attached after launch, true" for those made at launch.
-                    delete_on_termination: true,
-                };
-                change(&mut mapping, &ebs, world.ec2.encryption_by_default)?;
-                all.push(mapping);
-            }
-        }
-    }
-    if world.ec2.encryption_by_default {
-        all.iter_mut().for_each(|mapping| mapping.encrypted = true);
-    }
-    Ok(all)
-}
-
-fn change(mapping: &mut Mapping, ebs: &Params, always_encrypted: bool) -> Result<(), Failure> {
-    if let Some(size) = ebs.number("VolumeSize")? {
-        if size < mapping.size {
-            return Err(Failure::bad(
-                "InvalidBlockDeviceMapping",
-                format!(
-                    "Volume of size {size}GB is smaller than snapshot '{}', expect size >= {}GB",
-                    mapping.snapshot.as_deref().unwrap_or("-"),
-                    mapping.size
-                ),
-            ));
-        }
-        mapping.size = size;
-    }
-    if let Some(kind) = ebs.get("VolumeType") {
-        if !["gp2", "gp3", "io1", "io2", "st1", "sc1", "standard"].contains(&kind) {
-            return Err(invalid(format!("Invalid volume type '{kind}'.")));
-        }
-        if kind != mapping.kind {
-            (mapping.iops, mapping.throughput) = if kind == "gp3" { (Some(3000), Some(125)) } else { (None, None) };
-        }
-        kind.clone_into(&mut mapping.kind);
-    }
-    if let Some(iops) = ebs.number("Iops")? {
-        mapping.iops = Some(iops);
-    }
-    if let Some(throughput) = ebs.number("Throughput")? {
-        if mapping.kind != "gp3" {
-            let message = format!("The parameter throughput is not supported for {} volumes.", mapping.kind);
-            return Err(combination(message));
-        }
-        mapping.throughput = Some(throughput);
-    }
-    match ebs.flag("Encrypted")? {
-        Some(false) if mapping.encrypted && !always_encrypted => {
-            return Err(Failure::bad(
-                "InvalidBlockDeviceMapping",
-                "Encrypted snapshots can only be used to create encrypted volumes: Encrypted must not be false",
-            ));
-        }
-        Some(encrypted) => mapping.encrypted = encrypted,
-        None => {}
-    }
-    if let Some(key) = ebs.get("KmsKeyId") {
-        if !mapping.encrypted {
-            return Err(combination("The parameter KmsKeyId requires the parameter Encrypted to be set."));
-        }
-        mapping.kms_key = Some(key.to_owned());
-    }
-    if let Some(delete) = ebs.flag("DeleteOnTermination")? {
-        mapping.delete_on_termination = delete;
-    }
-    Ok(())
-}
-
 /// Tags that the metadata service shows become parts of paths.
 fn check_metadata_tags(launch: &Launch, specified: &tags::Specified) -> Result<(), Failure> {
     if launch.metadata.tags != "enabled" {
@@ -412,85 +322,4 @@ fn check_metadata_tags(launch: &Launch, specified: &tags::Specified) -> Result<(
              not be a reserved name ('.', '..', '_index')"
         ))),
     }
-}
-
-/// Offers, limits, capacity.
-fn check_room(world: &World, call: &Incoming<'_>, launch: &Launch, home: &Home) -> Result<(), Failure> {
-    let pokes = &world.ec2.pokes;
-    let (kind, zone) = (launch.kind.name, launch.subnet.zone.as_str());
-    let here = (kind.to_owned(), zone.to_owned());
-    if pokes.unsupported.contains(&here) {
-        let others: Vec<String> = places::zones(&home.region)
-            .into_iter()
-            .filter(|zone| !pokes.unsupported.contains(&(kind.to_owned(), zone.clone())))
-            .collect();
-        return Err(Failure::bad(
-            "Unsupported",
-            format!(
-                "Your requested instance type ({kind}) is not supported in your requested Availability Zone ({zone}). \
-                 Please retry your request by not specifying an Availability Zone or choosing {}.",
-                others.join(", ")
-            ),
-        ));
-    }
-    check_limits(world, call, launch, home)?;
-    if launch.spot.is_some() {
-        if pokes.no_spot_capacity.contains(&here) {
-            return Err(Failure::new(
-                500,
-                "InsufficientInstanceCapacity",
-                "There is no Spot capacity available that matches your request.",
-            ));
-        }
-        return Ok(());
-    }
-    if pokes.no_capacity.contains(&here) { Err(no_capacity(kind, zone)) } else { Ok(()) }
-}
-
-/// Of the type in the zone there is none left.
-pub fn no_capacity(kind: &str, zone: &str) -> Failure {
-    Failure::new(
-        500,
-        "InsufficientInstanceCapacity",
-        format!(
-            "We currently do not have sufficient {kind} capacity in the Availability Zone you requested ({zone}). Our \
-             system will be working on provisioning additional capacity. You can currently get {kind} capacity by not \
-             specifying an Availability Zone in your request or choosing another one."
-        ),
-    )
-}
-
-fn check_limits(world: &World, call: &Incoming<'_>, launch: &Launch, home: &Home) -> Result<(), Failure> {
-    let uses = |instance: &&super::model::Instance| {
-        instance.home == *home && matches!(instance.state.at(call.now), InstanceState::Pending | InstanceState::Running)
-    };
-    let living: Vec<_> = world.ec2.instances.values().filter(uses).collect();
-    if let Some(limit) = world.ec2.pokes.instance_limit
-        && living.len() + launch.count > limit
-    {
-        return Err(Failure::bad(
-            "InstanceLimitExceeded",
-            format!(
-                "You have requested more instances ({}) than your current instance limit of {limit} allows for the \
-                 specified instance type. Please visit http://aws.amazon.com/contact-us/ec2-request to request an \
-                 adjustment to this limit.",
-                living.len() + launch.count
-            ),
-        ));
-    }
-    let vcpus: u32 = living.iter().filter_map(|instance| kinds::find(&instance.kind)).map(|kind| kind.vcpus).sum();
-    let wanted = launch.kind.vcpus * u32::try_from(launch.count).unwrap_or(u32::MAX);
-    if let Some(limit) = world.ec2.pokes.vcpu_limit
-        && vcpus + wanted > limit
-    {
-        return Err(Failure::bad(
-            "VcpuLimitExceeded",
-            format!(
-                "You have requested more vCPU capacity than your current vCPU limit of {limit} allows for the instance \
-                 bucket that the specified instance type belongs to. Please visit \
-                 http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit."
-            ),
-        ));
-    }
-    Ok(())
 }

@@ -29,7 +29,9 @@ pub fn settle(world: &mut World, now: Instant) {
             }
         }
     }
-    forget_disks(world, now);
+    if std::mem::take(&mut world.ec2.released) {
+        forget_disks(world, now);
+    }
 }
 
 fn reclaim(instance: &mut Instance, now: Instant, takes: Duration) {
@@ -87,6 +89,7 @@ fn bury(world: &mut World, id: &str, at: Instant) {
             (state, _, _) => (state, "request-canceled-and-instance-terminated".to_owned()),
         };
     }
+    world.ec2.released = true;
     world.errands.push(Errand::ForgetInstance(id.to_owned()));
 }
 

@@ -190,6 +190,7 @@ pub fn delete_snapshot(world: &mut World, call: &Incoming<'_>) -> Reply {
         ));
     }
     world.ec2.snapshots.remove(id);
+    world.ec2.released = true;
     world.ec2.tags.remove(id);
     Ok(Done::xml(vec![text("return", true)]).made([id]))
 }

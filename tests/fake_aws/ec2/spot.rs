@@ -23,7 +23,7 @@ fn check(world: &World, call: &Incoming<'_>) -> Result<Vec<String>, super::super
     let (ids, home) = (call.params.list("SpotInstanceRequestId"), Home::of(call.caller));
     for id in &ids {
         check_id("sir-", id)?;
-        if !world.ec2.spot_requests.get(id).is_some_and(|request| request.home == home) {
+        if world.ec2.spot_requests.get(id).is_none_or(|request| request.home != home) {
             return Err(not_found("sir-", id));
         }
     }

@@ -32,6 +32,8 @@ pub struct State {
     pub encryption_by_default: bool,
     /// Frozen disks that the agent still holds.
     pub(super) disks: BTreeSet<String>,
+    /// Something that may have held a frozen disk is gone.
+    pub(super) released: bool,
     pub(super) next_ip: u32,
 }
 
@@ -155,6 +157,24 @@ impl State {
     /// Instances that cost money: everything that is not terminated.
     pub fn living_instances(&self, now: Instant) -> Vec<&Instance> {
         self.instances.values().filter(|instance| !instance.is(now, InstanceState::Terminated)).collect()
+    }
+
+    /// Everything of that account that somebody has made and that is still there: what a leak would be.
+    pub fn belongings(&self, account: &str, now: Instant) -> Vec<String> {
+        let own = |home: &Home| home.account == account;
+        let mut all: Vec<String> = Vec::new();
+        let instances = self.living_instances(now);
+        all.extend(instances.iter().filter(|found| own(&found.home)).map(|found| found.id.clone()));
+        all.extend(self.volumes.values().filter(|found| own(&found.home)).map(|found| found.id.clone()));
+        all.extend(self.interfaces.values().filter(|found| own(&found.home)).map(|found| found.id.clone()));
+        all.extend(self.images.values().filter(|found| own(&found.home)).map(|found| found.id.clone()));
+        all.extend(self.snapshots.values().filter(|found| own(&found.home)).map(|found| found.id.clone()));
+        all.extend(self.key_pairs.values().filter(|found| own(&found.home)).map(|found| found.id.clone()));
+        let groups = self.groups.values().filter(|found| found.name != "default");
+        all.extend(groups.filter(|found| own(&found.home)).map(|found| found.id.clone()));
+        let requests = self.spot_requests.values().filter(|found| matches!(found.state, "active" | "open"));
+        all.extend(requests.filter(|found| own(&found.home)).map(|found| found.id.clone()));
+        all
     }
 
     /// Images of that account, the public catalogue left out.

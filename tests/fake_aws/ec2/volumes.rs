@@ -168,6 +168,7 @@ pub fn delete_volume(world: &mut World, call: &Incoming<'_>) -> Reply {
         return Err(Failure::bad("VolumeInUse", format!("Volume {id} is currently attached to {instance}")));
     }
     world.ec2.volumes.remove(id);
+    world.ec2.released = true;
     world.ec2.tags.remove(id);
     Ok(Done::xml(vec![text("return", true)]).made([id]))
 }

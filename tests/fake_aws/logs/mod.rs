@@ -124,7 +124,8 @@ fn describe_groups(world: &World, home: &Home, arguments: &Arguments) -> Answer 
     let (page, next) = page(found.collect(), arguments, "limit", 50)?;
     let shown = page.into_iter().map(|((_, name), group)| {
         let arn = format!("arn:aws:logs:{}:{}:log-group:{name}", home.region, home.account);
-        let bytes: usize = group.streams.values().flat_map(|stream| &stream.events).map(|event| event.message.len()).sum();
+        let bytes: usize =
+            group.streams.values().flat_map(|stream| &stream.events).map(|event| event.message.len()).sum();
         json!({
             "logGroupName": name,
             "creationTime": stamp(world, group.created),

@@ -10,7 +10,11 @@ pub struct Arguments(Map<String, Value>);
 
 impl Arguments {
     pub fn parse(body: &[u8]) -> Result<Arguments, Refusal> {
-        let value = if body.is_empty() { Value::Object(Map::new()) } else { serde_json::from_slice(body).map_err(|_| wrong())? };
+        let value = if body.is_empty() {
+            Value::Object(Map::new())
+        } else {
+            serde_json::from_slice(body).map_err(|_| wrong())?
+        };
         Arguments::of(&value)
     }
 
@@ -125,11 +129,7 @@ impl Refusal {
 }
 
 /// One page of a list: the token is where the next one starts. Tokens are checked, as the real ones are.
-pub fn page<T>(
-    items: Vec<T>,
-    token: Option<&str>,
-    size: usize,
-) -> Result<(Vec<T>, Option<String>), Refusal> {
+pub fn page<T>(items: Vec<T>, token: Option<&str>, size: usize) -> Result<(Vec<T>, Option<String>), Refusal> {
     const MARK: &str = "page-";
     let start = match token {
         None => 0,

@@ -1,4 +1,8 @@
 //! Systems Manager: Parameter Store, Run Command, and the agents on instances.
+//!
+//! Left out, and refused where a request asks for it: documents other than AWS-RunShellScript, output to S3, advanced
+//! parameters, parameter policies and `AllowedPattern`. Reads of parameters are never stale. What an instance's own
+//! role calls is not recorded among the world's calls.
 
 pub mod arguments;
 pub mod commands;
@@ -74,7 +78,9 @@ impl State {
 
     /// All that is stored, for tests to look at.
     pub fn parameters(&self) -> impl Iterator<Item = (&Home, &String, &Parameter)> {
-        self.places.iter().flat_map(|(home, place)| place.parameters.iter().map(move |(name, found)| (home, name, found)))
+        self.places
+            .iter()
+            .flat_map(|(home, place)| place.parameters.iter().map(move |(name, found)| (home, name, found)))
     }
 
     /// What an instance's role may read.
@@ -119,7 +125,8 @@ fn answer(fake: &Fake, world: &mut World, call: &Incoming<'_>) -> Result<Done, P
         _ => {}
     }
     let clock = world.clock;
-    if let Some(answer) = commands::api::call(call.action, &arguments, &mut world.ssm.place(&home).commands, &clock, call.now)
+    if let Some(answer) =
+        commands::api::call(call.action, &arguments, &mut world.ssm.place(&home).commands, &clock, call.now)
     {
         return Ok(Done::json(answer?));
     }
@@ -167,7 +174,7 @@ fn send_command(
     let instances: Vec<String> = command.invocations.keys().cloned().collect();
     world.ssm.place(home).commands.all.push(command);
     for instance in &instances {
-        life::start(fake, home, &id, instance);
+        life::start(fake, home, &id, instance, call.now + world.latencies.delivery);
     }
     Ok(Done::json(json!({ "Command": shown })).made([id]))
 }
@@ -204,10 +211,14 @@ fn public(world: &World, region: &str) -> BTreeMap<String, Parameter> {
 /// for each kind of write (Systems Manager quotas). Run Command has none that is documented.
 pub fn limit(action: &str) -> Limit {
     match action {
-        "GetParameter" | "GetParameters" | "GetParametersByPath" => Limit { bucket: "parameters", size: 40.0, refill: 40.0 },
-        "PutParameter" | "DeleteParameter" | "DeleteParameters" | "LabelParameterVersion" | "UnlabelParameterVersion" => {
-            Limit { bucket: "", size: 5.0, refill: 3.0 }
+        "GetParameter" | "GetParameters" | "GetParametersByPath" => {
+            Limit { bucket: "parameters", size: 40.0, refill: 40.0 }
         }
+        "PutParameter"
+        | "DeleteParameter"
+        | "DeleteParameters"
+        | "LabelParameterVersion"
+        | "UnlabelParameterVersion" => Limit { bucket: "", size: 5.0, refill: 3.0 },
         _ => Limit { bucket: "", size: 20.0, refill: 10.0 },
     }
 }

@@ -168,7 +168,10 @@ fn filters(arguments: &Arguments) -> Result<Vec<Filter>, Refusal> {
             return Err(Refusal::new("InvalidFilterKey", format!("The specified key isn't valid: {key}.")));
         }
         if key == "InstanceIds" && values.iter().any(|id| !is_instance_id(id)) {
-            return Err(Refusal::new("InvalidInstanceInformationFilterValue", "The specified filter value isn't valid."));
+            return Err(Refusal::new(
+                "InvalidInstanceInformationFilterValue",
+                "The specified filter value isn't valid.",
+            ));
         }
         filters.push(Filter { key, values });
     }

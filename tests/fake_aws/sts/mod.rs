@@ -44,17 +44,25 @@ fn invalid(message: String) -> Failure {
 
 fn assume_role(world: &mut World, call: &Incoming<'_>) -> Reply {
     let required = |name: &str| {
-        let missing = || invalid(format!("1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be null"));
+        let missing = || {
+            invalid(format!(
+                "1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be null"
+            ))
+        };
         call.params.get(name).ok_or_else(missing)
     };
     let (arn, session) = (required("RoleArn")?, required("RoleSessionName")?);
     let legal = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
     if !(2..=64).contains(&session.len()) || !session.chars().all(legal) {
-        return Err(invalid(format!("1 validation error detected: Value '{session}' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*")));
+        return Err(invalid(format!(
+            "1 validation error detected: Value '{session}' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*"
+        )));
     }
     let seconds = call.params.number("DurationSeconds")?.unwrap_or(3600);
     if !(900..=43_200).contains(&seconds) {
-        return Err(invalid(format!("1 validation error detected: Value '{seconds}' at 'durationSeconds' failed to satisfy constraint: Member must be between 900 and 43200")));
+        return Err(invalid(format!(
+            "1 validation error detected: Value '{seconds}' at 'durationSeconds' failed to satisfy constraint: Member must be between 900 and 43200"
+        )));
     }
     let denied = || {
         let caller = &call.caller.credential.arn;
@@ -89,10 +97,8 @@ fn assume_role(world: &mut World, call: &Incoming<'_>) -> Reply {
             text("Expiration", world.clock.iso(expires)),
         ],
     );
-    let user = node(
-        "AssumedRoleUser",
-        vec![text("AssumedRoleId", format!("{role_id}:{session}")), text("Arn", assumed)],
-    );
+    let user =
+        node("AssumedRoleUser", vec![text("AssumedRoleId", format!("{role_id}:{session}")), text("Arn", assumed)]);
     Ok(Done::xml(vec![credentials, user]).made([key]))
 }
 

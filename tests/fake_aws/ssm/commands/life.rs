@@ -9,6 +9,7 @@ use super::super::{Gone, Place};
 use super::{Invocation, Status};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// The status by which a script asks for a reboot, after which it is run again from its beginning.
@@ -32,17 +33,12 @@ struct Job {
     log_group: Option<String>,
 }
 
-/// Starts it. To be called within a tokio runtime.
-pub fn start(fake: &Fake, home: &Home, command: &str, instance: &str) {
-    let life = Life {
-        fake: fake.clone(),
-        home: home.clone(),
-        command: command.to_owned(),
-        instance: instance.to_owned(),
-    };
+/// Starts it, to be delivered at that moment. To be called within a tokio runtime.
+pub fn start(fake: &Fake, home: &Home, command: &str, instance: &str, delivered: Instant) {
+    let life =
+        Life { fake: fake.clone(), home: home.clone(), command: command.to_owned(), instance: instance.to_owned() };
     tokio::spawn(async move {
-        let delivery = life.fake.world().latencies.delivery;
-        sleep(delivery).await;
+        sleep_until(delivered).await;
         if let Some(job) = life.deliver().await {
             life.run(job).await;
         }
@@ -128,8 +124,10 @@ impl Life {
             Some((invocation.stop.clone(), up_since, now))
         })??;
         // Whatever takes the instance away takes the script with it.
-        let here = self.clone();
+        let (here, clock) = (self.clone(), Handle::current());
         let stop = stop.also(move || {
+            // The agent may have a runtime of its own, whose clock is not the world's.
+            let _clock = clock.enter();
             let world = here.fake.world();
             nodes::up_since(&world, &here.instance, world.clock.now()) != Some(up_since)
         });
@@ -237,8 +235,9 @@ impl Life {
     /// Writes output to the log group while it comes.
     fn watch(&self, job: &Job) -> Watch {
         let Some(group) = job.log_group.clone() else { return Watch::default() };
-        let life = self.clone();
+        let (life, clock) = (self.clone(), Handle::current());
         Watch::new(move |stream, bytes| {
+            let _clock = clock.enter();
             let mut world = life.fake.world();
             let now = world.clock.now();
             world.logs.append(&life.home, &group, &life.log_stream(stream), bytes, now);

@@ -152,8 +152,7 @@ fn instances(
     if different.len() < instance_ids.len() {
         return Err(Refusal::new("DuplicateInstanceId", "You can't specify an instance ID in more than one place."));
     }
-    let unmanaged: Vec<&str> =
-        instance_ids.iter().map(String::as_str).filter(|id| !fleet.is_managed(id)).collect();
+    let unmanaged: Vec<&str> = instance_ids.iter().map(String::as_str).filter(|id| !fleet.is_managed(id)).collect();
     if !unmanaged.is_empty() {
         let message = format!("Instances [[{}]] not in a valid state for account {account}", unmanaged.join(", "));
         return Err(Refusal::new("InvalidInstanceId", message));

@@ -5,10 +5,7 @@ use super::super::refusal::Refusal;
 
 /// Puts parameters' values in the place of `{{ssm:name}}`. Everything else between double braces is refused: this is
 /// how `docker inspect -f '{{.State}}'` fails over Run Command.
-pub fn resolve<'a>(
-    text: &str,
-    find: &dyn Fn(&str) -> Option<&'a Parameter>,
-) -> Result<String, Refusal> {
+pub fn resolve<'a>(text: &str, find: &dyn Fn(&str) -> Option<&'a Parameter>) -> Result<String, Refusal> {
     let mut resolved = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{") {
@@ -24,7 +21,9 @@ pub fn resolve<'a>(
 
 fn value<'a>(text: &str, find: &dyn Fn(&str) -> Option<&'a Parameter>) -> Result<String, Refusal> {
     let (name, selector) = split(text);
-    let missing = || Refusal::new("InvalidParameters", format!("Parameters [{text}] referenced in the request could not be found."));
+    let missing = || {
+        Refusal::new("InvalidParameters", format!("Parameters [{text}] referenced in the request could not be found."))
+    };
     let parameter = find(&name).ok_or_else(missing)?;
     if parameter.kind == Kind::SecureString {
         return Err(Refusal::new(

@@ -63,7 +63,14 @@ fn shown(parameter: &Parameter, version: &Version, decrypt: bool) -> String {
     digest.iter().fold("AQICAHencrypted".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
-fn parameter(name: &str, found: &Parameter, version: &Version, selector: &Selector, decrypt: bool, scene: &Scene<'_>) -> Value {
+fn parameter(
+    name: &str,
+    found: &Parameter,
+    version: &Version,
+    selector: &Selector,
+    decrypt: bool,
+    scene: &Scene<'_>,
+) -> Value {
     let mut value = json!({
         "Name": name,
         "Type": found.kind.name(),
@@ -122,9 +129,9 @@ fn by_path(arguments: &Arguments, store: &Store, scene: &Scene<'_>) -> Answer {
     });
     let all: Vec<_> = below.filter_map(|(name, found)| Some((name, found, found.newest()?))).collect();
     let (page, next) = page(all, arguments.text("NextToken")?, size)?;
-    let shown = page.into_iter().map(|(name, found, version)| {
-        parameter(name, found, version, &Selector::Newest, decrypt, scene)
-    });
+    let shown = page
+        .into_iter()
+        .map(|(name, found, version)| parameter(name, found, version, &Selector::Newest, decrypt, scene));
     Ok(with_token(json!({ "Parameters": shown.collect::<Vec<_>>() }), next))
 }
 
@@ -205,7 +212,13 @@ fn put(arguments: &Arguments, store: &mut Store, scene: &Scene<'_>) -> Answer {
     }
     let data_type = arguments.text("DataType")?.map(str::to_owned);
     if !matches!(data_type.as_deref(), None | Some("text" | super::IMAGE | "aws:ssm:integration")) {
-        return Err(Refusal::validation("The following data type is not supported. Supported data types: text, aws:ec2:image, aws:ssm:integration."));
+        return Err(Refusal::validation(
+            "The following data type is not supported. Supported data types: text, aws:ec2:image, aws:ssm:integration.",
+        ));
+    }
+    if arguments.text("Policies")?.is_some_and(|policies| !policies.is_empty()) {
+        let why = "You specified invalid keys or values in the Policies attribute for Expiration: this fake has none.";
+        return Err(Refusal::new("InvalidPolicyTypeException", why));
     }
     let put = Put {
         name: arguments.required("Name")?.to_owned(),

@@ -2,8 +2,8 @@
 
 use super::super::arguments::Arguments;
 use super::super::refusal::Refusal;
-use super::names::is_below;
 use super::Parameter;
+use super::names::is_below;
 
 /// One filter: what it looks at, how, and for what.
 #[derive(Debug, Clone)]
@@ -22,7 +22,10 @@ pub fn read(arguments: &Arguments, keys: &[&str]) -> Result<Vec<Filter>, Refusal
         if !known || filters.iter().any(|other| other.key == key) {
             return Err(Refusal::new(
                 "InvalidFilterKey",
-                format!("The following filter key is not valid: {key}. Valid filter keys include: [{}].", keys.join(", ")),
+                format!(
+                    "The following filter key is not valid: {key}. Valid filter keys include: [{}].",
+                    keys.join(", ")
+                ),
             ));
         }
         let default = if key == "Path" { "OneLevel" } else { "Equals" };
@@ -35,7 +38,10 @@ pub fn read(arguments: &Arguments, keys: &[&str]) -> Result<Vec<Filter>, Refusal
         if !options.contains(&option.as_str()) {
             return Err(Refusal::new(
                 "InvalidFilterOption",
-                format!("The following filter option is not valid: {option}. Valid options include: [{}].", options.join(", ")),
+                format!(
+                    "The following filter option is not valid: {option}. Valid options include: [{}].",
+                    options.join(", ")
+                ),
             ));
         }
         let values = filter.texts("Values")?;

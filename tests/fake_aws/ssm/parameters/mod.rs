@@ -142,9 +142,9 @@ impl Store {
         tags::check(&BTreeMap::new(), &put.tags)?;
         check_pattern(&put)?;
         let kind = match self.parameters.get(&put.name) {
-            None => put.kind.ok_or_else(|| {
-                Refusal::validation("A parameter type is required when you create a parameter.")
-            })?,
+            None => put
+                .kind
+                .ok_or_else(|| Refusal::validation("A parameter type is required when you create a parameter."))?,
             Some(found) => self.check_overwrite(found, &put)?,
         };
         let is_image = match self.parameters.get(&put.name) {
@@ -242,11 +242,7 @@ fn check_versions(name: &str, parameter: &Parameter) -> Result<(), Refusal> {
 
 fn check_value(value: &str) -> Result<(), Refusal> {
     if value.is_empty() {
-        return Err(super::arguments::constraint(
-            "",
-            "Value",
-            "Member must have length greater than or equal to 1",
-        ));
+        return Err(super::arguments::constraint("", "Value", "Member must have length greater than or equal to 1"));
     }
     if value.len() > VALUE_LENGTH {
         return Err(Refusal::validation(format!(

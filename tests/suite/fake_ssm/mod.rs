@@ -1,0 +1,14 @@
+//! The fake's Systems Manager, STS, quotas, logs and EBS direct APIs keep the real services' rules.
+
+mod agents;
+mod bench;
+mod commands;
+mod ebs;
+mod images;
+mod limits;
+mod lives;
+mod logs;
+mod nodes;
+mod parameters;
+mod small;
+mod versions;
