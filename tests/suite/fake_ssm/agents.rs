@@ -32,21 +32,27 @@ async fn output(agent: &dyn Agent, instance: &str, script: &str, context: &RunCo
 async fn disks(agent: &dyn Agent, root: &str) {
     let context = RunContext::default();
     agent.boot("i-1", &Disk::Base).await;
-    output(agent, "i-1", &format!("mkdir -p {root}/opt; echo one > {root}/opt/x"), &context).await;
-    assert_eq!(output(agent, "i-1", &format!("cat {root}/opt/x"), &context).await, "one\n");
+    output(agent, "i-1", &format!("mkdir -p {root}/opt; echo one > {root}/opt/amifactory-test-x"), &context).await;
+    assert_eq!(output(agent, "i-1", &format!("cat {root}/opt/amifactory-test-x"), &context).await, "one\n");
     agent.image("i-1", "ami-1").await;
     // What comes after the image is not in it.
-    output(agent, "i-1", &format!("echo two > {root}/opt/x; rm -f {root}/opt/y"), &context).await;
+    output(
+        agent,
+        "i-1",
+        &format!("echo two > {root}/opt/amifactory-test-x; rm -f {root}/opt/amifactory-test-y"),
+        &context,
+    )
+    .await;
     agent.boot("i-2", &Disk::Image("ami-1".into())).await;
-    assert_eq!(output(agent, "i-2", &format!("cat {root}/opt/x"), &context).await, "one\n");
-    output(agent, "i-2", &format!("rm {root}/opt/x"), &context).await;
+    assert_eq!(output(agent, "i-2", &format!("cat {root}/opt/amifactory-test-x"), &context).await, "one\n");
+    output(agent, "i-2", &format!("rm {root}/opt/amifactory-test-x"), &context).await;
     agent.boot("i-3", &Disk::Image("ami-1".into())).await;
     agent.forget_instance("i-1").await;
     agent.forget_image("ami-1").await;
-    assert_eq!(output(agent, "i-3", &format!("cat {root}/opt/x"), &context).await, "one\n");
-    assert_ne!(agent.run("i-2", &format!("cat {root}/opt/x"), &context).await.code, 0);
+    assert_eq!(output(agent, "i-3", &format!("cat {root}/opt/amifactory-test-x"), &context).await, "one\n");
+    assert_ne!(agent.run("i-2", &format!("cat {root}/opt/amifactory-test-x"), &context).await.code, 0);
     agent.boot("i-4", &Disk::Base).await;
-    assert_ne!(agent.run("i-4", &format!("cat {root}/opt/x"), &context).await.code, 0);
+    assert_ne!(agent.run("i-4", &format!("cat {root}/opt/amifactory-test-x"), &context).await.code, 0);
 }
 
 /// Output apart and whole, statuses, the stop.
@@ -183,7 +189,7 @@ async fn whole(bench: &Bench, root: &str) {
     let instance = bench.online().await;
     let secret = json!({ "Name": "/key", "Value": "hush", "Type": "SecureString" });
     bench.ssm("PutParameter", secret).await.unwrap();
-    let script = format!("mkdir -p {root}/opt && echo built > {root}/opt/x && echo done");
+    let script = format!("mkdir -p {root}/opt && echo built > {root}/opt/amifactory-test-x && echo done");
     let command = bench.command(&instance, &script).await;
     let found = bench.ended(&command, &instance, Duration::from_secs(60)).await;
     assert_eq!((&found["Status"], &found["StandardOutputContent"]), (&json!("Success"), &json!("done\n")), "{found}");
@@ -193,7 +199,7 @@ async fn whole(bench: &Bench, root: &str) {
     tokio::time::sleep(Duration::from_secs(120)).await;
     let second = bench.launch_of(&image).await;
     tokio::time::sleep(Duration::from_secs(40)).await;
-    let command = bench.command(&second, &format!("cat {root}/opt/x")).await;
+    let command = bench.command(&second, &format!("cat {root}/opt/amifactory-test-x")).await;
     let found = bench.ended(&command, &second, Duration::from_secs(60)).await;
     assert_eq!(found["StandardOutputContent"], "built\n", "{found}");
     assert_eq!(bench.fake.world().unknown_calls, []);
