@@ -32,6 +32,9 @@ struct Args {
     /// Nothing takes any time
     #[arg(long)]
     fast: bool,
+    /// Everything takes so many times less than on EC2
+    #[arg(long, default_value_t = 1, conflicts_with = "fast", value_parser = clap::value_parser!(u32).range(1..))]
+    speed: u32,
     /// Bad weather: 30 % throttled, 10 % lost replies, 5 % server errors, late and stale answers
     #[arg(long)]
     bad_weather: bool,
@@ -92,7 +95,7 @@ async fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
         seed: args.seed,
         start: OffsetDateTime::now_utc(),
         throttle: args.throttle,
-        latencies: if args.fast { Latencies::none() } else { Latencies::realistic() },
+        latencies: if args.fast { Latencies::none() } else { Latencies::realistic().divided(args.speed) },
         ..Settings::new(agent)
     };
     if args.bad_weather {
@@ -100,8 +103,10 @@ async fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
         settings.consistency = Consistency::nasty();
     }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).await?;
+    let role = format!("arn:aws:iam::{}:role/amifactory-operator", settings.account);
     let fake = Fake::new(settings);
-    greet(&fake, listener.local_addr()?.port(), args.fast)?;
+    fake.world().sts.roles.insert(role.clone(), None);
+    greet(&fake, listener.local_addr()?.port(), &args, &role)?;
     tokio::select! {
         () = fake_aws::serve::serve(fake.clone(), listener) => Ok(()),
         result = watch(&fake) => Ok(result?),
@@ -109,7 +114,7 @@ async fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-fn greet(fake: &Fake, port: u16, fast: bool) -> std::io::Result<()> {
+fn greet(fake: &Fake, port: u16, args: &Args, role: &str) -> std::io::Result<()> {
     let region = &fake.settings().regions[0];
     let mut out = std::io::stdout().lock();
     writeln!(out, "export AWS_ENDPOINT_URL=http://127.0.0.1:{port}")?;
@@ -120,7 +125,12 @@ fn greet(fake: &Fake, port: u16, fast: bool) -> std::io::Result<()> {
     writeln!(out)?;
     writeln!(out, "# AGENT: {}", fake.agent().describe())?;
     writeln!(out, "# instance profile: amifactory-builder")?;
-    writeln!(out, "# latencies: {}", if fast { "none" } else { "as on EC2" })?;
+    writeln!(out, "# role that can be assumed: {role}")?;
+    match (args.fast, args.speed) {
+        (true, _) => writeln!(out, "# latencies: none")?,
+        (false, 1) => writeln!(out, "# latencies: as on EC2")?,
+        (false, speed) => writeln!(out, "# latencies: as on EC2, {speed} times faster")?,
+    }
     out.flush()
 }
 

@@ -105,7 +105,7 @@ impl Engine<'_> {
                     images = self.target.images().await?;
                     calls += 1;
                     // Another machine may have brought it about meanwhile.
-                    if !options.force
+                    if !build.tags.contains_key(tags::FORCED)
                         && let Some(image) = published::of_plan(self.target, &images, plan).await?
                     {
                         return self.up_to_date(plan, image, Vec::new()).await;

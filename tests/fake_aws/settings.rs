@@ -85,6 +85,23 @@ impl Latencies {
         }
     }
 
+    /// The same, so many times faster.
+    pub fn divided(self, by: u32) -> Latencies {
+        Latencies {
+            call: self.call / by,
+            running: self.running / by,
+            agent: self.agent / by,
+            stop: self.stop / by,
+            terminate: self.terminate / by,
+            image: self.image / by,
+            snapshot: self.snapshot / by,
+            volume: self.volume / by,
+            reboot: self.reboot / by,
+            delivery: self.delivery / by,
+            parameter_check: self.parameter_check / by,
+        }
+    }
+
     pub const fn realistic() -> Latencies {
         Latencies {
             call: Duration::from_millis(80),

@@ -1,0 +1,2 @@
+KNOWN_MEMBERS = {}
+KNOWN_CODES = {}
