@@ -147,13 +147,15 @@ fn tags(scope: &Scope) -> Vec<Statement> {
     }
     made.extend(["image/*", "snapshot/*"].map(|resource| scope.public_arn("ec2", resource)));
     vec![
-        tag("TagNew", "Tags are given in the calls that make things; nothing that is there already can be made ours.")
-            .on(made)
-            .only("StringEquals", "ec2:CreateAction", ["RunInstances", "CreateImage"]),
+        tag("TagNew", "Tags are given in the calls that make things, and not to what is there already.").on(made).only(
+            "StringEquals",
+            "ec2:CreateAction",
+            ["RunInstances", "CreateImage"],
+        ),
         tag(
             "TagRecord",
-            "The same for records. No ec2:CreateAction is documented for ebs:StartSnapshot: where it has one, it must \
-             be that, and the tags must be those of a record.",
+            "Records are tagged as they are begun. No ec2:CreateAction is documented for ebs:StartSnapshot: where it \
+             has one it must be that. Where it has none, this also lets the caller tag other snapshots as evidence.",
         )
         .on([scope.public_arn("ec2", "snapshot/*")])
         .only_with(request_tag())
