@@ -1,5 +1,6 @@
 //! The AWS target against the fake AWS.
 
 mod build;
+mod calls;
 mod factory;
 pub mod wire;
