@@ -16,9 +16,10 @@ use crate::target::{
 };
 use async_trait::async_trait;
 use aws_config::SdkConfig;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
+use tokio::time::Instant;
 
 /// Builds on EC2.
 pub struct AwsTarget {
@@ -54,8 +55,7 @@ impl AwsTarget {
     }
 
     async fn image_name(&self, image: &ImageId) -> Result<String, TargetError> {
-        let images = self.view.images(&self.api, FRESH).await?;
-        let found = images.into_iter().find(|other| other.id == image.as_str());
+        let found = self.view.image(&self.api, image.as_str()).await?;
         found.map(|image| image.name).ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })
     }
 }
@@ -93,9 +93,18 @@ impl Target for AwsTarget {
     }
 
     async fn builders(&self) -> Result<Vec<Builder>, TargetError> {
-        let (instances, online) = self.view.builders(&self.api).await?;
-        let alive = instances.into_iter().filter(|instance| instance.life != Life::Gone);
-        alive.map(|instance| builder(&instance, online.contains(&instance.id))).collect()
+        alive(self.view.builders(&self.api, FRESH).await?)
+    }
+
+    async fn builders_since(&self, then: Instant) -> Result<Vec<Builder>, TargetError> {
+        let instances = self.view.instances(&self.api, then.elapsed()).await?;
+        alive((instances, BTreeSet::new()))
+    }
+
+    async fn builder(&self, id: &BuilderId) -> Result<Option<Builder>, TargetError> {
+        let seen = self.view.waited_for(&self.api, id.as_str()).await?;
+        let seen = seen.filter(|(instance, _)| instance.life != Life::Gone);
+        seen.map(|(instance, online)| builder(&instance, online)).transpose()
     }
 
     async fn launch(&self, request: &LaunchRequest) -> Result<Builder, TargetError> {
@@ -167,6 +176,10 @@ impl Target for AwsTarget {
         self.view.images(&self.api, FRESH).await?.into_iter().map(image).collect()
     }
 
+    async fn image(&self, id: &ImageId) -> Result<Option<Image>, TargetError> {
+        self.view.awaited_image(&self.api, id.as_str()).await?.map(image).transpose()
+    }
+
     async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError> {
         let tags = &request.tags;
         let made = image(images::create(&self.api, &self.view, builder.as_str(), &request.name, tags).await?)?;
@@ -193,8 +206,7 @@ impl Target for AwsTarget {
     }
 
     async fn put_record(&self, image: &ImageId, record: &ImageRecord) -> Result<(), TargetError> {
-        let images = self.view.images(&self.api, FRESH).await?;
-        let found = images.into_iter().find(|other| other.id == image.as_str());
+        let found = self.view.image(&self.api, image.as_str()).await?;
         let found = found.ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })?;
         records::write(&self.api, &found.name, record, &found.tags).await?;
         locked(&self.records).insert(image.clone(), record.clone());
@@ -251,6 +263,11 @@ impl Target for AwsTarget {
     async fn remove_orphan(&self, orphan: &Orphan) -> Result<(), TargetError> {
         orphans::remove(&self.api, orphan).await
     }
+}
+
+fn alive((instances, online): (Vec<Instance>, BTreeSet<String>)) -> Result<Vec<Builder>, TargetError> {
+    let alive = instances.into_iter().filter(|instance| instance.life != Life::Gone);
+    alive.map(|instance| builder(&instance, online.contains(&instance.id))).collect()
 }
 
 fn builder(instance: &Instance, online: bool) -> Result<Builder, TargetError> {

@@ -20,16 +20,18 @@ pub enum Bucket {
     Tag,
     /// Reads of Parameter Store: 40 a second by default.
     ReadParameter,
-    /// `PutParameter`: 3 a second by default.
+    /// `PutParameter`: 3 a second by default, and no word of a burst.
     WriteParameter,
     /// Run Command: not published; kept low.
     Command,
-    /// EBS direct, STS, Service Quotas, CloudWatch Logs: far above what is needed here.
+    /// `StartSnapshot` and `CompleteSnapshot`: 10 a second each (EBS direct APIs, "endpoints and quotas").
+    Snapshot,
+    /// Blocks of snapshots, STS, Service Quotas, CloudWatch Logs: far above what is needed here.
     Other,
 }
 
 impl Bucket {
-    const ALL: [Bucket; 9] = [
+    const ALL: [Bucket; 10] = [
         Bucket::Describe,
         Bucket::Run,
         Bucket::Mutate,
@@ -38,6 +40,7 @@ impl Bucket {
         Bucket::ReadParameter,
         Bucket::WriteParameter,
         Bucket::Command,
+        Bucket::Snapshot,
         Bucket::Other,
     ];
 
@@ -50,7 +53,8 @@ impl Bucket {
             Bucket::Remove => (100.0, 5.0),
             Bucket::Tag => (100.0, 10.0),
             Bucket::ReadParameter => (40.0, 40.0),
-            Bucket::WriteParameter => (10.0, 3.0),
+            Bucket::WriteParameter => (3.0, 3.0),
+            Bucket::Snapshot => (10.0, 10.0),
             Bucket::Command => (20.0, 10.0),
             Bucket::Other => (20.0, 10.0),
         }

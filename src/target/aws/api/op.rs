@@ -60,11 +60,11 @@ pub const LIST_PARAMETERS: Operation = op("ssm:GetParametersByPath", Bucket::Rea
 pub const PUT_PARAMETER: Operation = op("ssm:PutParameter", Bucket::WriteParameter, &[]);
 
 /// `ebs:StartSnapshot`
-pub const START_SNAPSHOT: Operation = op("ebs:StartSnapshot", Bucket::Other, &[]);
+pub const START_SNAPSHOT: Operation = op("ebs:StartSnapshot", Bucket::Snapshot, &[]);
 /// `ebs:PutSnapshotBlock`
 pub const PUT_BLOCK: Operation = op("ebs:PutSnapshotBlock", Bucket::Other, &["ResourceNotFoundException"]);
 /// `ebs:CompleteSnapshot`
-pub const COMPLETE_SNAPSHOT: Operation = op("ebs:CompleteSnapshot", Bucket::Other, &["ResourceNotFoundException"]);
+pub const COMPLETE_SNAPSHOT: Operation = op("ebs:CompleteSnapshot", Bucket::Snapshot, &["ResourceNotFoundException"]);
 /// `ebs:ListSnapshotBlocks`
 pub const LIST_BLOCKS: Operation = op("ebs:ListSnapshotBlocks", Bucket::Other, &["ResourceNotFoundException"]);
 /// `ebs:GetSnapshotBlock`
