@@ -53,11 +53,6 @@ impl AwsTarget {
     pub fn api(&self) -> &Api {
         &self.api
     }
-
-    async fn image_name(&self, image: &ImageId) -> Result<String, TargetError> {
-        let found = self.view.image(&self.api, image.as_str()).await?;
-        found.map(|image| image.name).ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })
-    }
 }
 
 #[async_trait]
@@ -198,8 +193,10 @@ impl Target for AwsTarget {
         if let Some(record) = known {
             return Ok(record);
         }
-        let build = self.image_name(image).await?;
-        let record = records::read(&self.api, &build).await?;
+        let found = self.view.image(&self.api, image.as_str()).await?;
+        let found = found.ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })?;
+        let verified = keys::ImageState::of(&found.tags) >= keys::ImageState::Verified;
+        let record = records::read(&self.api, &found.name, verified).await?;
         let record = record.ok_or_else(|| TargetError::NotFound { what: format!("the record of image {image}") })?;
         locked(&self.records).insert(image.clone(), record.clone());
         Ok(record)

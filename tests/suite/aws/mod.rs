@@ -3,4 +3,5 @@
 mod build;
 mod calls;
 mod factory;
+mod waits;
 pub mod wire;
