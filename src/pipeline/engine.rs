@@ -186,6 +186,7 @@ impl Engine<'_> {
             tags,
             version,
             started_at: clock::timestamp(),
+            began: tokio::time::Instant::now(),
             builder: None,
             image: images.iter().find(|image| image.name == id.as_str() && (image.available || remote)).cloned(),
             half_made: images.iter().any(|image| image.name == id.as_str() && !image.available && !remote),

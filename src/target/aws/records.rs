@@ -2,18 +2,20 @@
 //! without any volume (EBS direct), is whole or not there, carries tags from its first moment, costs next to nothing,
 //! and goes wherever images can go. No bucket needs to be set up.
 
-use super::api::{Api, op};
+use super::api::{Api, EVENTUAL, op};
 use super::tags;
 use crate::identity::Digest;
 use crate::pipeline::tags as keys;
 use crate::target::{ImageRecord, Tags, TargetError};
 use aws_sdk_ebs::primitives::ByteStream;
 use aws_sdk_ebs::types::{ChecksumAggregationMethod, ChecksumAlgorithm};
-use aws_sdk_ec2::types::Filter;
+use aws_sdk_ec2::types::{Filter, Snapshot, SnapshotState};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use std::io::{Read, Write};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
 
 /// The size of a block (EBS API reference, `PutSnapshotBlock`).
 const BLOCK: usize = 512 * 1024;
@@ -73,7 +75,7 @@ pub async fn write(api: &Api, build: &str, record: &ImageRecord, image_tags: &Ta
             Ok(_) => {}
             // Completed by a call whose reply was lost.
             Err(error) if error.is("ConflictException") || error.is("ValidationException") && index == 0 => {
-                return if read(api, build).await?.is_some() { Ok(()) } else { Err(error.into()) };
+                return if read(api, build, false).await?.is_some() { Ok(()) } else { Err(error.into()) };
             }
             Err(error) => return Err(error.into()),
         }
@@ -93,19 +95,34 @@ pub async fn write(api: &Api, build: &str, record: &ImageRecord, image_tags: &Ta
     Ok(())
 }
 
-/// Reads the record of a build's image; none where it has none.
-pub async fn read(api: &Api, build: &str) -> Result<Option<ImageRecord>, TargetError> {
+/// Reads the record of a build's image; none where it has none. Where it is certain that it was written, one that EC2 has
+/// not completed yet is waited for.
+pub async fn read(api: &Api, build: &str, written: bool) -> Result<Option<ImageRecord>, TargetError> {
     let filter = |name: String, value: &str| Filter::builder().name(name).values(value).build();
-    let filters = vec![
-        filter(format!("tag:{}", keys::BUILD), build),
-        filter(format!("tag:{}", keys::PURPOSE), EVIDENCE),
-        filter("status".into(), "completed"),
-    ];
+    let filters =
+        vec![filter(format!("tag:{}", keys::BUILD), build), filter(format!("tag:{}", keys::PURPOSE), EVIDENCE)];
     let ask = || api.ec2.describe_snapshots().owner_ids("self").set_filters(Some(filters.clone())).send();
-    let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, build, ask).await?;
-    // Where a build wrote twice, the later one is what its image was published with.
-    let newest = answer.snapshots().iter().max_by_key(|snapshot| snapshot.start_time().map(|time| time.as_nanos()));
-    let Some(id) = newest.and_then(|snapshot| snapshot.snapshot_id()) else { return Ok(None) };
+    let began = Instant::now();
+    let id = loop {
+        let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, build, ask).await?;
+        // Where a build wrote twice, the later one is what its image was published with.
+        let newest = |state: SnapshotState| {
+            let of_state = answer.snapshots().iter().filter(|snapshot| snapshot.state() == Some(&state));
+            of_state.max_by_key(|snapshot| snapshot.start_time().map(|time| time.as_nanos()))
+        };
+        let (pending, completed) = (newest(SnapshotState::Pending), newest(SnapshotState::Completed));
+        let started =
+            |snapshot: Option<&Snapshot>| snapshot.and_then(|snapshot| snapshot.start_time()).map(|t| t.as_nanos());
+        if written && started(pending) > started(completed) && began.elapsed() < EVENTUAL {
+            sleep(Duration::from_secs(5)).await;
+            continue;
+        }
+        match completed.and_then(|snapshot| snapshot.snapshot_id()) {
+            Some(id) => break id.to_owned(),
+            None => return Ok(None),
+        }
+    };
+    let id = id.as_str();
     let list = || api.ebs.list_snapshot_blocks().snapshot_id(id).max_results(100).send();
     let listed = api.caller.call(op::LIST_BLOCKS, id, list).await?;
     let mut bytes = Vec::new();

@@ -3,9 +3,10 @@
 
 use super::api::{Api, CallError, op};
 use super::command::{self, Command, Incoming, Options};
-use super::shared::{FRESH, Shared};
+use super::shared::{Paged, Shared};
 use super::view::{Life, View};
 use crate::identity::{BuildId, BuilderId, Digest};
+use crate::pipeline::wait::pace;
 use crate::target::{RunEnd, RunEvent, RunRequest, RunResult, TargetError};
 use aws_sdk_ssm::operation::get_command_invocation::GetCommandInvocationOutput;
 use aws_sdk_ssm::types::{CloudWatchOutputConfig, CommandFilter, CommandFilterKey, CommandInvocationStatus as Status};
@@ -17,7 +18,7 @@ use tokio::time::{Instant, sleep};
 
 /// How long a command may wait for its builder, in seconds (Systems Manager API reference, `SendCommand`: from 30).
 const DELIVERY_S: i32 = 600;
-/// The pause between looks at a command.
+/// The pause between looks at the live output of a command.
 const LOOK: Duration = Duration::from_secs(5);
 /// How often is looked whether the builder still lives, while a command runs on it.
 const ALIVE: Duration = Duration::from_secs(15);
@@ -205,8 +206,14 @@ impl Runs {
     ) -> Result<Output, TargetError> {
         let began = Instant::now();
         let mut stream = live.map(|live| super::live::Stream::new(live.group, command, builder));
+        let mut streamed = began;
         loop {
-            if let (Some(live), Some(stream)) = (live, &mut stream) {
+            // None has ended before its builder has even got it.
+            sleep(pace(began.elapsed())).await;
+            if let (Some(live), Some(stream)) = (live, &mut stream)
+                && streamed.elapsed() >= LOOK
+            {
+                streamed = Instant::now();
                 stream.read(api, live.watch).await;
             }
             if self.may_have_ended(api, command).await? {
@@ -230,8 +237,9 @@ impl Runs {
                     last: "it has not ended, though its time is over".into(),
                 });
             }
-            still_there(api, view, builder).await?;
-            sleep(LOOK).await;
+            if began.elapsed() > ALIVE {
+                still_there(api, view, builder).await?;
+            }
         }
     }
 
@@ -241,7 +249,7 @@ impl Runs {
         if super::locked(&self.in_flight).len() <= FEW {
             return Ok(true);
         }
-        let list = self.list.get(FRESH, list(api, &self.since)).await?;
+        let list = self.list.look(list(api, &self.since)).await?;
         Ok(list.get(command).is_some_and(has_ended))
     }
 }
@@ -256,11 +264,12 @@ async fn invocation(api: &Api, builder: &BuilderId, command: &str) -> Result<Get
     api.caller.call(op::GET_INVOCATION, &format!("command {command} on {builder}"), ask).await
 }
 
-async fn list(api: &Api, since: &str) -> Result<BTreeMap<String, Status>, CallError> {
+async fn list(api: &Api, since: &str) -> Result<Paged<BTreeMap<String, Status>>, CallError> {
     let filter = CommandFilter::builder().key(CommandFilterKey::InvokedAfter).value(since).build().ok();
     let mut found = BTreeMap::new();
-    let mut page = None;
+    let (mut page, mut pages) = (None, 0);
     loop {
+        pages += 1;
         let ask = || {
             let request = api.ssm.list_command_invocations().set_filters(filter.clone().map(|filter| vec![filter]));
             request.max_results(50).set_next_token(page.clone()).send()
@@ -273,7 +282,7 @@ async fn list(api: &Api, since: &str) -> Result<BTreeMap<String, Status>, CallEr
         }
         page = answer.next_token;
         if page.as_deref().is_none_or(str::is_empty) {
-            return Ok(found);
+            return Ok(Paged { answer: found, pages });
         }
     }
 }

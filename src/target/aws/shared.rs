@@ -6,12 +6,24 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// How old a shared answer may be. Waits look every 5 s: each look is a new answer.
+/// How old an answer may be that nothing is waited for with.
 pub const FRESH: Duration = Duration::from_millis(4500);
+/// How old each page of an answer may be that is waited for: below the shortest pause between looks, so that each look
+/// of a single build is a new answer. One of many pages is kept for longer, so that many builds make no more calls in a
+/// second than one.
+const LOOK: Duration = Duration::from_millis(900);
+
+/// An answer, and how many calls it took.
+pub struct Paged<T> {
+    /// The whole answer.
+    pub answer: T,
+    /// How many calls it took.
+    pub pages: u32,
+}
 
 /// An answer and when it was asked for.
 pub struct Shared<T> {
-    held: Mutex<Option<(Instant, T)>>,
+    held: Mutex<Option<(Instant, Paged<T>)>>,
 }
 
 impl<T: Clone> Shared<T> {
@@ -21,16 +33,30 @@ impl<T: Clone> Shared<T> {
     }
 
     /// The answer, at most this old.
-    pub async fn get<E>(&self, age: Duration, ask: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    pub async fn get<E>(&self, age: Duration, ask: impl Future<Output = Result<Paged<T>, E>>) -> Result<T, E> {
+        self.held_or(ask, |_| age).await
+    }
+
+    /// The answer, as young as makes sense for someone who looks again and again.
+    pub async fn look<E>(&self, ask: impl Future<Output = Result<Paged<T>, E>>) -> Result<T, E> {
+        self.held_or(ask, |pages| LOOK * pages).await
+    }
+
+    async fn held_or<E>(
+        &self,
+        ask: impl Future<Output = Result<Paged<T>, E>>,
+        age: impl Fn(u32) -> Duration,
+    ) -> Result<T, E> {
         let mut held = self.held.lock().await;
-        if let Some((at, answer)) = &*held
-            && at.elapsed() < age
+        if let Some((at, there)) = &*held
+            && at.elapsed() < age(there.pages)
         {
-            return Ok(answer.clone());
+            return Ok(there.answer.clone());
         }
         let at = Instant::now();
-        let answer = ask.await?;
-        *held = Some((at, answer.clone()));
+        let asked = ask.await?;
+        let answer = asked.answer.clone();
+        *held = Some((at, asked));
         Ok(answer)
     }
 }

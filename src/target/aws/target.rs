@@ -18,9 +18,10 @@ use crate::target::{
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
+use tokio::time::Instant;
 
 /// Builds on EC2.
 pub struct AwsTarget {
@@ -53,12 +54,6 @@ impl AwsTarget {
     /// The clients: `doctor` asks questions that no build asks.
     pub fn api(&self) -> &Api {
         &self.api
-    }
-
-    async fn image_name(&self, image: &ImageId) -> Result<String, TargetError> {
-        let images = self.view.images(&self.api, FRESH).await?;
-        let found = images.into_iter().find(|other| other.id == image.as_str());
-        found.map(|image| image.name).ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })
     }
 }
 
@@ -106,9 +101,18 @@ impl Target for AwsTarget {
     }
 
     async fn builders(&self) -> Result<Vec<Builder>, TargetError> {
-        let (instances, online) = self.view.builders(&self.api).await?;
-        let alive = instances.into_iter().filter(|instance| instance.life != Life::Gone);
-        alive.map(|instance| builder(&instance, online.contains(&instance.id))).collect()
+        alive(self.view.builders(&self.api, FRESH).await?)
+    }
+
+    async fn builders_since(&self, then: Instant) -> Result<Vec<Builder>, TargetError> {
+        let instances = self.view.instances(&self.api, then.elapsed()).await?;
+        alive((instances, BTreeSet::new()))
+    }
+
+    async fn builder(&self, id: &BuilderId) -> Result<Option<Builder>, TargetError> {
+        let seen = self.view.waited_for(&self.api, id.as_str()).await?;
+        let seen = seen.filter(|(instance, _)| instance.life != Life::Gone);
+        seen.map(|(instance, online)| builder(&instance, online)).transpose()
     }
 
     async fn launch(&self, request: &LaunchRequest) -> Result<Builder, TargetError> {
@@ -180,6 +184,10 @@ impl Target for AwsTarget {
         self.view.images(&self.api, FRESH).await?.into_iter().map(image).collect()
     }
 
+    async fn image(&self, id: &ImageId) -> Result<Option<Image>, TargetError> {
+        self.view.awaited_image(&self.api, id.as_str()).await?.map(image).transpose()
+    }
+
     async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError> {
         let tags = &request.tags;
         let made = image(images::create(&self.api, &self.view, builder.as_str(), &request.name, tags).await?)?;
@@ -198,16 +206,17 @@ impl Target for AwsTarget {
         if let Some(record) = known {
             return Ok(record);
         }
-        let build = self.image_name(image).await?;
-        let record = records::read(&self.api, &build).await?;
+        let found = self.view.image(&self.api, image.as_str()).await?;
+        let found = found.ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })?;
+        let verified = keys::ImageState::of(&found.tags) >= keys::ImageState::Verified;
+        let record = records::read(&self.api, &found.name, verified).await?;
         let record = record.ok_or_else(|| TargetError::NotFound { what: format!("the record of image {image}") })?;
         locked(&self.records).insert(image.clone(), record.clone());
         Ok(record)
     }
 
     async fn put_record(&self, image: &ImageId, record: &ImageRecord) -> Result<(), TargetError> {
-        let images = self.view.images(&self.api, FRESH).await?;
-        let found = images.into_iter().find(|other| other.id == image.as_str());
+        let found = self.view.image(&self.api, image.as_str()).await?;
         let found = found.ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })?;
         records::write(&self.api, &found.name, record, &found.tags).await?;
         locked(&self.records).insert(image.clone(), record.clone());
@@ -264,6 +273,11 @@ impl Target for AwsTarget {
     async fn remove_orphan(&self, orphan: &Orphan) -> Result<(), TargetError> {
         orphans::remove(&self.api, orphan).await
     }
+}
+
+fn alive((instances, online): (Vec<Instance>, BTreeSet<String>)) -> Result<Vec<Builder>, TargetError> {
+    let alive = instances.into_iter().filter(|instance| instance.life != Life::Gone);
+    alive.map(|instance| builder(&instance, online.contains(&instance.id))).collect()
 }
 
 fn builder(instance: &Instance, online: bool) -> Result<Builder, TargetError> {

@@ -2,7 +2,7 @@
 //! because a describe may not know of them yet.
 
 use super::api::{Api, CallError, op};
-use super::shared::{FRESH, Shared};
+use super::shared::{FRESH, Paged, Shared};
 use super::tags;
 use crate::pipeline::tags as keys;
 use crate::target::Tags;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 /// How long our own knowledge counts for more than a describe (EC2 developer guide, "Eventual consistency": backoff up
 /// to 2.5 minutes).
 const OURS: Duration = super::api::EVENTUAL;
-/// While a builder is only waited for to come online its agent is asked; whether it still lives, this often.
+/// While a builder is only waited for to come online, its agent is asked for; whether the builder still lives, this often.
 const ALIVE: Duration = Duration::from_secs(20);
 /// Results per page of a describe.
 const PAGE: i32 = 500;
@@ -102,10 +102,15 @@ impl View {
 
     /// All instances that carry our tags, those lately terminated too.
     pub async fn instances(&self, api: &Api, age: Duration) -> Result<Vec<Instance>, CallError> {
-        let mut seen = self.instances.get(age, describe_instances(api)).await?;
+        let seen = self.instances.get(age, describe_instances(api)).await?;
+        Ok(self.with_ours(seen, age))
+    }
+
+    /// What was seen, this long ago at most, and over it what our own calls were answered.
+    fn with_ours(&self, mut seen: Vec<Instance>, age: Duration) -> Vec<Instance> {
         let mut known = self.known();
         for (at, ours) in known.instances.values() {
-            if at.elapsed() < OURS && !seen.iter().any(|instance| instance.id == ours.id) {
+            if at.elapsed() < OURS.max(age) && !seen.iter().any(|instance| instance.id == ours.id) {
                 seen.push(ours.clone());
             }
         }
@@ -126,19 +131,37 @@ impl View {
                 known.online.remove(&instance.id);
             }
         }
-        Ok(seen)
+        seen
     }
 
-    /// The same while nothing but agents is waited for: what lives is known for longer, and agents are asked at once.
-    /// Answers with instances and with those of them whose agent is online.
-    pub async fn builders(&self, api: &Api) -> Result<(Vec<Instance>, BTreeSet<String>), CallError> {
-        let waiting_for_agents = {
+    /// One instance that is waited for, and whether its agent is online; none where nobody knows it.
+    pub async fn waited_for(&self, api: &Api, id: &str) -> Result<Option<(Instance, bool)>, CallError> {
+        let (launched, changes) = {
             let known = self.known();
-            let launched = known.instances.values().filter(|(at, _)| at.elapsed() < super::AGENT);
-            let waits = launched.filter(|(_, i)| !known.online.contains(&i.id) && !known.gone.contains(&i.id)).count();
-            waits > 0 && known.stopping.values().all(|at| at.elapsed() > OURS)
+            let ours = known.instances.get(id).map(|(at, instance)| (*at, instance.clone()));
+            let up = ours.as_ref().is_none_or(|(_, instance)| instance.life == Life::Up);
+            (ours, !up || known.stopping.contains_key(id) || known.settled.contains(id) || known.gone.contains(id))
         };
-        let instances = self.instances(api, if waiting_for_agents { ALIVE } else { FRESH }).await?;
+        let seen = match launched {
+            // What the launch has answered is the latest news.
+            Some((at, instance)) if !changes && at.elapsed() < ALIVE => vec![instance],
+            _ if changes => self.with_ours(self.instances.look(describe_instances(api)).await?, OURS),
+            _ => self.instances(api, ALIVE).await?,
+        };
+        let Some(instance) = seen.into_iter().find(|instance| instance.id == id) else { return Ok(None) };
+        let mut online = self.known().online.contains(id);
+        if instance.life == Life::Up && !online {
+            online = self.agents.look(describe_agents(api)).await?.contains(id);
+            if online {
+                self.known().online.insert(id.to_owned());
+            }
+        }
+        Ok(Some((instance, online)))
+    }
+
+    /// All instances, at most this old, and those of them whose agent is online.
+    pub async fn builders(&self, api: &Api, age: Duration) -> Result<(Vec<Instance>, BTreeSet<String>), CallError> {
+        let instances = self.instances(api, age).await?;
         let up: BTreeSet<&str> = instances.iter().filter(|i| i.life == Life::Up).map(|i| i.id.as_str()).collect();
         let unknown: Vec<&str> = {
             let known = self.known();
@@ -155,7 +178,26 @@ impl View {
 
     /// All images of ours that carry our tags.
     pub async fn images(&self, api: &Api, age: Duration) -> Result<Vec<Ami>, CallError> {
-        let mut seen = self.images.get(age, describe_images(api, None)).await?;
+        let seen = self.images.get(age, describe_images(api, None)).await?;
+        Ok(self.with_our_images(seen))
+    }
+
+    /// One image that is waited for; none where nobody knows it.
+    pub async fn awaited_image(&self, api: &Api, id: &str) -> Result<Option<Ami>, CallError> {
+        let seen = self.images.look(describe_images(api, None)).await?;
+        Ok(self.with_our_images(seen).into_iter().find(|image| image.id == id))
+    }
+
+    /// One image, however long ago it was seen: its name and its identity do not change.
+    pub async fn image(&self, api: &Api, id: &str) -> Result<Option<Ami>, CallError> {
+        let seen = self.images(api, Duration::MAX).await?.into_iter().find(|image| image.id == id);
+        match seen {
+            Some(image) => Ok(Some(image)),
+            None => Ok(self.images(api, FRESH).await?.into_iter().find(|image| image.id == id)),
+        }
+    }
+
+    fn with_our_images(&self, mut seen: Vec<Ami>) -> Vec<Ami> {
         let known = self.known();
         for (at, ours) in known.images.values() {
             if at.elapsed() < OURS && !seen.iter().any(|image| image.id == ours.id) {
@@ -170,13 +212,13 @@ impl View {
                 image.tags.extend(tags.clone());
             }
         }
-        Ok(seen)
+        seen
     }
 
     /// One image, asked for now and for nobody else; none where EC2 does not know it.
     pub async fn image_now(&self, api: &Api, id: &str) -> Result<Option<Ami>, CallError> {
         let filter = Filter::builder().name("image-id").values(id).build();
-        Ok(describe_images(api, Some(filter)).await?.into_iter().next())
+        Ok(describe_images(api, Some(filter)).await?.answer.into_iter().next())
     }
 
     /// `RunInstances` has answered with this one.
@@ -225,11 +267,12 @@ impl View {
     }
 }
 
-async fn describe_instances(api: &Api) -> Result<Vec<Instance>, CallError> {
+async fn describe_instances(api: &Api) -> Result<Paged<Vec<Instance>>, CallError> {
     let ours = Filter::builder().name("tag-key").values(keys::BUILD).build();
     let mut found = Vec::new();
-    let mut page = None;
+    let (mut page, mut pages) = (None, 0);
     loop {
+        pages += 1;
         let answer = api
             .caller
             .call(op::DESCRIBE_INSTANCES, "instances tagged amifactory:build", || {
@@ -241,7 +284,7 @@ async fn describe_instances(api: &Api) -> Result<Vec<Instance>, CallError> {
         found.extend(instances.filter_map(read_instance));
         page = answer.next_token;
         if page.as_deref().is_none_or(str::is_empty) {
-            return Ok(found);
+            return Ok(Paged { answer: found, pages });
         }
     }
 }
@@ -265,12 +308,13 @@ pub fn read_instance(instance: &aws_sdk_ec2::types::Instance) -> Option<Instance
     })
 }
 
-async fn describe_agents(api: &Api) -> Result<BTreeSet<String>, CallError> {
+async fn describe_agents(api: &Api) -> Result<Paged<BTreeSet<String>>, CallError> {
     let build =
         aws_sdk_ssm::types::InstanceInformationStringFilter::builder().key("tag-key").values(keys::BUILD).build().ok();
     let mut online = BTreeSet::new();
-    let mut page = None;
+    let (mut page, mut pages) = (None, 0);
     loop {
+        pages += 1;
         let answer = api
             .caller
             .call(op::DESCRIBE_AGENTS, "agents of instances tagged amifactory:build", || {
@@ -285,17 +329,18 @@ async fn describe_agents(api: &Api) -> Result<BTreeSet<String>, CallError> {
         }
         page = answer.next_token;
         if page.as_deref().is_none_or(str::is_empty) {
-            return Ok(online);
+            return Ok(Paged { answer: online, pages });
         }
     }
 }
 
-async fn describe_images(api: &Api, filter: Option<Filter>) -> Result<Vec<Ami>, CallError> {
+async fn describe_images(api: &Api, filter: Option<Filter>) -> Result<Paged<Vec<Ami>>, CallError> {
     let ours = Filter::builder().name("tag-key").values(keys::BUILD).build();
     let filters: Vec<Filter> = [ours].into_iter().chain(filter).collect();
     let mut found = Vec::new();
-    let mut page = None;
+    let (mut page, mut pages) = (None, 0);
     loop {
+        pages += 1;
         let answer = api
             .caller
             .call(op::DESCRIBE_IMAGES, "images tagged amifactory:build", || {
@@ -306,7 +351,7 @@ async fn describe_images(api: &Api, filter: Option<Filter>) -> Result<Vec<Ami>, 
         found.extend(answer.images().iter().filter_map(read_image));
         page = answer.next_token;
         if page.as_deref().is_none_or(str::is_empty) {
-            return Ok(found);
+            return Ok(Paged { answer: found, pages });
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The AWS target against the fake AWS.
 
 mod build;
+mod calls;
 mod factory;
+mod waits;
 pub mod wire;
