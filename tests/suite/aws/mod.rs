@@ -4,4 +4,5 @@ mod build;
 mod calls;
 mod factory;
 mod waits;
+mod readme;
 pub mod wire;
