@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What two servers answered differently to the same calls: compare.py FAKE.json MOTO.json.
 
-Members that moto sends and the fake never does are printed; so are calls that one refused with another code. Known
-differences, where moto is not as AWS is or where the fake leaves out what nobody asks for, are in `KNOWN`.
+Members that moto sends and the fake never does are told, so are calls that moto refused with a code that the fake never
+gives. Differences that are known, each with its reason, are in known.py; any other fails.
 """
 
 import collections
@@ -22,7 +22,7 @@ def members(calls):
 
 
 def codes(calls):
-    """Scenario and operation → the codes of refusals."""
+    """Operation → the codes of refusals."""
     found = collections.defaultdict(set)
     for call in calls:
         if call["error"]:
