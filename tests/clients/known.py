@@ -38,6 +38,3 @@ KNOWN_MEMBERS = {
     ),
     "ec2:DescribeVpcs": ("Vpcs[].CidrBlockAssociationSet", "Vpcs[].Ipv6CidrBlockAssociationSet"),
 }
-
-# Codes that moto gives to what AWS refuses with another one, or not at all.
-KNOWN_CODES = {}
