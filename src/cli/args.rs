@@ -1,7 +1,7 @@
 //! The command line's grammar.
 
 use super::{
-    build, completions, controls, diff, doctor, images, init, logs, man, plan, report, resume, schema, show, sweep,
+    build, completions, controls, diff, doctor, iam_policy, images, init, logs, man, plan, report, resume, schema, show, sweep,
     validate,
 };
 use crate::identity::TargetKind;
@@ -86,6 +86,8 @@ pub enum Verb {
     Controls(controls::Controls),
     /// Check whether builds can run here
     Doctor(doctor::Doctor),
+    /// Print the IAM policies that builds on AWS need
+    IamPolicy(iam_policy::IamPolicy),
     /// Print the JSON Schema of a kind of file, for editors
     Schema(schema::Schema),
     /// Print shell completions

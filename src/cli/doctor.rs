@@ -1,26 +1,25 @@
 //! `doctor`: whether builds can run here, before any is started.
 
 use super::exit::{CliError, Exit};
-use super::session::Session;
-use crate::pipeline::prepare::Planner;
+use super::session::{Open, Session};
+use crate::pipeline::prepare::{Planner, PrepareError, Prepared};
+use crate::recipe::Recipe;
+use crate::report::view::{Checked, checked};
+use crate::target::TargetError;
+use crate::target::finding::{Finding, Severity, Wanted};
 use clap::Args;
-use serde::Serialize;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// How long planning all recipes may take on a service behind a network.
+const PLANNING: Duration = Duration::from_secs(60);
 
 /// Check whether builds can run here.
 #[derive(Debug, Args)]
-pub struct Doctor {}
-
-#[derive(Serialize)]
-struct Check {
-    check: String,
-    ok: bool,
-    detail: String,
-}
-
-#[derive(Serialize)]
-struct Checked {
-    ok: bool,
-    checks: Vec<Check>,
+pub struct Doctor {
+    /// For so many builds at once; on AWS they must fit into the account's quotas
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: u16,
 }
 
 impl Doctor {
@@ -28,43 +27,72 @@ impl Doctor {
         let open = session.open_to_look()?;
         let mistakes = session.folder().and_then(|folder| session.read(&folder)).err();
         let counts = format!("{} recipes and {} package groups", open.factory.recipes.len(), open.factory.groups.len());
-        let mut checks = vec![Check {
-            check: "factory".into(),
-            ok: mistakes.is_none(),
-            detail: match mistakes {
-                None => format!("{counts} are valid"),
-                Some(mistakes) => format!("{mistakes}: amifactory validate"),
-            },
+        let mut findings = vec![match mistakes {
+            None => Finding::pass("factory", format!("{counts} are valid")),
+            Some(mistakes) => Finding::fail("factory", mistakes.to_string(), "amifactory validate"),
         }];
         let target = open.target.check().await;
-        checks.push(Check {
-            check: format!("{} target", open.target.kind()),
-            ok: target.is_ok(),
-            detail: target.err().map_or_else(|| "builders can be started".to_owned(), |error| error.to_string()),
-        });
-        let planner = Planner::new(&open.factory, &open.library, &*open.target);
-        for recipe in open.factory.recipes.keys().filter(|recipe| !session.is_broken(recipe)) {
-            let planned = planner.prepare(recipe).await;
-            checks.push(Check {
-                check: format!("recipe {recipe}"),
-                ok: planned.is_ok(),
-                detail: match planned {
-                    Ok(prepared) => format!("can be planned on {}", prepared.plan.base.description),
-                    Err(error) => error.to_string(),
-                },
-            });
+        let reachable = target.is_ok();
+        findings.push(on_target(&open, target));
+        // Without credentials every question would have the same answer.
+        if reachable || !open.target.is_remote() {
+            let (wanted, planned) = recipes(session, &open).await;
+            findings.extend(open.target.examine(&wanted, self.jobs.into()).await);
+            findings.extend(planned);
         }
-        let checked = Checked { ok: checks.iter().all(|check| check.ok), checks };
-        session.result(&checked, |style| {
-            checked
-                .checks
-                .iter()
-                .map(|check| {
-                    let mark = if check.ok { style.green("✓") } else { style.red("✗") };
-                    format!("{mark} {}: {}\n", check.check, check.detail)
-                })
-                .collect()
-        })?;
-        Ok(if checked.ok { Exit::Done } else { Exit::Failed })
+        let shown = Checked::new(findings);
+        session.result(&shown, |style| checked(&shown, style))?;
+        Ok(if shown.ok { Exit::Done } else { Exit::Failed })
+    }
+}
+
+fn on_target(open: &Open, checked: Result<(), TargetError>) -> Finding {
+    let check = format!("{} target", open.target.kind());
+    match checked {
+        Ok(()) if open.target.is_remote() => Finding::pass(check, "a region and credentials are set"),
+        Ok(()) => Finding::pass(check, "builders can be started"),
+        Err(error) => failed(check, &error.to_string()),
+    }
+}
+
+/// What went wrong; its last lines are what to do.
+fn failed(check: String, error: &str) -> Finding {
+    match error.rsplit_once("\n  ") {
+        Some((what, mend)) => Finding::fail(check, what, mend),
+        None => Finding::new(Severity::Fail, check, error),
+    }
+}
+
+/// Plans each recipe: what it will need, and how that went.
+async fn recipes(session: &Session, open: &Open) -> (Vec<Wanted>, Vec<Finding>) {
+    let planner = Planner::new(&open.factory, &open.library, &*open.target);
+    let until = Instant::now() + PLANNING;
+    let (mut wanted, mut findings) = (Vec::new(), Vec::new());
+    for (name, recipe) in open.factory.recipes.iter().filter(|(name, _)| !session.is_broken(name)) {
+        let check = format!("recipe {name}");
+        let planned: Option<Result<Prepared, PrepareError>> = if open.target.is_remote() {
+            timeout_at(until, planner.prepare(name)).await.ok()
+        } else {
+            Some(planner.prepare(name).await)
+        };
+        findings.push(match &planned {
+            Some(Ok(prepared)) => Finding::pass(check, format!("can be planned on {}", prepared.plan.base.description)),
+            Some(Err(error)) => failed(check, &error.to_string()),
+            None => {
+                Finding::fail(check, "its base was not found in time: no answer", "check the network and the region")
+            }
+        });
+        wanted.push(wants(recipe, planned.and_then(Result::ok)));
+    }
+    (wanted, findings)
+}
+
+fn wants(recipe: &Recipe, prepared: Option<Prepared>) -> Wanted {
+    Wanted {
+        recipe: recipe.name.clone(),
+        aws: recipe.aws.clone(),
+        limits: recipe.limits,
+        arch: prepared.as_ref().map(|prepared| prepared.plan.base.arch),
+        base: prepared.and_then(|prepared| prepared.launch),
     }
 }

@@ -2,11 +2,13 @@
 
 use super::exit::{CliError, Exit};
 use super::session::{Open, Session};
-use crate::identity::Channel;
+use crate::identity::{Channel, RecipeName};
+use std::collections::BTreeMap;
 use crate::pipeline::tags;
 use crate::report::view::{self, ImageRow};
-use crate::target::{Image, Slot};
+use crate::target::{Image, Pointer, Slot};
 use clap::Args;
+use std::collections::BTreeMap;
 
 /// List images.
 #[derive(Debug, Args)]
@@ -20,8 +22,9 @@ impl Images {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
         let open = session.open_to_look()?;
         let mut rows = Vec::new();
+        let mut pointers = Pointers::default();
         for image in open.target.images().await? {
-            if let Some(row) = row(&open, &image).await?
+            if let Some(row) = row(&open, &image, &mut pointers).await?
                 && self.recipe.as_deref().is_none_or(|recipe| recipe == row.recipe.as_str())
             {
                 rows.push(row);
@@ -38,10 +41,16 @@ impl Images {
     }
 }
 
+/// The pointers of each recipe, asked for once.
+pub type Pointers = BTreeMap<RecipeName, Vec<Pointer>>;
+
 /// One image in a list; none where its tags don't say whose it is.
-pub async fn row(open: &Open, image: &Image) -> Result<Option<ImageRow>, CliError> {
+pub async fn row(open: &Open, image: &Image, known: &mut Pointers) -> Result<Option<ImageRow>, CliError> {
     let Some(owner) = tags::owner(&image.tags) else { return Ok(None) };
-    let pointers = open.target.pointers(&owner.recipe).await?;
+    if !known.contains_key(&owner.recipe) {
+        known.insert(owner.recipe.clone(), open.target.pointers(&owner.recipe).await?);
+    }
+    let pointers = known.get(&owner.recipe).map_or(&[][..], Vec::as_slice);
     let channels: Vec<Channel> = pointers
         .iter()
         .filter(|pointer| pointer.image == image.id)
@@ -51,8 +60,12 @@ pub async fn row(open: &Open, image: &Image) -> Result<Option<ImageRow>, CliErro
         })
         .collect();
     // An image that is being made or removed has no record; it is there all the same.
-    let arch = open.target.record(&image.id).await.ok().map(|record| record.base.arch);
+    let arch = match tags::arch(&image.tags) {
+        Some(arch) => Some(arch),
+        None => open.target.record(&image.id).await.ok().map(|record| record.base.arch),
+    };
     let state = match (image.available, tags::ImageState::of(&image.tags)) {
+        (false, _) if image.failed.is_some() => "failed",
         (false, tags::ImageState::Published) => "damaged",
         (false, _) => "pending",
         (true, tags::ImageState::Candidate) => "unverified",

@@ -7,6 +7,7 @@ mod controls;
 mod diff;
 mod doctor;
 mod exit;
+mod iam_policy;
 mod images;
 mod init;
 mod interrupt;
@@ -59,6 +60,7 @@ pub fn run() -> Exit {
         Verb::Report(verb) => session.block_on(verb.run(&session)),
         Verb::Controls(verb) => verb.run(&session),
         Verb::Doctor(verb) => session.block_on(verb.run(&session)),
+        Verb::IamPolicy(verb) => verb.run(&session),
         Verb::Schema(verb) => verb.run(&session),
         Verb::Completions(verb) => verb.run(),
         Verb::Man(verb) => verb.run(),

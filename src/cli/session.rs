@@ -4,7 +4,7 @@ use super::args::Global;
 use super::exit::{CliError, Exit};
 use crate::hardening::Library;
 use crate::identity::{ImageId, RecipeName, TargetKind, Version};
-use crate::pipeline::tags;
+use crate::pipeline::{published, tags};
 use crate::pipeline::{Sink, StateFolder, clock};
 use crate::recipe::{self, Factory};
 use crate::report::sink::{Format, Surroundings, Wish};
@@ -283,7 +283,7 @@ impl Open {
 
     /// The image of this id, of this `RECIPE@VERSION`, or the newest of this recipe.
     pub async fn image(&self, name: &str) -> Result<Image, CliError> {
-        let images = self.target.images().await?;
+        let images = published::all(&*self.target).await?;
         if let Ok(id) = name.parse::<ImageId>()
             && let Some(image) = images.iter().find(|image| image.id == id)
         {

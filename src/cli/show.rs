@@ -22,7 +22,7 @@ impl Show {
         let open = session.open_to_look()?;
         let image = open.image(&self.image).await?;
         let record = open.target.record(&image.id).await?;
-        let Some(row) = images::row(&open, &image).await? else {
+        let Some(row) = images::row(&open, &image, &mut images::Pointers::default()).await? else {
             return Err(CliError::Failed(format!("the tags of {} don't say whose it is", image.id)));
         };
         let shown = Shown::of(&row, &record);

@@ -61,9 +61,7 @@ pub enum BuildError {
         seconds: u64,
     },
     /// Images that were made of the builder failed.
-    #[error(
-        "image {image} failed: {why}\n  it was made again as often as makes sense; amifactory build starts anew"
-    )]
+    #[error("image {image} failed: {why}\n  it was made again as often as makes sense; amifactory build starts anew")]
     ImageFailed {
         /// Which.
         image: String,

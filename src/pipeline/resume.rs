@@ -3,8 +3,8 @@
 use super::folder::{LockAttempt, StateFolder};
 use super::journal::{self, Journal, What};
 use super::prepare::{Planner, PrepareError};
-use super::sweep::{self, SweepError};
 use super::published;
+use super::sweep::{self, SweepError};
 use super::tags::{self, ImageState};
 use crate::identity::{BuildId, Digest, RecipeName};
 use crate::recipe::Factory;

@@ -3,6 +3,8 @@
 use crate::hardening::Library;
 use crate::hardening::shell::{self, NulError};
 use crate::identity::Digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -129,7 +131,7 @@ pub fn parse_line(line: &str) -> Option<RunLine> {
             stopped: None,
             end: None,
         } => {
-            let bytes = decode_base64(&b64)?;
+            let bytes = STANDARD.decode(&b64).ok()?;
             let out = String::from_utf8_lossy(&bytes).into_owned();
             Some(RunLine::Ended(StepResult { step, rc, ms, out }))
         }
@@ -165,37 +167,6 @@ pub fn step_output<'a>(log: &'a [u8], step: &str) -> Option<&'a [u8]> {
         }
     }
     None
-}
-
-/// Standard base64 with padding, on one line.
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let value = |byte: u8| match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    };
-    if !text.len().is_multiple_of(4) {
-        return None;
-    }
-    let digits = text.trim_end_matches('=');
-    if text.len() - digits.len() > 2 {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
-    let (mut held, mut bits) = (0_u32, 0);
-    for byte in digits.bytes() {
-        held = (held << 6 | u32::from(value(byte)?)) & 0xFFFF;
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            // The top 8 of the bits that are held; the mask makes it fit.
-            bytes.push((held >> bits & 0xFF) as u8);
-        }
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod aws;
 mod base;
+pub mod finding;
 pub mod local;
 mod record;
 
@@ -380,6 +381,12 @@ pub trait Target: Send + Sync {
 
     /// Says now, before anything starts, whether builds can run here at all.
     async fn check(&self) -> Result<(), TargetError>;
+
+    /// Looks for whatever would make builds of these recipes fail, so many at once, before any is started. Asks and
+    /// changes nothing.
+    async fn examine(&self, _wanted: &[finding::Wanted], _jobs: usize) -> Vec<finding::Finding> {
+        Vec::new()
+    }
 
     /// Resolves a base that is not another recipe's image.
     async fn resolve_base(&self, base: &BaseSpec) -> Result<ResolvedBase, TargetError>;

@@ -270,7 +270,7 @@ fn sealing_takes_away_what_is_the_builders_own_and_twice_is_once() {
     sandbox.script(
         "set -e
         echo 0123456789abcdef >/etc/machine-id
-        mkdir -p /home/alice/.ssh /var/lib/cloud/instances/i-1 /var/lib/cloud/seed /var/lib/apt/lists /var/lib/amazon/ssm/Vault
+        mkdir -p /var/lib/amifactory/0 /home/alice/.ssh /var/lib/cloud/instances/i-1 /var/lib/cloud/seed /var/lib/apt/lists /var/lib/amazon/ssm/Vault
         echo key >/home/alice/.ssh/authorized_keys; echo ls >/home/alice/.bash_history; echo x >/var/lib/apt/lists/x
         echo x >/var/log/app.log.1; echo x >/var/tmp/left; echo seed >/var/lib/cloud/seed/x; echo x >/var/lib/amazon/ssm/Vault/x
         printf '#!/bin/sh\\n# amifactory: x\\nexit 101\\n' >/usr/sbin/policy-rc.d",
@@ -284,6 +284,7 @@ fn sealing_takes_away_what_is_the_builders_own_and_twice_is_once() {
              /var/lib/apt/lists/x /var/log/app.log.1 /var/tmp/left /usr/sbin/policy-rc.d /var/lib/amazon/ssm/Vault; do
             [ ! -e $f ] || echo \"$f is still there\"; done
         for f in /etc/machine-id /var/log/app.log; do [ -e $f ] && [ ! -s $f ] || echo \"$f should be empty\"; done
+        [ -d /var/lib/amifactory/0 ] || echo 'the results of this build are gone'
         [ -e /var/lib/cloud/seed/x ] || echo 'the seed is gone'",
     );
     assert_eq!(said, "");

@@ -1,6 +1,8 @@
 //! All integration tests in one binary: each binary links everything again.
 
 #[cfg(feature = "aws")]
+mod aws;
+#[cfg(feature = "aws")]
 mod aws_moto;
 mod aws_settings;
 mod bases;
@@ -10,12 +12,15 @@ mod controls;
 mod corpus;
 mod crash;
 mod crash_local;
+#[cfg(feature = "aws")]
+mod doctor_aws;
 #[path = "../fake_aws/mod.rs"]
 mod fake_aws;
 mod fake_ec2;
 mod fake_ssm;
 mod hostile_yaml;
 mod http_get;
+mod iam_policy;
 mod oci;
 mod program;
 mod readme;

@@ -34,7 +34,8 @@ impl Step for BootTest {
             .and_then(|()| evidence::judge(&record, &plan.gate, Some(&image.id)));
         build.record = Some(record.clone());
         // Once its image has been tested, nothing needs the builder that it was made of either.
-        let over: Vec<BuilderId> = [builder].into_iter().chain(build.builder.take().map(|builder| builder.id)).collect();
+        let over: Vec<BuilderId> =
+            [builder].into_iter().chain(build.builder.take().map(|builder| builder.id)).collect();
         let names: Vec<&str> = over.iter().map(BuilderId::as_str).collect();
         build.mutate("terminate", names.join(" "), target.terminate_all(&over)).await?;
         outcome?;

@@ -1,8 +1,8 @@
 //! Launch: one builder per build, found by its tags before another is made.
 
 use super::{Build, BuildError, Observed, Step};
-use crate::pipeline::tags::{self, Purpose};
 use crate::pipeline::clock;
+use crate::pipeline::tags::{self, Purpose};
 use crate::target::{BuilderState, LaunchBase, LaunchRequest};
 use async_trait::async_trait;
 

@@ -53,7 +53,9 @@ impl Step for Publish {
                     build.notice(format!("{name} was moved on to {} by someone else", pointer.image));
                 }
                 Some(pointer) => {
-                    return Err(TargetError::Conflict { what: name.to_string(), found: pointer.image.to_string() }.into());
+                    return Err(
+                        TargetError::Conflict { what: name.to_string(), found: pointer.image.to_string() }.into()
+                    );
                 }
                 None => {
                     return Err(TargetError::Dropped { what: name.to_string(), image: image.id.clone() }.into());

@@ -2,18 +2,22 @@
 //! (see [`super::json::result`]), and a function that gives it as text.
 
 mod builds;
+mod checked;
 mod controls;
 mod diff;
 mod images;
 mod plan;
+mod policy;
 mod show;
 mod sweep;
 
 pub use builds::builds;
+pub use checked::{Checked, checked};
 pub use controls::{ControlRow, Controls, controls};
 pub use diff::diff;
 pub use images::{ImageRow, Images, images};
 pub use plan::{PlanStep, PlanVerdict, Planned, plan};
+pub use policy::{Policies, PolicyPart, policies};
 pub use show::{Shown, ShownControl, show};
 pub use sweep::{Leftover, Swept, sweep};
 

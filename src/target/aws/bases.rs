@@ -30,8 +30,7 @@ pub async fn find(api: &Api, base: &AwsBase) -> Result<Found, TargetError> {
 }
 
 async fn parameter(api: &Api, name: &str) -> Result<String, TargetError> {
-    let answer =
-        api.caller.call(op::GET_PARAMETERS, name, || api.ssm.get_parameters().names(name).send()).await?;
+    let answer = api.caller.call(op::GET_PARAMETERS, name, || api.ssm.get_parameters().names(name).send()).await?;
     let value = answer.parameters().iter().find_map(|parameter| parameter.value());
     value.map(str::to_owned).ok_or_else(|| TargetError::Base {
         base: name.to_owned(),

@@ -15,11 +15,17 @@ impl From<CallError> for TargetError {
                 TargetError::GaveUp { call: action.into(), resource, attempts, seconds, last: said(&code, &message) }
             }
             Class::Eventual => TargetError::NotFound {
-                what: format!("{resource} (asked {attempts} times in {seconds} s; {action} says {})", said(&code, &message)),
+                what: format!(
+                    "{resource} (asked {attempts} times in {seconds} s; {action} says {})",
+                    said(&code, &message)
+                ),
             },
-            Class::Permanent => {
-                TargetError::Service { call: action.into(), resource, said: said(&code, &message), help: help(&code).into() }
-            }
+            Class::Permanent => TargetError::Service {
+                call: action.into(),
+                resource,
+                said: said(&code, &message),
+                help: help(&code).into(),
+            },
         }
     }
 }

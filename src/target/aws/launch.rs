@@ -8,8 +8,6 @@ use crate::identity::Digest;
 use crate::pipeline::tags as keys;
 use crate::recipe::{AwsSettings, Subnet};
 use crate::target::{LaunchRequest, TargetError};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState, IamInstanceProfileSpecification,
@@ -17,6 +15,8 @@ use aws_sdk_ec2::types::{
     InstanceMetadataOptionsRequest, InstanceType, MarketType, ResourceType, ShutdownBehavior, SpotInstanceType,
     SpotMarketOptions, VolumeType,
 };
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 /// What is launched.
 pub struct Launch<'a> {
@@ -107,6 +107,11 @@ async fn run(
     }
 }
 
+/// The request of a launch that is only asked about: nothing is launched, and no token is spent.
+pub fn rehearsal(api: &Api, launch: &Launch<'_>, profile: &str, place: &Placement) -> RunInstancesFluentBuilder {
+    request(api, launch, profile, place, "").set_client_token(None).dry_run(true)
+}
+
 fn spent(launch: &Launch<'_>) -> TargetError {
     TargetError::TokenSpent { token: launch.request.token.clone() }
 }
@@ -136,7 +141,6 @@ fn request(api: &Api, launch: &Launch<'_>, profile: &str, place: &Placement, tok
     if place.spot {
         kinds.push(ResourceType::SpotInstancesRequest);
     }
-    let seconds = aws.expires.as_secs();
     let mut request = api
         .ec2
         .run_instances()
@@ -149,7 +153,7 @@ fn request(api: &Api, launch: &Launch<'_>, profile: &str, place: &Placement, tok
         .metadata_options(metadata)
         // Until it is disarmed, the builder's own timer ends it and takes its volumes along.
         .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
-        .user_data(STANDARD.encode(command::user_data(seconds)))
+        .user_data(STANDARD.encode(command::user_data(aws.expires)))
         .set_tag_specifications(Some(tags::at_creation(&all_tags(builder_tags, aws), &kinds)))
         .set_subnet_id(place.subnet.clone());
     if !aws.security_groups.is_empty() {
@@ -198,9 +202,8 @@ async fn subnets(api: &Api, settings: &AwsSettings) -> Result<Vec<String>, Targe
         None => Ok(Vec::new()),
         Some(Subnet::Id(id)) => Ok(vec![id.clone()]),
         Some(Subnet::Tags(tags)) => {
-            let filter = |(key, value): (&String, &String)| {
-                Filter::builder().name(format!("tag:{key}")).values(value).build()
-            };
+            let filter =
+                |(key, value): (&String, &String)| Filter::builder().name(format!("tag:{key}")).values(value).build();
             let found = describe_subnets(api, tags.iter().map(filter).collect()).await?;
             let words: Vec<String> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
             if found.is_empty() {

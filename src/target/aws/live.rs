@@ -28,9 +28,8 @@ impl Stream {
             request.start_from_head(true).set_next_token(self.next.clone()).send()
         };
         let Ok(answer) = api.caller.call(op::GET_LOG_EVENTS, &self.name, ask).await else { return };
-        let lines = answer.events().iter().filter_map(|event| event.message()).flat_map(str::lines);
-        for line in lines {
-            if let Some(event) = self.told.event(line) {
+        for message in answer.events().iter().filter_map(|event| event.message()) {
+            for event in self.told.events(message) {
                 watch(event);
             }
         }

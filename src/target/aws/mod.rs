@@ -6,16 +6,19 @@
 //! | [`view`] | one shared look at what is ours, with what our own calls were answered over it |
 //! | [`bases`], [`launch`], [`placement`] | from a recipe's base to a builder |
 //! | [`command`] | what is sent to a builder and what comes back: pure text |
+//! | [`doctor`] | what would make builds fail, found before any is started |
+//! | [`policy`] | what IAM must allow for all this |
 //! | [`runs`], [`live`] | commands in flight |
 //! | [`images`], [`records`], [`pointers`], [`orphans`] | what comes out, and what may be left |
 
-#[cfg(feature = "aws")]
 pub mod api;
 #[cfg(feature = "aws")]
 mod bases;
 #[cfg(feature = "aws")]
 mod clock;
 pub mod command;
+#[cfg(feature = "aws")]
+mod doctor;
 #[cfg(feature = "aws")]
 mod error;
 #[cfg(feature = "aws")]
@@ -30,6 +33,7 @@ mod orphans;
 mod placement;
 #[cfg(feature = "aws")]
 mod pointers;
+pub mod policy;
 #[cfg(feature = "aws")]
 mod records;
 #[cfg(feature = "aws")]

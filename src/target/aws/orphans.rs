@@ -15,8 +15,7 @@ pub async fn find(api: &Api, view: &View) -> Result<Vec<Orphan>, TargetError> {
     let images = view.images(api, shared::FRESH).await?;
     // A build whose image is there, and one that still has a builder, has not lost its parts.
     let alive: BTreeSet<String> = images.iter().filter_map(|image| image.tags.get(keys::BUILD).cloned()).collect();
-    let needed: BTreeSet<&str> =
-        images.iter().flat_map(|image| image.snapshots.iter().map(String::as_str)).collect();
+    let needed: BTreeSet<&str> = images.iter().flat_map(|image| image.snapshots.iter().map(String::as_str)).collect();
     let instances = view.instances(api, shared::FRESH).await?;
     let up: BTreeSet<String> = instances
         .iter()

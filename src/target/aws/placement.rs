@@ -21,7 +21,11 @@ pub fn all(types: &[String], subnets: &[String], spot: bool) -> Vec<Placement> {
     for spot in markets {
         for instance_type in types {
             for subnet in &subnets {
-                placements.push(Placement { instance_type: instance_type.clone(), subnet: subnet.clone(), spot: *spot });
+                placements.push(Placement {
+                    instance_type: instance_type.clone(),
+                    subnet: subnet.clone(),
+                    spot: *spot,
+                });
             }
         }
     }
@@ -55,7 +59,9 @@ mod tests {
         let order = all(&names(&["m7i.large", "t3.large"]), &names(&["subnet-a", "subnet-b"]), true);
         let short: Vec<String> = order
             .iter()
-            .map(|p| format!("{} {} {}", if p.spot { "spot" } else { "od" }, p.instance_type, p.subnet.as_deref().unwrap()))
+            .map(|p| {
+                format!("{} {} {}", if p.spot { "spot" } else { "od" }, p.instance_type, p.subnet.as_deref().unwrap())
+            })
             .collect();
         insta::assert_snapshot!(short.join("\n"), @r"
         spot m7i.large subnet-a

@@ -74,7 +74,9 @@ fn pointer(parameter: &Parameter, name: PointerName) -> Result<Pointer, TargetEr
     let image: ImageId = value.parse().map_err(|error| TargetError::Damaged {
         what: format!("pointer {name}"),
         why: format!("{error}"),
-        help: format!("someone wrote it by hand: put an image's id there, or delete it (aws ssm delete-parameter --name {name})"),
+        help: format!(
+            "someone wrote it by hand: put an image's id there, or delete it (aws ssm delete-parameter --name {name})"
+        ),
     })?;
     Ok(Pointer {
         image,
@@ -121,12 +123,7 @@ pub async fn replace(
     Ok(())
 }
 
-async fn put(
-    api: &Api,
-    name: &PointerName,
-    image: &ImageId,
-    overwrite: bool,
-) -> Result<u64, super::api::CallError> {
+async fn put(api: &Api, name: &PointerName, image: &ImageId, overwrite: bool) -> Result<u64, super::api::CallError> {
     let text = name.to_string();
     let request = || {
         api.ssm
@@ -154,4 +151,3 @@ pub async fn read_back(api: &Api, names: &[PointerName], image: &ImageId) -> Res
         sleep(Duration::from_secs(2)).await;
     }
 }
-

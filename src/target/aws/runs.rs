@@ -8,9 +8,7 @@ use super::view::{Life, View};
 use crate::identity::{BuildId, BuilderId, Digest};
 use crate::target::{RunEnd, RunEvent, RunRequest, RunResult, TargetError};
 use aws_sdk_ssm::operation::get_command_invocation::GetCommandInvocationOutput;
-use aws_sdk_ssm::types::{
-    CloudWatchOutputConfig, CommandFilter, CommandFilterKey, CommandInvocationStatus as Status,
-};
+use aws_sdk_ssm::types::{CloudWatchOutputConfig, CommandFilter, CommandFilterKey, CommandInvocationStatus as Status};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
@@ -334,4 +332,3 @@ fn write_log(path: &Path, bytes: &[u8]) -> Result<(), TargetError> {
     let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(path, bytes));
     written.map_err(|source| TargetError::Io { what: format!("writing {}", path.display()), source })
 }
-

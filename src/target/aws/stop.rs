@@ -14,8 +14,13 @@ pub async fn stop(api: &Api, view: &View, id: &str) -> Result<(), TargetError> {
         request.instance_initiated_shutdown_behavior(keep.clone()).send()
     };
     api.caller.call(op::MODIFY_INSTANCE, id, disarm).await?;
-    api.caller.call(op::STOP_INSTANCES, id, || api.ec2.stop_instances().instance_ids(id).send()).await?;
-    view.stopping(id);
+    match api.caller.call(op::STOP_INSTANCES, id, || api.ec2.stop_instances().instance_ids(id).send()).await {
+        Ok(_) => view.stopping(id),
+        // A one-time spot instance can't be stopped. It is sealed and nothing runs on it: making its image shuts it down
+        // for the moment that counts.
+        Err(error) if error.is("UnsupportedOperation") => view.settled(id),
+        Err(error) => return Err(error.into()),
+    }
     Ok(())
 }
 

@@ -14,8 +14,10 @@ use crate::target::{
     Builder, BuilderState, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Orphan, Pointer, PointerName,
     ResolvedBase, RunRequest, RunResult, Tags, Target, TargetError, aws_base,
 };
+use crate::target::finding::{Finding, Wanted};
 use async_trait::async_trait;
 use aws_config::SdkConfig;
+use aws_credential_types::provider::ProvideCredentials;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
@@ -82,7 +84,18 @@ impl Target for AwsTarget {
         if self.api.region.is_empty() {
             return Err(TargetError::Credentials { what: "no AWS region is set".into() });
         }
-        Ok(())
+        let Some(provider) = &self.api.credentials else {
+            return Err(TargetError::Credentials { what: "no AWS credentials are set".into() });
+        };
+        // Asked of their source here: a call that can't be signed looks like one that got no answer.
+        let credentials = provider.provide_credentials().await;
+        credentials.map(drop).map_err(|error| TargetError::Credentials { what: innermost(&error) })
+    }
+
+    async fn examine(&self, wanted: &[Wanted], jobs: usize) -> Vec<Finding> {
+        let bases = locked(&self.bases).clone();
+        let root_device = |image: &str| bases.get(image).map(|found| found.root_device.clone());
+        super::doctor::examine(&self.api, wanted, jobs, &root_device).await
     }
 
     async fn resolve_base(&self, base: &BaseSpec) -> Result<ResolvedBase, TargetError> {
@@ -278,6 +291,15 @@ fn image(ami: Ami) -> Result<Image, TargetError> {
         failed: ami.failed,
         created_at: ami.created_at,
     })
+}
+
+/// What went wrong at the bottom: the errors around it say no more than that something did.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    format!("AWS credentials: {cause}")
 }
 
 fn strange(id: &str, error: &dyn std::fmt::Display) -> TargetError {

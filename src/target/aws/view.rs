@@ -78,6 +78,7 @@ struct Known {
     image_tags: BTreeMap<String, (Instant, Tags)>,
     deleted: BTreeSet<String>,
     online: BTreeSet<String>,
+    settled: BTreeSet<String>,
 }
 
 /// The shared look.
@@ -111,6 +112,8 @@ impl View {
         for instance in &mut seen {
             if known.gone.contains(&instance.id) {
                 instance.life = Life::Gone;
+            } else if instance.life == Life::Up && known.settled.contains(&instance.id) {
+                instance.life = Life::Stopped;
             } else if instance.life == Life::Up
                 && known.stopping.get(&instance.id).is_some_and(|at| at.elapsed() < OURS)
             {
@@ -191,6 +194,11 @@ impl View {
         }
     }
 
+    /// It can't be stopped, and is as good as stopped.
+    pub fn settled(&self, id: &str) {
+        self.known().settled.insert(id.to_owned());
+    }
+
     /// `TerminateInstances` was accepted.
     pub fn terminated(&self, id: &str) {
         let mut known = self.known();
@@ -258,11 +266,8 @@ pub fn read_instance(instance: &aws_sdk_ec2::types::Instance) -> Option<Instance
 }
 
 async fn describe_agents(api: &Api) -> Result<BTreeSet<String>, CallError> {
-    let build = aws_sdk_ssm::types::InstanceInformationStringFilter::builder()
-        .key("tag-key")
-        .values(keys::BUILD)
-        .build()
-        .ok();
+    let build =
+        aws_sdk_ssm::types::InstanceInformationStringFilter::builder().key("tag-key").values(keys::BUILD).build().ok();
     let mut online = BTreeSet::new();
     let mut page = None;
     loop {

@@ -1,6 +1,6 @@
 //! Scripts run in amifactory's own sandbox: each instance is a copy-on-write tree over this machine's OS or a root
-//! filesystem folder, so that a build over the fake hardens a real tree. Nothing is booted: `/run` and `/tmp` are new
-//! for each script, and no service runs.
+//! filesystem folder, so that a build over the fake hardens a real tree. Nothing is booted, and no service runs.
+//! `/tmp` is new for each script; `/run/amifactory` is kept from one to the next until the instance starts again.
 //!
 //! ```text
 //! base        this machine, or a folder; read-only
@@ -27,6 +27,12 @@ const PARAMETERS: &str = "/run/fake-aws/parameters";
 /// Where the script is, inside.
 const SCRIPT: &str = "/run/fake-aws/_script.sh";
 
+/// Where what is in memory of a booted machine is kept between scripts.
+const KEPT: &str = "/var/lib/fake-aws-run";
+
+/// The status by which a script asks for a restart.
+const REBOOT: i32 = 194;
+
 /// How often a running script's time and stop are looked at.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -50,6 +56,8 @@ struct Trees {
     instances: BTreeMap<String, Vec<String>>,
     /// The same for each image.
     images: BTreeMap<String, Vec<String>>,
+    /// How often an instance was started again.
+    starts: BTreeMap<String, u32>,
     /// One script at a time in each instance.
     busy: BTreeMap<String, Arc<Mutex<()>>>,
     made: u64,
@@ -174,7 +182,9 @@ impl Inner {
             hidden: vec![self.folder.path().to_owned()],
         };
         let mark = format!("end-of-output-{:016x}", fastrand::u64(..));
-        fs::write(&spec.script, wrapped(instance, script, context, &mark)).map_err(io)?;
+        let start = self.trees().starts.get(instance).copied().unwrap_or(0);
+        let boot_id = format!("{instance}-{start}");
+        fs::write(&spec.script, wrapped(instance, &boot_id, script, context, &mark)).map_err(io)?;
         fs::set_permissions(&spec.script, fs::Permissions::from_mode(0o600)).map_err(io)?;
 
         let lines = Mutex::new(Lines { mark, text: Vec::new(), pending: None, ended: false });
@@ -211,6 +221,9 @@ impl Inner {
                 KILLED
             }
         };
+        if code == REBOOT {
+            *self.trees().starts.entry(instance.to_owned()).or_default() += 1;
+        }
         context.watch.tell(Stream::Stderr, &stderr);
         let stdout = lines.into_inner().unwrap_or_else(PoisonError::into_inner).end();
         Ok(Output { code, stdout, stderr, timed_out })
@@ -219,16 +232,20 @@ impl Inner {
 
 /// The script with all that must be there before it. Its standard output comes line by line, so a mark tells whether
 /// its last line was ended.
-fn wrapped(instance: &str, script: &str, context: &RunContext, mark: &str) -> String {
+fn wrapped(instance: &str, boot_id: &str, script: &str, context: &RunContext, mark: &str) -> String {
     let mut all = String::from("mkdir -m 700 /run/fake-aws\n");
     all.push_str(&format!("export AWS_SSM_INSTANCE_ID={instance} AWS_SSM_REGION_NAME={}\n", context.region));
+    all.push_str(&format!("export AMIFACTORY_BOOT_ID={boot_id}\n"));
+    all.push_str(&format!(
+        "if [ \"$(cat {KEPT}/boot 2>/dev/null)\" = {boot_id} ]; then cp -a {KEPT}/run/. /run/amifactory/; fi\nrm -rf {KEPT}\n"
+    ));
     all.push_str(&stand_in::script(PARAMETERS, context));
     all.push_str(&stand_in::file(SCRIPT, script));
     all.push_str(&format!("chmod 700 {SCRIPT}\n"));
     if let Some(folder) = &context.working_directory {
         all.push_str(&format!("cd '{}' || exit 1\n", folder.replace('\'', r"'\''")));
     }
-    all.push_str(&format!("sh -c {SCRIPT}\nfake_aws_code=$?\nprintf '\\n%s\\n' {mark}\nexit $fake_aws_code\n"));
+    all.push_str(&format!("sh -c {SCRIPT}\nfake_aws_code=$?\ncd /\nmkdir -m 700 {KEPT}\ncp -a /run/amifactory {KEPT}/run\nrm -f {KEPT}/run/script.sh\necho {boot_id} >{KEPT}/boot\nprintf '\\n%s\\n' {mark}\nexit $fake_aws_code\n"));
     all
 }
 

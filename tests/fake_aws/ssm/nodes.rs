@@ -162,7 +162,8 @@ fn filters(arguments: &Arguments) -> Result<Vec<Filter>, Refusal> {
     let read = new.iter().map(|filter| (filter, "Key", "Values")).chain(old.iter().map(|f| (f, "key", "valueSet")));
     for (filter, key, values) in read {
         let (key, values) = (filter.required(key)?.to_owned(), filter.some_texts(values, 100)?);
-        if !["InstanceIds", "PingStatus", "PlatformTypes", "ResourceType", "AgentVersion"].contains(&key.as_str())
+        if !["InstanceIds", "PingStatus", "PlatformTypes", "ResourceType", "AgentVersion", "tag-key"]
+            .contains(&key.as_str())
             && !key.starts_with("tag:")
         {
             return Err(Refusal::new("InvalidFilterKey", format!("The specified key isn't valid: {key}.")));
@@ -192,6 +193,7 @@ fn admits(world: &World, instance: &Instance, status: &str, filter: &Filter, now
             "PingStatus" => any(status),
             "PlatformTypes" => any("Linux"),
             "ResourceType" => any("EC2Instance"),
+            "tag-key" => world.ec2.tags_at(&instance.id, now).keys().any(|key| any(key)),
             _ => any("3.3.2299.0"),
         },
     }

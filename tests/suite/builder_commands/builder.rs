@@ -6,6 +6,7 @@ use amifactory::plan::{Bundle, BundleStep, OnFailure};
 use amifactory::target::aws::command::{self, Answer, AnswerError, Command, Incoming, Options};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Shells that `sh` is on the families that are built: dash on Debian, bash on Amazon Linux.
@@ -22,6 +23,7 @@ pub struct Builder {
     root: tempfile::TempDir,
     shell: &'static str,
     build: BuildId,
+    sent: AtomicU32,
     pub limit: Duration,
     pub live: bool,
     /// Changes with each start of the machine.
@@ -34,6 +36,7 @@ impl Builder {
             root: tempfile::tempdir().unwrap(),
             shell,
             build: "web-tier-0123456789ab-1".parse().unwrap(),
+            sent: AtomicU32::new(0),
             limit: Duration::from_secs(60),
             live: false,
             boot: 1,
@@ -64,7 +67,8 @@ impl Builder {
     }
 
     pub fn start(&self, command: &Command) -> Child {
-        let script = self.root().join(format!("script-{:?}", std::thread::current().id()));
+        // A file of its own: a shell reads its script as it goes.
+        let script = self.root().join(format!("script-{}", self.sent.fetch_add(1, Ordering::Relaxed)));
         std::fs::write(&script, command.script()).unwrap();
         std::process::Command::new(self.shell)
             .arg(script)

@@ -1,7 +1,10 @@
 //! The commands that SSM carries, run by real shells in a folder that stands for a builder's disk.
 
 mod builder;
+mod hostile;
 mod large;
 mod normal;
 mod restart;
+mod runner;
 mod secret;
+mod shipped;

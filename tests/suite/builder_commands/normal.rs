@@ -68,7 +68,11 @@ fn a_bundle_whose_shell_dies_and_one_that_takes_too_long_say_so() {
         let begun = std::time::Instant::now();
         let answers = builder.run(&[&long]);
         assert!(begun.elapsed() < std::time::Duration::from_secs(12), "{shell}: {:?}", begun.elapsed());
-        assert_eq!(answers[0].state, State::Ended(RunEnd::LimitExceeded("time".into())), "{shell}");
+        assert_eq!(
+            answers[0].state,
+            State::Ended(RunEnd::LimitExceeded("took longer than its time limit".into())),
+            "{shell}"
+        );
         assert_eq!(answers[0].results[0].out, "done\n");
     }
 }
@@ -144,6 +148,10 @@ fn results_that_came_with_the_base_image_are_not_this_builds() {
     builder.set_build("other-0123456789ab-1");
     assert_eq!(builder.result(&[&bundle])[0].state, State::NotRun);
     assert_eq!(builder.run(&[&bundle])[0].results[0].out, "2\n");
+    // And what it did otherwise is no part of the next image.
+    builder.set_build("third-0123456789ab-1");
+    builder.run(&[&super::builder::bundle("apply", &[step("b", "true")])]);
+    assert!(!builder.folder(&bundle).exists());
 }
 
 #[test]
@@ -176,17 +184,16 @@ fn live_lines_come_as_steps_end_and_the_answer_is_whole() {
         let said = builder.send(&command::run(&[&bundle], &builder.options()).unwrap());
         assert!(!said.stderr.contains(&BASE64_OF_PRIVATE[..8]), "{shell}");
         let mut live = Live::default();
-        let events: Vec<String> = said
-            .stderr
-            .lines()
-            .filter_map(|line| live.event(line))
+        let events: Vec<String> = live
+            .events(&format!("a banner\n{}", said.stderr))
+            .into_iter()
             .map(|event| match event {
                 RunEvent::Started { step } => format!("+{step}"),
                 RunEvent::Ended(result) => format!("{}={}", result.step, result.rc),
             })
             .collect();
         assert_eq!(events, ["+a", "a=0", "+b", "b=3"], "{shell}: {}", said.stderr);
-        assert!(said.stderr.lines().all(|line| live.event(line).is_none()), "told twice");
+        assert!(live.events(&said.stderr).is_empty(), "told twice");
         let answers = builder.answers(&[&bundle], &said).unwrap();
         assert_eq!(answers[0].results[0].out, "amifactory answer 1 x\nprivate\n");
     }

@@ -1,7 +1,8 @@
 //! The one place where calls are made again.
 
 use super::class::{Class, classify};
-use super::limit::{Bucket, Limiter};
+use super::limit::Limiter;
+use super::op::Operation;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -17,17 +18,6 @@ pub const PATIENCE: Duration = Duration::from_secs(600);
 pub const EVENTUAL: Duration = Duration::from_secs(150);
 /// How long expired credentials may take to be renewed by whoever renews them.
 const RENEWAL: Duration = Duration::from_secs(20);
-
-/// An operation of a service.
-#[derive(Debug, Clone, Copy)]
-pub struct Operation {
-    /// As IAM writes it: `ec2:RunInstances`.
-    pub action: &'static str,
-    /// What it is held back by.
-    pub bucket: Bucket,
-    /// Error codes that mean "not yet".
-    pub eventual: &'static [&'static str],
-}
 
 /// Why a call had no success.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +51,12 @@ pub struct Caller {
     calls: AtomicU64,
 }
 
+impl Default for Caller {
+    fn default() -> Self {
+        Caller::new()
+    }
+}
+
 impl Caller {
     /// With full buckets.
     pub fn new() -> Caller {
@@ -76,6 +72,21 @@ impl Caller {
     /// made twice.
     pub async fn call<T, E, F>(
         &self,
+        operation: Operation,
+        resource: &str,
+        send: impl FnMut() -> F,
+    ) -> Result<T, CallError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        F: Future<Output = Result<T, SdkError<E, Response>>>,
+    {
+        self.call_within(PATIENCE, operation, resource, send).await
+    }
+
+    /// The same with less patience: for questions that people wait for.
+    pub async fn call_within<T, E, F>(
+        &self,
+        most: Duration,
         operation: Operation,
         resource: &str,
         mut send: impl FnMut() -> F,
@@ -107,7 +118,7 @@ impl Caller {
                 Class::Credentials | Class::Denied | Class::Permanent => Duration::ZERO,
             };
             let pause = backoff(attempts, fastrand::f64());
-            if began.elapsed() + pause > patience {
+            if began.elapsed() + pause > patience.min(most) {
                 return Err(CallError {
                     action: operation.action,
                     resource: resource.to_owned(),

@@ -72,6 +72,10 @@ pub fn classify(code: Option<&str>, status: Option<u16>, eventual: &[&str]) -> C
         };
     };
     let of = |codes: &[&str]| codes.contains(&code);
+    // Said with status 500, and no failure of the service: another place may do, the same one will not.
+    if code.starts_with("Insufficient") {
+        return Class::Permanent;
+    }
     if of(THROTTLE) {
         Class::Throttle
     } else if of(eventual) {
@@ -99,7 +103,7 @@ mod tests {
         assert_eq!(classify(Some("InvalidInstanceId"), Some(400), &["InvalidInstanceId"]), Class::Eventual);
         assert_eq!(classify(Some("InvalidInstanceId"), Some(400), &[]), Class::Permanent);
         assert_eq!(classify(Some("UnauthorizedOperation"), Some(403), &[]), Class::Denied);
-        assert_eq!(classify(Some("InsufficientInstanceCapacity"), Some(400), &[]), Class::Permanent);
+        assert_eq!(classify(Some("InsufficientInstanceCapacity"), Some(500), &[]), Class::Permanent);
         assert_eq!(classify(Some("Whatever"), Some(500), &[]), Class::Transient);
         assert_eq!(classify(None, None, &[]), Class::Transient);
         assert_eq!(classify(None, Some(502), &[]), Class::Transient);

@@ -68,6 +68,12 @@ pub struct Limiter {
     levels: [Mutex<Level>; Bucket::ALL.len()],
 }
 
+impl Default for Limiter {
+    fn default() -> Self {
+        Limiter::new()
+    }
+}
+
 impl Limiter {
     /// All buckets full.
     pub fn new() -> Limiter {

@@ -1,78 +1,168 @@
 //! Every operation that is ever called, with its bucket and with what "not yet" looks like for it. What is not in this
-//! table is not called: `iam-policy` is made from it.
+//! table is not called: `iam-policy` is made from it, so each says which statement of the policy allows it.
 
-use super::call::Operation;
 use super::limit::Bucket;
+use crate::target::aws::policy::Grant;
 
-const fn op(action: &'static str, bucket: Bucket, eventual: &'static [&'static str]) -> Operation {
-    Operation { action, bucket, eventual }
+/// An operation of a service.
+#[derive(Debug, Clone, Copy)]
+pub struct Operation {
+    /// As IAM writes it: `ec2:RunInstances`.
+    pub action: &'static str,
+    /// The statement of the operator's policy that allows it.
+    pub grant: Grant,
+    /// What it is held back by.
+    pub bucket: Bucket,
+    /// Error codes that mean "not yet".
+    pub eventual: &'static [&'static str],
+}
+
+const fn op(action: &'static str, grant: Grant, bucket: Bucket, eventual: &'static [&'static str]) -> Operation {
+    Operation { action, grant, bucket, eventual }
 }
 
 const INSTANCE: &[&str] = &["InvalidInstanceID.NotFound"];
 const IMAGE: &[&str] = &["InvalidAMIID.NotFound"];
 
 /// `ec2:RunInstances`. A new image may not be known everywhere at once.
-pub const RUN_INSTANCES: Operation = op("ec2:RunInstances", Bucket::Run, &["InvalidAMIID.NotFound"]);
+pub const RUN_INSTANCES: Operation = op("ec2:RunInstances", Grant::Launch, Bucket::Run, &["InvalidAMIID.NotFound"]);
 /// `ec2:DescribeInstances`
-pub const DESCRIBE_INSTANCES: Operation = op("ec2:DescribeInstances", Bucket::Describe, &[]);
+pub const DESCRIBE_INSTANCES: Operation = op("ec2:DescribeInstances", Grant::Look, Bucket::Describe, &[]);
 /// `ec2:ModifyInstanceAttribute`
-pub const MODIFY_INSTANCE: Operation = op("ec2:ModifyInstanceAttribute", Bucket::Mutate, INSTANCE);
+pub const MODIFY_INSTANCE: Operation = op("ec2:ModifyInstanceAttribute", Grant::Builder, Bucket::Mutate, INSTANCE);
 /// `ec2:StopInstances`
-pub const STOP_INSTANCES: Operation = op("ec2:StopInstances", Bucket::Mutate, INSTANCE);
+pub const STOP_INSTANCES: Operation = op("ec2:StopInstances", Grant::Builder, Bucket::Mutate, INSTANCE);
 /// `ec2:TerminateInstances`
-pub const TERMINATE_INSTANCES: Operation = op("ec2:TerminateInstances", Bucket::Remove, &[]);
+pub const TERMINATE_INSTANCES: Operation = op("ec2:TerminateInstances", Grant::Builder, Bucket::Remove, &[]);
 /// `ec2:CreateImage`
-pub const CREATE_IMAGE: Operation = op("ec2:CreateImage", Bucket::Mutate, INSTANCE);
+pub const CREATE_IMAGE: Operation = op("ec2:CreateImage", Grant::Image, Bucket::Mutate, INSTANCE);
 /// `ec2:DescribeImages`
-pub const DESCRIBE_IMAGES: Operation = op("ec2:DescribeImages", Bucket::Describe, &[]);
+pub const DESCRIBE_IMAGES: Operation = op("ec2:DescribeImages", Grant::Look, Bucket::Describe, &[]);
 /// `ec2:DeregisterImage`
-pub const DEREGISTER_IMAGE: Operation = op("ec2:DeregisterImage", Bucket::Remove, &[]);
+pub const DEREGISTER_IMAGE: Operation = op("ec2:DeregisterImage", Grant::Remove, Bucket::Remove, &[]);
 /// `ec2:CreateTags`
-pub const CREATE_TAGS: Operation = op("ec2:CreateTags", Bucket::Tag, IMAGE);
+pub const CREATE_TAGS: Operation = op("ec2:CreateTags", Grant::Tag, Bucket::Tag, IMAGE);
 /// `ec2:DescribeSnapshots`
-pub const DESCRIBE_SNAPSHOTS: Operation = op("ec2:DescribeSnapshots", Bucket::Describe, &[]);
+pub const DESCRIBE_SNAPSHOTS: Operation = op("ec2:DescribeSnapshots", Grant::Look, Bucket::Describe, &[]);
 /// `ec2:DeleteSnapshot`
-pub const DELETE_SNAPSHOT: Operation = op("ec2:DeleteSnapshot", Bucket::Remove, &[]);
+pub const DELETE_SNAPSHOT: Operation = op("ec2:DeleteSnapshot", Grant::Remove, Bucket::Remove, &[]);
 /// `ec2:DescribeVolumes`
-pub const DESCRIBE_VOLUMES: Operation = op("ec2:DescribeVolumes", Bucket::Describe, &[]);
+pub const DESCRIBE_VOLUMES: Operation = op("ec2:DescribeVolumes", Grant::Look, Bucket::Describe, &[]);
 /// `ec2:DeleteVolume`
-pub const DELETE_VOLUME: Operation = op("ec2:DeleteVolume", Bucket::Mutate, &[]);
+pub const DELETE_VOLUME: Operation = op("ec2:DeleteVolume", Grant::Remove, Bucket::Mutate, &[]);
 /// `ec2:DescribeNetworkInterfaces`
-pub const DESCRIBE_INTERFACES: Operation = op("ec2:DescribeNetworkInterfaces", Bucket::Describe, &[]);
+pub const DESCRIBE_INTERFACES: Operation = op("ec2:DescribeNetworkInterfaces", Grant::Look, Bucket::Describe, &[]);
 /// `ec2:DeleteNetworkInterface`
-pub const DELETE_INTERFACE: Operation = op("ec2:DeleteNetworkInterface", Bucket::Mutate, &[]);
+pub const DELETE_INTERFACE: Operation = op("ec2:DeleteNetworkInterface", Grant::Remove, Bucket::Mutate, &[]);
 /// `ec2:DescribeSubnets`
-pub const DESCRIBE_SUBNETS: Operation = op("ec2:DescribeSubnets", Bucket::Describe, &[]);
+pub const DESCRIBE_SUBNETS: Operation = op("ec2:DescribeSubnets", Grant::Look, Bucket::Describe, &[]);
 
 /// `ssm:DescribeInstanceInformation`
-pub const DESCRIBE_AGENTS: Operation = op("ssm:DescribeInstanceInformation", Bucket::Command, &[]);
+pub const DESCRIBE_AGENTS: Operation = op("ssm:DescribeInstanceInformation", Grant::Look, Bucket::Command, &[]);
 /// `ssm:SendCommand`. The agent may be known here and not yet there.
-pub const SEND_COMMAND: Operation = op("ssm:SendCommand", Bucket::Command, &["InvalidInstanceId"]);
+pub const SEND_COMMAND: Operation = op("ssm:SendCommand", Grant::Command, Bucket::Command, &["InvalidInstanceId"]);
 /// `ssm:GetCommandInvocation`
-pub const GET_INVOCATION: Operation = op("ssm:GetCommandInvocation", Bucket::Command, &["InvocationDoesNotExist"]);
+pub const GET_INVOCATION: Operation =
+    op("ssm:GetCommandInvocation", Grant::Look, Bucket::Command, &["InvocationDoesNotExist"]);
 /// `ssm:ListCommandInvocations`
-pub const LIST_INVOCATIONS: Operation = op("ssm:ListCommandInvocations", Bucket::Command, &[]);
+pub const LIST_INVOCATIONS: Operation = op("ssm:ListCommandInvocations", Grant::Look, Bucket::Command, &[]);
 /// `ssm:GetParameters`
-pub const GET_PARAMETERS: Operation = op("ssm:GetParameters", Bucket::ReadParameter, &[]);
+pub const GET_PARAMETERS: Operation = op("ssm:GetParameters", Grant::ReadPointer, Bucket::ReadParameter, &[]);
 /// `ssm:GetParametersByPath`
-pub const LIST_PARAMETERS: Operation = op("ssm:GetParametersByPath", Bucket::ReadParameter, &[]);
+pub const LIST_PARAMETERS: Operation = op("ssm:GetParametersByPath", Grant::ListPointers, Bucket::ReadParameter, &[]);
 /// `ssm:PutParameter`
-pub const PUT_PARAMETER: Operation = op("ssm:PutParameter", Bucket::WriteParameter, &[]);
+pub const PUT_PARAMETER: Operation = op("ssm:PutParameter", Grant::WritePointer, Bucket::WriteParameter, &[]);
 
 /// `ebs:StartSnapshot`
-pub const START_SNAPSHOT: Operation = op("ebs:StartSnapshot", Bucket::Other, &[]);
+pub const START_SNAPSHOT: Operation = op("ebs:StartSnapshot", Grant::StartRecord, Bucket::Other, &[]);
 /// `ebs:PutSnapshotBlock`
-pub const PUT_BLOCK: Operation = op("ebs:PutSnapshotBlock", Bucket::Other, &["ResourceNotFoundException"]);
+pub const PUT_BLOCK: Operation =
+    op("ebs:PutSnapshotBlock", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);
 /// `ebs:CompleteSnapshot`
-pub const COMPLETE_SNAPSHOT: Operation = op("ebs:CompleteSnapshot", Bucket::Other, &["ResourceNotFoundException"]);
+pub const COMPLETE_SNAPSHOT: Operation =
+    op("ebs:CompleteSnapshot", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);
 /// `ebs:ListSnapshotBlocks`
-pub const LIST_BLOCKS: Operation = op("ebs:ListSnapshotBlocks", Bucket::Other, &["ResourceNotFoundException"]);
+pub const LIST_BLOCKS: Operation =
+    op("ebs:ListSnapshotBlocks", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);
 /// `ebs:GetSnapshotBlock`
-pub const GET_BLOCK: Operation = op("ebs:GetSnapshotBlock", Bucket::Other, &["ResourceNotFoundException"]);
+pub const GET_BLOCK: Operation =
+    op("ebs:GetSnapshotBlock", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);
 
 /// `sts:GetCallerIdentity`
-pub const WHO_AM_I: Operation = op("sts:GetCallerIdentity", Bucket::Other, &[]);
+pub const WHO_AM_I: Operation = op("sts:GetCallerIdentity", Grant::Doctor, Bucket::Other, &[]);
 /// `servicequotas:GetServiceQuota`
-pub const GET_QUOTA: Operation = op("servicequotas:GetServiceQuota", Bucket::Other, &[]);
+pub const GET_QUOTA: Operation = op("servicequotas:GetServiceQuota", Grant::Doctor, Bucket::Other, &[]);
 /// `logs:GetLogEvents`. The stream comes into being with its first line.
-pub const GET_LOG_EVENTS: Operation = op("logs:GetLogEvents", Bucket::Other, &[]);
+pub const GET_LOG_EVENTS: Operation = op("logs:GetLogEvents", Grant::Live, Bucket::Other, &[]);
+
+/// `ec2:DescribeRegions`
+pub const DESCRIBE_REGIONS: Operation = op("ec2:DescribeRegions", Grant::Doctor, Bucket::Describe, &[]);
+/// `ec2:DescribeRouteTables`
+pub const DESCRIBE_ROUTES: Operation = op("ec2:DescribeRouteTables", Grant::Doctor, Bucket::Describe, &[]);
+/// `ec2:DescribeVpcEndpoints`
+pub const DESCRIBE_ENDPOINTS: Operation = op("ec2:DescribeVpcEndpoints", Grant::Doctor, Bucket::Describe, &[]);
+/// `ec2:DescribeSecurityGroups`
+pub const DESCRIBE_GROUPS: Operation = op("ec2:DescribeSecurityGroups", Grant::Doctor, Bucket::Describe, &[]);
+/// `ec2:DescribeInstanceTypes`
+pub const DESCRIBE_TYPES: Operation = op("ec2:DescribeInstanceTypes", Grant::Doctor, Bucket::Describe, &[]);
+/// `ec2:DescribeInstanceTypeOfferings`
+pub const DESCRIBE_OFFERINGS: Operation = op("ec2:DescribeInstanceTypeOfferings", Grant::Doctor, Bucket::Describe, &[]);
+/// `logs:DescribeLogGroups`
+pub const DESCRIBE_LOG_GROUPS: Operation = op("logs:DescribeLogGroups", Grant::Doctor, Bucket::Other, &[]);
+
+/// All of them.
+pub const ALL: &[Operation] = &[
+    RUN_INSTANCES,
+    DESCRIBE_INSTANCES,
+    MODIFY_INSTANCE,
+    STOP_INSTANCES,
+    TERMINATE_INSTANCES,
+    CREATE_IMAGE,
+    DESCRIBE_IMAGES,
+    DEREGISTER_IMAGE,
+    CREATE_TAGS,
+    DESCRIBE_SNAPSHOTS,
+    DELETE_SNAPSHOT,
+    DESCRIBE_VOLUMES,
+    DELETE_VOLUME,
+    DESCRIBE_INTERFACES,
+    DELETE_INTERFACE,
+    DESCRIBE_SUBNETS,
+    DESCRIBE_AGENTS,
+    SEND_COMMAND,
+    GET_INVOCATION,
+    LIST_INVOCATIONS,
+    GET_PARAMETERS,
+    LIST_PARAMETERS,
+    PUT_PARAMETER,
+    START_SNAPSHOT,
+    PUT_BLOCK,
+    COMPLETE_SNAPSHOT,
+    LIST_BLOCKS,
+    GET_BLOCK,
+    WHO_AM_I,
+    GET_QUOTA,
+    GET_LOG_EVENTS,
+    DESCRIBE_REGIONS,
+    DESCRIBE_ROUTES,
+    DESCRIBE_ENDPOINTS,
+    DESCRIBE_GROUPS,
+    DESCRIBE_TYPES,
+    DESCRIBE_OFFERINGS,
+    DESCRIBE_LOG_GROUPS,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_table_is_whole() {
+        let is_one = |line: &&str| line.starts_with("pub const ") && line.contains(": Operation =");
+        let declared = include_str!("op.rs").lines().filter(is_one).count();
+        assert_eq!(ALL.len(), declared, "an operation is not in ALL");
+        let actions: BTreeSet<&str> = ALL.iter().map(|operation| operation.action).collect();
+        assert_eq!(actions.len(), ALL.len(), "an action is there twice");
+    }
+}

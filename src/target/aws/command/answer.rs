@@ -39,7 +39,7 @@ pub enum State {
 /// A slice of an answer that has yet to be fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct More {
-    /// sha256 of the whole.
+    /// sha256 of the whole, and of what its header says of the bundles.
     pub payload: Digest,
     /// First byte that is missing.
     pub offset: u64,
@@ -75,6 +75,8 @@ pub enum AnswerError {
 pub struct Incoming {
     payload: Digest,
     total: u64,
+    /// What the header says of the bundles, to the letter: the checksum is over that too.
+    header: String,
     bundles: Vec<Announced>,
     bytes: Vec<u8>,
 }
@@ -117,7 +119,8 @@ impl Incoming {
         if sum != Some(reply.total) {
             return Err(AnswerError::Header("its sizes do not add up".into()));
         }
-        let mut incoming = Incoming { payload: reply.payload, total: reply.total, bundles, bytes: Vec::new() };
+        let header: String = reply.fields.iter().map(|field| format!(" {field}")).collect();
+        let mut incoming = Incoming { payload: reply.payload, total: reply.total, header, bundles, bytes: Vec::new() };
         incoming.take(reply.bytes)?;
         Ok(incoming)
     }
@@ -159,7 +162,7 @@ impl Incoming {
         if self.missing().is_some() {
             return Err(AnswerError::Damaged(format!("{} of {} bytes are here", self.bytes.len(), self.total)));
         }
-        if Digest::of(&self.bytes) != self.payload {
+        if Digest::of([self.header.as_bytes(), &self.bytes].concat()) != self.payload {
             return Err(AnswerError::Damaged("its checksum is another".into()));
         }
         let mut rest = self.bytes.as_slice();
@@ -209,7 +212,7 @@ fn announced(field: &str, digest: &Digest) -> Result<Announced, AnswerError> {
     let state = match state {
         "completed" => State::Ended(RunEnd::Completed),
         "interrupted" => State::Ended(RunEnd::Interrupted),
-        "limit" => State::Ended(RunEnd::LimitExceeded("time".into())),
+        "limit" => State::Ended(RunEnd::LimitExceeded("took longer than its time limit".into())),
         "not-run" => State::NotRun,
         "running" => State::Running,
         other => {

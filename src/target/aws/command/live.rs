@@ -13,8 +13,13 @@ pub struct Live {
 }
 
 impl Live {
-    /// What a line says; none where it says nothing new, or is not the runner's. What a step printed is not in it.
-    pub fn event(&mut self, line: &str) -> Option<RunEvent> {
+    /// What the lines of a log event say, without what they say again. Lines that are not the runner's say nothing, and
+    /// none holds what a step printed.
+    pub fn events(&mut self, message: &str) -> Vec<RunEvent> {
+        message.lines().filter_map(|line| self.event(line)).collect()
+    }
+
+    fn event(&mut self, line: &str) -> Option<RunEvent> {
         match parse_line(line.trim())? {
             RunLine::Started(step) => self.begun.insert(step.clone()).then_some(RunEvent::Started { step }),
             RunLine::Ended(result) => self.ended.insert(result.step.clone()).then_some(RunEvent::Ended(result)),

@@ -5,10 +5,12 @@
 //! What does not fit is fetched by further commands.
 
 mod answer;
+mod dead_man;
 mod live;
 mod make;
 
 pub use answer::{Answer, AnswerError, Incoming, More, State, put};
+pub use dead_man::user_data;
 pub use live::Live;
 pub use make::{Command, CommandError, MAX_BYTES, Options, fetch, result, run, run_in_parts};
 
@@ -17,8 +19,3 @@ pub use make::{Command, CommandError, MAX_BYTES, Options, fetch, result, run, ru
 const STDOUT_BYTES: usize = 17_100;
 /// As above.
 const STDERR_BYTES: usize = 5_550;
-
-/// What a builder runs at its first start: the timer that ends it.
-pub fn user_data(seconds: u64) -> String {
-    include_str!("user_data.sh").replace("AF_SECONDS", &seconds.to_string())
-}

@@ -72,11 +72,7 @@ af_run_one() {
     mkdir -p "$AF_DIR" "$AF_LOGS" || af_fail "can't write $AF_DIR"
     exec 9>"$AF_LOGS/lock"
     flock 9 || af_fail "can't lock $AF_LOGS/lock"
-    if [ "$(cat "$AF_DIR/owner" 2>/dev/null)" != "$AF_OWNER $1" ]; then
-        # What an image below this one was built with has the same digest where it did the same; it is not this run.
-        find "$AF_DIR" "$AF_LOGS" -mindepth 1 ! -name lock -delete
-        printf '%s\n' "$AF_OWNER $1" >"$AF_DIR/owner"
-    fi
+    printf '%s\n' "$AF_OWNER $1" >"$AF_DIR/owner"
     if [ ! -e "$AF_DIR/state" ] && { [ ! -e "$AF_DIR/begun" ] || [ -e "$AF_DIR/resume" ]; }; then
         af_script "$@"
         : >"$AF_DIR/begun"
@@ -220,7 +216,7 @@ af_restart() {
     exit 194
 }
 
-# af_after_restart: logs go back to memory. While the machine has yet to go down, nothing may run.
+# af_after_restart: logs go back to memory. As long as the machine has yet to go down, nothing may run.
 af_after_restart() {
     exec 8>"$AF_MEMORY/lock"
     flock 8 || af_fail "can't lock $AF_MEMORY/lock"
@@ -235,7 +231,22 @@ af_after_restart() {
         cp -R "$AF_STATE/restarting/memory/." "$AF_MEMORY" || af_fail "can't write $AF_MEMORY"
         rm -rf "$AF_STATE/restarting"
     fi
+    af_forget_others
     exec 8>&-
+}
+
+# af_forget_others: the base image can bring along what it was built with. Where it did the same as this build, its
+# bundles have the same digests; they are not this run.
+af_forget_others() {
+    local file owner
+    for file in "$AF_STATE"/*/owner; do
+        [ -e "$file" ] || continue
+        read -r owner _ <"$file"
+        if [ "$owner" != "$AF_OWNER" ]; then
+            af_name "$(basename "${file%/owner}")"
+            rm -rf "$AF_DIR" "$AF_LOGS"
+        fi
+    done
 }
 
 # af_payload: results and logs of the bundles one after the other, and a word on each in AF_ANSWERS.
@@ -261,7 +272,8 @@ af_payload() {
         esac
         AF_ANSWERS="$AF_ANSWERS $AF_NAME,$AF_ENDED,$results,$log"
     done
-    AF_PAYLOAD=$(sha256sum <"$AF_WORK/payload")
+    # What is said of the bundles counts as well.
+    AF_PAYLOAD=$(printf '%s' "$AF_ANSWERS" | cat - "$AF_WORK/payload" | sha256sum)
     AF_PAYLOAD=${AF_PAYLOAD%% *}
     af_size "$AF_WORK/payload"
     AF_PAYLOAD_BYTES=$AF_SIZE
@@ -290,6 +302,7 @@ af_print() {
     printf 'amifactory %s 1 %s %d %d%s\n' "$1" "$AF_PAYLOAD" "$AF_PAYLOAD_BYTES" "$3" "$2"
     af_slice "$AF_WORK/payload" "$3" "$first" | base64 -w0
     echo
+    # Whatever of it does not fit here is asked for with `fetch`.
     if [ "$second" -gt 0 ]; then
         {
             printf 'amifactory more 1 %s\n' "$AF_PAYLOAD"

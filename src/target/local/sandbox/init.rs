@@ -109,6 +109,10 @@ fn start(job: &Job) -> Result<Child, Failure> {
         for name in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"] {
             command.env(name, &gate);
         }
+        // What a step starts itself is reached without a gate.
+        for name in ["no_proxy", "NO_PROXY"] {
+            command.env(name, "localhost,127.0.0.1,::1");
+        }
     }
     command
         .spawn()

@@ -1,0 +1,101 @@
+//! `iam-policy`: the least that IAM must allow for builds on AWS.
+
+use super::exit::{CliError, Exit};
+use super::session::Session;
+use crate::report::view::{Policies, PolicyPart, policies};
+use crate::target::aws::policy::{self, Scope};
+use clap::{Args, ValueEnum};
+
+/// Print the IAM policies that builds on AWS need: the least that does.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct IamPolicy {
+    /// Only this policy: its JSON and nothing else
+    #[arg(long = "for", value_name = "WHOM", value_enum)]
+    whom: Option<Whom>,
+    /// Only in this account [default: any]
+    #[arg(long, value_name = "ID", value_parser = account)]
+    account: Option<String>,
+    /// Only in this region [default: any]
+    #[arg(long, value_name = "REGION", value_parser = region)]
+    region: Option<String>,
+    /// The builders' role, with its path, where its name is not that of the instance profile
+    #[arg(long, value_name = "NAME", value_parser = role)]
+    role: Option<String>,
+}
+
+const HELP: &str = "The policies fit the factory they are printed in: its instance profiles, secrets, log groups, \
+    KMS keys and bases. Print them again when those change.";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Whom {
+    /// Whoever runs builds
+    Operator,
+    /// The role of the builders' instance profile
+    Builder,
+    /// That role's trust policy
+    Trust,
+}
+
+impl IamPolicy {
+    pub fn run(self, session: &Session) -> Result<Exit, CliError> {
+        let folder = session.folder()?;
+        let (factory, _) = session.read(&folder)?;
+        let mut scope = Scope { account: self.account, region: self.region, ..Scope::of(&factory) };
+        if let Some(role) = self.role {
+            scope.roles = [role].into();
+        }
+        if scope.roles.is_empty() {
+            return Err(CliError::Usage(
+                "no recipe has an instance profile, so the builders' role is not known\n  \
+                 give `aws: {instance_profile: NAME}` in amifactory.yaml, or name the role: --role NAME"
+                    .into(),
+            ));
+        }
+        let part = |whom, name, title, limit, policy| (whom, PolicyPart { name, title, limit, policy });
+        let all = [
+            part(
+                Whom::Operator,
+                "operator",
+                "For whoever runs builds: a managed policy",
+                Some(policy::MANAGED_LIMIT),
+                policy::operator(&scope),
+            ),
+            part(
+                Whom::Builder,
+                "builder",
+                "For the role of the builders' instance profile: an inline policy",
+                Some(policy::INLINE_LIMIT),
+                policy::builder(&scope),
+            ),
+            part(Whom::Trust, "trust", "That role's trust policy", None, policy::trust(&scope)),
+        ];
+        let asked = all.into_iter().filter(|(whom, _)| self.whom.is_none_or(|only| only == *whom));
+        let shown = Policies::new(asked.map(|(_, part)| part).collect(), scope.spot);
+        let alone = self.whom.is_some();
+        session.result(&shown, |style| policies(&shown, alone, style))?;
+        Ok(Exit::Done)
+    }
+}
+
+fn account(text: &str) -> Result<String, String> {
+    let valid = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
+    if valid { Ok(text.to_owned()) } else { Err("an account has 12 digits".into()) }
+}
+
+fn region(text: &str) -> Result<String, String> {
+    let valid = text.contains('-') && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if valid { Ok(text.to_owned()) } else { Err("a region is written like eu-central-1".into()) }
+}
+
+fn role(text: &str) -> Result<String, String> {
+    let valid = !text.is_empty()
+        && text.len() <= 576
+        && !text.starts_with('/')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&b));
+    if valid {
+        Ok(text.to_owned())
+    } else {
+        Err("write the role's name, with its path if it has one; not its ARN".into())
+    }
+}

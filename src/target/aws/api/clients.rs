@@ -1,0 +1,62 @@
+//! The clients of the services, over one configuration.
+
+use super::Caller;
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use std::time::Duration;
+
+/// How long one request may take before it counts as lost.
+const REQUEST: Duration = Duration::from_secs(60);
+
+/// The clients, and what all calls go through.
+pub struct Api {
+    /// EC2.
+    pub ec2: aws_sdk_ec2::Client,
+    /// Systems Manager: Run Command and Parameter Store.
+    pub ssm: aws_sdk_ssm::Client,
+    /// EBS direct: blocks of snapshots.
+    pub ebs: aws_sdk_ebs::Client,
+    /// Who calls.
+    pub sts: aws_sdk_sts::Client,
+    /// Limits of the account.
+    pub quotas: aws_sdk_servicequotas::Client,
+    /// Live output of commands.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Where credentials come from; none where nothing is set up at all.
+    pub credentials: Option<SharedCredentialsProvider>,
+    /// All calls go through it.
+    pub caller: Caller,
+    /// The region that all this is in.
+    pub region: String,
+}
+
+impl Api {
+    /// Clients over a configuration; its retries are turned off, because there is one owner of retries.
+    pub fn new(config: &SdkConfig) -> Api {
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(REQUEST).connect_timeout(REQUEST / 6).build();
+        let config = config.to_builder().retry_config(RetryConfig::disabled()).timeout_config(timeouts).build();
+        Api {
+            ec2: aws_sdk_ec2::Client::new(&config),
+            ssm: aws_sdk_ssm::Client::new(&config),
+            ebs: aws_sdk_ebs::Client::new(&config),
+            sts: aws_sdk_sts::Client::new(&config),
+            quotas: aws_sdk_servicequotas::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            credentials: config.credentials_provider(),
+            caller: Caller::new(),
+            region: config.region().map(ToString::to_string).unwrap_or_default(),
+        }
+    }
+}
+
+/// Credentials, region and endpoints from the SDK's standard chain.
+pub async fn standard_config() -> SdkConfig {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
+            aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
+        ))
+        .build_https();
+    aws_config::defaults(aws_config::BehaviorVersion::latest()).http_client(http).load().await
+}

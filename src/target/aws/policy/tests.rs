@@ -1,0 +1,122 @@
+//! What the policies allow, and that it is no more and no less than is called.
+
+use super::*;
+use crate::target::aws::api::op;
+use std::collections::BTreeSet;
+
+fn names(list: &[&str]) -> BTreeSet<String> {
+    list.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// A factory that uses all there is.
+fn full() -> Scope {
+    Scope {
+        account: Some("123456789012".into()),
+        region: Some("eu-central-1".into()),
+        roles: names(&["amifactory-builder"]),
+        base_parameters: names(&["/golden/base"]),
+        secrets: names(&["/app/token", "/app/key"]),
+        log_groups: names(&["/amifactory/builds"]),
+        kms_keys: names(&[
+            "alias/images",
+            "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000",
+        ]),
+        spot: true,
+    }
+}
+
+/// The shipped factory: no account, no region.
+fn plain() -> Scope {
+    Scope { roles: names(&["amifactory-builder"]), ..Scope::default() }
+}
+
+fn json(policy: &Policy) -> String {
+    serde_json::to_string_pretty(policy).unwrap()
+}
+
+#[test]
+fn every_operation_is_allowed_and_nothing_else() {
+    let policy = operator(&full());
+    let called: BTreeSet<&str> = op::ALL.iter().map(|operation| operation.action).collect();
+    for action in &called {
+        assert!(policy.allows(action), "{action} is called and not allowed");
+    }
+    // What the services do in the caller's name is called by nobody here.
+    let in_our_name = |action: &str| action == "iam:PassRole" || action.starts_with("kms:");
+    let spare: Vec<_> = policy.actions().into_iter().filter(|a| !called.contains(a) && !in_our_name(a)).collect();
+    assert!(spare.is_empty(), "allowed and never called: {spare:?}");
+    assert!(!policy.allows("ssm:DeleteParameter") && !policy.allows("ec2:DescribeInstanceAttribute"));
+}
+
+#[test]
+fn what_a_factory_does_not_use_is_not_allowed() {
+    let policy = operator(&plain());
+    for action in ["logs:GetLogEvents", "kms:Decrypt", "kms:CreateGrant"] {
+        assert!(!policy.allows(action), "{action}");
+    }
+    assert!(!json(&policy).contains("spot-instances-request"));
+    let policy = builder(&plain());
+    assert!(!policy.allows("ssm:GetParameter") && !policy.allows("kms:Decrypt") && !policy.allows("logs:PutLogEvents"));
+}
+
+#[test]
+fn what_changes_something_is_narrowed_down() {
+    let policy = operator(&full());
+    for statement in &policy.statement {
+        let reads = statement.actions.iter().all(|action| {
+            let name = action.split_once(':').unwrap().1;
+            ["Describe", "Get", "List"].iter().any(|verb| name.starts_with(verb))
+        });
+        assert!(!statement.resources.is_empty(), "{}", statement.sid);
+        if !reads {
+            assert!(!statement.resources.iter().any(|resource| resource == "*"), "{} on everything", statement.sid);
+            // A document has no tags, and what builders are launched from is anyone's.
+            let free = ["CommandDocument", "LaunchFrom", "WriteChannels"].contains(&statement.sid);
+            assert!(free || !statement.conditions.is_empty(), "{} without a condition", statement.sid);
+        }
+    }
+}
+
+#[test]
+fn names_are_unique_and_each_has_a_reason() {
+    for policy in [operator(&full()), builder(&full()), trust(&full())] {
+        let sids: BTreeSet<_> = policy.statement.iter().map(|statement| statement.sid).collect();
+        assert_eq!(sids.len(), policy.statement.len());
+        for statement in &policy.statement {
+            assert!(statement.sid.bytes().all(|b| b.is_ascii_alphanumeric()), "{}", statement.sid);
+            assert!(statement.reason.len() > 20 && !statement.reason.contains('\n'), "{}", statement.sid);
+        }
+    }
+}
+
+#[test]
+fn they_fit_into_iam() {
+    for scope in [full(), plain()] {
+        let (operator, builder) = (operator(&scope), builder(&scope));
+        assert!(operator.length() <= MANAGED_LIMIT, "{}", operator.length());
+        assert!(builder.length() <= MANAGED_LIMIT && builder.length() <= INLINE_LIMIT, "{}", builder.length());
+    }
+    // Length is counted as IAM does.
+    let text = json(&operator(&full()));
+    assert_eq!(operator(&full()).length(), text.chars().filter(|c| !c.is_whitespace()).count());
+}
+
+#[test]
+fn the_operators_policy() {
+    insta::assert_snapshot!(json(&operator(&full())));
+}
+
+#[test]
+fn the_operators_policy_of_the_shipped_factory() {
+    insta::assert_snapshot!(json(&operator(&plain())));
+}
+
+#[test]
+fn the_builders_policy() {
+    insta::assert_snapshot!(json(&builder(&full())));
+}
+
+#[test]
+fn the_trust_policy() {
+    insta::assert_snapshot!(serde_json::to_string(&trust(&plain())).unwrap(), @r#"{"Version":"2012-10-17","Statement":[{"Sid":"Builders","Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#);
+}

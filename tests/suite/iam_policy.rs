@@ -1,0 +1,71 @@
+//! `iam-policy` as its users meet it.
+
+use crate::program::{TestFactory, stderr};
+use serde_json::Value;
+
+const FACTORY: &str =
+    "default_target: local\nchannels: [dev]\naws:\n  instance_profile: builders\n  log_group: /af/builds\n";
+
+fn factory() -> TestFactory {
+    let factory = TestFactory::tiny("true");
+    factory.write("amifactory.yaml", FACTORY);
+    factory
+}
+
+#[test]
+fn one_policy_alone_is_json_that_iam_takes() {
+    let output =
+        factory().run(&["iam-policy", "--for", "builder", "--account", "123456789012", "--region", "eu-west-1"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let policy: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(policy["Version"], "2012-10-17");
+    let keys: Vec<&String> = policy.as_object().unwrap().keys().collect();
+    assert_eq!(keys.len(), 2, "IAM takes nothing else: {keys:?}");
+    let text = policy.to_string();
+    assert!(text.contains("arn:aws:logs:eu-west-1:123456789012:log-group:/af/builds:*"), "{text}");
+    assert!(!text.contains("ssm:GetParameter"), "no secrets are declared: {text}");
+}
+
+#[test]
+fn all_of_them_come_with_reasons() {
+    let factory = factory();
+    let (code, result) = factory.json(&["iam-policy"]);
+    assert_eq!(code, 0);
+    for name in ["operator", "builder", "trust"] {
+        let statements = result["policies"][name]["Statement"].as_array().unwrap();
+        assert!(!statements.is_empty());
+        for statement in statements {
+            let sid = statement["Sid"].as_str().unwrap();
+            assert!(result["reasons"][name][sid].is_string(), "{name} {sid}");
+        }
+    }
+    assert!(result["policies"]["operator"].to_string().contains(":role/builders\""));
+    let text = String::from_utf8(factory.run(&["iam-policy"]).stdout).unwrap();
+    assert!(
+        text.contains("For whoever runs builds") && text.contains("CommandBuilder  Commands go to builders"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_role_may_have_a_name_of_its_own_and_must_be_known() {
+    let factory = factory();
+    let (_, result) = factory.json(&["iam-policy", "--for", "operator", "--role", "teams/images/role-x"]);
+    assert!(result["policies"]["operator"].to_string().contains("role/teams/images/role-x"));
+    assert!(result["policies"]["builder"].is_null());
+    factory.write("amifactory.yaml", "default_target: local\nchannels: [dev]\n");
+    let output = factory.run(&["iam-policy"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("--role NAME"), "{}", stderr(&output));
+    assert_eq!(factory.run(&["iam-policy", "--account", "12"]).status.code(), Some(2));
+}
+
+#[test]
+fn help_says_what_it_prints() {
+    let output = factory().run(&["iam-policy", "--help"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for word in ["--for <WHOM>", "operator", "builder", "trust", "--account <ID>", "--region <REGION>", "--role <NAME>"]
+    {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+}
