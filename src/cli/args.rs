@@ -1,8 +1,8 @@
 //! The command line's grammar.
 
 use super::{
-    build, completions, controls, diff, doctor, iam_policy, images, init, logs, man, plan, report, resume, schema, show, sweep,
-    validate,
+    build, completions, controls, diff, doctor, iam_policy, images, init, logs, man, plan, report, resume, schema,
+    show, sweep, validate,
 };
 use crate::identity::TargetKind;
 use crate::report::sink::{Color, Format};

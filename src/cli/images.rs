@@ -3,7 +3,6 @@
 use super::exit::{CliError, Exit};
 use super::session::{Open, Session};
 use crate::identity::{Channel, RecipeName};
-use std::collections::BTreeMap;
 use crate::pipeline::tags;
 use crate::report::view::{self, ImageRow};
 use crate::target::{Image, Pointer, Slot};

@@ -145,28 +145,41 @@ pub fn parse_line(line: &str) -> Option<RunLine> {
     }
 }
 
-/// The whole output of one step, from a bundle's standard error: each step's is behind a header with its length, so
-/// that nothing a step prints can pass for another's.
+/// What a step's result says of its output: its end, at most [`TAIL_BYTES`], bytes that are not UTF-8 replaced.
+pub fn tail(output: &[u8]) -> String {
+    String::from_utf8_lossy(&output[output.len().saturating_sub(TAIL_BYTES)..]).into_owned()
+}
+
+/// The whole output of one step, from a bundle's standard error.
 pub fn step_output<'a>(log: &'a [u8], step: &str) -> Option<&'a [u8]> {
-    let wanted = format!("==> step {} rc=", serde_json::Value::from(step));
+    step_outputs(log).find_map(|(id, output)| (id == step).then_some(output))
+}
+
+/// Steps and their whole outputs, from a bundle's standard error: each step's is behind a header with its length, so
+/// that nothing a step prints can pass for another's. Ends where a log was cut.
+pub fn step_outputs(log: &[u8]) -> impl Iterator<Item = (String, &[u8])> {
     let mut rest = log;
-    while !rest.is_empty() {
-        let end = rest.iter().position(|byte| *byte == b'\n')?;
-        let (header, after) = (&rest[..end], &rest[end + 1..]);
-        let header = std::str::from_utf8(header).ok()?;
-        let length = header.rsplit_once(" bytes=").and_then(|(_, length)| length.parse::<usize>().ok());
-        match length.filter(|_| header.starts_with("==> step ")) {
-            None => rest = after,
-            Some(length) => {
-                let body = after.get(..length)?;
-                if header.starts_with(&wanted) {
-                    return Some(body);
-                }
-                rest = &after[length..];
-            }
+    std::iter::from_fn(move || {
+        loop {
+            let end = rest.iter().position(|byte| *byte == b'\n')?;
+            let (line, after) = (&rest[..end], &rest[end + 1..]);
+            let Some((step, length)) = header(line) else {
+                rest = after;
+                continue;
+            };
+            let (output, after) = after.split_at_checked(length)?;
+            rest = after;
+            return Some((step, output));
         }
-    }
-    None
+    })
+}
+
+/// Whose output follows a line of a log, and how long it is.
+fn header(line: &[u8]) -> Option<(String, usize)> {
+    let line = std::str::from_utf8(line).ok()?.strip_prefix("==> step ")?;
+    let (line, length) = line.rsplit_once(" bytes=")?;
+    let (step, _) = line.rsplit_once(" rc=")?;
+    Some((serde_json::from_str(step).ok()?, length.parse().ok()?))
 }
 
 #[cfg(test)]

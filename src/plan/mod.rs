@@ -7,7 +7,9 @@ mod explain;
 mod make;
 mod model;
 
-pub use bundle::{Bundle, BundleStep, OnFailure, RunLine, StepResult, TAIL_BYTES, parse_line, step_output};
+pub use bundle::{
+    Bundle, BundleStep, OnFailure, RunLine, StepResult, TAIL_BYTES, parse_line, step_output, step_outputs, tail,
+};
 pub use bundles::{BOOT_FINISHED, PACKAGE_LIST};
 pub use describe::describe;
 pub use explain::changes;

@@ -10,11 +10,11 @@ use crate::identity::{BuildId, BuilderId, Digest, ImageId, RecipeName, TargetKin
 use crate::pipeline::tags as keys;
 use crate::plan::Bundle;
 use crate::recipe::BaseSpec;
+use crate::target::finding::{Finding, Wanted};
 use crate::target::{
     Builder, BuilderState, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Orphan, Pointer, PointerName,
     ResolvedBase, RunRequest, RunResult, Tags, Target, TargetError, aws_base,
 };
-use crate::target::finding::{Finding, Wanted};
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;

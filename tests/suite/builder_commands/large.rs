@@ -1,6 +1,7 @@
 //! What does not fit: answers that come in slices, logs that are cut, bundles too large for a command.
 
 use super::builder::{Builder, SHELLS, bundle, step};
+use amifactory::identity::Digest;
 use amifactory::plan::{BundleStep, step_output};
 use amifactory::target::RunEnd;
 use amifactory::target::aws::command::{self, AnswerError, CommandError, Incoming, State};
@@ -46,6 +47,63 @@ fn an_answer_that_does_not_fit_is_fetched_in_slices() {
             assert_eq!(step_output(&answer.log, "a").unwrap().len(), 81_053, "{shell}");
             assert_eq!(answer.results[1].out, "end\n");
         }
+    }
+}
+
+#[test]
+fn hundreds_of_audits_before_and_after_come_in_one_answer() {
+    for shell in SHELLS {
+        let builder = Builder::new(shell);
+        let audit = |number: usize, found: &str| {
+            let named = Digest::of(number.to_string()).to_string();
+            let body =
+                format!("printf 'AF1\\tpass\\tfile /etc/{}\\t0640\\t{found}\\nAF1\\tend\\t1\\n'", &named[20..40]);
+            step(&format!("control/{}/audit/persisted", &named[..20]), &body)
+        };
+        let apply: Vec<BundleStep> =
+            (0..150).map(|number| audit(number, if number % 3 == 0 { "0644" } else { "0640" })).collect();
+        let rest = (0..150).map(|number| step(&format!("control/{number}/apply"), "true"));
+        let packages =
+            "i=0; while [ $i -lt 400 ]; do echo \"package-$i 1.$((i * 7919 % 1000))-$((i % 9))\"; i=$((i + 1)); done";
+        let seal: Vec<BundleStep> =
+            (0..150).map(|number| audit(number, "0640")).chain([step("packages/all", packages)]).collect();
+        let (apply, seal) =
+            (bundle("apply", &apply.into_iter().chain(rest).collect::<Vec<_>>()), bundle("seal", &seal));
+        let said = builder.send(&command::run(&[&apply, &seal], &builder.options()).unwrap());
+        let incoming = Incoming::begin(&[&apply.digest, &seal.digest], &said.stdout, &said.stderr).unwrap();
+        assert_eq!(incoming.missing(), None, "{shell}");
+        let answers = incoming.finish().unwrap();
+        assert_eq!((answers[0].results.len(), answers[1].results.len()), (300, 151));
+        for answer in &answers {
+            for result in &answer.results {
+                let whole = String::from_utf8(step_output(&answer.log, &result.step).unwrap().to_vec()).unwrap();
+                assert!(whole.ends_with(&result.out) && result.out.len() == whole.len().min(4096), "{}", result.step);
+            }
+        }
+        // Without the logs, from the image: the same results, with what the builder keeps of them.
+        let mut builder = builder;
+        builder.restart();
+        let kept = builder.result(&[&apply, &seal]);
+        for (kept, answer) in kept.iter().zip(&answers) {
+            assert_eq!((&kept.results, kept.log.len()), (&answer.results, 0), "{shell}");
+        }
+    }
+}
+
+#[test]
+fn where_the_whole_log_was_cut_each_result_brings_its_output() {
+    for shell in SHELLS {
+        let builder = Builder::new(shell);
+        // Not the runner's: what a step leaves in the log by other ways than its output.
+        let steps = [
+            step("a", "echo one; head -c 5000000 /dev/zero >>/proc/$$/fd/2"),
+            step("b", "echo two; head -c 9000 /dev/zero | tr '\\0' x; echo; echo three"),
+        ];
+        let answer = builder.run(&[&bundle("apply", &steps)]).remove(0);
+        assert_eq!(answer.state, State::Ended(RunEnd::Completed), "{shell}");
+        assert!(answer.log.len() < 1_100_000 && step_output(&answer.log, "b").is_none());
+        assert_eq!(answer.results[0].out, "one\n");
+        assert!(answer.results[1].out.len() == 4096 && answer.results[1].out.ends_with("x\nthree\n"), "{shell}");
     }
 }
 

@@ -28,7 +28,11 @@ fn two_bundles_run_once_and_answer_the_same_again() {
         assert_eq!(first[0].results[0].out, "it's {{ $(id) `id` \"\n\u{fffd}\n");
         assert_eq!(step_output(&first[0].log, "a"), Some(&b"it's {{ $(id) `id` \"\n\xff\n"[..]));
         assert_eq!(first[1].results[0].out, "hello\n");
+        // Whoever comes later changes nothing of what another may be reading.
+        let owner = builder.folder(&apply).join("owner");
+        let written = fs::metadata(&owner).unwrap().modified().unwrap();
         assert_eq!(builder.run(&[&apply, &seal]), first, "{shell}");
+        assert_eq!(fs::metadata(&owner).unwrap().modified().unwrap(), written, "{shell}");
         assert_eq!(builder.run(&[&seal]), first[1..], "{shell}");
         assert_eq!(builder.result(&[&apply, &seal]), first, "{shell}");
         assert_eq!(fs::read_to_string(&count).unwrap(), "one\ntwo\n", "{shell}: something ran twice");

@@ -1,18 +1,15 @@
 //! Reads what a command answered. All of it may be cut, damaged or hostile: sizes are bounds to check, never to trust.
 
+use super::payload::{self, MAX_UNPACKED, Part};
 use super::{STDERR_BYTES, STDOUT_BYTES};
 use crate::identity::Digest;
-use crate::plan::{RunLine, StepResult, parse_line};
+use crate::plan::StepResult;
 use crate::target::{RunEnd, RunResult};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::read::GzDecoder;
-use std::io::Read as _;
 
 /// More than any answer holds: the wrapper cuts logs far below it.
 const MAX_PAYLOAD: u64 = 16 << 20;
-/// What one bundle's results or log may unpack to.
-const MAX_UNPACKED: u64 = 32 << 20;
 
 /// What a bundle came to, and what it left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,8 +113,12 @@ impl Incoming {
             reply.fields.iter().zip(expected).map(|(field, digest)| announced(field, digest)).collect();
         let bundles = bundles?;
         let sum = bundles.iter().try_fold(0_u64, |sum, one| sum.checked_add(one.results)?.checked_add(one.log));
-        if sum != Some(reply.total) {
-            return Err(AnswerError::Header("its sizes do not add up".into()));
+        match sum {
+            Some(sum) if sum > MAX_UNPACKED => {
+                return Err(AnswerError::TooLarge(format!("{sum} bytes are announced, once unpacked")));
+            }
+            Some(sum) if (sum == 0) == (reply.total == 0) => {}
+            _ => return Err(AnswerError::Header("its sizes do not add up".into())),
         }
         let header: String = reply.fields.iter().map(|field| format!(" {field}")).collect();
         let mut incoming = Incoming { payload: reply.payload, total: reply.total, header, bundles, bytes: Vec::new() };
@@ -165,40 +166,20 @@ impl Incoming {
         if Digest::of([self.header.as_bytes(), &self.bytes].concat()) != self.payload {
             return Err(AnswerError::Damaged("its checksum is another".into()));
         }
-        let mut rest = self.bytes.as_slice();
-        let mut next = |size: u64| -> Result<&[u8], AnswerError> {
-            let size = usize::try_from(size).unwrap_or(usize::MAX);
-            let (part, after) =
-                rest.split_at_checked(size).ok_or_else(|| AnswerError::Damaged("it is too short".into()))?;
-            rest = after;
-            Ok(part)
-        };
-        let mut answers = Vec::new();
-        for bundle in &self.bundles {
-            let results = unpack(next(bundle.results)?)?;
-            let log = unpack(next(bundle.log)?)?;
-            answers.push(answer(bundle, &results, log));
-        }
-        Ok(answers)
+        let sizes: Vec<(u64, u64)> = self.bundles.iter().map(|bundle| (bundle.results, bundle.log)).collect();
+        let parts = payload::unpack(&self.bytes, &sizes)?;
+        self.bundles.iter().zip(parts).map(|(bundle, part)| answer(bundle, part)).collect()
     }
 }
 
-/// Lines that are not the runner's are not results. A bundle that says it completed and lacks its last line did not.
-fn answer(bundle: &Announced, results: &[u8], log: Vec<u8>) -> Answer {
-    let mut steps = Vec::new();
-    let mut whole = false;
-    for line in String::from_utf8_lossy(results).lines() {
-        match parse_line(line) {
-            Some(RunLine::Ended(result)) => steps.push(result),
-            Some(RunLine::End) => whole = true,
-            _ => {}
-        }
-    }
+/// A bundle that says it completed and lacks its last line did not.
+fn answer(bundle: &Announced, part: Part) -> Result<Answer, AnswerError> {
+    let (results, whole) = part.results()?;
     let state = match &bundle.state {
         State::Ended(RunEnd::Completed) if !whole => State::Ended(RunEnd::Died("its last line is missing".into())),
         state => state.clone(),
     };
-    Answer { state, results: steps, log }
+    Ok(Answer { state, results, log: part.log })
 }
 
 fn announced(field: &str, digest: &Digest) -> Result<Announced, AnswerError> {
@@ -248,8 +229,14 @@ fn reply<'a>(kind: &str, stdout: &'a str, stderr: &str) -> Result<Reply<'a>, Ans
         && let Some((digest, body)) = last_header(stderr, "more")
         && digest == payload.as_str()
     {
-        let more = decode(body)?;
-        bytes.extend(&more[..more.len().min(STDERR_BYTES)]);
+        let announced = total.saturating_sub(offset).saturating_sub(STDOUT_BYTES as u64);
+        let length = usize::try_from(announced).unwrap_or(usize::MAX).min(STDERR_BYTES);
+        // The agent puts a word of its own behind it (`failed to run commands: exit status 1`), and that must not be
+        // read as more of it, on whatever line it stands.
+        let body = body.get(..length.div_ceil(3) * 4).unwrap_or(body);
+        // What can't be read of it is fetched.
+        let more = decode(body).unwrap_or_default();
+        bytes.extend(&more[..more.len().min(length)]);
     }
     Ok(Reply { payload, total, offset, fields: fields.collect(), bytes })
 }
@@ -274,19 +261,6 @@ fn decode(text: &str) -> Result<Vec<u8>, AnswerError> {
     let text = &text[..end];
     let whole = if end % 4 == 0 { text } else { text[..end - end % 4].trim_end_matches('=') };
     STANDARD.decode(whole).map_err(|error| AnswerError::Damaged(error.to_string()))
-}
-
-fn unpack(bytes: &[u8]) -> Result<Vec<u8>, AnswerError> {
-    let mut unpacked = Vec::new();
-    if bytes.is_empty() {
-        return Ok(unpacked);
-    }
-    let mut reader = GzDecoder::new(bytes).take(MAX_UNPACKED + 1);
-    reader.read_to_end(&mut unpacked).map_err(|error| AnswerError::Damaged(error.to_string()))?;
-    if unpacked.len() as u64 > MAX_UNPACKED {
-        return Err(AnswerError::TooLarge("it unpacks to more than any bundle prints".into()));
-    }
-    Ok(unpacked)
 }
 
 /// A start of foreign text that is fit for a message.

@@ -1,6 +1,6 @@
 //! Makes commands: the wrapper with what it needs to know, and bundles packed as small as they get.
 
-use super::{More, STDERR_BYTES, STDOUT_BYTES};
+use super::{LOG_BLOCK, More, STDERR_BYTES, STDOUT_BYTES};
 use crate::identity::{BuildId, Digest};
 use crate::plan::Bundle;
 use base64::Engine as _;
@@ -137,7 +137,8 @@ fn asked(bundles: &[&Digest], options: &Options<'_>) -> String {
 fn common(options: &Options<'_>) -> String {
     let (live, second) = if options.live { (1, 0) } else { (0, STDERR_BYTES) };
     format!(
-        "AF_OWNER={}\nAF_LIVE={live}\nAF_STDOUT_BYTES={STDOUT_BYTES}\nAF_STDERR_BYTES={second}\n",
+        "AF_OWNER={}\nAF_LIVE={live}\nAF_STDOUT_BYTES={STDOUT_BYTES}\nAF_STDERR_BYTES={second}\n\
+         AF_BLOCK={LOG_BLOCK}\n",
         options.build.as_str()
     )
 }

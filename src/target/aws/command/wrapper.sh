@@ -72,7 +72,11 @@ af_run_one() {
     mkdir -p "$AF_DIR" "$AF_LOGS" || af_fail "can't write $AF_DIR"
     exec 9>"$AF_LOGS/lock"
     flock 9 || af_fail "can't lock $AF_LOGS/lock"
-    printf '%s\n' "$AF_OWNER $1" >"$AF_DIR/owner"
+    # Once, and whole: who is answering for the same bundle reads it without the lock.
+    if [ ! -e "$AF_DIR/owner" ]; then
+        { printf '%s\n' "$AF_OWNER $1" >"$AF_DIR/owner.new" && mv "$AF_DIR/owner.new" "$AF_DIR/owner"; } \
+            || af_fail "can't write $AF_DIR"
+    fi
     if [ ! -e "$AF_DIR/state" ] && { [ ! -e "$AF_DIR/begun" ] || [ -e "$AF_DIR/resume" ]; }; then
         af_script "$@"
         : >"$AF_DIR/begun"
@@ -249,34 +253,65 @@ af_forget_others() {
     done
 }
 
-# af_payload: results and logs of the bundles one after the other, and a word on each in AF_ANSWERS.
+# af_payload: results of the bundles one after the other, then their logs, as one gzip stream; and a word on each in
+# AF_ANSWERS. gzip looks back 32 KB, and audits print nearly the same before and after: so logs are woven, a block of
+# each in turn.
 af_payload() {
-    local entry state results log
-    : >"$AF_WORK/payload"
+    local entry results log number=0
+    { : >"$AF_WORK/stream" && mkdir "$AF_WORK/blocks"; } || af_fail "can't write $AF_WORK"
     AF_ANSWERS=
     for entry in $AF_BUNDLES; do
         af_name "${entry%%:*}"
-        results=0 log=0
+        results=0 log=0 number=$((number + 1))
         af_state_of "${entry%%:*}"
         case $AF_ENDED in
             completed | limit | died:*)
-                cat "$AF_DIR/results.gz" >>"$AF_WORK/payload"
-                af_size "$AF_DIR/results.gz"
+                { af_results >"$AF_WORK/part" && cat "$AF_WORK/part" >>"$AF_WORK/stream"; } || af_fail "can't read $AF_DIR"
+                af_size "$AF_WORK/part"
                 results=$AF_SIZE
                 if [ -s "$AF_LOGS/log.gz" ]; then
-                    cat "$AF_LOGS/log.gz" >>"$AF_WORK/payload"
-                    af_size "$AF_LOGS/log.gz"
+                    gzip -dc "$AF_LOGS/log.gz" >"$AF_WORK/part" || af_fail "can't read $AF_LOGS"
+                    af_size "$AF_WORK/part"
                     log=$AF_SIZE
+                    split -b "$AF_BLOCK" -a 4 --additional-suffix=".$number" "$AF_WORK/part" "$AF_WORK/blocks/" \
+                        || af_fail "can't write $AF_WORK"
                 fi
                 ;;
         esac
         AF_ANSWERS="$AF_ANSWERS $AF_NAME,$AF_ENDED,$results,$log"
     done
+    set -- "$AF_WORK"/blocks/*
+    [ ! -e "$1" ] || cat "$@" >>"$AF_WORK/stream" || af_fail "can't write $AF_WORK"
+    : >"$AF_WORK/payload"
+    [ ! -s "$AF_WORK/stream" ] || gzip -9nc "$AF_WORK/stream" >"$AF_WORK/payload" || af_fail "can't write $AF_WORK"
     # What is said of the bundles counts as well.
     AF_PAYLOAD=$(printf '%s' "$AF_ANSWERS" | cat - "$AF_WORK/payload" | sha256sum)
     AF_PAYLOAD=${AF_PAYLOAD%% *}
     af_size "$AF_WORK/payload"
     AF_PAYLOAD_BYTES=$AF_SIZE
+}
+
+# af_results: the bundle's results as they travel: without what is said of steps as they begin, and without the end of
+# what a step printed where the log beside them has that whole.
+af_results() {
+    local file all=0 cut=" "
+    if [ ! -s "$AF_LOGS/log.gz" ] || [ -e "$AF_LOGS/whole/log.gz" ]; then
+        all=1
+    fi
+    # The runner puts the number of a step here where it cuts its share of the log.
+    for file in "$AF_LOGS"/whole/step-*.gz; do
+        file=${file##*/step-}
+        cut="$cut${file%.gz} "
+    done
+    gzip -dc "$AF_DIR/results.gz" >"$AF_WORK/results" || return 1
+    awk -v all="$all" -v cut="$cut" '
+        index($0, "{\"start\":") == 1 { next }
+        index($0, "{\"step\":") == 1 {
+            number++
+            at = index($0, ",\"b64\":\"")
+            if (!all && at && !index(cut, " " number " ")) $0 = substr($0, 1, at - 1) "}"
+        }
+        { print }' "$AF_WORK/results"
 }
 
 # af_state_of DIGEST: sets AF_ENDED. Only what this build left here counts.
