@@ -21,5 +21,5 @@ left = [i["State"]["Name"] for r in ec2.describe_instances()["Reservations"] for
 assert left == ["terminated"], left
 assert ec2.describe_volumes()["Volumes"] == []
 assert ec2.describe_key_pairs()["KeyPairs"] == []
-assert [group["GroupName"] for group in ec2.describe_security_groups()["SecurityGroups"]] == ["default"]
+assert {group["GroupName"] for group in ec2.describe_security_groups()["SecurityGroups"]} == {"default"}
 print(f"{image['ImageId']} is available, and nothing else is left")

@@ -56,7 +56,13 @@ def ended(aws, command, one):
     except WaiterError as error:
         # What this waiter says of a command that failed.
         assert "terminal failure state" in str(error), error
-    return aws.ssm.get_command_invocation(CommandId=command["CommandId"], InstanceId=one)
+    # It takes "Cancelling" for an end.
+    for _ in range(60):
+        result = aws.ssm.get_command_invocation(CommandId=command["CommandId"], InstanceId=one)
+        if result["Status"] != "Cancelling":
+            break
+        time.sleep(0.5)
+    return result
 
 
 def prints(aws, one):
