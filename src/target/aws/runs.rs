@@ -293,11 +293,10 @@ fn has_ended(status: &Status) -> bool {
 
 /// Whether the builder still lives; a command on one that does not never ends.
 async fn still_there(api: &Api, view: &View, builder: &BuilderId) -> Result<(), TargetError> {
-    let instances = view.instances(api, ALIVE).await?;
-    match instances.iter().find(|instance| instance.id == builder.as_str()) {
+    match view.instance(api, builder.as_str(), ALIVE).await? {
         Some(instance) if matches!(instance.life, Life::Gone | Life::Stopped | Life::Stopping) => {
-            let why = if instance.reason.is_empty() { "EC2 gives no reason" } else { &instance.reason };
-            Err(TargetError::BuilderGone { builder: builder.clone(), why: why.to_owned() })
+            let why = if instance.reason.is_empty() { "EC2 gives no reason".to_owned() } else { instance.reason };
+            Err(TargetError::BuilderGone { builder: builder.clone(), why })
         }
         _ => Ok(()),
     }

@@ -2,6 +2,7 @@
 //! for that one call. So the number of describe calls grows with time and not with builds.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -21,24 +22,30 @@ pub struct Paged<T> {
     pub pages: u32,
 }
 
-/// An answer and when it was asked for.
-pub struct Shared<T> {
-    held: Mutex<Option<(Instant, Paged<T>)>>,
+struct Held<T> {
+    asked: Instant,
+    pages: u32,
+    answer: Arc<T>,
 }
 
-impl<T: Clone> Shared<T> {
+/// An answer and when it was asked for.
+pub struct Shared<T> {
+    held: Mutex<Option<Held<T>>>,
+}
+
+impl<T> Shared<T> {
     /// Nothing asked yet.
     pub fn new() -> Shared<T> {
         Shared { held: Mutex::new(None) }
     }
 
     /// The answer, at most this old.
-    pub async fn get<E>(&self, age: Duration, ask: impl Future<Output = Result<Paged<T>, E>>) -> Result<T, E> {
+    pub async fn get<E>(&self, age: Duration, ask: impl Future<Output = Result<Paged<T>, E>>) -> Result<Arc<T>, E> {
         self.held_or(ask, |_| age).await
     }
 
     /// The answer, as young as makes sense for someone who looks again and again.
-    pub async fn look<E>(&self, ask: impl Future<Output = Result<Paged<T>, E>>) -> Result<T, E> {
+    pub async fn look<E>(&self, ask: impl Future<Output = Result<Paged<T>, E>>) -> Result<Arc<T>, E> {
         self.held_or(ask, |pages| LOOK * pages).await
     }
 
@@ -46,17 +53,17 @@ impl<T: Clone> Shared<T> {
         &self,
         ask: impl Future<Output = Result<Paged<T>, E>>,
         age: impl Fn(u32) -> Duration,
-    ) -> Result<T, E> {
+    ) -> Result<Arc<T>, E> {
         let mut held = self.held.lock().await;
-        if let Some((at, there)) = &*held
-            && at.elapsed() < age(there.pages)
+        if let Some(there) = &*held
+            && there.asked.elapsed() < age(there.pages)
         {
             return Ok(there.answer.clone());
         }
-        let at = Instant::now();
-        let asked = ask.await?;
-        let answer = asked.answer.clone();
-        *held = Some((at, asked));
+        let asked = Instant::now();
+        let Paged { answer, pages } = ask.await?;
+        let answer = Arc::new(answer);
+        *held = Some(Held { asked, pages, answer: answer.clone() });
         Ok(answer)
     }
 }

@@ -81,6 +81,31 @@ struct Known {
     settled: BTreeSet<String>,
 }
 
+impl Known {
+    /// Our own calls count for more than a describe that may be older.
+    fn correct(&mut self, instance: &mut Instance) {
+        if self.gone.contains(&instance.id) {
+            instance.life = Life::Gone;
+        } else if instance.life == Life::Up && self.settled.contains(&instance.id) {
+            instance.life = Life::Stopped;
+        } else if instance.life == Life::Up && self.stopping.get(&instance.id).is_some_and(|at| at.elapsed() < OURS) {
+            // Asked to stop, and a stale answer says that it runs.
+            instance.life = Life::Stopping;
+        }
+        if instance.life != Life::Up {
+            self.online.remove(&instance.id);
+        }
+    }
+
+    fn correct_tags(&self, image: &mut Ami) {
+        if let Some((at, tags)) = self.image_tags.get(&image.id)
+            && at.elapsed() < OURS
+        {
+            image.tags.extend(tags.clone());
+        }
+    }
+}
+
 /// The shared look.
 pub struct View {
     instances: Shared<Vec<Instance>>,
@@ -102,36 +127,28 @@ impl View {
 
     /// All instances that carry our tags, those lately terminated too.
     pub async fn instances(&self, api: &Api, age: Duration) -> Result<Vec<Instance>, CallError> {
-        let seen = self.instances.get(age, describe_instances(api)).await?;
-        Ok(self.with_ours(seen, age))
+        let mut seen = self.instances.get(age, describe_instances(api)).await?.to_vec();
+        let mut known = self.known();
+        let there: BTreeSet<String> = seen.iter().map(|instance| instance.id.clone()).collect();
+        let ours =
+            known.instances.values().filter(|(at, ours)| at.elapsed() < OURS.max(age) && !there.contains(&ours.id));
+        seen.extend(ours.map(|(_, ours)| ours.clone()));
+        for instance in &mut seen {
+            known.correct(instance);
+        }
+        Ok(seen)
     }
 
-    /// What was seen, this long ago at most, and over it what our own calls were answered.
-    fn with_ours(&self, mut seen: Vec<Instance>, age: Duration) -> Vec<Instance> {
+    /// One of them.
+    pub async fn instance(&self, api: &Api, id: &str, age: Duration) -> Result<Option<Instance>, CallError> {
+        let seen = self.instances.get(age, describe_instances(api)).await?;
         let mut known = self.known();
-        for (at, ours) in known.instances.values() {
-            if at.elapsed() < OURS.max(age) && !seen.iter().any(|instance| instance.id == ours.id) {
-                seen.push(ours.clone());
-            }
+        let ours = || known.instances.get(id).filter(|(at, _)| at.elapsed() < OURS.max(age)).map(|(_, ours)| ours);
+        let mut found = seen.iter().find(|instance| instance.id == id).or_else(ours).cloned();
+        if let Some(instance) = &mut found {
+            known.correct(instance);
         }
-        for instance in &mut seen {
-            if known.gone.contains(&instance.id) {
-                instance.life = Life::Gone;
-            } else if instance.life == Life::Up && known.settled.contains(&instance.id) {
-                instance.life = Life::Stopped;
-            } else if instance.life == Life::Up
-                && known.stopping.get(&instance.id).is_some_and(|at| at.elapsed() < OURS)
-            {
-                // Asked to stop, and a stale answer says that it runs.
-                instance.life = Life::Stopping;
-            }
-        }
-        for instance in &seen {
-            if instance.life != Life::Up {
-                known.online.remove(&instance.id);
-            }
-        }
-        seen
+        Ok(found)
     }
 
     /// One instance that is waited for, and whether its agent is online; none where nobody knows it.
@@ -142,13 +159,19 @@ impl View {
             let up = ours.as_ref().is_none_or(|(_, instance)| instance.life == Life::Up);
             (ours, !up || known.stopping.contains_key(id) || known.settled.contains(id) || known.gone.contains(id))
         };
-        let seen = match launched {
+        let seen = match &launched {
             // What the launch has answered is the latest news.
-            Some((at, instance)) if !changes && at.elapsed() < ALIVE => vec![instance],
-            _ if changes => self.with_ours(self.instances.look(describe_instances(api)).await?, OURS),
-            _ => self.instances(api, ALIVE).await?,
+            Some((at, instance)) if !changes && at.elapsed() < ALIVE => Some(instance.clone()),
+            _ => {
+                let ask = describe_instances(api);
+                let seen = if changes { self.instances.look(ask).await } else { self.instances.get(ALIVE, ask).await }?;
+                // One that EC2 does not list yet is as its launch has answered, for a while.
+                let ours = launched.iter().filter(|(at, _)| at.elapsed() < OURS).map(|(_, instance)| instance);
+                seen.iter().find(|instance| instance.id == id).or(ours.last()).cloned()
+            }
         };
-        let Some(instance) = seen.into_iter().find(|instance| instance.id == id) else { return Ok(None) };
+        let Some(mut instance) = seen else { return Ok(None) };
+        self.known().correct(&mut instance);
         let mut online = self.known().online.contains(id);
         if instance.life == Life::Up && !online {
             online = self.agents.look(describe_agents(api)).await?.contains(id);
@@ -178,14 +201,28 @@ impl View {
 
     /// All images of ours that carry our tags.
     pub async fn images(&self, api: &Api, age: Duration) -> Result<Vec<Ami>, CallError> {
-        let seen = self.images.get(age, describe_images(api, None)).await?;
-        Ok(self.with_our_images(seen))
+        let mut seen = self.images.get(age, describe_images(api, None)).await?.to_vec();
+        let known = self.known();
+        let there: BTreeSet<String> = seen.iter().map(|image| image.id.clone()).collect();
+        let ours = known.images.values().filter(|(at, ours)| at.elapsed() < OURS && !there.contains(&ours.id));
+        seen.extend(ours.map(|(_, ours)| ours.clone()));
+        seen.retain(|image| !known.deleted.contains(&image.id));
+        for image in &mut seen {
+            known.correct_tags(image);
+        }
+        Ok(seen)
     }
 
     /// One image that is waited for; none where nobody knows it.
     pub async fn awaited_image(&self, api: &Api, id: &str) -> Result<Option<Ami>, CallError> {
         let seen = self.images.look(describe_images(api, None)).await?;
-        Ok(self.with_our_images(seen).into_iter().find(|image| image.id == id))
+        let known = self.known();
+        let ours = || known.images.get(id).filter(|(at, _)| at.elapsed() < OURS).map(|(_, image)| image);
+        let image = seen.iter().find(|image| image.id == id).or_else(ours).cloned();
+        Ok(image.filter(|_| !known.deleted.contains(id)).map(|mut image| {
+            known.correct_tags(&mut image);
+            image
+        }))
     }
 
     /// One image, however long ago it was seen: its name and its identity do not change.
@@ -195,24 +232,6 @@ impl View {
             Some(image) => Ok(Some(image)),
             None => Ok(self.images(api, FRESH).await?.into_iter().find(|image| image.id == id)),
         }
-    }
-
-    fn with_our_images(&self, mut seen: Vec<Ami>) -> Vec<Ami> {
-        let known = self.known();
-        for (at, ours) in known.images.values() {
-            if at.elapsed() < OURS && !seen.iter().any(|image| image.id == ours.id) {
-                seen.push(ours.clone());
-            }
-        }
-        seen.retain(|image| !known.deleted.contains(&image.id));
-        for image in &mut seen {
-            if let Some((at, tags)) = known.image_tags.get(&image.id)
-                && at.elapsed() < OURS
-            {
-                image.tags.extend(tags.clone());
-            }
-        }
-        seen
     }
 
     /// One image, asked for now and for nobody else; none where EC2 does not know it.
