@@ -381,6 +381,12 @@ pub trait Target: Send + Sync {
     /// Says now, before anything starts, whether builds can run here at all.
     async fn check(&self) -> Result<(), TargetError>;
 
+    /// Says before a builder is launched whether these bundles can be brought to one. Bundles that run one after the
+    /// other stand together.
+    fn accepts(&self, _build: &BuildId, _together: &[&[&Bundle]]) -> Result<(), TargetError> {
+        Ok(())
+    }
+
     /// Resolves a base that is not another recipe's image.
     async fn resolve_base(&self, base: &BaseSpec) -> Result<ResolvedBase, TargetError>;
 

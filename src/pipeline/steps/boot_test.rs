@@ -105,7 +105,8 @@ async fn start(build: &mut Build<'_>, image: &Image, launch: u32) -> Result<Buil
     let mut builder = build.mutate("launch", token, target.launch(&request)).await?;
     let mut wait = Wait::new(format!("starting image {} as builder {}", build.id, builder.id), wait::ONLINE);
     while builder.state != BuilderState::Running {
-        wait.pause().await?;
+        let started = format!("image {}, started as builder {},", image.id, builder.id);
+        wait.pause_for_builder(target.is_remote(), &started).await?;
         let builders = build.read(target.builders()).await?;
         match builders.into_iter().find(|other| other.id == builder.id) {
             Some(seen) => builder = seen,

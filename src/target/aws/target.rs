@@ -4,7 +4,7 @@ use super::api::Api;
 use super::launch::{self, Launch};
 use super::runs::Runs;
 use super::shared::FRESH;
-use super::view::{Ami, Instance, Life, View};
+use super::view::{Ami, Instance, Life, NO_REASON, View};
 use super::{bases, images, locked, orphans, pointers, records};
 use crate::identity::{BuildId, BuilderId, Digest, ImageId, RecipeName, TargetKind};
 use crate::pipeline::tags as keys;
@@ -19,6 +19,9 @@ use aws_config::SdkConfig;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
+
+/// How often is looked whether a builder is gone that a call has failed on; [`FRESH`] apart, these are 14 s.
+const GONE_LOOKS: u32 = 3;
 
 /// Builds on EC2.
 pub struct AwsTarget {
@@ -53,6 +56,25 @@ impl AwsTarget {
         &self.api
     }
 
+    /// What failed because its builder is gone says so: another builder can do it.
+    async fn or_gone<T>(&self, builder: &BuilderId, outcome: Result<T, TargetError>) -> Result<T, TargetError> {
+        let error = match outcome {
+            Err(error @ (TargetError::Service { .. } | TargetError::NotFound { .. })) => error,
+            other => return other,
+        };
+        // A describe may show an older state.
+        for _ in 0..GONE_LOOKS {
+            let instances = self.view.instances(&self.api, FRESH).await?;
+            match instances.into_iter().find(|instance| instance.id == builder.as_str()) {
+                Some(instance) if instance.life == Life::Gone => {
+                    return Err(TargetError::BuilderGone { builder: builder.clone(), why: instance.why() });
+                }
+                _ => tokio::time::sleep(FRESH).await,
+            }
+        }
+        Err(error)
+    }
+
     async fn image_name(&self, image: &ImageId) -> Result<String, TargetError> {
         let images = self.view.images(&self.api, FRESH).await?;
         let found = images.into_iter().find(|other| other.id == image.as_str());
@@ -83,6 +105,10 @@ impl Target for AwsTarget {
             return Err(TargetError::Credentials { what: "no AWS region is set".into() });
         }
         Ok(())
+    }
+
+    fn accepts(&self, build: &BuildId, together: &[&[&Bundle]]) -> Result<(), TargetError> {
+        together.iter().try_for_each(|bundles| super::runs::check(build, bundles))
     }
 
     async fn resolve_base(&self, base: &BaseSpec) -> Result<ResolvedBase, TargetError> {
@@ -147,12 +173,12 @@ impl Target for AwsTarget {
     async fn why_gone(&self, builder: &BuilderId) -> Result<String, TargetError> {
         let instances = self.view.instances(&self.api, FRESH).await?;
         let found = instances.into_iter().find(|instance| instance.id == builder.as_str());
-        let reason = found.map(|instance| instance.reason).filter(|reason| !reason.is_empty());
-        Ok(reason.unwrap_or_else(|| "EC2 gives no reason".to_owned()))
+        Ok(found.map_or_else(|| NO_REASON.to_owned(), |instance| instance.why()))
     }
 
     async fn stop(&self, builder: &BuilderId) -> Result<(), TargetError> {
-        super::stop::stop(&self.api, &self.view, builder.as_str()).await
+        let stopped = super::stop::stop(&self.api, &self.view, builder.as_str()).await;
+        self.or_gone(builder, stopped).await
     }
 
     async fn terminate(&self, builder: &BuilderId) -> Result<(), TargetError> {
@@ -169,7 +195,8 @@ impl Target for AwsTarget {
 
     async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError> {
         let tags = &request.tags;
-        let made = image(images::create(&self.api, &self.view, builder.as_str(), &request.name, tags).await?)?;
+        let made = images::create(&self.api, &self.view, builder.as_str(), &request.name, tags).await;
+        let made = image(self.or_gone(builder, made).await?)?;
         if let Some(record) = &request.record {
             locked(&self.records).insert(made.id.clone(), record.clone());
         }

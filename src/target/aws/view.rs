@@ -50,6 +50,16 @@ pub struct Instance {
     pub reason: String,
 }
 
+/// What is said where EC2 says nothing.
+pub const NO_REASON: &str = "EC2 gives no reason";
+
+impl Instance {
+    /// Why it changed its state last.
+    pub fn why(&self) -> String {
+        if self.reason.is_empty() { NO_REASON.to_owned() } else { self.reason.clone() }
+    }
+}
+
 /// An image of ours.
 #[derive(Debug, Clone)]
 pub struct Ami {
@@ -153,6 +163,11 @@ impl View {
         Ok((instances, online))
     }
 
+    /// Whether the agent of an instance is in touch.
+    pub async fn hears(&self, api: &Api, id: &str) -> Result<bool, CallError> {
+        Ok(self.agents.get(FRESH, describe_agents(api)).await?.contains(id))
+    }
+
     /// All images of ours that carry our tags.
     pub async fn images(&self, api: &Api, age: Duration) -> Result<Vec<Ami>, CallError> {
         let mut seen = self.images.get(age, describe_images(api, None)).await?;
@@ -182,6 +197,11 @@ impl View {
     /// `RunInstances` has answered with this one.
     pub fn launched(&self, instance: &Instance) {
         self.known().instances.insert(instance.id.clone(), (Instant::now(), instance.clone()));
+    }
+
+    /// Whether this program has launched it so lately that a call may not know of it yet.
+    pub fn is_new(&self, id: &str) -> bool {
+        self.known().instances.get(id).is_some_and(|(at, _)| at.elapsed() < OURS)
     }
 
     /// `StopInstances` was accepted.

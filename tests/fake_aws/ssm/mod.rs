@@ -39,6 +39,8 @@ pub struct State {
     pub runs_take: Duration,
     /// What becomes of a command whose instance goes away.
     pub gone: Gone,
+    /// Images that parameters are written with are looked for with rights that do not suffice.
+    pub blind_writes: bool,
     /// Parameters that instances' roles may not read.
     pub unreadable: BTreeSet<String>,
 }
@@ -68,6 +70,7 @@ impl State {
             lost: BTreeMap::new(),
             runs_take: Duration::ZERO,
             gone: Gone::Terminated,
+            blind_writes: false,
             unreadable: BTreeSet::new(),
         }
     }
@@ -137,7 +140,7 @@ fn answer(fake: &Fake, world: &mut World, call: &Incoming<'_>) -> Result<Done, P
         account: &home.account,
         region: &home.region,
         caller: &call.caller.credential.arn,
-        may_describe_images: !call.caller.credential.denies("ec2:DescribeImages"),
+        may_describe_images: !world.ssm.blind_writes && !call.caller.credential.denies("ec2:DescribeImages"),
         validation: world.latencies.parameter_check,
         public: &public,
     };

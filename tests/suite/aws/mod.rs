@@ -2,4 +2,6 @@
 
 mod build;
 mod factory;
+mod hostile;
+mod weather;
 pub mod wire;
