@@ -56,8 +56,7 @@ async fn one_type_is_gone_everywhere() {
 async fn nothing_is_to_be_had_anywhere() {
     let place = Place::new(|settings| settings.throttle = true);
     full(&mut place.fake.world(), &types(), &ZONES);
-    let ended = place.build_with(|plan| plan.aws.instance_types = plan.aws.instance_types.clone(), &BuildOptions::default());
-    let text = ended.await.badly_within(TRIES);
+    let text = place.build().await.badly_within(TRIES);
     insta::assert_snapshot!(text.lines().last().unwrap());
     assert!(text.starts_with("no builder can be had: ") && text.contains("capacity"), "{text}");
     assert_eq!(place.leaks().await, [] as [String; 0]);
