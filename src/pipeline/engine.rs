@@ -212,13 +212,22 @@ impl Engine<'_> {
         Ok(build)
     }
 
-    /// A build id that no earlier attempt had: neither by a journal here nor by an image in the target.
+    /// A build id that no earlier attempt has come to an end with: neither by a journal here nor by an image in the
+    /// target.
     fn next_id(&self, plan: &Plan, images: &[Image]) -> Result<BuildId, BuildError> {
         let stem = format!("{}-{}-", plan.recipe, plan.digest.short());
         let builds = self.state.builds().map_err(BuildError::state(self.state.root()))?;
         let names = builds.iter().map(BuildId::as_str).chain(images.iter().map(|image| image.name.as_str()));
-        let last = names.filter_map(|name| name.strip_prefix(&stem)?.parse::<u32>().ok()).max();
-        let id = format!("{stem}{}", last.unwrap_or(0) + 1);
+        let last = names.filter_map(|name| name.strip_prefix(&stem)?.parse::<u32>().ok()).max().unwrap_or(0);
+        let unfinished = builds.iter().find(|build| build.as_str() == format!("{stem}{last}")).filter(|build| {
+            let made = images.iter().any(|image| image.name == build.as_str());
+            self.target.is_remote() && !made && matches!(has_ended(self.state, build), Ok(false))
+        });
+        // Nobody looks for builders there: its token finds the one that a run has launched which was cut off.
+        if let Some(unfinished) = unfinished {
+            return Ok(unfinished.clone());
+        }
+        let id = format!("{stem}{}", last + 1);
         id.parse().map_err(|error| BuildError::State {
             path: self.state.root().to_owned(),
             source: std::io::Error::other(format!("{error}")),

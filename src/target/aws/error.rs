@@ -8,8 +8,12 @@ impl From<CallError> for TargetError {
         let CallError { action, resource, class, code, message, attempts, seconds } = error;
         match class {
             Class::Denied => {
-                let action = missing(&message).unwrap_or(action).to_owned();
-                TargetError::Denied { action, resource, message }
+                let (action, message) = match missing(&message) {
+                    // What is encoded says no more than that.
+                    Some(named) => (named, message.split(" Encoded authorization").next().unwrap_or_default()),
+                    None => (action, message.as_str()),
+                };
+                TargetError::Denied { action: action.to_owned(), resource, message: message.to_owned() }
             }
             Class::Expired | Class::Credentials => {
                 TargetError::Credentials { what: format!("{action}: {message} ({code})") }

@@ -7,7 +7,7 @@ use super::shared::FRESH;
 use super::view::{Ami, Instance, Life, NO_REASON, View};
 use super::{bases, images, locked, orphans, pointers, records};
 use crate::identity::{BuildId, BuilderId, Digest, ImageId, RecipeName, TargetKind};
-use crate::pipeline::tags as keys;
+use crate::pipeline::tags::{self as keys, ImageState};
 use crate::plan::Bundle;
 use crate::recipe::BaseSpec;
 use crate::target::{
@@ -75,10 +75,10 @@ impl AwsTarget {
         Err(error)
     }
 
-    async fn image_name(&self, image: &ImageId) -> Result<String, TargetError> {
+    async fn our_image(&self, image: &ImageId) -> Result<Ami, TargetError> {
         let images = self.view.images(&self.api, FRESH).await?;
         let found = images.into_iter().find(|other| other.id == image.as_str());
-        found.map(|image| image.name).ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })
+        found.ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })
     }
 }
 
@@ -212,18 +212,18 @@ impl Target for AwsTarget {
         if let Some(record) = known {
             return Ok(record);
         }
-        let build = self.image_name(image).await?;
-        let record = records::read(&self.api, &build).await?;
+        let found = self.our_image(image).await?;
+        // An image says that it is verified only after its record was written.
+        let has_one = ImageState::of(&found.tags) >= ImageState::Verified;
+        let record = records::read(&self.api, &found.name, has_one).await?;
         let record = record.ok_or_else(|| TargetError::NotFound { what: format!("the record of image {image}") })?;
         locked(&self.records).insert(image.clone(), record.clone());
         Ok(record)
     }
 
     async fn put_record(&self, image: &ImageId, record: &ImageRecord) -> Result<(), TargetError> {
-        let images = self.view.images(&self.api, FRESH).await?;
-        let found = images.into_iter().find(|other| other.id == image.as_str());
-        let found = found.ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })?;
-        records::write(&self.api, &found.name, record, &found.tags).await?;
+        let found = self.our_image(image).await?;
+        records::write(&self.api, &self.view, &found.name, record, &found.tags).await?;
         locked(&self.records).insert(image.clone(), record.clone());
         Ok(())
     }

@@ -86,6 +86,8 @@ struct Known {
     stopping: BTreeMap<String, Instant>,
     images: BTreeMap<String, (Instant, Ami)>,
     image_tags: BTreeMap<String, (Instant, Tags)>,
+    /// Snapshots of a build that were begun here.
+    evidence: BTreeMap<String, BTreeSet<String>>,
     deleted: BTreeSet<String>,
     online: BTreeSet<String>,
     settled: BTreeSet<String>,
@@ -229,6 +231,21 @@ impl View {
     /// `CreateImage` has answered with this one.
     pub fn imaged(&self, image: &Ami) {
         self.known().images.insert(image.id.clone(), (Instant::now(), image.clone()));
+    }
+
+    /// An image that this program has made so lately that a call may not know of it yet.
+    pub fn new_image(&self, id: &str) -> Option<Ami> {
+        self.known().images.get(id).filter(|(at, _)| at.elapsed() < OURS).map(|(_, image)| image.clone())
+    }
+
+    /// `StartSnapshot` has answered with this one.
+    pub fn recorded(&self, build: &str, snapshot: &str) {
+        self.known().evidence.entry(build.to_owned()).or_default().insert(snapshot.to_owned());
+    }
+
+    /// Snapshots that were begun here with the record of a build; they are not asked for again.
+    pub fn take_records(&self, build: &str) -> BTreeSet<String> {
+        self.known().evidence.remove(build).unwrap_or_default()
     }
 
     /// `CreateTags` was accepted.

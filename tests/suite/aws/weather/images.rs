@@ -51,3 +51,13 @@ async fn force_makes_another_image_of_the_same_plan() {
     assert!(forced.fresh && forced.image.id != first);
     assert_eq!(place.leaks().await, [] as [String; 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_record_of_an_image_just_published_is_waited_for() {
+    let place = Place::new(|settings| settings.consistency = Consistency::nasty());
+    place.build().await.well_within(CALM + seconds(60));
+    // The snapshot that holds it can be read after a minute.
+    let again = place.build().await;
+    assert!(!again.well_within(seconds(60 + 30)).fresh);
+    assert_eq!(place.leaks().await, [] as [String; 0]);
+}

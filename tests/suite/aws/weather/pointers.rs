@@ -45,10 +45,10 @@ fn value(place: &Place, name: &str) -> Option<String> {
 #[tokio::test(start_paused = true)]
 async fn a_write_that_vanishes_is_told_of_and_the_image_waits() {
     let place = Place::new(|_| {});
-    place.fake.world().ssm.blind_writes = true;
+    place.fake.world().ssm.blind_writes = Some("");
     insta::assert_snapshot!(place.build().await.badly_within(CALM + READ_BACK));
     assert_eq!(value(&place, CHANNEL), None);
-    place.fake.world().ssm.blind_writes = false;
+    place.fake.world().ssm.blind_writes = None;
     let again = place.build().await;
     again.well_within(seconds(60));
     assert_eq!(place.calls("CreateImage").0, 1);
@@ -60,11 +60,11 @@ async fn a_channel_whose_write_vanishes_has_not_been_moved_on_by_others() {
     let place = Place::new(|_| {});
     let first = place.build().await.well_within(CALM).image.id.to_string();
     // The version is written, and the move of the channel is not.
-    place.when(|world| world.count("PutParameter") == 3, |world| world.ssm.blind_writes = true);
+    place.fake.world().ssm.blind_writes = Some("/channels/");
     let force = BuildOptions { force: true, version: None };
     insta::assert_snapshot!(place.build_with(|_| {}, &force).await.badly_within(CALM + READ_BACK));
     assert_eq!(value(&place, CHANNEL), Some(first.clone()));
-    place.fake.world().ssm.blind_writes = false;
+    place.fake.world().ssm.blind_writes = None;
     place.build_with(|_| {}, &force).await.well_within(CALM);
     assert_ne!(value(&place, CHANNEL), Some(first));
     assert_eq!(place.leaks().await, [] as [String; 0]);
