@@ -38,6 +38,16 @@ impl Wait {
         Wait { earliest: is_remote.then_some(earliest), ..self }
     }
 
+    /// The same for a builder of a remote target: what never comes online says so.
+    pub async fn pause_for_builder(&mut self, is_remote: bool, builder: &str) -> Result<(), BuildError> {
+        match self.pause().await {
+            Err(BuildError::TimedOut { seconds, .. }) if is_remote => {
+                Err(BuildError::NeverOnline { what: builder.to_owned(), seconds })
+            }
+            other => other,
+        }
+    }
+
     /// Sleeps until the next look, or gives up.
     pub async fn pause(&mut self) -> Result<(), BuildError> {
         let elapsed = self.began.elapsed();

@@ -387,6 +387,11 @@ pub trait Target: Send + Sync {
     async fn examine(&self, _wanted: &[finding::Wanted], _jobs: usize) -> Vec<finding::Finding> {
         Vec::new()
     }
+    /// Says before a builder is launched whether these bundles can be brought to one. Bundles that run one after the
+    /// other stand together.
+    fn accepts(&self, _build: &BuildId, _together: &[&[&Bundle]]) -> Result<(), TargetError> {
+        Ok(())
+    }
 
     /// Resolves a base that is not another recipe's image.
     async fn resolve_base(&self, base: &BaseSpec) -> Result<ResolvedBase, TargetError>;

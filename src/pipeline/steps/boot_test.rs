@@ -113,7 +113,8 @@ async fn start(build: &mut Build<'_>, image: &Image, launch: u32) -> Result<Buil
         .remote(target.is_remote(), wait::EARLIEST_ONLINE);
     while builder.state != BuilderState::Running {
         if !target.is_remote() || looked {
-            wait.pause().await?;
+            let started = format!("image {}, started as builder {},", image.id, builder.id);
+            wait.pause_for_builder(target.is_remote(), &started).await?;
         }
         looked = true;
         match build.read(target.builder(&builder.id)).await? {

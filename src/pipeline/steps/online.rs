@@ -30,8 +30,8 @@ impl Step for Online {
             build.builder = build.read(target.builder(&id)).await?;
             match &build.builder {
                 Some(builder) if !is_on_its_way(builder.state) => return Ok(()),
-                Some(_) => wait.pause().await?,
-                None => return Err(BuildError::Interrupted { builder: id.to_string(), bundle: "launch" }),
+                Some(_) => wait.pause_for_builder(target.is_remote(), &format!("builder {id}")).await?,
+                None => return Err(super::gone(build, id, "launch").await),
             }
         }
     }

@@ -31,7 +31,7 @@ impl Step for Stop {
             match &build.builder {
                 Some(builder) if builder.state == BuilderState::Stopped => return Ok(()),
                 Some(_) => wait.pause().await?,
-                None => return Err(BuildError::Interrupted { builder: id.to_string(), bundle: "stop" }),
+                None => return Err(super::gone(build, id, "stop").await),
             }
         }
     }

@@ -7,6 +7,7 @@ use super::shared::{Paged, Shared};
 use super::view::{Life, View};
 use crate::identity::{BuildId, BuilderId, Digest};
 use crate::pipeline::wait::pace;
+use crate::plan::Bundle;
 use crate::target::{RunEnd, RunEvent, RunRequest, RunResult, TargetError};
 use aws_sdk_ssm::operation::get_command_invocation::GetCommandInvocationOutput;
 use aws_sdk_ssm::types::{CloudWatchOutputConfig, CommandFilter, CommandFilterKey, CommandInvocationStatus as Status};
@@ -22,6 +23,11 @@ const DELIVERY_S: i32 = 600;
 const LOOK: Duration = Duration::from_secs(5);
 /// How often is looked whether the builder still lives, while a command runs on it.
 const ALIVE: Duration = Duration::from_secs(15);
+/// How often is asked whether its agent is still heard of, while a command runs long.
+const LISTEN: Duration = Duration::from_secs(60);
+/// After how many such looks in a row without a sign of it a builder counts as lost. An agent is out of touch after five
+/// minutes of silence ("Checking SSM Agent status"): longer than any restart of the machine takes.
+const SILENT: u32 = 2;
 /// With more commands than this in flight they are looked at in one list.
 const FEW: usize = 3;
 /// Beyond the command's own time: until its end is known.
@@ -205,6 +211,7 @@ impl Runs {
         live: Option<&Live<'_>>,
     ) -> Result<Output, TargetError> {
         let began = Instant::now();
+        let (mut listened, mut silent) = (began, 0);
         let mut stream = live.map(|live| super::live::Stream::new(live.group, command, builder));
         let mut streamed = began;
         loop {
@@ -239,6 +246,14 @@ impl Runs {
             }
             if began.elapsed() > ALIVE {
                 still_there(api, view, builder).await?;
+            }
+            if listened.elapsed() >= LISTEN {
+                listened = Instant::now();
+                silent = if view.hears(api, builder.as_str()).await? { 0 } else { silent + 1 };
+                if silent >= SILENT {
+                    let why = "it runs, and its Systems Manager agent has been silent for minutes".to_owned();
+                    return Err(TargetError::BuilderGone { builder: builder.clone(), why });
+                }
             }
         }
     }
@@ -295,8 +310,7 @@ fn has_ended(status: &Status) -> bool {
 async fn still_there(api: &Api, view: &View, builder: &BuilderId) -> Result<(), TargetError> {
     match view.instance(api, builder.as_str(), ALIVE).await? {
         Some(instance) if matches!(instance.life, Life::Gone | Life::Stopped | Life::Stopping) => {
-            let why = if instance.reason.is_empty() { "EC2 gives no reason".to_owned() } else { instance.reason };
-            Err(TargetError::BuilderGone { builder: builder.clone(), why })
+            Err(TargetError::BuilderGone { builder: builder.clone(), why: instance.why() })
         }
         _ => Ok(()),
     }
@@ -322,6 +336,12 @@ fn without_answer(request: &RunRequest<'_>, output: &Output, why: String) -> Run
     };
     let log = request.log.to_owned();
     RunResult { bundle: request.bundle.digest.clone(), steps: Vec::new(), end, log }
+}
+
+/// Whether commands can carry these bundles.
+pub fn check(build: &BuildId, bundles: &[&Bundle]) -> Result<(), TargetError> {
+    let options = Options { build, limit: LOOK, live: false };
+    command::run_in_parts(bundles, &options).map(drop).map_err(|error| too_large(&error))
 }
 
 fn too_large(error: &command::CommandError) -> TargetError {

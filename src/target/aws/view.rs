@@ -50,6 +50,16 @@ pub struct Instance {
     pub reason: String,
 }
 
+/// What is said where EC2 says nothing.
+pub const NO_REASON: &str = "EC2 gives no reason";
+
+impl Instance {
+    /// Why it changed its state last.
+    pub fn why(&self) -> String {
+        if self.reason.is_empty() { NO_REASON.to_owned() } else { self.reason.clone() }
+    }
+}
+
 /// An image of ours.
 #[derive(Debug, Clone)]
 pub struct Ami {
@@ -76,6 +86,8 @@ struct Known {
     stopping: BTreeMap<String, Instant>,
     images: BTreeMap<String, (Instant, Ami)>,
     image_tags: BTreeMap<String, (Instant, Tags)>,
+    /// Snapshots of a build that were begun here.
+    evidence: BTreeMap<String, BTreeSet<String>>,
     deleted: BTreeSet<String>,
     online: BTreeSet<String>,
     settled: BTreeSet<String>,
@@ -199,6 +211,11 @@ impl View {
         Ok((instances, online))
     }
 
+    /// Whether the agent of an instance is in touch.
+    pub async fn hears(&self, api: &Api, id: &str) -> Result<bool, CallError> {
+        Ok(self.agents.get(FRESH, describe_agents(api)).await?.contains(id))
+    }
+
     /// All images of ours that carry our tags.
     pub async fn images(&self, api: &Api, age: Duration) -> Result<Vec<Ami>, CallError> {
         let mut seen = self.images.get(age, describe_images(api, None)).await?.to_vec();
@@ -245,6 +262,11 @@ impl View {
         self.known().instances.insert(instance.id.clone(), (Instant::now(), instance.clone()));
     }
 
+    /// Whether this program has launched it so lately that a call may not know of it yet.
+    pub fn is_new(&self, id: &str) -> bool {
+        self.known().instances.get(id).is_some_and(|(at, _)| at.elapsed() < OURS)
+    }
+
     /// `StopInstances` was accepted.
     pub fn stopping(&self, id: &str) {
         let mut known = self.known();
@@ -270,6 +292,21 @@ impl View {
     /// `CreateImage` has answered with this one.
     pub fn imaged(&self, image: &Ami) {
         self.known().images.insert(image.id.clone(), (Instant::now(), image.clone()));
+    }
+
+    /// An image that this program has made so lately that a call may not know of it yet.
+    pub fn new_image(&self, id: &str) -> Option<Ami> {
+        self.known().images.get(id).filter(|(at, _)| at.elapsed() < OURS).map(|(_, image)| image.clone())
+    }
+
+    /// `StartSnapshot` has answered with this one.
+    pub fn recorded(&self, build: &str, snapshot: &str) {
+        self.known().evidence.entry(build.to_owned()).or_default().insert(snapshot.to_owned());
+    }
+
+    /// Snapshots that were begun here with the record of a build; they are not asked for again.
+    pub fn take_records(&self, build: &str) -> BTreeSet<String> {
+        self.known().evidence.remove(build).unwrap_or_default()
     }
 
     /// `CreateTags` was accepted.

@@ -3,6 +3,8 @@
 mod build;
 mod calls;
 mod factory;
-mod waits;
+mod hostile;
 mod readme;
+mod waits;
+mod weather;
 pub mod wire;
