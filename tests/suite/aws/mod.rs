@@ -1,5 +1,6 @@
 //! The AWS target against the fake AWS.
 
 mod build;
+mod crash;
 mod factory;
 pub mod wire;
