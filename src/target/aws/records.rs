@@ -9,7 +9,7 @@ use crate::pipeline::tags as keys;
 use crate::target::{ImageRecord, Tags, TargetError};
 use aws_sdk_ebs::primitives::ByteStream;
 use aws_sdk_ebs::types::{ChecksumAggregationMethod, ChecksumAlgorithm};
-use aws_sdk_ec2::types::Filter;
+use aws_sdk_ec2::types::{Filter, Snapshot, SnapshotState};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
@@ -23,10 +23,10 @@ const MOST_BLOCKS: usize = 16;
 const LONGEST: u64 = 64 << 20;
 const MAGIC: &[u8] = b"amifactory record 1\n";
 /// The value of `amifactory:purpose`.
-const EVIDENCE: &str = "evidence";
+pub const EVIDENCE: &str = "evidence";
 
-/// Writes the record of a build's image. A record that is there already stays.
-pub async fn write(api: &Api, build: &str, record: &ImageRecord, image_tags: &Tags) -> Result<(), TargetError> {
+/// Writes the record of a build's image, and answers with its snapshot. A record that is there already stays.
+pub async fn write(api: &Api, build: &str, record: &ImageRecord, image_tags: &Tags) -> Result<String, TargetError> {
     let blocks = pack(record).map_err(|why| TargetError::Damaged {
         what: format!("the record of build {build}"),
         why,
@@ -54,7 +54,7 @@ pub async fn write(api: &Api, build: &str, record: &ImageRecord, image_tags: &Ta
     let started = api.caller.call(op::START_SNAPSHOT, build, start).await?;
     let id = started.snapshot_id.unwrap_or_default();
     if started.status == Some(aws_sdk_ebs::types::Status::Completed) {
-        return Ok(());
+        return Ok(id);
     }
     for (index, block) in (0_i32..).zip(&blocks) {
         let sum = checksum(block);
@@ -73,7 +73,7 @@ pub async fn write(api: &Api, build: &str, record: &ImageRecord, image_tags: &Ta
             Ok(_) => {}
             // Completed by a call whose reply was lost.
             Err(error) if error.is("ConflictException") || error.is("ValidationException") && index == 0 => {
-                return if read(api, build).await?.is_some() { Ok(()) } else { Err(error.into()) };
+                return if read(api, build).await?.record.is_some() { Ok(id) } else { Err(error.into()) };
             }
             Err(error) => return Err(error.into()),
         }
@@ -90,22 +90,36 @@ pub async fn write(api: &Api, build: &str, record: &ImageRecord, image_tags: &Ta
             .send()
     };
     api.caller.call(op::COMPLETE_SNAPSHOT, &id, complete).await?;
-    Ok(())
+    Ok(id)
 }
 
-/// Reads the record of a build's image; none where it has none.
-pub async fn read(api: &Api, build: &str) -> Result<Option<ImageRecord>, TargetError> {
+/// What there is of a build's record.
+pub struct Found {
+    /// The record; none where it was never written whole.
+    pub record: Option<ImageRecord>,
+    /// All snapshots that were begun for it: a build that died while it wrote leaves one that is not whole.
+    pub snapshots: Vec<String>,
+}
+
+/// The newest of a build's records that is whole, and its snapshot.
+pub fn newest(snapshots: &[Snapshot]) -> Option<&Snapshot> {
+    let whole = snapshots.iter().filter(|snapshot| snapshot.state() == Some(&SnapshotState::Completed));
+    whole.max_by_key(|snapshot| snapshot.start_time().map(|time| time.as_nanos()))
+}
+
+/// Reads the record of a build's image.
+pub async fn read(api: &Api, build: &str) -> Result<Found, TargetError> {
     let filter = |name: String, value: &str| Filter::builder().name(name).values(value).build();
-    let filters = vec![
-        filter(format!("tag:{}", keys::BUILD), build),
-        filter(format!("tag:{}", keys::PURPOSE), EVIDENCE),
-        filter("status".into(), "completed"),
-    ];
+    let filters =
+        vec![filter(format!("tag:{}", keys::BUILD), build), filter(format!("tag:{}", keys::PURPOSE), EVIDENCE)];
     let ask = || api.ec2.describe_snapshots().owner_ids("self").set_filters(Some(filters.clone())).send();
     let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, build, ask).await?;
     // Where a build wrote twice, the later one is what its image was published with.
-    let newest = answer.snapshots().iter().max_by_key(|snapshot| snapshot.start_time().map(|time| time.as_nanos()));
-    let Some(id) = newest.and_then(|snapshot| snapshot.snapshot_id()) else { return Ok(None) };
+    let snapshots =
+        answer.snapshots().iter().filter_map(|snapshot| snapshot.snapshot_id().map(str::to_owned)).collect();
+    let Some(id) = newest(answer.snapshots()).and_then(|snapshot| snapshot.snapshot_id()) else {
+        return Ok(Found { record: None, snapshots });
+    };
     let list = || api.ebs.list_snapshot_blocks().snapshot_id(id).max_results(100).send();
     let listed = api.caller.call(op::LIST_BLOCKS, id, list).await?;
     let mut bytes = Vec::new();
@@ -122,11 +136,12 @@ pub async fn read(api: &Api, build: &str) -> Result<Option<ImageRecord>, TargetE
         })?;
         bytes.extend_from_slice(&data.into_bytes());
     }
-    unpack(&bytes).map(Some).map_err(|why| TargetError::Damaged {
+    let record = unpack(&bytes).map_err(|why| TargetError::Damaged {
         what: format!("the record of build {build} in snapshot {id}"),
         why,
         help: "the image is as it was; build it anew with --force to have evidence of it".into(),
-    })
+    })?;
+    Ok(Found { record: Some(record), snapshots })
 }
 
 fn checksum(bytes: &[u8]) -> String {

@@ -29,6 +29,8 @@ pub struct AwsTarget {
     bases: Mutex<BTreeMap<String, bases::Found>>,
     /// Records that this program has made or read.
     records: Mutex<BTreeMap<ImageId, ImageRecord>>,
+    /// Snapshots of records that this program has written or seen, by build: another record replaces them.
+    replaced: Mutex<BTreeMap<String, Vec<String>>>,
 }
 
 impl AwsTarget {
@@ -45,6 +47,7 @@ impl AwsTarget {
             runs: Runs::new(),
             bases: Mutex::default(),
             records: Mutex::default(),
+            replaced: Mutex::default(),
         }
     }
 
@@ -186,8 +189,10 @@ impl Target for AwsTarget {
             return Ok(record);
         }
         let build = self.image_name(image).await?;
-        let record = records::read(&self.api, &build).await?;
-        let record = record.ok_or_else(|| TargetError::NotFound { what: format!("the record of image {image}") })?;
+        let found = records::read(&self.api, &build).await?;
+        locked(&self.replaced).insert(build, found.snapshots);
+        let record =
+            found.record.ok_or_else(|| TargetError::NotFound { what: format!("the record of image {image}") })?;
         locked(&self.records).insert(image.clone(), record.clone());
         Ok(record)
     }
@@ -196,7 +201,11 @@ impl Target for AwsTarget {
         let images = self.view.images(&self.api, FRESH).await?;
         let found = images.into_iter().find(|other| other.id == image.as_str());
         let found = found.ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })?;
-        records::write(&self.api, &found.name, record, &found.tags).await?;
+        let written = records::write(&self.api, &found.name, record, &found.tags).await?;
+        let replaced = locked(&self.replaced).insert(found.name, vec![written.clone()]).unwrap_or_default();
+        for snapshot in replaced.iter().filter(|snapshot| **snapshot != written) {
+            images::delete_snapshot(&self.api, snapshot).await?;
+        }
         locked(&self.records).insert(image.clone(), record.clone());
         Ok(())
     }

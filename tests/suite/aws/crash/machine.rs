@@ -8,7 +8,7 @@ use amifactory::identity::{BuildId, RecipeName};
 use amifactory::pipeline::prepare::Planner;
 use amifactory::pipeline::resume::{self, Fate, Settled};
 use amifactory::pipeline::{BuildError, BuildOptions, Built, Engine, Event, Sink, StateFolder, sweep};
-use amifactory::plan::{Bundles, Plan};
+use amifactory::plan::{Bundle, BundleStep, Bundles, Plan};
 use amifactory::recipe::{self, Factory};
 use amifactory::target::LaunchBase;
 use amifactory::target::aws::AwsTarget;
@@ -38,10 +38,7 @@ pub fn recipe(revision: u32) -> Factory {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     };
-    write(
-        "amifactory.yaml",
-        "default_target: aws\nchannels: [dev]\naws: {instance_profile: amifactory-builder}\n",
-    );
+    write("amifactory.yaml", "default_target: aws\nchannels: [dev]\naws: {instance_profile: amifactory-builder}\n");
     write(
         "recipes/web.yaml",
         &format!(
@@ -62,12 +59,17 @@ pub fn recipe(revision: u32) -> Factory {
 
 /// What is sent to builders instead of the plan's own bundles, whose seal is nothing for the machine that tests run on.
 fn harmless() -> Bundles {
-    let list = factory::step("packages/all", "printf 'bash\\t5.2\\tx86_64\\trpm\\n'");
-    Bundles {
-        apply: factory::bundle("apply", &[factory::step("group/hello/0", "echo hello")]),
-        seal: factory::bundle("seal", &[list.clone(), factory::step("seal/logs", "true")]),
-        boot_test: factory::bundle("boot-test", &[list, factory::step("test/0", "true")]),
-    }
+    static BUNDLES: OnceLock<Bundles> = OnceLock::new();
+    let make = || {
+        let bundle = |name, steps: &[BundleStep]| Bundle::render(name, steps, library()).unwrap();
+        let list = factory::step("packages/all", "printf 'bash\\t5.2\\tx86_64\\trpm\\n'");
+        Bundles {
+            apply: bundle("apply", &[factory::step("group/hello/0", "echo hello")]),
+            seal: bundle("seal", &[list.clone(), factory::step("seal/logs", "true")]),
+            boot_test: bundle("boot-test", &[list, factory::step("test/0", "true")]),
+        }
+    };
+    BUNDLES.get_or_init(make).clone()
 }
 
 /// One machine.
@@ -162,12 +164,7 @@ pub async fn planned(factory: &Factory, target: &AwsTarget) -> (Plan, LaunchBase
     (plan, prepared.launch.unwrap())
 }
 
-async fn build(
-    target: &AwsTarget,
-    state: &StateFolder,
-    plan: &Plan,
-    launch: &LaunchBase,
-) -> Result<Built, BuildError> {
+async fn build(target: &AwsTarget, state: &StateFolder, plan: &Plan, launch: &LaunchBase) -> Result<Built, BuildError> {
     let engine = Engine { target, state, sink: &Silent };
     let _lock = engine.lock(&plan.recipe).await?;
     engine.build(plan, launch, &BuildOptions::default()).await

@@ -19,19 +19,19 @@ pub struct Scene {
 /// How long it takes at most until everybody sees what there is, and until what ends has ended.
 const SETTLED: Duration = Duration::from_secs(300);
 
-/// Everything takes longer than one look, and nothing takes longer than a few: looks that show no change are all alike.
+/// Everything takes time, and nothing takes longer than a few looks: looks that show no change are all alike.
 pub const QUICK: Latencies = Latencies {
     call: Duration::from_millis(80),
     running: Duration::from_secs(1),
-    agent: Duration::from_secs(5),
-    stop: Duration::from_secs(4),
-    terminate: Duration::from_secs(6),
-    image: Duration::from_secs(6),
-    snapshot: Duration::from_secs(4),
+    agent: Duration::from_secs(2),
+    stop: Duration::from_secs(2),
+    terminate: Duration::from_secs(3),
+    image: Duration::from_secs(3),
+    snapshot: Duration::from_secs(2),
     volume: Duration::from_secs(1),
     reboot: Duration::from_secs(5),
     delivery: Duration::from_secs(1),
-    parameter_check: Duration::from_secs(3),
+    parameter_check: Duration::from_secs(1),
 };
 
 impl Scene {

@@ -17,14 +17,6 @@ enum After {
     RecipeChanged,
 }
 
-const AFTER: [After; 5] = [
-    After::SameBuild,
-    After::EmptyStateFolder,
-    After::ResumeElsewhere,
-    After::SweepAlone,
-    After::RecipeChanged,
-];
-
 /// Dies at each request in turn. Answers with how many there were.
 async fn every_request(death: Death, after: After, nasty: bool) -> usize {
     let began = std::time::Instant::now();
@@ -67,24 +59,49 @@ async fn every_request(death: Death, after: After, nasty: bool) -> usize {
         if matches!(after, After::SameBuild | After::EmptyStateFolder) {
             contract::complete(&scene.fake, "web", &digest, &place);
         }
+        let found = Machine::new(&scene.fake).sweep(&prefix, &place).await;
+        // What lags behind can hide what a build would have replaced: that much may be left to sweep.
+        assert!(found == 0 || nasty && after != After::SweepAlone, "{place}: {found} things are left");
+        scene.settle().await;
         contract::nothing_is_left(&scene.fake, &place);
-        let found = Machine::new(&scene.fake).sweep("-", &place).await;
-        assert_eq!(found, 0, "{place}: sweep finds more");
     }
     unreachable!("a build has an end");
 }
 
-#[test]
-fn crash_contract_on_aws_at_every_call() {
+/// All deaths at all requests, each in an orderly world and in one whose answers lag behind.
+fn all_deaths(after: After) {
     let mut work: Vec<Work> = Vec::new();
     for death in DEATHS {
-        for after in AFTER {
-            for nasty in [false, true] {
-                work.push(Box::new(move || Box::pin(every_request(death, after, nasty))));
-            }
+        for nasty in [false, true] {
+            work.push(Box::new(move || Box::pin(every_request(death, after, nasty))));
         }
     }
     let points = threads::all(work);
-    println!("crash points tried on AWS: {points}");
-    assert!(points > 600, "only {points} crash points: requests are not being counted");
+    println!("crash points tried on AWS, then {after:?}: {points}");
+    assert!(points >= 6 * 30, "only {points} crash points: requests are not being counted");
+}
+
+#[test]
+fn crash_contract_on_aws_then_the_same_build_again() {
+    all_deaths(After::SameBuild);
+}
+
+#[test]
+fn crash_contract_on_aws_then_the_same_build_with_an_empty_state_folder() {
+    all_deaths(After::EmptyStateFolder);
+}
+
+#[test]
+fn crash_contract_on_aws_then_resume_on_another_machine() {
+    all_deaths(After::ResumeElsewhere);
+}
+
+#[test]
+fn crash_contract_on_aws_then_sweep_alone() {
+    all_deaths(After::SweepAlone);
+}
+
+#[test]
+fn crash_contract_on_aws_then_the_recipe_has_changed() {
+    all_deaths(After::RecipeChanged);
 }
