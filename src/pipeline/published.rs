@@ -82,9 +82,14 @@ pub fn is_published(image: &Image, pointers: &[Pointer], channel: Option<&Channe
     named.is_some_and(|named| named.image == image.id || named.written_at > version.written_at)
 }
 
-/// All images, each with its state: on a remote target those that a version pointer names are published, and where the
-/// recipe publishes to a channel, only once that was written too.
-pub async fn all(
+/// All images, each with its state: on a remote target those that a version pointer names are published.
+pub async fn all(target: &dyn Target) -> Result<Vec<Image>, TargetError> {
+    ended(target, &|_| None).await
+}
+
+/// The same, but where a recipe publishes to a channel, only once that was written too: the build of any other image
+/// has not come to its end.
+pub async fn ended(
     target: &dyn Target,
     channel: &(dyn Fn(&RecipeName) -> Option<Channel> + Sync),
 ) -> Result<Vec<Image>, TargetError> {

@@ -64,7 +64,7 @@ pub enum SweepError {
 /// All that is left over now, by build.
 pub async fn find(target: &dyn Target, state: &StateFolder) -> Result<Vec<LeftOver>, SweepError> {
     let builders = target.builders().await?.into_iter().map(|b| (Resource::Builder(b.id), b.tags, b.created_at));
-    let images = published::all(target, &|_| None).await?.into_iter();
+    let images = published::all(target).await?.into_iter();
     let mut left = Vec::new();
     for image in images {
         if is_left_over(target, &image).await? {
