@@ -34,6 +34,8 @@ struct Inner {
     place: String,
     sent: AtomicUsize,
     death: Option<(usize, Death)>,
+    /// It dies before it sends a request of this operation.
+    never: Option<&'static str>,
     dead: Notify,
     /// The state folder's builds, and where they are kept as they were at the moment of death.
     builds: PathBuf,
@@ -49,12 +51,28 @@ impl std::fmt::Debug for Dying {
 impl Dying {
     /// A wire that dies at that request, from 0; or holds. `state` is the state folder of the process that uses it.
     pub fn new(fake: &Fake, state: &Path, place: &str, death: Option<(usize, Death)>) -> Dying {
+        Dying::with(fake, state, place, death, None)
+    }
+
+    /// A wire that dies before the first request of an operation of Systems Manager.
+    pub fn before(fake: &Fake, state: &Path, place: &str, operation: &'static str) -> Dying {
+        Dying::with(fake, state, place, None, Some(operation))
+    }
+
+    fn with(
+        fake: &Fake,
+        state: &Path,
+        place: &str,
+        death: Option<(usize, Death)>,
+        never: Option<&'static str>,
+    ) -> Dying {
         Dying(Arc::new(Inner {
             wire: Wire::new(fake),
             fake: fake.clone(),
             place: place.to_owned(),
             sent: AtomicUsize::new(0),
             death,
+            never,
             dead: Notify::new(),
             builds: state.join("builds"),
             kept: state.join("kept"),
@@ -83,10 +101,6 @@ impl Dying {
         ended
     }
 
-    pub fn sent(&self) -> usize {
-        self.0.sent.load(Ordering::SeqCst)
-    }
-
     async fn die<T>(&self) -> T {
         self.0.dead.notify_one();
         std::future::pending().await
@@ -99,7 +113,8 @@ impl Dying {
             Some((at, death)) if number == at => Some(death),
             _ => None,
         };
-        if due == Some(Death::BeforeSend) {
+        let operation = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next());
+        if due == Some(Death::BeforeSend) || self.0.never.is_some_and(|never| operation == Some(never)) {
             return self.die().await;
         }
         let answer = self.0.wire.call(request).await;

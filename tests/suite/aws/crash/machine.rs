@@ -164,7 +164,12 @@ pub async fn planned(factory: &Factory, target: &AwsTarget) -> (Plan, LaunchBase
     (plan, prepared.launch.unwrap())
 }
 
-async fn build(target: &AwsTarget, state: &StateFolder, plan: &Plan, launch: &LaunchBase) -> Result<Built, BuildError> {
+pub async fn build(
+    target: &AwsTarget,
+    state: &StateFolder,
+    plan: &Plan,
+    launch: &LaunchBase,
+) -> Result<Built, BuildError> {
     let engine = Engine { target, state, sink: &Silent };
     let _lock = engine.lock(&plan.recipe).await?;
     engine.build(plan, launch, &BuildOptions::default()).await

@@ -73,7 +73,7 @@ fn all_deaths(after: After) {
     let mut work: Vec<Work> = Vec::new();
     for death in DEATHS {
         for nasty in [false, true] {
-            work.push(Box::new(move || Box::pin(every_request(death, after, nasty))));
+            work.push(threads::piece(move || every_request(death, after, nasty)));
         }
     }
     let points = threads::all(work);

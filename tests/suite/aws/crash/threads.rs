@@ -7,6 +7,11 @@ use std::sync::Mutex;
 
 pub type Work = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = usize>>> + Send>;
 
+/// One piece.
+pub fn piece<F: Future<Output = usize> + 'static>(make: impl FnOnce() -> F + Send + 'static) -> Work {
+    Box::new(move || Box::pin(make()))
+}
+
 /// Does all of it, and adds up what the pieces answer.
 pub fn all(work: Vec<Work>) -> usize {
     let queue = Mutex::new(work);
