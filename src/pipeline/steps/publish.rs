@@ -33,32 +33,27 @@ impl Step for Publish {
     async fn act(&self, build: &mut Build<'_>) -> Result<(), BuildError> {
         let Some(image) = build.image.clone() else { return Ok(()) };
         let target = build.target;
-        create_version(build, &image.id).await?;
-        let version = pointer(build, Slot::Version(build.version));
-        let mut written = vec![version];
-        let mut kept = None;
-        if let Some(channel) = build.plan.publish.clone() {
-            match move_channel(build, &channel, &image.id).await? {
-                Moved::Written => written.push(pointer(build, Slot::Channel(channel))),
-                Moved::Kept(newer) => kept = Some(newer),
+        let (mut found, mut kept) = (Vec::new(), None);
+        for round in 1..=VERSIONS {
+            create_version(build, &image.id).await?;
+            let version = pointer(build, Slot::Version(build.version));
+            let mut written = vec![version];
+            if let Some(channel) = build.plan.publish.clone() {
+                match move_channel(build, &channel, &image.id).await? {
+                    Moved::Written => written.push(pointer(build, Slot::Channel(channel))),
+                    Moved::Kept(newer) => kept = Some(newer),
+                }
             }
-        }
-        // A write that was accepted is not a write that happened: all of them are read back.
-        let found = build.read(target.read_back(&written, &image.id)).await?;
-        for name in &written {
-            match found.iter().find(|pointer| pointer.name == *name) {
-                Some(pointer) if pointer.image == image.id => {}
-                // Moved on by someone else between the write and the look: that is theirs to answer for.
-                Some(pointer) if matches!(name.slot, Slot::Channel(_)) => {
-                    build.notice(format!("{name} was moved on to {} by someone else", pointer.image));
+            // A write that was accepted is not a write that happened: all of them are read back.
+            found = build.read(target.read_back(&written, &image.id)).await?;
+            match check(build, &written, &found, &image.id) {
+                // Two writes of one version were accepted, and the other one happened.
+                Err(BuildError::Target(TargetError::Conflict { .. })) if !build.version_asked && round < VERSIONS => {
+                    renumber(build, &image.id).await?;
                 }
-                Some(pointer) => {
-                    return Err(
-                        TargetError::Conflict { what: name.to_string(), found: pointer.image.to_string() }.into()
-                    );
-                }
-                None => {
-                    return Err(TargetError::Dropped { what: name.to_string(), image: image.id.clone() }.into());
+                outcome => {
+                    outcome?;
+                    break;
                 }
             }
         }
@@ -72,6 +67,24 @@ impl Step for Publish {
         build.image = images.into_iter().find(|other| other.id == image.id);
         Ok(())
     }
+}
+
+/// Whether all that was written is there.
+fn check(build: &Build<'_>, written: &[PointerName], found: &[Pointer], image: &ImageId) -> Result<(), BuildError> {
+    for name in written {
+        match found.iter().find(|pointer| pointer.name == *name) {
+            Some(pointer) if pointer.image == *image => {}
+            // Moved on by someone else between the write and the look: that is theirs to answer for.
+            Some(pointer) if matches!(name.slot, Slot::Channel(_)) => {
+                build.notice(format!("{name} was moved on to {} by someone else", pointer.image));
+            }
+            Some(pointer) => {
+                return Err(TargetError::Conflict { what: name.to_string(), found: pointer.image.to_string() }.into());
+            }
+            None => return Err(TargetError::Dropped { what: name.to_string(), image: image.clone() }.into()),
+        }
+    }
+    Ok(())
 }
 
 fn pointer(build: &Build<'_>, slot: Slot) -> PointerName {

@@ -73,7 +73,7 @@ pub async fn write(api: &Api, build: &str, record: &ImageRecord, image_tags: &Ta
             Ok(_) => {}
             // Completed by a call whose reply was lost.
             Err(error) if error.is("ConflictException") || error.is("ValidationException") && index == 0 => {
-                return if read(api, build).await?.record.is_some() { Ok(id) } else { Err(error.into()) };
+                return if is_whole(api, &id).await? { Ok(id) } else { Err(error.into()) };
             }
             Err(error) => return Err(error.into()),
         }
@@ -91,6 +91,22 @@ pub async fn write(api: &Api, build: &str, record: &ImageRecord, image_tags: &Ta
     };
     api.caller.call(op::COMPLETE_SNAPSHOT, &id, complete).await?;
     Ok(id)
+}
+
+/// Whether a snapshot that takes no more blocks comes to its end as a whole one.
+async fn is_whole(api: &Api, id: &str) -> Result<bool, TargetError> {
+    let filter = Filter::builder().name("snapshot-id").values(id).build();
+    let began = tokio::time::Instant::now();
+    loop {
+        let ask = || api.ec2.describe_snapshots().owner_ids("self").filters(filter.clone()).send();
+        let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, id, ask).await?;
+        match answer.snapshots().first().and_then(Snapshot::state) {
+            Some(SnapshotState::Completed) => return Ok(true),
+            Some(SnapshotState::Error) => return Ok(false),
+            _ if began.elapsed() > super::api::EVENTUAL => return Ok(false),
+            _ => tokio::time::sleep(std::time::Duration::from_secs(5)).await,
+        }
+    }
 }
 
 /// What there is of a build's record.

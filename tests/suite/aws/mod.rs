@@ -3,4 +3,5 @@
 mod build;
 mod crash;
 mod factory;
+mod sigkill;
 pub mod wire;

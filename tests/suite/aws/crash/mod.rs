@@ -1,7 +1,7 @@
 //! The crash contract on AWS, in simulated time: the program is stopped at every HTTP call it makes, the build is gone
 //! on with in every way that there is, and nothing is ever left over, made twice or named wrongly.
 
-mod contract;
+pub mod contract;
 mod doubles;
 mod dying;
 mod machine;
