@@ -75,9 +75,9 @@ impl Engine<'_> {
     ///
     /// The caller holds the recipe's lock.
     pub async fn build(&self, plan: &Plan, launch: &LaunchBase, options: &BuildOptions) -> Result<Built, BuildError> {
-        let mut images = self.target.images().await?;
+        let mut images = published::marked(self.target, self.target.images().await?, plan).await?;
         if !options.force
-            && let Some(image) = published::of_plan(self.target, &images, plan).await?
+            && let Some(image) = published::newest(&images, plan)
         {
             let builders = self.target.builders().await?;
             // A forced build that died is gone on with: its image is more than the one that there is.
@@ -102,11 +102,11 @@ impl Engine<'_> {
                     build.notice(format!("{lost}: starting on a fresh one"));
                     discard(&mut build).await?;
                     build.note(What::Ended { outcome: "interrupted".into() })?;
-                    images = self.target.images().await?;
+                    images = published::marked(self.target, self.target.images().await?, plan).await?;
                     calls += 1;
                     // Another machine may have brought it about meanwhile.
                     if !build.tags.contains_key(tags::FORCED)
-                        && let Some(image) = published::of_plan(self.target, &images, plan).await?
+                        && let Some(image) = published::newest(&images, plan)
                     {
                         return self.up_to_date(plan, image, Vec::new()).await;
                     }
@@ -213,20 +213,19 @@ impl Engine<'_> {
         Ok(build)
     }
 
-    /// A build id that no earlier attempt has come to an end with: neither by a journal here nor by an image in the
-    /// target.
+    /// A build id that no earlier attempt had: neither by a journal here nor by an image in the target. On a remote target
+    /// an attempt whose journal was not closed is gone on with: its token finds the builder that it may have launched.
     fn next_id(&self, plan: &Plan, images: &[Image]) -> Result<BuildId, BuildError> {
         let stem = format!("{}-{}-", plan.recipe, plan.digest.short());
         let builds = self.state.builds().map_err(BuildError::state(self.state.root()))?;
         let names = builds.iter().map(BuildId::as_str).chain(images.iter().map(|image| image.name.as_str()));
         let last = names.filter_map(|name| name.strip_prefix(&stem)?.parse::<u32>().ok()).max().unwrap_or(0);
-        let unfinished = builds.iter().find(|build| build.as_str() == format!("{stem}{last}")).filter(|build| {
-            let made = images.iter().any(|image| image.name == build.as_str());
-            self.target.is_remote() && !made && matches!(has_ended(self.state, build), Ok(false))
-        });
-        // Nobody looks for builders there: its token finds the one that a run has launched which was cut off.
-        if let Some(unfinished) = unfinished {
-            return Ok(unfinished.clone());
+        let open = builds.iter().find(|build| build.as_str() == format!("{stem}{last}"));
+        if let Some(open) = open.filter(|_| self.target.is_remote())
+            && !images.iter().any(|image| image.name == open.as_str())
+            && !has_ended(self.state, open).map_err(BuildError::state(self.state.build(open)))?
+        {
+            return Ok(open.clone());
         }
         let id = format!("{stem}{}", last + 1);
         id.parse().map_err(|error| BuildError::State {

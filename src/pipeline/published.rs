@@ -2,32 +2,67 @@
 //! that there is one truth and one call less: an image is published once its version pointer names it and its channel
 //! was written after that.
 
-use super::tags::{self, ImageState};
+use super::tags::{self, ImageState, Owner};
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::plan::Plan;
 use crate::target::{Image, Pointer, PointerName, Slot, Target, TargetError};
 
 /// The newest published, usable image of exactly this plan.
 pub async fn of_plan(target: &dyn Target, images: &[Image], plan: &Plan) -> Result<Option<Image>, TargetError> {
-    let ours = images.iter().filter(|image| image.available);
-    let ours = ours.filter_map(|image| Some((tags::owner(&image.tags)?, image)));
-    let mut ours: Vec<_> =
-        ours.filter(|(owner, _)| owner.recipe == plan.recipe && owner.digest == plan.digest).collect();
-    ours.sort_by_key(|(owner, _)| std::cmp::Reverse(owner.version));
-    for (owner, image) in ours {
-        match ImageState::of(&image.tags) {
-            ImageState::Published => return Ok(Some(image.clone())),
-            ImageState::Verified if target.is_remote() => {
-                let names = names(&plan.recipe, plan.base.arch, owner.version, plan.publish.as_ref());
-                let pointers = target.pointers_named(&names).await?;
-                if is_published(image, &pointers, plan.publish.as_ref()) {
-                    return Ok(Some(as_published(image)));
-                }
-            }
-            _ => {}
+    Ok(newest(&marked(target, images.to_vec(), plan).await?, plan))
+}
+
+/// The same among images that say themselves what they are.
+pub fn newest(images: &[Image], plan: &Plan) -> Option<Image> {
+    let published =
+        images.iter().filter(|image| image.available && ImageState::of(&image.tags) == ImageState::Published);
+    let ours = published.filter_map(|image| Some((tags::owner(&image.tags)?, image)));
+    let ours = ours.filter(|(owner, _)| owner.recipe == plan.recipe && owner.digest == plan.digest);
+    ours.max_by_key(|(owner, _)| owner.version).map(|(_, image)| image.clone())
+}
+
+/// Images, those of this plan with the state that pointers show.
+pub async fn marked(target: &dyn Target, images: Vec<Image>, plan: &Plan) -> Result<Vec<Image>, TargetError> {
+    let of_plan = |owner: &Owner| owner.recipe == plan.recipe && owner.digest == plan.digest;
+    mark(target, images, &of_plan, &|_| plan.publish.clone()).await
+}
+
+/// On a remote target: those images that pointers show to be published say so. `channel` is what a recipe publishes to.
+async fn mark(
+    target: &dyn Target,
+    mut images: Vec<Image>,
+    which: &(dyn Fn(&Owner) -> bool + Sync),
+    channel: &(dyn Fn(&RecipeName) -> Option<Channel> + Sync),
+) -> Result<Vec<Image>, TargetError> {
+    if !target.is_remote() {
+        return Ok(images);
+    }
+    let mut verified = Vec::new();
+    let mut names = Vec::new();
+    for (at, image) in images.iter().enumerate() {
+        if ImageState::of(&image.tags) == ImageState::Verified
+            && let (Some(owner), Some(arch)) = (tags::owner(&image.tags), tags::arch(&image.tags))
+            && which(&owner)
+        {
+            let channel = channel(&owner.recipe);
+            let of_image = self::names(&owner.recipe, arch, owner.version, channel.as_ref());
+            names.extend(of_image.iter().cloned());
+            verified.push((at, of_image, channel));
         }
     }
-    Ok(None)
+    if verified.is_empty() {
+        return Ok(images);
+    }
+    names.sort();
+    names.dedup();
+    let pointers = target.pointers_named(&names).await?;
+    for (at, names, channel) in verified {
+        let of_image: Vec<Pointer> = pointers.iter().filter(|p| names.contains(&p.name)).cloned().collect();
+        if is_published(&images[at], &of_image, channel.as_ref()) {
+            images[at].tags.insert(tags::STATE.into(), ImageState::Published.as_str().into());
+        }
+    }
+    Ok(images)
 }
 
 /// The images, those of this plan with the state that their pointers show.
@@ -65,32 +100,18 @@ pub fn is_published(image: &Image, pointers: &[Pointer], channel: Option<&Channe
     named.is_some_and(|named| named.image == image.id || named.written_at > version.written_at)
 }
 
-/// The image with the state that its pointers show.
-pub fn as_published(image: &Image) -> Image {
-    let mut image = image.clone();
-    image.tags.insert(tags::STATE.into(), ImageState::Published.as_str().into());
-    image
-}
-
 /// All images, each with its state: on a remote target those that a version pointer names are published.
 pub async fn all(target: &dyn Target) -> Result<Vec<Image>, TargetError> {
-    let mut images = target.images().await?;
-    if !target.is_remote() {
-        return Ok(images);
-    }
-    let mut names = Vec::new();
-    for image in images.iter().filter(|image| ImageState::of(&image.tags) == ImageState::Verified) {
-        if let (Some(owner), Some(arch)) = (tags::owner(&image.tags), tags::arch(&image.tags)) {
-            names.extend(self::names(&owner.recipe, arch, owner.version, None));
-        }
-    }
-    let pointers = target.pointers_named(&names).await?;
-    for image in &mut images {
-        if ImageState::of(&image.tags) == ImageState::Verified && pointers.iter().any(|p| p.image == image.id) {
-            *image = as_published(image);
-        }
-    }
-    Ok(images)
+    ended(target, &|_| None).await
+}
+
+/// The same, but where a recipe publishes to a channel, only once that was written too: the build of any other image
+/// has not come to its end.
+pub async fn ended(
+    target: &dyn Target,
+    channel: &(dyn Fn(&RecipeName) -> Option<Channel> + Sync),
+) -> Result<Vec<Image>, TargetError> {
+    mark(target, target.images().await?, &|_| true, channel).await
 }
 
 #[cfg(test)]

@@ -49,7 +49,9 @@ pub async fn find(
 ) -> Result<Vec<Unfinished>, SweepError> {
     let mut begun: BTreeMap<BuildId, (RecipeName, Digest)> = BTreeMap::new();
     let builders = target.builders().await?.into_iter().map(|builder| builder.tags);
-    let images = published::all(target).await?.into_iter();
+    // A build that died between its pointers has its channel yet to move.
+    let channel = |recipe: &RecipeName| factory.recipes.get(recipe).and_then(|recipe| recipe.publish.clone());
+    let images = published::ended(target, &channel).await?.into_iter();
     let images = images.filter(|image| ImageState::of(&image.tags) != ImageState::Published).map(|image| image.tags);
     for owner in builders.chain(images).filter_map(|tags| tags::owner(&tags)) {
         begun.insert(owner.build, (owner.recipe, owner.digest));

@@ -33,38 +33,31 @@ impl Step for Publish {
     async fn act(&self, build: &mut Build<'_>) -> Result<(), BuildError> {
         let Some(image) = build.image.clone() else { return Ok(()) };
         let target = build.target;
-        create_version(build, &image.id).await?;
-        let version = pointer(build, Slot::Version(build.version));
-        let mut written = vec![version];
-        let (mut kept, mut before) = (None, None);
-        if let Some(channel) = build.plan.publish.clone() {
-            match move_channel(build, &channel, &image.id).await? {
-                Moved::Written(old) => {
-                    written.push(pointer(build, Slot::Channel(channel)));
-                    before = old;
+        let (mut found, mut kept) = (Vec::new(), None);
+        for round in 1..=VERSIONS {
+            create_version(build, &image.id).await?;
+            let version = pointer(build, Slot::Version(build.version));
+            let mut written = vec![version];
+            let mut before = None;
+            if let Some(channel) = build.plan.publish.clone() {
+                match move_channel(build, &channel, &image.id).await? {
+                    Moved::Written(old) => {
+                        written.push(pointer(build, Slot::Channel(channel)));
+                        before = old;
+                    }
+                    Moved::Kept(newer) => kept = Some(newer),
                 }
-                Moved::Kept(newer) => kept = Some(newer),
             }
-        }
-        // A write that was accepted is not a write that happened: all of them are read back.
-        let found = build.read(target.read_back(&written, &image.id)).await?;
-        for name in &written {
-            match found.iter().find(|pointer| pointer.name == *name) {
-                Some(pointer) if pointer.image == image.id => {}
-                Some(pointer) if before.as_ref().is_some_and(|old| old.revision == pointer.revision) => {
-                    return Err(TargetError::Dropped { what: name.to_string(), image: image.id.clone() }.into());
+            // A write that was accepted is not a write that happened: all of them are read back.
+            found = build.read(target.read_back(&written, &image.id)).await?;
+            match check(build, &written, &found, before.as_ref(), &image.id) {
+                // Two writes of one version were accepted, and the other one happened.
+                Err(BuildError::Target(TargetError::Conflict { .. })) if !build.version_asked && round < VERSIONS => {
+                    renumber(build, &image.id).await?;
                 }
-                // Moved on by someone else between the write and the look: that is theirs to answer for.
-                Some(pointer) if matches!(name.slot, Slot::Channel(_)) => {
-                    build.notice(format!("{name} was moved on to {} by someone else", pointer.image));
-                }
-                Some(pointer) => {
-                    return Err(
-                        TargetError::Conflict { what: name.to_string(), found: pointer.image.to_string() }.into()
-                    );
-                }
-                None => {
-                    return Err(TargetError::Dropped { what: name.to_string(), image: image.id.clone() }.into());
+                outcome => {
+                    outcome?;
+                    break;
                 }
             }
         }
@@ -78,6 +71,33 @@ impl Step for Publish {
         build.image = images.into_iter().find(|other| other.id == image.id);
         Ok(())
     }
+}
+
+/// Whether all that was written is there.
+fn check(
+    build: &Build<'_>,
+    written: &[PointerName],
+    found: &[Pointer],
+    before: Option<&Pointer>,
+    image: &ImageId,
+) -> Result<(), BuildError> {
+    for name in written {
+        match found.iter().find(|pointer| pointer.name == *name) {
+            Some(pointer) if pointer.image == *image => {}
+            Some(pointer) if before.is_some_and(|old| old.name == *name && old.revision == pointer.revision) => {
+                return Err(TargetError::Dropped { what: name.to_string(), image: image.clone() }.into());
+            }
+            // Moved on by someone else between the write and the look: that is theirs to answer for.
+            Some(pointer) if matches!(name.slot, Slot::Channel(_)) => {
+                build.notice(format!("{name} was moved on to {} by someone else", pointer.image));
+            }
+            Some(pointer) => {
+                return Err(TargetError::Conflict { what: name.to_string(), found: pointer.image.to_string() }.into());
+            }
+            None => return Err(TargetError::Dropped { what: name.to_string(), image: image.clone() }.into()),
+        }
+    }
+    Ok(())
 }
 
 fn pointer(build: &Build<'_>, slot: Slot) -> PointerName {

@@ -17,6 +17,7 @@ use aws_sdk_ec2::types::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::time::Duration;
 
 /// What is launched.
 pub struct Launch<'a> {
@@ -126,12 +127,22 @@ pub fn token(of: &str, placement: usize) -> String {
     format!("amifactory-{}", &Digest::of(&format!("{of} {placement}")).to_string()[..48])
 }
 
+/// The token was used, so its instance is there or was; a describe may not know it yet.
 async fn by_token(api: &Api, token: &str) -> Result<Option<Instance>, TargetError> {
     let filter = Filter::builder().name("client-token").values(token).build();
-    let ask = || api.ec2.describe_instances().filters(filter.clone()).send();
-    let answer = api.caller.call(op::DESCRIBE_INSTANCES, token, ask).await?;
-    let mut instances = answer.reservations().iter().flat_map(|reservation| reservation.instances());
-    Ok(instances.find_map(read_instance))
+    let began = tokio::time::Instant::now();
+    loop {
+        let ask = || api.ec2.describe_instances().filters(filter.clone()).send();
+        let answer = api.caller.call(op::DESCRIBE_INSTANCES, token, ask).await?;
+        let mut instances = answer.reservations().iter().flat_map(|reservation| reservation.instances());
+        if let Some(instance) = instances.find_map(read_instance) {
+            return Ok(Some(instance));
+        }
+        if began.elapsed() > super::api::EVENTUAL {
+            return Ok(None);
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
 }
 
 fn request(api: &Api, launch: &Launch<'_>, profile: &str, place: &Placement, token: &str) -> RunInstancesFluentBuilder {

@@ -3,11 +3,11 @@
 
 use super::api::{Api, op};
 use super::view::View;
-use super::{clock, images, shared, tags};
+use super::{clock, images, records, shared, tags};
 use crate::pipeline::tags as keys;
 use crate::target::{Orphan, TargetError};
-use aws_sdk_ec2::types::{Filter, NetworkInterfaceStatus, VolumeState};
-use std::collections::BTreeSet;
+use aws_sdk_ec2::types::{Filter, NetworkInterfaceStatus, Snapshot, VolumeState};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All of them.
 pub async fn find(api: &Api, view: &View) -> Result<Vec<Orphan>, TargetError> {
@@ -24,6 +24,7 @@ pub async fn find(api: &Api, view: &View) -> Result<Vec<Orphan>, TargetError> {
         .collect();
     let mut found = Vec::new();
 
+    let mut snapshots = Vec::new();
     let mut page = None;
     loop {
         let ask = || {
@@ -31,18 +32,30 @@ pub async fn find(api: &Api, view: &View) -> Result<Vec<Orphan>, TargetError> {
             request.set_next_token(page.clone()).send()
         };
         let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, "snapshots tagged amifactory:build", ask).await?;
-        for snapshot in answer.snapshots() {
-            let (Some(id), tags) = (snapshot.snapshot_id(), tags::read(snapshot.tags())) else { continue };
-            let build = tags.get(keys::BUILD);
-            if needed.contains(id) || build.is_some_and(|build| alive.contains(build) || up.contains(build)) {
-                continue;
-            }
-            let created_at = snapshot.start_time().map(clock::rfc3339).unwrap_or_default();
-            found.push(Orphan { kind: "snapshot", id: id.to_owned(), tags, created_at });
-        }
+        snapshots.extend(answer.snapshots.unwrap_or_default());
         page = answer.next_token;
         if page.as_deref().is_none_or(str::is_empty) {
             break;
+        }
+    }
+    let mut records: BTreeMap<String, Vec<Snapshot>> = BTreeMap::new();
+    for snapshot in snapshots {
+        let (Some(id), tags) = (snapshot.snapshot_id(), tags::read(snapshot.tags())) else { continue };
+        let build = tags.get(keys::BUILD).filter(|build| alive.contains(*build) || up.contains(*build));
+        match build {
+            // Of an image that is there, one record counts: others were not written whole, or were replaced.
+            Some(build) if tags.get(keys::PURPOSE).is_some_and(|purpose| purpose == records::EVIDENCE) => {
+                records.entry(build.clone()).or_default().push(snapshot);
+            }
+            None if !needed.contains(id) => found.push(orphan(&snapshot)),
+            _ => {}
+        }
+    }
+    for (build, written) in &records {
+        let newest = records::newest(written).and_then(|snapshot| snapshot.snapshot_id());
+        // A build that still has a builder may be writing its record now.
+        if newest.is_some() && !up.contains(build) {
+            found.extend(written.iter().filter(|snapshot| snapshot.snapshot_id() != newest).map(orphan));
         }
     }
 
@@ -63,6 +76,12 @@ pub async fn find(api: &Api, view: &View) -> Result<Vec<Orphan>, TargetError> {
         found.push(Orphan { kind: "network interface", id, tags, created_at: String::new() });
     }
     Ok(found)
+}
+
+fn orphan(snapshot: &Snapshot) -> Orphan {
+    let created_at = snapshot.start_time().map(clock::rfc3339).unwrap_or_default();
+    let id = snapshot.snapshot_id().unwrap_or_default().to_owned();
+    Orphan { kind: "snapshot", id, tags: tags::read(snapshot.tags()), created_at }
 }
 
 /// Removes one.

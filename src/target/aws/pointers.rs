@@ -145,7 +145,9 @@ pub async fn read_back(api: &Api, names: &[PointerName], image: &ImageId) -> Res
     loop {
         let found = read(api, names).await?;
         let all = names.iter().all(|name| found.iter().any(|p| p.name == *name && p.image == *image));
-        if all || began.elapsed() > EVENTUAL {
+        // A version that names another image is never written again.
+        let lost = found.iter().any(|p| matches!(p.name.slot, Slot::Version(_)) && p.image != *image);
+        if all || lost || began.elapsed() > EVENTUAL {
             return Ok(found);
         }
         sleep(Duration::from_secs(1)).await;

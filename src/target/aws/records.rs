@@ -30,10 +30,16 @@ const READABLE: Duration = Duration::from_secs(300);
 const LOOK: Duration = Duration::from_secs(5);
 const MAGIC: &[u8] = b"amifactory record 1\n";
 /// The value of `amifactory:purpose`.
-const EVIDENCE: &str = "evidence";
+pub const EVIDENCE: &str = "evidence";
 
-/// Writes the record of a build's image. A record that is there already stays.
-pub async fn write(api: &Api, view: &View, build: &str, record: &ImageRecord, image_tags: &Tags) -> Result<(), TargetError> {
+/// Writes the record of a build's image, and answers with its snapshot. A record that is there already stays.
+pub async fn write(
+    api: &Api,
+    view: &View,
+    build: &str,
+    record: &ImageRecord,
+    image_tags: &Tags,
+) -> Result<String, TargetError> {
     let blocks = pack(record).map_err(|why| TargetError::Damaged {
         what: format!("the record of build {build}"),
         why,
@@ -62,7 +68,7 @@ pub async fn write(api: &Api, view: &View, build: &str, record: &ImageRecord, im
     let id = started.snapshot_id.unwrap_or_default();
     view.recorded(build, &id);
     if started.status == Some(aws_sdk_ebs::types::Status::Completed) {
-        return Ok(());
+        return Ok(id);
     }
     for (index, block) in (0_i32..).zip(&blocks) {
         let sum = checksum(block);
@@ -81,7 +87,7 @@ pub async fn write(api: &Api, view: &View, build: &str, record: &ImageRecord, im
             Ok(_) => {}
             // Completed by a call whose reply was lost.
             Err(error) if error.is("ConflictException") || error.is("ValidationException") && index == 0 => {
-                return if read(api, build, true).await?.is_some() { Ok(()) } else { Err(error.into()) };
+                return if is_whole(api, &id).await? { Ok(id) } else { Err(error.into()) };
             }
             Err(error) => return Err(error.into()),
         }
@@ -98,31 +104,59 @@ pub async fn write(api: &Api, view: &View, build: &str, record: &ImageRecord, im
             .send()
     };
     api.caller.call(op::COMPLETE_SNAPSHOT, &id, complete).await?;
-    Ok(())
+    Ok(id)
 }
 
-/// Reads the record of a build's image; none where it has none. Where it is known to have one, that is waited for: a
-/// snapshot can be read only minutes after its last block was written, and may not be listed at first.
-pub async fn read(api: &Api, build: &str, has_one: bool) -> Result<Option<ImageRecord>, TargetError> {
-    let filter = |name: String, value: &str| Filter::builder().name(name).values(value).build();
-    let filters = vec![
-        filter(format!("tag:{}", keys::BUILD), build),
-        filter(format!("tag:{}", keys::PURPOSE), EVIDENCE),
-    ];
+/// Whether a snapshot that takes no more blocks comes to its end as a whole one.
+async fn is_whole(api: &Api, id: &str) -> Result<bool, TargetError> {
+    let filter = Filter::builder().name("snapshot-id").values(id).build();
     let began = Instant::now();
-    let id = loop {
+    loop {
+        let ask = || api.ec2.describe_snapshots().owner_ids("self").filters(filter.clone()).send();
+        let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, id, ask).await?;
+        match answer.snapshots().first().and_then(Snapshot::state) {
+            Some(SnapshotState::Completed) => return Ok(true),
+            Some(SnapshotState::Error) => return Ok(false),
+            _ if began.elapsed() > READABLE => return Ok(false),
+            _ => sleep(LOOK).await,
+        }
+    }
+}
+
+/// What there is of a build's record.
+pub struct Found {
+    /// The record; none where it was never written whole.
+    pub record: Option<ImageRecord>,
+    /// All snapshots that were begun for it: a build that died while it wrote leaves one that is not whole.
+    pub snapshots: Vec<String>,
+}
+
+/// The newest of a build's records that is whole, and its snapshot.
+pub fn newest(snapshots: &[Snapshot]) -> Option<&Snapshot> {
+    let whole = snapshots.iter().filter(|snapshot| snapshot.state() == Some(&SnapshotState::Completed));
+    whole.max_by_key(|snapshot| snapshot.start_time().map(|time| time.as_nanos()))
+}
+
+/// Reads the record of a build's image. Where it is known to have one, that is waited for: a snapshot can be read only
+/// minutes after its last block was written, and may not be listed at first.
+pub async fn read(api: &Api, build: &str, has_one: bool) -> Result<Found, TargetError> {
+    let filter = |name: String, value: &str| Filter::builder().name(name).values(value).build();
+    let filters =
+        vec![filter(format!("tag:{}", keys::BUILD), build), filter(format!("tag:{}", keys::PURPOSE), EVIDENCE)];
+    let began = Instant::now();
+    let (id, snapshots) = loop {
         let ask = || api.ec2.describe_snapshots().owner_ids("self").set_filters(Some(filters.clone())).send();
         let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, build, ask).await?;
-        let whole = |snapshot: &&Snapshot| snapshot.state() == Some(&SnapshotState::Completed);
         let started = |snapshot: &&Snapshot| snapshot.start_time().map(|time| time.as_nanos());
         // Where a build wrote twice, the later one is what its image was published with.
-        let newest = answer.snapshots().iter().max_by_key(started);
-        let settled = newest.is_some_and(|newest| whole(&newest)) || !has_one || began.elapsed() > READABLE;
-        if settled {
-            let newest = answer.snapshots().iter().filter(whole).max_by_key(started);
-            match newest.and_then(|snapshot| snapshot.snapshot_id()) {
-                Some(id) => break id.to_owned(),
-                None => return Ok(None),
+        let last = answer.snapshots().iter().max_by_key(started);
+        let whole = last.is_some_and(|last| last.state() == Some(&SnapshotState::Completed));
+        if whole || !has_one || began.elapsed() > READABLE {
+            let ids = answer.snapshots().iter().filter_map(|snapshot| snapshot.snapshot_id().map(str::to_owned));
+            let snapshots: Vec<String> = ids.collect();
+            match newest(answer.snapshots()).and_then(|snapshot| snapshot.snapshot_id()) {
+                Some(id) => break (id.to_owned(), snapshots),
+                None => return Ok(Found { record: None, snapshots }),
             }
         }
         sleep(LOOK).await;
@@ -144,11 +178,12 @@ pub async fn read(api: &Api, build: &str, has_one: bool) -> Result<Option<ImageR
         })?;
         bytes.extend_from_slice(&data.into_bytes());
     }
-    unpack(&bytes).map(Some).map_err(|why| TargetError::Damaged {
+    let record = unpack(&bytes).map_err(|why| TargetError::Damaged {
         what: format!("the record of build {build} in snapshot {id}"),
         why,
         help: "the image is as it was; build it anew with --force to have evidence of it".into(),
-    })
+    })?;
+    Ok(Found { record: Some(record), snapshots })
 }
 
 fn checksum(bytes: &[u8]) -> String {

@@ -35,6 +35,8 @@ pub struct AwsTarget {
     bases: Mutex<BTreeMap<String, bases::Found>>,
     /// Records that this program has made or read.
     records: Mutex<BTreeMap<ImageId, ImageRecord>>,
+    /// Snapshots of records that this program has written or seen, by build: another record replaces them.
+    replaced: Mutex<BTreeMap<String, Vec<String>>>,
 }
 
 impl AwsTarget {
@@ -51,6 +53,7 @@ impl AwsTarget {
             runs: Runs::new(),
             bases: Mutex::default(),
             records: Mutex::default(),
+            replaced: Mutex::default(),
         }
     }
 
@@ -242,14 +245,20 @@ impl Target for AwsTarget {
         // An image says that it is verified only after its record was written.
         let has_one = ImageState::of(&found.tags) >= ImageState::Verified;
         let record = records::read(&self.api, &found.name, has_one).await?;
-        let record = record.ok_or_else(|| TargetError::NotFound { what: format!("the record of image {image}") })?;
+        locked(&self.replaced).insert(found.name, record.snapshots);
+        let record =
+            record.record.ok_or_else(|| TargetError::NotFound { what: format!("the record of image {image}") })?;
         locked(&self.records).insert(image.clone(), record.clone());
         Ok(record)
     }
 
     async fn put_record(&self, image: &ImageId, record: &ImageRecord) -> Result<(), TargetError> {
         let found = self.our_image(image).await?;
-        records::write(&self.api, &self.view, &found.name, record, &found.tags).await?;
+        let written = records::write(&self.api, &self.view, &found.name, record, &found.tags).await?;
+        let replaced = locked(&self.replaced).insert(found.name, vec![written.clone()]).unwrap_or_default();
+        for snapshot in replaced.iter().filter(|snapshot| **snapshot != written) {
+            images::delete_snapshot(&self.api, snapshot).await?;
+        }
         locked(&self.records).insert(image.clone(), record.clone());
         Ok(())
     }

@@ -2,9 +2,11 @@
 
 mod build;
 mod calls;
+mod crash;
 mod factory;
 mod hostile;
 mod readme;
+mod sigkill;
 mod waits;
 mod weather;
 pub mod wire;

@@ -1,0 +1,17 @@
+//! The crash contract on AWS, in simulated time: the program is stopped at every HTTP call it makes, the build is gone
+//! on with in every way that there is, and nothing is ever left over, made twice or named wrongly.
+
+pub mod contract;
+mod doubles;
+mod dying;
+mod machine;
+mod scene;
+mod single;
+mod threads;
+mod truncated;
+mod two_machines;
+
+use dying::Death;
+
+/// Where the program dies around one call.
+const DEATHS: [Death; 3] = [Death::BeforeSend, Death::ReplyLost, Death::BeforeJournal];

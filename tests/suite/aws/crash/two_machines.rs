@@ -1,0 +1,66 @@
+//! Two machines that know nothing of each other build at the same time.
+
+use super::contract;
+use super::machine::Machine;
+use super::scene::Scene;
+use super::threads;
+use crate::fake_aws::Consistency;
+use std::time::Duration;
+
+/// How long after the first the second one begins.
+const LATER: [u64; 12] = [0, 1, 3, 5, 8, 11, 14, 17, 20, 24, 28, 32];
+
+async fn of_one_plan(later: u64) -> usize {
+    let mut scene = Scene::new(later, Consistency::none()).await;
+    let (factory, digest, prefix) = scene.next().await;
+    let (one, two) = (Machine::new(&scene.fake), Machine::new(&scene.fake));
+    let place = format!("the second {later} s later");
+    let second = async {
+        tokio::time::sleep(Duration::from_secs(later)).await;
+        two.build_until(&factory, &place, None).await.unwrap()
+    };
+    let (first, second) = tokio::join!(one.build_until(&factory, &place, None), second);
+    let first = first.unwrap();
+    let failed: Vec<String> =
+        [&first, &second].iter().filter_map(|end| Some(end.as_ref().err()?.to_string())).collect();
+    assert!(failed.len() < 2, "{place}: both failed: {failed:#?}");
+    scene.settle().await;
+    // One that lost the race says so, and finds the other's image when it is called again.
+    assert!(!one.build(&factory, &place).await.fresh, "{place}: {failed:?}");
+    contract::complete(&scene.fake, "web", &digest, &place);
+    Machine::new(&scene.fake).sweep(&prefix, &place).await;
+    scene.settle().await;
+    contract::nothing_is_left(&scene.fake, &place);
+    println!("{place}: {} failed: {failed:?}", failed.len());
+    1
+}
+
+async fn of_two_plans(later: u64) -> usize {
+    let mut scene = Scene::new(later, Consistency::none()).await;
+    let ((factory, digest, _), (other, other_digest, _)) = (scene.next().await, scene.next().await);
+    let (one, two) = (Machine::new(&scene.fake), Machine::new(&scene.fake));
+    let place = format!("another plan {later} s later");
+    let second = async {
+        tokio::time::sleep(Duration::from_secs(later)).await;
+        two.build(&other, &place).await
+    };
+    let (first, second) = tokio::join!(one.build(&factory, &place), second);
+    scene.settle().await;
+    assert_ne!(first.record.version, second.record.version, "{place}");
+    let newest = if first.record.version > second.record.version { &digest } else { &other_digest };
+    contract::complete(&scene.fake, "web", newest, &place);
+    contract::nothing_is_left(&scene.fake, &place);
+    1
+}
+
+#[test]
+fn two_machines_that_build_one_plan_make_one_image() {
+    let work = LATER.map(|later| threads::piece(move || of_one_plan(later)));
+    assert_eq!(threads::all(work.into()), LATER.len());
+}
+
+#[test]
+fn two_machines_that_build_two_plans_of_a_recipe_give_two_versions_and_never_move_a_channel_back() {
+    let work = LATER.map(|later| threads::piece(move || of_two_plans(later)));
+    assert_eq!(threads::all(work.into()), LATER.len());
+}
