@@ -85,7 +85,6 @@ async fn what_can_not_be_removed_is_told_of() {
 async fn an_image_that_can_not_be_removed_does_not_keep_its_builder() {
     let place = Place::new(|_| {});
     deny(&place, "ec2:DeregisterImage");
-    deny(&place, "ec2:CreateTags-never");
     place.fake.world().ec2.pokes.images = vec![crate::fake_aws::ec2::ImageFate::Fails(super::seconds(5)); 9];
     let text = place.build().await.badly_within(CALM);
     insta::assert_snapshot!(format!("{text}\n\n{}", place.told()));
