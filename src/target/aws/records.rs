@@ -33,7 +33,13 @@ const MAGIC: &[u8] = b"amifactory record 1\n";
 const EVIDENCE: &str = "evidence";
 
 /// Writes the record of a build's image. A record that is there already stays.
-pub async fn write(api: &Api, view: &View, build: &str, record: &ImageRecord, image_tags: &Tags) -> Result<(), TargetError> {
+pub async fn write(
+    api: &Api,
+    view: &View,
+    build: &str,
+    record: &ImageRecord,
+    image_tags: &Tags,
+) -> Result<(), TargetError> {
     let blocks = pack(record).map_err(|why| TargetError::Damaged {
         what: format!("the record of build {build}"),
         why,
@@ -44,7 +50,9 @@ pub async fn write(api: &Api, view: &View, build: &str, record: &ImageRecord, im
     all.insert(keys::PURPOSE.into(), EVIDENCE.into());
     let ebs_tags = all
         .iter()
-        .map(|(key, value)| aws_sdk_ebs::types::Tag::builder().key(key).value(tags::fit(value, tags::LONGEST_EBS_VALUE)).build())
+        .map(|(key, value)| {
+            aws_sdk_ebs::types::Tag::builder().key(key).value(tags::fit(value, tags::LONGEST_EBS_VALUE)).build()
+        })
         .collect::<Vec<_>>();
     // The bytes are part of the token: another record of the same build is another snapshot.
     let token = Digest::of(&format!("{build} {}", checksum(&blocks.concat()))).to_string()[..48].to_owned();
@@ -105,10 +113,8 @@ pub async fn write(api: &Api, view: &View, build: &str, record: &ImageRecord, im
 /// snapshot can be read only minutes after its last block was written, and may not be listed at first.
 pub async fn read(api: &Api, build: &str, has_one: bool) -> Result<Option<ImageRecord>, TargetError> {
     let filter = |name: String, value: &str| Filter::builder().name(name).values(value).build();
-    let filters = vec![
-        filter(format!("tag:{}", keys::BUILD), build),
-        filter(format!("tag:{}", keys::PURPOSE), EVIDENCE),
-    ];
+    let filters =
+        vec![filter(format!("tag:{}", keys::BUILD), build), filter(format!("tag:{}", keys::PURPOSE), EVIDENCE)];
     let began = Instant::now();
     let id = loop {
         let ask = || api.ec2.describe_snapshots().owner_ids("self").set_filters(Some(filters.clone())).send();

@@ -12,7 +12,11 @@ fn deny(place: &Place, action: &str) {
 fn refused(place: &Place) -> usize {
     let refusals = ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"];
     let world = place.fake.world();
-    world.calls.iter().filter(|call| matches!(&call.outcome, Outcome::Error(code) if refusals.contains(&code.as_str()))).count()
+    world
+        .calls
+        .iter()
+        .filter(|call| matches!(&call.outcome, Outcome::Error(code) if refusals.contains(&code.as_str())))
+        .count()
 }
 
 /// Without these nothing is left: what was begun can still be taken away.
