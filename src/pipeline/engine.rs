@@ -90,8 +90,11 @@ impl Engine<'_> {
         }
         let mut restarts = 0;
         let mut calls = 1;
+        let mut options = options.clone();
         loop {
-            let mut build = self.begin(plan, launch, options, &images).await?;
+            let mut build = self.begin(plan, launch, &options, &images).await?;
+            // One that was forced stays so when it is begun anew.
+            options.force |= build.tags.contains_key(tags::FORCED);
             build.calls += calls;
             let outcome = run_steps(&mut build).await;
             calls = build.calls;

@@ -78,9 +78,6 @@ async fn five_megabytes_of_output_are_cut_where_it_is_said() {
     let world = place.fake.world();
     let sent = world.count("SendCommand");
     assert!(sent <= 30, "{sent} commands");
-    for call in world.calls.iter().filter(|call| call.action == "GetCommandInvocation") {
-        assert!(!call.params.to_string().contains("truncated"));
-    }
     drop(world);
     assert_eq!(place.leaks().await, [] as [String; 0]);
 }

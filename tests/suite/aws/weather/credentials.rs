@@ -44,7 +44,8 @@ async fn they_are_not_renewed_and_a_later_run_goes_on() {
         tokio::time::sleep(seconds(3600)).await;
         renew(&mut place.fake.world());
         place.build().await.well_within(CALM);
-        assert_eq!(place.calls("PutParameter").1, 0);
+        let (asked, refused) = place.calls("CreateImage");
+        assert_eq!(asked - refused, 1, "one image, expired after {action}");
         assert_eq!(place.leaks().await, [] as [String; 0], "expired after {action}");
     }
 }

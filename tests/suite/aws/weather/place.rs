@@ -210,6 +210,8 @@ pub fn plain(text: &str) -> String {
         let parts: Vec<&str> = body.split('-').collect();
         let hex = |part: &&str| part.len() >= 12 && part.bytes().all(|b| b.is_ascii_hexdigit());
         match parts.iter().any(hex) {
+            // A UUID.
+            true if parts.len() == 5 => out.push('…'),
             true => {
                 let shown: Vec<&str> = parts.iter().map(|part| if hex(part) { "…" } else { *part }).collect();
                 out.push_str(&shown.join("-"));
