@@ -39,7 +39,7 @@ impl Amifactory {
         let mut command = Command::new(env!("CARGO_BIN_EXE_amifactory"));
         command.args(["build", "--all", "--jobs", &self.recipes.to_string()]).current_dir(self.folder.path());
         command.arg("--state").arg(self.folder.path().join("state"));
-        with(&mut command, server, AMIFACTORY, self.folder.path());
+        with(&mut command, AMIFACTORY, self.folder.path());
         command.env("AWS_ENDPOINT_URL", endpoint(server)).env("AWS_REGION", "us-east-1");
         Running::start(vec![command])
     }
@@ -67,7 +67,7 @@ impl Packer {
             command.args(["build", "-var", &format!("endpoint={}", endpoint(server))]);
             command.args(["-var", &format!("image_name=packer-{}-{number}", self.images)]).arg(&template);
             command.current_dir(self.folder.path());
-            with(&mut command, server, PACKER, self.folder.path());
+            with(&mut command, PACKER, self.folder.path());
             command.env("CHECKPOINT_DISABLE", "1").env("PACKER_CACHE_DIR", self.folder.path().join("cache"));
             command
         });
@@ -79,7 +79,7 @@ fn endpoint(server: &Server) -> String {
     format!("http://127.0.0.1:{}", server.port)
 }
 
-fn with(command: &mut Command, _server: &Server, key: &str, home: &Path) {
+fn with(command: &mut Command, key: &str, home: &Path) {
     for name in ["AMIFACTORY_STATE", "AWS_PROFILE", "AWS_SESSION_TOKEN", "NO_COLOR", "CI"] {
         command.env_remove(name);
     }

@@ -10,7 +10,6 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 use time::OffsetDateTime;
 
 pub const SERVE: &str = "serve";
@@ -90,7 +89,6 @@ pub fn serve() -> Result<(), Failure> {
         let answering = fake.clone();
         std::thread::spawn(move || answer(&answering));
         serve::serve(fake, listener).await;
-        tokio::time::sleep(Duration::ZERO).await;
         Ok(())
     })
 }
