@@ -1,7 +1,7 @@
 //! What must hold: at every moment, and after the end.
 
 use crate::fake_aws::{Fake, World};
-use amifactory::identity::Digest;
+use amifactory::identity::{Digest, RecipeName};
 use amifactory::pipeline::tags::{self, ImageState, Owner};
 use amifactory::target::Tags;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,11 +12,6 @@ pub fn parameters(world: &World) -> BTreeMap<String, String> {
         Some((name.clone(), found.newest()?.value.clone()))
     };
     world.ssm.parameters().filter_map(newest).collect()
-}
-
-/// The pointers that differ from this: `versions/1.0.1`.
-fn slot(name: &str) -> &str {
-    name.rsplitn(3, '/').nth(1).map_or(name, |kind| &name[name.find(kind).unwrap_or(0)..])
 }
 
 /// At every moment each pointer names an image that is there and was verified: the old one or the new one.
@@ -58,13 +53,17 @@ pub fn nothing_is_left(fake: &Fake, place: &str) {
     let world = fake.world();
     let now = world.clock.now();
     let images = images(&world);
-    let mut digests: BTreeSet<&Digest> = BTreeSet::new();
+    let mut plans: BTreeSet<(&RecipeName, &Digest)> = BTreeSet::new();
     let pointers = parameters(&world);
     let mut allowed: BTreeSet<String> = BTreeSet::new();
     for image in &images {
-        assert!(digests.insert(&image.owner.digest), "{place}: two images of plan {}", image.owner.digest);
-        let version = format!("/versions/{}", image.owner.version);
-        let named = pointers.iter().any(|(name, value)| name.ends_with(&version) && *value == image.id);
+        assert!(
+            plans.insert((&image.owner.recipe, &image.owner.digest)),
+            "{place}: two images of plan {}",
+            image.owner.digest
+        );
+        let version = format!("/amifactory/{}/x86_64/versions/{}", image.owner.recipe, image.owner.version);
+        let named = pointers.get(&version) == Some(&image.id);
         assert!(named, "{place}: no version pointer names {} ({}): {pointers:?}", image.id, image.owner.build);
         allowed.insert(image.id.clone());
         allowed.extend(image.snapshots.iter().cloned());
@@ -90,7 +89,7 @@ pub fn nothing_is_left(fake: &Fake, place: &str) {
     assert!(left.is_empty(), "{place}: left over: {left:#?}");
     for (name, value) in &pointers {
         let known = images.iter().any(|image| image.id == *value);
-        assert!(known, "{place}: {name} ({}) names {value}", slot(name));
+        assert!(known, "{place}: {name} names {value}");
     }
 }
 
