@@ -30,6 +30,8 @@ pub struct Build<'a> {
     pub tags: Tags,
     /// When it began, RFC 3339.
     pub started_at: String,
+    /// When this run of it began.
+    pub(super) began: tokio::time::Instant,
     /// The builder, once it was seen.
     pub builder: Option<Builder>,
     /// The image, once it was seen.

@@ -153,7 +153,9 @@ impl Engine<'_> {
         images: &[Image],
     ) -> Result<Build<'b>, BuildError> {
         let builders = if self.target.is_remote() { Vec::new() } else { self.target.builders().await? };
-        let begun = unfinished(plan, images, &builders);
+        // There, pointers and not tags say what is published.
+        let seen = published::shown(self.target, images, plan).await?;
+        let begun = unfinished(plan, &seen, &builders);
         let resumed = begun.is_some();
         let (id, version, forced) = match begun {
             Some((id, version, forced)) => {
@@ -166,6 +168,8 @@ impl Engine<'_> {
                 (self.next_id(plan, images)?, version, options.force)
             }
         };
+        let bundles = &plan.bundles;
+        self.target.accepts(&id, &[&[&bundles.apply, &bundles.seal], &[&bundles.boot_test]])?;
         let folder = self.state.make_build(&id).map_err(BuildError::state(self.state.build(&id)))?;
         let journal = Journal::open(&folder).map_err(BuildError::state(&folder))?;
         let remote = self.target.is_remote();
@@ -186,6 +190,7 @@ impl Engine<'_> {
             tags,
             version,
             started_at: clock::timestamp(),
+            began: tokio::time::Instant::now(),
             builder: None,
             image: images.iter().find(|image| image.name == id.as_str() && (image.available || remote)).cloned(),
             half_made: images.iter().any(|image| image.name == id.as_str() && !image.available && !remote),
@@ -208,13 +213,22 @@ impl Engine<'_> {
         Ok(build)
     }
 
-    /// A build id that no earlier attempt had: neither by a journal here nor by an image in the target.
+    /// A build id that no earlier attempt has come to an end with: neither by a journal here nor by an image in the
+    /// target.
     fn next_id(&self, plan: &Plan, images: &[Image]) -> Result<BuildId, BuildError> {
         let stem = format!("{}-{}-", plan.recipe, plan.digest.short());
         let builds = self.state.builds().map_err(BuildError::state(self.state.root()))?;
         let names = builds.iter().map(BuildId::as_str).chain(images.iter().map(|image| image.name.as_str()));
-        let last = names.filter_map(|name| name.strip_prefix(&stem)?.parse::<u32>().ok()).max();
-        let id = format!("{stem}{}", last.unwrap_or(0) + 1);
+        let last = names.filter_map(|name| name.strip_prefix(&stem)?.parse::<u32>().ok()).max().unwrap_or(0);
+        let unfinished = builds.iter().find(|build| build.as_str() == format!("{stem}{last}")).filter(|build| {
+            let made = images.iter().any(|image| image.name == build.as_str());
+            self.target.is_remote() && !made && matches!(has_ended(self.state, build), Ok(false))
+        });
+        // Nobody looks for builders there: its token finds the one that a run has launched which was cut off.
+        if let Some(unfinished) = unfinished {
+            return Ok(unfinished.clone());
+        }
+        let id = format!("{stem}{}", last + 1);
         id.parse().map_err(|error| BuildError::State {
             path: self.state.root().to_owned(),
             source: std::io::Error::other(format!("{error}")),
@@ -329,6 +343,7 @@ async fn fail(build: &mut Build<'_>, error: &BuildError) -> Result<(), BuildErro
         BuildError::Step(_)
         | BuildError::Refused { .. }
         | BuildError::Interrupted { .. }
+        | BuildError::NeverOnline { .. }
         | BuildError::ImageFailed { .. } => true,
         // A base that has become another makes another plan: this one will not be built again.
         BuildError::Target(TargetError::Base { .. }) => true,
@@ -350,7 +365,10 @@ async fn fail(build: &mut Build<'_>, error: &BuildError) -> Result<(), BuildErro
         return Ok(());
     }
     write_record(build, error)?;
-    discard(build).await?;
+    if discard(build).await.is_err() {
+        // It has said what is left; its journal stays open, so that `resume` and `sweep` look after it.
+        return Ok(());
+    }
     let outcome = if matches!(error, BuildError::Refused { .. }) { "refused" } else { "failed" };
     build.note(What::Ended { outcome: outcome.into() })
 }
@@ -381,24 +399,46 @@ fn write_record(build: &Build<'_>, error: &BuildError) -> Result<(), BuildError>
     bytes.and_then(|bytes| std::fs::write(&path, bytes)).map_err(BuildError::state(path))
 }
 
+/// Removes the builders of a build, and its image where that was never verified. What can't be removed is told of, and
+/// does not keep the rest from going. Answers with the first thing that went wrong.
 async fn discard(build: &mut Build<'_>) -> Result<(), BuildError> {
     let target = build.target;
-    let builders = build.read(target.builders()).await?;
     let owned = |tags: &crate::target::Tags| tags::owner(tags).is_some_and(|owner| owner.build == build.id);
-    let ids: Vec<_> = builders.into_iter().filter(|b| owned(&b.tags)).map(|b| b.id).collect();
-    let images = build.read(target.images()).await?;
-    let unverified: Vec<_> = images
-        .into_iter()
-        .filter(|image| image.name == build.id.as_str() && ImageState::of(&image.tags) == ImageState::Candidate)
-        .map(|image| image.id)
-        .collect();
+    let mut wrong = Vec::new();
+    let builders = match target.builders().await {
+        Ok(builders) => builders.into_iter().filter(|b| owned(&b.tags)).map(|b| b.id).collect(),
+        Err(error) => {
+            wrong.push(("other things".to_owned(), error.into()));
+            Vec::from_iter(build.builder.as_ref().map(|builder| builder.id.clone()))
+        }
+    };
+    let unverified = match target.images().await {
+        Ok(images) => images
+            .into_iter()
+            .filter(|image| image.name == build.id.as_str() && ImageState::of(&image.tags) == ImageState::Candidate)
+            .map(|image| image.id)
+            .collect(),
+        Err(error) => {
+            wrong.push(("an image".to_owned(), error.into()));
+            Vec::new()
+        }
+    };
+    build.calls += 2;
     for id in unverified {
-        build.mutate("delete image", id.as_str(), target.delete_image(&id)).await?;
+        if let Err(error) = build.mutate("delete image", id.as_str(), target.delete_image(&id)).await {
+            wrong.push((format!("image {id}"), error));
+        }
     }
-    for id in ids {
-        build.mutate("terminate", id.as_str(), target.terminate(&id)).await?;
+    for id in builders {
+        if let Err(error) = build.mutate("terminate", id.as_str(), target.terminate(&id)).await {
+            wrong.push((format!("builder {id}"), error));
+        }
     }
-    Ok(())
+    for (what, error) in &wrong {
+        let next = "once that is mended, amifactory sweep --yes removes what is left";
+        build.notice(format!("{what} of build {} may be left: {error}\n  {next}", build.id));
+    }
+    wrong.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
 }
 
 /// True where a build's own journal says that it has ended.

@@ -60,6 +60,16 @@ pub enum BuildError {
         /// For how long, in seconds.
         seconds: u64,
     },
+    /// A builder was started, and nothing was ever heard of it.
+    #[error(
+        "{what} did not come online in {seconds} s: nothing was heard of its Systems Manager agent\n  its instance profile needs AmazonSSMManagedInstanceCore, and its subnet a way to Systems Manager (NAT, or endpoints for ssm, ssmmessages and ec2messages): amifactory doctor checks both"
+    )]
+    NeverOnline {
+        /// The builder, and what it was started from.
+        what: String,
+        /// For how long it was waited for, in seconds.
+        seconds: u64,
+    },
     /// Images that were made of the builder failed.
     #[error("image {image} failed: {why}\n  it was made again as often as makes sense; amifactory build starts anew")]
     ImageFailed {

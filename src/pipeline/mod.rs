@@ -20,7 +20,7 @@ pub mod schedule;
 pub mod steps;
 pub mod sweep;
 pub mod tags;
-mod wait;
+pub mod wait;
 
 pub use engine::{BuildOptions, Built, Engine};
 pub use error::BuildError;

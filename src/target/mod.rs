@@ -387,6 +387,11 @@ pub trait Target: Send + Sync {
     async fn examine(&self, _wanted: &[finding::Wanted], _jobs: usize) -> Vec<finding::Finding> {
         Vec::new()
     }
+    /// Says before a builder is launched whether these bundles can be brought to one. Bundles that run one after the
+    /// other stand together.
+    fn accepts(&self, _build: &BuildId, _together: &[&[&Bundle]]) -> Result<(), TargetError> {
+        Ok(())
+    }
 
     /// Resolves a base that is not another recipe's image.
     async fn resolve_base(&self, base: &BaseSpec) -> Result<ResolvedBase, TargetError>;
@@ -400,6 +405,14 @@ pub trait Target: Send + Sync {
 
     /// All builders that carry an `amifactory:` tag, dead ones too.
     async fn builders(&self) -> Result<Vec<Builder>, TargetError>;
+    /// The same, as seen at this moment or later: a target that has looked since then need not look again.
+    async fn builders_since(&self, _then: tokio::time::Instant) -> Result<Vec<Builder>, TargetError> {
+        self.builders().await
+    }
+    /// One builder that is waited for; none where it is gone.
+    async fn builder(&self, id: &BuilderId) -> Result<Option<Builder>, TargetError> {
+        Ok(self.builders().await?.into_iter().find(|builder| builder.id == *id))
+    }
     /// Makes a builder, or answers with the one that this token made.
     async fn launch(&self, request: &LaunchRequest) -> Result<Builder, TargetError>;
     /// Runs a bundle to its end, or answers with the result the builder already has for this bundle.
@@ -435,6 +448,10 @@ pub trait Target: Send + Sync {
 
     /// All images that carry an `amifactory:` tag.
     async fn images(&self) -> Result<Vec<Image>, TargetError>;
+    /// One image that is waited for; none where it is not seen.
+    async fn image(&self, id: &ImageId) -> Result<Option<Image>, TargetError> {
+        Ok(self.images().await?.into_iter().find(|image| image.id == *id))
+    }
     /// Makes an image of a stopped builder, or answers with the one of this name.
     async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError>;
     /// Sets tags over those that are there.

@@ -22,12 +22,12 @@ impl Step for Available {
     }
 
     async fn act(&self, build: &mut Build<'_>) -> Result<(), BuildError> {
-        let mut wait = Wait::new(format!("waiting for image {} to become available", build.id), wait::AVAILABLE);
+        let target = build.target;
+        let mut wait = Wait::new(format!("waiting for image {} to become available", build.id), wait::AVAILABLE)
+            .remote(target.is_remote(), wait::EARLIEST_AVAILABLE);
         loop {
             let Some(id) = build.image.as_ref().map(|image| image.id.clone()) else { return Ok(()) };
-            let target = build.target;
-            let images = build.read(target.images()).await?;
-            if let Some(image) = images.into_iter().find(|image| image.id == id) {
+            if let Some(image) = build.read(target.image(&id)).await? {
                 let (available, failed) = (image.available, image.failed.clone());
                 build.image = Some(image);
                 if available {

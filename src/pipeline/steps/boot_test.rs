@@ -47,6 +47,11 @@ impl Step for BootTest {
         }
         build.record = Some(record);
         build.mutate("tag image", image.id.as_str(), target.tag_image(&image.id, &changes)).await?;
+        if target.is_remote() {
+            // Tags that were accepted are there; the pointers decide what is published.
+            build.image = Some(Image { tags: image.tags.into_iter().chain(changes).collect(), ..image });
+            return Ok(());
+        }
         // Read back: the state decides whether pointers may name the image.
         let images = build.read(target.images()).await?;
         build.image = images.into_iter().find(|other| other.id == image.id);
@@ -103,11 +108,16 @@ async fn start(build: &mut Build<'_>, image: &Image, launch: u32) -> Result<Buil
     let token = if launch == 1 { format!("{}-test", build.id) } else { format!("{}-test-{launch}", build.id) };
     let request = launch::request(build, Purpose::BootTest, token.clone(), LaunchBase::Image(image.id.clone()));
     let mut builder = build.mutate("launch", token, target.launch(&request)).await?;
-    let mut wait = Wait::new(format!("starting image {} as builder {}", build.id, builder.id), wait::ONLINE);
+    let mut looked = false;
+    let mut wait = Wait::new(format!("starting image {} as builder {}", build.id, builder.id), wait::ONLINE)
+        .remote(target.is_remote(), wait::EARLIEST_ONLINE);
     while builder.state != BuilderState::Running {
-        wait.pause().await?;
-        let builders = build.read(target.builders()).await?;
-        match builders.into_iter().find(|other| other.id == builder.id) {
+        if !target.is_remote() || looked {
+            let started = format!("image {}, started as builder {},", image.id, builder.id);
+            wait.pause_for_builder(target.is_remote(), &started).await?;
+        }
+        looked = true;
+        match build.read(target.builder(&builder.id)).await? {
             Some(seen) => builder = seen,
             None if target.is_remote() => {
                 let why = build.read(target.why_gone(&builder.id)).await?;

@@ -28,7 +28,7 @@ impl Step for CleanUp {
 
 async fn left_over(build: &mut Build<'_>) -> Result<Vec<BuilderId>, BuildError> {
     let target = build.target;
-    let builders = build.read(target.builders()).await?;
+    let builders = build.read(target.builders_since(build.began)).await?;
     Ok(builders
         .into_iter()
         .filter(|builder| tags::owner(&builder.tags).is_some_and(|owner| owner.build == build.id))

@@ -15,6 +15,8 @@ mod stop;
 
 use super::build::Build;
 use super::error::BuildError;
+use crate::identity::BuilderId;
+use crate::target::TargetError;
 use async_trait::async_trait;
 
 /// What looking at the target showed.
@@ -52,6 +54,18 @@ pub fn all() -> [&'static dyn Step; 11] {
         &publish::Publish,
         &clean_up::CleanUp,
     ]
+}
+
+/// A builder is not there any more. A remote target can say why.
+async fn gone(build: &mut Build<'_>, builder: BuilderId, during: &'static str) -> BuildError {
+    let target = build.target;
+    if !target.is_remote() {
+        return BuildError::Interrupted { builder: builder.to_string(), bundle: during };
+    }
+    match build.read(target.why_gone(&builder)).await {
+        Ok(why) => TargetError::BuilderGone { builder, why }.into(),
+        Err(error) => error,
+    }
 }
 
 /// Their names, in order.

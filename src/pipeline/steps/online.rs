@@ -23,15 +23,15 @@ impl Step for Online {
 
     async fn act(&self, build: &mut Build<'_>) -> Result<(), BuildError> {
         let Some(id) = build.builder.as_ref().map(|builder| builder.id.clone()) else { return Ok(()) };
-        let mut wait = Wait::new(format!("waiting for builder {id} to come online"), wait::ONLINE);
+        let target = build.target;
+        let mut wait = Wait::new(format!("waiting for builder {id} to come online"), wait::ONLINE)
+            .remote(target.is_remote(), wait::EARLIEST_ONLINE);
         loop {
-            let target = build.target;
-            let builders = build.read(target.builders()).await?;
-            build.builder = builders.into_iter().find(|builder| builder.id == id);
+            build.builder = build.read(target.builder(&id)).await?;
             match &build.builder {
                 Some(builder) if !is_on_its_way(builder.state) => return Ok(()),
-                Some(_) => wait.pause().await?,
-                None => return Err(BuildError::Interrupted { builder: id.to_string(), bundle: "launch" }),
+                Some(_) => wait.pause_for_builder(target.is_remote(), &format!("builder {id}")).await?,
+                None => return Err(super::gone(build, id, "launch").await),
             }
         }
     }

@@ -36,10 +36,13 @@ impl Step for Publish {
         create_version(build, &image.id).await?;
         let version = pointer(build, Slot::Version(build.version));
         let mut written = vec![version];
-        let mut kept = None;
+        let (mut kept, mut before) = (None, None);
         if let Some(channel) = build.plan.publish.clone() {
             match move_channel(build, &channel, &image.id).await? {
-                Moved::Written => written.push(pointer(build, Slot::Channel(channel))),
+                Moved::Written(old) => {
+                    written.push(pointer(build, Slot::Channel(channel)));
+                    before = old;
+                }
                 Moved::Kept(newer) => kept = Some(newer),
             }
         }
@@ -48,6 +51,9 @@ impl Step for Publish {
         for name in &written {
             match found.iter().find(|pointer| pointer.name == *name) {
                 Some(pointer) if pointer.image == image.id => {}
+                Some(pointer) if before.as_ref().is_some_and(|old| old.revision == pointer.revision) => {
+                    return Err(TargetError::Dropped { what: name.to_string(), image: image.id.clone() }.into());
+                }
                 // Moved on by someone else between the write and the look: that is theirs to answer for.
                 Some(pointer) if matches!(name.slot, Slot::Channel(_)) => {
                     build.notice(format!("{name} was moved on to {} by someone else", pointer.image));
@@ -134,8 +140,8 @@ async fn renumber(build: &mut Build<'_>, image: &ImageId) -> Result<(), BuildErr
 }
 
 enum Moved {
-    /// The channel names this image.
-    Written,
+    /// The channel names this image. With what it named before, where that is another one.
+    Written(Option<Pointer>),
     /// It names a newer one, and stays.
     Kept(Pointer),
 }
@@ -151,7 +157,7 @@ async fn move_channel(build: &mut Build<'_>, channel: &Channel, image: &ImageId)
     };
     if let Some(current) = &current {
         if current.image == *image {
-            return Ok(Moved::Written);
+            return Ok(Moved::Written(None));
         }
         if let Some(newer) = named_version(build, current).await?.filter(|version| *version > build.version) {
             build.notice(format!("channel {channel} stays at {newer}, which is newer than {}", build.version));
@@ -159,7 +165,7 @@ async fn move_channel(build: &mut Build<'_>, channel: &Channel, image: &ImageId)
         }
     }
     build.mutate("move pointer", name.to_string(), target.move_pointer(&name, current.as_ref(), image)).await?;
-    Ok(Moved::Written)
+    Ok(Moved::Written(current))
 }
 
 async fn named_version(build: &mut Build<'_>, pointer: &Pointer) -> Result<Option<Version>, BuildError> {

@@ -14,12 +14,12 @@ impl Step for Snapshot {
     }
 
     async fn observe(&self, build: &mut Build<'_>) -> Result<Observed, BuildError> {
-        if build.image.is_none() {
-            let target = build.target;
-            let remote = target.is_remote();
+        let target = build.target;
+        // On a remote target the name alone finds an image that an earlier run has made.
+        if build.image.is_none() && !target.is_remote() {
             let images = build.read(target.images()).await?;
             // One that is not whole may have no one to go on with it: it is asked for again, by the same name.
-            build.image = images.into_iter().find(|i| i.name == build.id.as_str() && (i.available || remote));
+            build.image = images.into_iter().find(|i| i.name == build.id.as_str() && i.available);
         }
         Ok(if build.image.is_some() { Observed::Done } else { Observed::Missing })
     }

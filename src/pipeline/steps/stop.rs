@@ -24,14 +24,14 @@ impl Step for Stop {
         let Some(id) = build.builder.as_ref().map(|builder| builder.id.clone()) else { return Ok(()) };
         let target = build.target;
         build.mutate("stop", id.as_str(), target.stop(&id)).await?;
-        let mut wait = Wait::new(format!("stopping builder {id}"), wait::ONLINE);
+        let mut wait = Wait::new(format!("stopping builder {id}"), wait::ONLINE)
+            .remote(target.is_remote(), wait::EARLIEST_STOPPED);
         loop {
-            let builders = build.read(target.builders()).await?;
-            build.builder = builders.into_iter().find(|builder| builder.id == id);
+            build.builder = build.read(target.builder(&id)).await?;
             match &build.builder {
                 Some(builder) if builder.state == BuilderState::Stopped => return Ok(()),
                 Some(_) => wait.pause().await?,
-                None => return Err(BuildError::Interrupted { builder: id.to_string(), bundle: "stop" }),
+                None => return Err(super::gone(build, id, "stop").await),
             }
         }
     }

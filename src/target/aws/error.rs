@@ -7,7 +7,14 @@ impl From<CallError> for TargetError {
     fn from(error: CallError) -> TargetError {
         let CallError { action, resource, class, code, message, attempts, seconds } = error;
         match class {
-            Class::Denied => TargetError::Denied { action: action.into(), resource, message },
+            Class::Denied => {
+                let (action, message) = match missing(&message) {
+                    // What is encoded says no more than that.
+                    Some(named) => (named, message.split(" Encoded authorization").next().unwrap_or_default()),
+                    None => (action, message.as_str()),
+                };
+                TargetError::Denied { action: action.to_owned(), resource, message: message.to_owned() }
+            }
             Class::Expired | Class::Credentials => {
                 TargetError::Credentials { what: format!("{action}: {message} ({code})") }
             }
@@ -28,6 +35,13 @@ impl From<CallError> for TargetError {
             },
         }
     }
+}
+
+/// The action that IAM itself names: a launch can lack `iam:PassRole` or `ec2:CreateTags`.
+fn missing(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("not authorized to perform: ")?;
+    let action = rest.split_whitespace().next()?.trim_end_matches(['.', ',']);
+    action.contains(':').then_some(action)
 }
 
 fn said(code: &str, message: &str) -> String {

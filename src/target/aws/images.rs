@@ -1,6 +1,6 @@
 //! Images: made of stopped builders, found by their names, removed with their snapshots.
 
-use super::api::{Api, op};
+use super::api::{Api, Operation, op};
 use super::tags;
 use super::view::{Ami, View};
 use crate::pipeline::tags as keys;
@@ -72,10 +72,13 @@ pub async fn tag_image(api: &Api, view: &View, image: &str, changes: &Tags) -> R
 
 /// Removes an image, then its snapshots: those that its device mappings name, and those that carry its build's tag.
 pub async fn delete(api: &Api, view: &View, id: &str) -> Result<(), TargetError> {
-    let image = view.image_now(api, id).await?;
+    let new = view.new_image(id);
+    // One that was just made may not be known everywhere: it is not gone for that.
+    let eventual: &[&str] = if new.is_some() { &["InvalidAMIID.NotFound"] } else { &[] };
+    let image = view.image_now(api, id).await?.or(new);
     let build = image.as_ref().and_then(|image| image.tags.get(keys::BUILD).cloned());
     let request = || api.ec2.deregister_image().image_id(id).delete_associated_snapshots(true).send();
-    match api.caller.call(op::DEREGISTER_IMAGE, id, request).await {
+    match api.caller.call(Operation { eventual, ..op::DEREGISTER_IMAGE }, id, request).await {
         Ok(_) => {}
         Err(error) if is_gone(&error.code) => {}
         Err(error) => return Err(error.into()),
@@ -83,18 +86,29 @@ pub async fn delete(api: &Api, view: &View, id: &str) -> Result<(), TargetError>
     view.deleted(id);
     let Some(build) = build else { return Ok(()) };
     // Removed last: until then the tags of the snapshots say whose they are.
-    let ours = Filter::builder().name(format!("tag:{}", keys::BUILD)).values(build).build();
+    let ours = Filter::builder().name(format!("tag:{}", keys::BUILD)).values(&build).build();
     let ask = || api.ec2.describe_snapshots().owner_ids("self").filters(ours.clone()).send();
     let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, id, ask).await?;
+    let mut records = view.take_records(&build);
     for snapshot in answer.snapshots().iter().filter_map(|snapshot| snapshot.snapshot_id()) {
+        records.remove(snapshot);
         delete_snapshot(api, snapshot).await?;
+    }
+    // One that was just begun may not be listed yet.
+    for snapshot in &records {
+        let operation = Operation { eventual: &["InvalidSnapshot.NotFound"], ..op::DELETE_SNAPSHOT };
+        delete_with(api, operation, snapshot).await?;
     }
     Ok(())
 }
 
 /// Removes a snapshot. One that is gone, or that an image still needs, is left.
 pub async fn delete_snapshot(api: &Api, id: &str) -> Result<(), TargetError> {
-    match api.caller.call(op::DELETE_SNAPSHOT, id, || api.ec2.delete_snapshot().snapshot_id(id).send()).await {
+    delete_with(api, op::DELETE_SNAPSHOT, id).await
+}
+
+async fn delete_with(api: &Api, operation: Operation, id: &str) -> Result<(), TargetError> {
+    match api.caller.call(operation, id, || api.ec2.delete_snapshot().snapshot_id(id).send()).await {
         Ok(_) => Ok(()),
         Err(error) if error.is("InvalidSnapshot.NotFound") || error.is("InvalidSnapshot.InUse") => Ok(()),
         Err(error) => Err(error.into()),

@@ -45,11 +45,13 @@ pub async fn launch(api: &Api, launch: &Launch<'_>) -> Result<Instance, TargetEr
     let mut tried: Vec<String> = Vec::new();
     let mut placements = placement::all(types, &subnets, spot);
     let mut next = 0;
+    let mut only_quotas = true;
     while let Some(place) = placements.get(next) {
         match run(api, launch, profile, place, next).await {
             Ok(instance) => return Ok(instance),
             Err(Refusal::Elsewhere(error)) => {
                 tried.push(format!("{}: {}", describe(place), error.message));
+                only_quotas &= placement::is_quota(&error.code);
                 // EC2 was free to choose a zone and chose one that is full: from here on each zone is asked for.
                 if place.subnet.is_none() && subnets.is_empty() {
                     subnets = default_subnets(api).await?;
@@ -60,12 +62,14 @@ pub async fn launch(api: &Api, launch: &Launch<'_>) -> Result<Instance, TargetEr
             Err(Refusal::Final(error)) => return Err(error),
         }
     }
-    Err(TargetError::NoCapacity {
-        tried: tried.join("; "),
-        help: "give more instance_types, or a subnet tag that fits subnets in more zones, in the aws: section of \
-               amifactory.yaml; or try again later"
-            .into(),
-    })
+    let help = if only_quotas {
+        "ask for a higher quota (Service Quotas, Amazon EC2), give smaller instance_types, or wait until other instances \
+         have ended; amifactory doctor shows the quota"
+    } else {
+        "give more instance_types, or a subnet tag that fits subnets in more zones, in the aws: section of \
+         amifactory.yaml; or try again later"
+    };
+    Err(TargetError::NoCapacity { tried: tried.join("; "), help: help.into() })
 }
 
 enum Refusal {

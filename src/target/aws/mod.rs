@@ -52,10 +52,6 @@ mod view;
 #[cfg(feature = "aws")]
 pub use target::AwsTarget;
 
-/// How long an agent may take to come online; longer than any that comes at all.
-#[cfg(feature = "aws")]
-const AGENT: std::time::Duration = std::time::Duration::from_secs(900);
-
 /// Locks what is whole after every statement.
 #[cfg(feature = "aws")]
 fn locked<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -49,6 +49,11 @@ pub fn try_elsewhere(code: &str) -> bool {
     )
 }
 
+/// Error codes that mean that the account may not have more.
+pub fn is_quota(code: &str) -> bool {
+    matches!(code, "InstanceLimitExceeded" | "VcpuLimitExceeded" | "MaxSpotInstanceCountExceeded")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

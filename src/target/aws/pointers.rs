@@ -148,6 +148,6 @@ pub async fn read_back(api: &Api, names: &[PointerName], image: &ImageId) -> Res
         if all || began.elapsed() > EVENTUAL {
             return Ok(found);
         }
-        sleep(Duration::from_secs(2)).await;
+        sleep(Duration::from_secs(1)).await;
     }
 }

@@ -4,16 +4,19 @@
 
 use super::api::{Api, op};
 use super::tags;
+use super::view::View;
 use crate::identity::Digest;
 use crate::pipeline::tags as keys;
 use crate::target::{ImageRecord, Tags, TargetError};
 use aws_sdk_ebs::primitives::ByteStream;
 use aws_sdk_ebs::types::{ChecksumAggregationMethod, ChecksumAlgorithm};
-use aws_sdk_ec2::types::Filter;
+use aws_sdk_ec2::types::{Filter, Snapshot, SnapshotState};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use std::io::{Read, Write};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
 
 /// The size of a block (EBS API reference, `PutSnapshotBlock`).
 const BLOCK: usize = 512 * 1024;
@@ -21,12 +24,16 @@ const BLOCK: usize = 512 * 1024;
 const MOST_BLOCKS: usize = 16;
 /// Most bytes of a record, unpacked.
 const LONGEST: u64 = 64 << 20;
+/// How long a snapshot of a few blocks takes at most until it can be read.
+const READABLE: Duration = Duration::from_secs(300);
+/// The pause between looks at it.
+const LOOK: Duration = Duration::from_secs(5);
 const MAGIC: &[u8] = b"amifactory record 1\n";
 /// The value of `amifactory:purpose`.
 const EVIDENCE: &str = "evidence";
 
 /// Writes the record of a build's image. A record that is there already stays.
-pub async fn write(api: &Api, build: &str, record: &ImageRecord, image_tags: &Tags) -> Result<(), TargetError> {
+pub async fn write(api: &Api, view: &View, build: &str, record: &ImageRecord, image_tags: &Tags) -> Result<(), TargetError> {
     let blocks = pack(record).map_err(|why| TargetError::Damaged {
         what: format!("the record of build {build}"),
         why,
@@ -37,7 +44,7 @@ pub async fn write(api: &Api, build: &str, record: &ImageRecord, image_tags: &Ta
     all.insert(keys::PURPOSE.into(), EVIDENCE.into());
     let ebs_tags = all
         .iter()
-        .map(|(key, value)| aws_sdk_ebs::types::Tag::builder().key(key).value(tags::fit(value)).build())
+        .map(|(key, value)| aws_sdk_ebs::types::Tag::builder().key(key).value(tags::fit(value, tags::LONGEST_EBS_VALUE)).build())
         .collect::<Vec<_>>();
     // The bytes are part of the token: another record of the same build is another snapshot.
     let token = Digest::of(format!("{build} {}", checksum(&blocks.concat()))).to_string()[..48].to_owned();
@@ -53,6 +60,7 @@ pub async fn write(api: &Api, build: &str, record: &ImageRecord, image_tags: &Ta
     };
     let started = api.caller.call(op::START_SNAPSHOT, build, start).await?;
     let id = started.snapshot_id.unwrap_or_default();
+    view.recorded(build, &id);
     if started.status == Some(aws_sdk_ebs::types::Status::Completed) {
         return Ok(());
     }
@@ -73,7 +81,7 @@ pub async fn write(api: &Api, build: &str, record: &ImageRecord, image_tags: &Ta
             Ok(_) => {}
             // Completed by a call whose reply was lost.
             Err(error) if error.is("ConflictException") || error.is("ValidationException") && index == 0 => {
-                return if read(api, build).await?.is_some() { Ok(()) } else { Err(error.into()) };
+                return if read(api, build, true).await?.is_some() { Ok(()) } else { Err(error.into()) };
             }
             Err(error) => return Err(error.into()),
         }
@@ -93,19 +101,33 @@ pub async fn write(api: &Api, build: &str, record: &ImageRecord, image_tags: &Ta
     Ok(())
 }
 
-/// Reads the record of a build's image; none where it has none.
-pub async fn read(api: &Api, build: &str) -> Result<Option<ImageRecord>, TargetError> {
+/// Reads the record of a build's image; none where it has none. Where it is known to have one, that is waited for: a
+/// snapshot can be read only minutes after its last block was written, and may not be listed at first.
+pub async fn read(api: &Api, build: &str, has_one: bool) -> Result<Option<ImageRecord>, TargetError> {
     let filter = |name: String, value: &str| Filter::builder().name(name).values(value).build();
     let filters = vec![
         filter(format!("tag:{}", keys::BUILD), build),
         filter(format!("tag:{}", keys::PURPOSE), EVIDENCE),
-        filter("status".into(), "completed"),
     ];
-    let ask = || api.ec2.describe_snapshots().owner_ids("self").set_filters(Some(filters.clone())).send();
-    let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, build, ask).await?;
-    // Where a build wrote twice, the later one is what its image was published with.
-    let newest = answer.snapshots().iter().max_by_key(|snapshot| snapshot.start_time().map(|time| time.as_nanos()));
-    let Some(id) = newest.and_then(|snapshot| snapshot.snapshot_id()) else { return Ok(None) };
+    let began = Instant::now();
+    let id = loop {
+        let ask = || api.ec2.describe_snapshots().owner_ids("self").set_filters(Some(filters.clone())).send();
+        let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, build, ask).await?;
+        let whole = |snapshot: &&Snapshot| snapshot.state() == Some(&SnapshotState::Completed);
+        let started = |snapshot: &&Snapshot| snapshot.start_time().map(|time| time.as_nanos());
+        // Where a build wrote twice, the later one is what its image was published with.
+        let newest = answer.snapshots().iter().max_by_key(started);
+        let settled = newest.is_some_and(|newest| whole(&newest)) || !has_one || began.elapsed() > READABLE;
+        if settled {
+            let newest = answer.snapshots().iter().filter(whole).max_by_key(started);
+            match newest.and_then(|snapshot| snapshot.snapshot_id()) {
+                Some(id) => break id.to_owned(),
+                None => return Ok(None),
+            }
+        }
+        sleep(LOOK).await;
+    };
+    let id = id.as_str();
     let list = || api.ebs.list_snapshot_blocks().snapshot_id(id).max_results(100).send();
     let listed = api.caller.call(op::LIST_BLOCKS, id, list).await?;
     let mut bytes = Vec::new();

@@ -3,9 +3,11 @@
 
 use super::api::{Api, CallError, op};
 use super::command::{self, Command, Incoming, Options};
-use super::shared::{FRESH, Shared};
+use super::shared::{Paged, Shared};
 use super::view::{Life, View};
 use crate::identity::{BuildId, BuilderId, Digest};
+use crate::pipeline::wait::pace;
+use crate::plan::Bundle;
 use crate::target::{RunEnd, RunEvent, RunRequest, RunResult, TargetError};
 use aws_sdk_ssm::operation::get_command_invocation::GetCommandInvocationOutput;
 use aws_sdk_ssm::types::{CloudWatchOutputConfig, CommandFilter, CommandFilterKey, CommandInvocationStatus as Status};
@@ -17,10 +19,15 @@ use tokio::time::{Instant, sleep};
 
 /// How long a command may wait for its builder, in seconds (Systems Manager API reference, `SendCommand`: from 30).
 const DELIVERY_S: i32 = 600;
-/// The pause between looks at a command.
+/// The pause between looks at the live output of a command.
 const LOOK: Duration = Duration::from_secs(5);
 /// How often is looked whether the builder still lives, while a command runs on it.
 const ALIVE: Duration = Duration::from_secs(15);
+/// How often is asked whether its agent is still heard of, while a command runs long.
+const LISTEN: Duration = Duration::from_secs(60);
+/// After how many such looks in a row without a sign of it a builder counts as lost. An agent is out of touch after five
+/// minutes of silence ("Checking SSM Agent status"): longer than any restart of the machine takes.
+const SILENT: u32 = 2;
 /// With more commands than this in flight they are looked at in one list.
 const FEW: usize = 3;
 /// Beyond the command's own time: until its end is known.
@@ -204,9 +211,16 @@ impl Runs {
         live: Option<&Live<'_>>,
     ) -> Result<Output, TargetError> {
         let began = Instant::now();
+        let (mut listened, mut silent) = (began, 0);
         let mut stream = live.map(|live| super::live::Stream::new(live.group, command, builder));
+        let mut streamed = began;
         loop {
-            if let (Some(live), Some(stream)) = (live, &mut stream) {
+            // None has ended before its builder has even got it.
+            sleep(pace(began.elapsed())).await;
+            if let (Some(live), Some(stream)) = (live, &mut stream)
+                && streamed.elapsed() >= LOOK
+            {
+                streamed = Instant::now();
                 stream.read(api, live.watch).await;
             }
             if self.may_have_ended(api, command).await? {
@@ -230,8 +244,17 @@ impl Runs {
                     last: "it has not ended, though its time is over".into(),
                 });
             }
-            still_there(api, view, builder).await?;
-            sleep(LOOK).await;
+            if began.elapsed() > ALIVE {
+                still_there(api, view, builder).await?;
+            }
+            if listened.elapsed() >= LISTEN {
+                listened = Instant::now();
+                silent = if view.hears(api, builder.as_str()).await? { 0 } else { silent + 1 };
+                if silent >= SILENT {
+                    let why = "it runs, and its Systems Manager agent has been silent for minutes".to_owned();
+                    return Err(TargetError::BuilderGone { builder: builder.clone(), why });
+                }
+            }
         }
     }
 
@@ -241,7 +264,7 @@ impl Runs {
         if super::locked(&self.in_flight).len() <= FEW {
             return Ok(true);
         }
-        let list = self.list.get(FRESH, list(api, &self.since)).await?;
+        let list = self.list.look(list(api, &self.since)).await?;
         Ok(list.get(command).is_some_and(has_ended))
     }
 }
@@ -256,11 +279,12 @@ async fn invocation(api: &Api, builder: &BuilderId, command: &str) -> Result<Get
     api.caller.call(op::GET_INVOCATION, &format!("command {command} on {builder}"), ask).await
 }
 
-async fn list(api: &Api, since: &str) -> Result<BTreeMap<String, Status>, CallError> {
+async fn list(api: &Api, since: &str) -> Result<Paged<BTreeMap<String, Status>>, CallError> {
     let filter = CommandFilter::builder().key(CommandFilterKey::InvokedAfter).value(since).build().ok();
     let mut found = BTreeMap::new();
-    let mut page = None;
+    let (mut page, mut pages) = (None, 0);
     loop {
+        pages += 1;
         let ask = || {
             let request = api.ssm.list_command_invocations().set_filters(filter.clone().map(|filter| vec![filter]));
             request.max_results(50).set_next_token(page.clone()).send()
@@ -273,7 +297,7 @@ async fn list(api: &Api, since: &str) -> Result<BTreeMap<String, Status>, CallEr
         }
         page = answer.next_token;
         if page.as_deref().is_none_or(str::is_empty) {
-            return Ok(found);
+            return Ok(Paged { answer: found, pages });
         }
     }
 }
@@ -284,11 +308,9 @@ fn has_ended(status: &Status) -> bool {
 
 /// Whether the builder still lives; a command on one that does not never ends.
 async fn still_there(api: &Api, view: &View, builder: &BuilderId) -> Result<(), TargetError> {
-    let instances = view.instances(api, ALIVE).await?;
-    match instances.iter().find(|instance| instance.id == builder.as_str()) {
+    match view.instance(api, builder.as_str(), ALIVE).await? {
         Some(instance) if matches!(instance.life, Life::Gone | Life::Stopped | Life::Stopping) => {
-            let why = if instance.reason.is_empty() { "EC2 gives no reason" } else { &instance.reason };
-            Err(TargetError::BuilderGone { builder: builder.clone(), why: why.to_owned() })
+            Err(TargetError::BuilderGone { builder: builder.clone(), why: instance.why() })
         }
         _ => Ok(()),
     }
@@ -314,6 +336,12 @@ fn without_answer(request: &RunRequest<'_>, output: &Output, why: String) -> Run
     };
     let log = request.log.to_owned();
     RunResult { bundle: request.bundle.digest.clone(), steps: Vec::new(), end, log }
+}
+
+/// Whether commands can carry these bundles.
+pub fn check(build: &BuildId, bundles: &[&Bundle]) -> Result<(), TargetError> {
+    let options = Options { build, limit: LOOK, live: false };
+    command::run_in_parts(bundles, &options).map(drop).map_err(|error| too_large(&error))
 }
 
 fn too_large(error: &command::CommandError) -> TargetError {

@@ -1,6 +1,6 @@
 //! Stopping and terminating builders.
 
-use super::api::{Api, op};
+use super::api::{Api, Operation, op};
 use super::view::View;
 use crate::identity::BuilderId;
 use crate::target::TargetError;
@@ -13,7 +13,15 @@ pub async fn stop(api: &Api, view: &View, id: &str) -> Result<(), TargetError> {
         let request = api.ec2.modify_instance_attribute().instance_id(id);
         request.instance_initiated_shutdown_behavior(keep.clone()).send()
     };
-    api.caller.call(op::MODIFY_INSTANCE, id, disarm).await?;
+    match api.caller.call(op::MODIFY_INSTANCE, id, disarm).await {
+        Ok(_) => {}
+        // A one-time spot instance may have no other behaviour than to end.
+        Err(error) if error.is("UnsupportedOperation") => {
+            view.settled(id);
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    }
     match api.caller.call(op::STOP_INSTANCES, id, || api.ec2.stop_instances().instance_ids(id).send()).await {
         Ok(_) => view.stopping(id),
         // A one-time spot instance can't be stopped. It is sealed and nothing runs on it: making its image shuts it down
@@ -29,11 +37,14 @@ pub async fn stop(api: &Api, view: &View, id: &str) -> Result<(), TargetError> {
 pub async fn terminate(api: &Api, view: &View, builders: &[BuilderId]) -> Result<(), TargetError> {
     let ids: Vec<&str> = builders.iter().map(BuilderId::as_str).collect();
     let all = ids.join(" ");
+    // One that was just launched may not be known everywhere: it is not gone for that.
+    let eventual: &[&str] = if ids.iter().any(|id| view.is_new(id)) { &["InvalidInstanceID.NotFound"] } else { &[] };
+    let operation = Operation { eventual, ..op::TERMINATE_INSTANCES };
     let request = || {
         let ids = ids.iter().map(|id| (*id).to_owned()).collect();
         api.ec2.terminate_instances().set_instance_ids(Some(ids)).send()
     };
-    match api.caller.call(op::TERMINATE_INSTANCES, &all, request).await {
+    match api.caller.call(operation, &all, request).await {
         Ok(_) => {}
         Err(error) if error.is("InvalidInstanceID.NotFound") => {
             for id in ids.iter().filter(|_| ids.len() > 1) {

@@ -10,7 +10,7 @@ pub fn read(tags: &[Tag]) -> Tags {
 
 /// To EC2's list.
 pub fn list(tags: &Tags) -> Vec<Tag> {
-    tags.iter().map(|(key, value)| Tag::builder().key(key).value(fit(value)).build()).collect()
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(fit(value, LONGEST_VALUE)).build()).collect()
 }
 
 /// The same tags for each of these kinds of resource, at their creation.
@@ -23,13 +23,15 @@ pub fn at_creation(tags: &Tags, kinds: &[ResourceType]) -> Vec<TagSpecification>
 
 /// The longest value of a tag, in characters (EC2 user guide, "Tag restrictions").
 pub const LONGEST_VALUE: usize = 256;
+/// The same for a snapshot that is written block by block (EBS API reference, `Tag`).
+pub const LONGEST_EBS_VALUE: usize = 255;
 
 /// A value that is too long keeps its beginning and says that it goes on: the whole is in the image's record.
-pub fn fit(value: &str) -> String {
-    if value.chars().count() <= LONGEST_VALUE {
+pub fn fit(value: &str, longest: usize) -> String {
+    if value.chars().count() <= longest {
         return value.to_owned();
     }
-    value.chars().take(LONGEST_VALUE - 1).chain(['…']).collect()
+    value.chars().take(longest - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -38,9 +40,10 @@ mod tests {
 
     #[test]
     fn long_values_fit_and_show_it() {
-        assert_eq!(fit("short"), "short");
-        let long = fit(&"ä".repeat(300));
+        assert_eq!(fit("short", LONGEST_VALUE), "short");
+        let long = fit(&"ä".repeat(300), LONGEST_VALUE);
         assert_eq!((long.chars().count(), long.ends_with('…')), (256, true));
-        assert_eq!(fit(&"x".repeat(256)).len(), 256);
+        assert_eq!(fit(&"x".repeat(256), LONGEST_VALUE).len(), 256);
+        assert_eq!(fit(&"x".repeat(256), LONGEST_EBS_VALUE).chars().count(), 255);
     }
 }

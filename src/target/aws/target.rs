@@ -4,10 +4,10 @@ use super::api::Api;
 use super::launch::{self, Launch};
 use super::runs::Runs;
 use super::shared::FRESH;
-use super::view::{Ami, Instance, Life, View};
+use super::view::{Ami, Instance, Life, NO_REASON, View};
 use super::{bases, images, locked, orphans, pointers, records};
 use crate::identity::{BuildId, BuilderId, Digest, ImageId, RecipeName, TargetKind};
-use crate::pipeline::tags as keys;
+use crate::pipeline::tags::{self as keys, ImageState};
 use crate::plan::Bundle;
 use crate::recipe::BaseSpec;
 use crate::target::finding::{Finding, Wanted};
@@ -18,9 +18,13 @@ use crate::target::{
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
+use tokio::time::Instant;
+
+/// How often is looked whether a builder is gone that a call has failed on; [`FRESH`] apart, these are 14 s.
+const GONE_LOOKS: u32 = 3;
 
 /// Builds on EC2.
 pub struct AwsTarget {
@@ -55,10 +59,28 @@ impl AwsTarget {
         &self.api
     }
 
-    async fn image_name(&self, image: &ImageId) -> Result<String, TargetError> {
-        let images = self.view.images(&self.api, FRESH).await?;
-        let found = images.into_iter().find(|other| other.id == image.as_str());
-        found.map(|image| image.name).ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })
+    /// What failed because its builder is gone says so: another builder can do it.
+    async fn or_gone<T>(&self, builder: &BuilderId, outcome: Result<T, TargetError>) -> Result<T, TargetError> {
+        let error = match outcome {
+            Err(error @ (TargetError::Service { .. } | TargetError::NotFound { .. })) => error,
+            other => return other,
+        };
+        // A describe may show an older state.
+        for _ in 0..GONE_LOOKS {
+            let instances = self.view.instances(&self.api, FRESH).await?;
+            match instances.into_iter().find(|instance| instance.id == builder.as_str()) {
+                Some(instance) if instance.life == Life::Gone => {
+                    return Err(TargetError::BuilderGone { builder: builder.clone(), why: instance.why() });
+                }
+                _ => tokio::time::sleep(FRESH).await,
+            }
+        }
+        Err(error)
+    }
+
+    async fn our_image(&self, image: &ImageId) -> Result<Ami, TargetError> {
+        let found = self.view.image(&self.api, image.as_str()).await?;
+        found.ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })
     }
 }
 
@@ -98,6 +120,10 @@ impl Target for AwsTarget {
         super::doctor::examine(&self.api, wanted, jobs, &root_device).await
     }
 
+    fn accepts(&self, build: &BuildId, together: &[&[&Bundle]]) -> Result<(), TargetError> {
+        together.iter().try_for_each(|bundles| super::runs::check(build, bundles))
+    }
+
     async fn resolve_base(&self, base: &BaseSpec) -> Result<ResolvedBase, TargetError> {
         let found = bases::find(&self.api, aws_base(base)?).await?;
         let base = found.base.clone();
@@ -106,9 +132,18 @@ impl Target for AwsTarget {
     }
 
     async fn builders(&self) -> Result<Vec<Builder>, TargetError> {
-        let (instances, online) = self.view.builders(&self.api).await?;
-        let alive = instances.into_iter().filter(|instance| instance.life != Life::Gone);
-        alive.map(|instance| builder(&instance, online.contains(&instance.id))).collect()
+        alive(self.view.builders(&self.api, FRESH).await?)
+    }
+
+    async fn builders_since(&self, then: Instant) -> Result<Vec<Builder>, TargetError> {
+        let instances = self.view.instances(&self.api, then.elapsed()).await?;
+        alive((instances, BTreeSet::new()))
+    }
+
+    async fn builder(&self, id: &BuilderId) -> Result<Option<Builder>, TargetError> {
+        let seen = self.view.waited_for(&self.api, id.as_str()).await?;
+        let seen = seen.filter(|(instance, _)| instance.life != Life::Gone);
+        seen.map(|(instance, online)| builder(&instance, online)).transpose()
     }
 
     async fn launch(&self, request: &LaunchRequest) -> Result<Builder, TargetError> {
@@ -160,12 +195,12 @@ impl Target for AwsTarget {
     async fn why_gone(&self, builder: &BuilderId) -> Result<String, TargetError> {
         let instances = self.view.instances(&self.api, FRESH).await?;
         let found = instances.into_iter().find(|instance| instance.id == builder.as_str());
-        let reason = found.map(|instance| instance.reason).filter(|reason| !reason.is_empty());
-        Ok(reason.unwrap_or_else(|| "EC2 gives no reason".to_owned()))
+        Ok(found.map_or_else(|| NO_REASON.to_owned(), |instance| instance.why()))
     }
 
     async fn stop(&self, builder: &BuilderId) -> Result<(), TargetError> {
-        super::stop::stop(&self.api, &self.view, builder.as_str()).await
+        let stopped = super::stop::stop(&self.api, &self.view, builder.as_str()).await;
+        self.or_gone(builder, stopped).await
     }
 
     async fn terminate(&self, builder: &BuilderId) -> Result<(), TargetError> {
@@ -180,9 +215,14 @@ impl Target for AwsTarget {
         self.view.images(&self.api, FRESH).await?.into_iter().map(image).collect()
     }
 
+    async fn image(&self, id: &ImageId) -> Result<Option<Image>, TargetError> {
+        self.view.awaited_image(&self.api, id.as_str()).await?.map(image).transpose()
+    }
+
     async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError> {
         let tags = &request.tags;
-        let made = image(images::create(&self.api, &self.view, builder.as_str(), &request.name, tags).await?)?;
+        let made = images::create(&self.api, &self.view, builder.as_str(), &request.name, tags).await;
+        let made = image(self.or_gone(builder, made).await?)?;
         if let Some(record) = &request.record {
             locked(&self.records).insert(made.id.clone(), record.clone());
         }
@@ -198,18 +238,18 @@ impl Target for AwsTarget {
         if let Some(record) = known {
             return Ok(record);
         }
-        let build = self.image_name(image).await?;
-        let record = records::read(&self.api, &build).await?;
+        let found = self.our_image(image).await?;
+        // An image says that it is verified only after its record was written.
+        let has_one = ImageState::of(&found.tags) >= ImageState::Verified;
+        let record = records::read(&self.api, &found.name, has_one).await?;
         let record = record.ok_or_else(|| TargetError::NotFound { what: format!("the record of image {image}") })?;
         locked(&self.records).insert(image.clone(), record.clone());
         Ok(record)
     }
 
     async fn put_record(&self, image: &ImageId, record: &ImageRecord) -> Result<(), TargetError> {
-        let images = self.view.images(&self.api, FRESH).await?;
-        let found = images.into_iter().find(|other| other.id == image.as_str());
-        let found = found.ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })?;
-        records::write(&self.api, &found.name, record, &found.tags).await?;
+        let found = self.our_image(image).await?;
+        records::write(&self.api, &self.view, &found.name, record, &found.tags).await?;
         locked(&self.records).insert(image.clone(), record.clone());
         Ok(())
     }
@@ -264,6 +304,11 @@ impl Target for AwsTarget {
     async fn remove_orphan(&self, orphan: &Orphan) -> Result<(), TargetError> {
         orphans::remove(&self.api, orphan).await
     }
+}
+
+fn alive((instances, online): (Vec<Instance>, BTreeSet<String>)) -> Result<Vec<Builder>, TargetError> {
+    let alive = instances.into_iter().filter(|instance| instance.life != Life::Gone);
+    alive.map(|instance| builder(&instance, online.contains(&instance.id))).collect()
 }
 
 fn builder(instance: &Instance, online: bool) -> Result<Builder, TargetError> {

@@ -2,7 +2,7 @@
 //! because a describe may not know of them yet.
 
 use super::api::{Api, CallError, op};
-use super::shared::{FRESH, Shared};
+use super::shared::{FRESH, Paged, Shared};
 use super::tags;
 use crate::pipeline::tags as keys;
 use crate::target::Tags;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 /// How long our own knowledge counts for more than a describe (EC2 developer guide, "Eventual consistency": backoff up
 /// to 2.5 minutes).
 const OURS: Duration = super::api::EVENTUAL;
-/// While a builder is only waited for to come online its agent is asked; whether it still lives, this often.
+/// While a builder is only waited for to come online, its agent is asked for; whether the builder still lives, this often.
 const ALIVE: Duration = Duration::from_secs(20);
 /// Results per page of a describe.
 const PAGE: i32 = 500;
@@ -50,6 +50,16 @@ pub struct Instance {
     pub reason: String,
 }
 
+/// What is said where EC2 says nothing.
+pub const NO_REASON: &str = "EC2 gives no reason";
+
+impl Instance {
+    /// Why it changed its state last.
+    pub fn why(&self) -> String {
+        if self.reason.is_empty() { NO_REASON.to_owned() } else { self.reason.clone() }
+    }
+}
+
 /// An image of ours.
 #[derive(Debug, Clone)]
 pub struct Ami {
@@ -76,9 +86,36 @@ struct Known {
     stopping: BTreeMap<String, Instant>,
     images: BTreeMap<String, (Instant, Ami)>,
     image_tags: BTreeMap<String, (Instant, Tags)>,
+    /// Snapshots of a build that were begun here.
+    evidence: BTreeMap<String, BTreeSet<String>>,
     deleted: BTreeSet<String>,
     online: BTreeSet<String>,
     settled: BTreeSet<String>,
+}
+
+impl Known {
+    /// Our own calls count for more than a describe that may be older.
+    fn correct(&mut self, instance: &mut Instance) {
+        if self.gone.contains(&instance.id) {
+            instance.life = Life::Gone;
+        } else if instance.life == Life::Up && self.settled.contains(&instance.id) {
+            instance.life = Life::Stopped;
+        } else if instance.life == Life::Up && self.stopping.get(&instance.id).is_some_and(|at| at.elapsed() < OURS) {
+            // Asked to stop, and a stale answer says that it runs.
+            instance.life = Life::Stopping;
+        }
+        if instance.life != Life::Up {
+            self.online.remove(&instance.id);
+        }
+    }
+
+    fn correct_tags(&self, image: &mut Ami) {
+        if let Some((at, tags)) = self.image_tags.get(&image.id)
+            && at.elapsed() < OURS
+        {
+            image.tags.extend(tags.clone());
+        }
+    }
 }
 
 /// The shared look.
@@ -102,43 +139,64 @@ impl View {
 
     /// All instances that carry our tags, those lately terminated too.
     pub async fn instances(&self, api: &Api, age: Duration) -> Result<Vec<Instance>, CallError> {
-        let mut seen = self.instances.get(age, describe_instances(api)).await?;
+        let mut seen = self.instances.get(age, describe_instances(api)).await?.to_vec();
         let mut known = self.known();
-        for (at, ours) in known.instances.values() {
-            if at.elapsed() < OURS && !seen.iter().any(|instance| instance.id == ours.id) {
-                seen.push(ours.clone());
-            }
-        }
+        let there: BTreeSet<String> = seen.iter().map(|instance| instance.id.clone()).collect();
+        let ours =
+            known.instances.values().filter(|(at, ours)| at.elapsed() < OURS.max(age) && !there.contains(&ours.id));
+        seen.extend(ours.map(|(_, ours)| ours.clone()));
         for instance in &mut seen {
-            if known.gone.contains(&instance.id) {
-                instance.life = Life::Gone;
-            } else if instance.life == Life::Up && known.settled.contains(&instance.id) {
-                instance.life = Life::Stopped;
-            } else if instance.life == Life::Up
-                && known.stopping.get(&instance.id).is_some_and(|at| at.elapsed() < OURS)
-            {
-                // Asked to stop, and a stale answer says that it runs.
-                instance.life = Life::Stopping;
-            }
-        }
-        for instance in &seen {
-            if instance.life != Life::Up {
-                known.online.remove(&instance.id);
-            }
+            known.correct(instance);
         }
         Ok(seen)
     }
 
-    /// The same while nothing but agents is waited for: what lives is known for longer, and agents are asked at once.
-    /// Answers with instances and with those of them whose agent is online.
-    pub async fn builders(&self, api: &Api) -> Result<(Vec<Instance>, BTreeSet<String>), CallError> {
-        let waiting_for_agents = {
+    /// One of them.
+    pub async fn instance(&self, api: &Api, id: &str, age: Duration) -> Result<Option<Instance>, CallError> {
+        let seen = self.instances.get(age, describe_instances(api)).await?;
+        let mut known = self.known();
+        let ours = || known.instances.get(id).filter(|(at, _)| at.elapsed() < OURS.max(age)).map(|(_, ours)| ours);
+        let mut found = seen.iter().find(|instance| instance.id == id).or_else(ours).cloned();
+        if let Some(instance) = &mut found {
+            known.correct(instance);
+        }
+        Ok(found)
+    }
+
+    /// One instance that is waited for, and whether its agent is online; none where nobody knows it.
+    pub async fn waited_for(&self, api: &Api, id: &str) -> Result<Option<(Instance, bool)>, CallError> {
+        let (launched, changes) = {
             let known = self.known();
-            let launched = known.instances.values().filter(|(at, _)| at.elapsed() < super::AGENT);
-            let waits = launched.filter(|(_, i)| !known.online.contains(&i.id) && !known.gone.contains(&i.id)).count();
-            waits > 0 && known.stopping.values().all(|at| at.elapsed() > OURS)
+            let ours = known.instances.get(id).map(|(at, instance)| (*at, instance.clone()));
+            let up = ours.as_ref().is_none_or(|(_, instance)| instance.life == Life::Up);
+            (ours, !up || known.stopping.contains_key(id) || known.settled.contains(id) || known.gone.contains(id))
         };
-        let instances = self.instances(api, if waiting_for_agents { ALIVE } else { FRESH }).await?;
+        let seen = match &launched {
+            // What the launch has answered is the latest news.
+            Some((at, instance)) if !changes && at.elapsed() < ALIVE => Some(instance.clone()),
+            _ => {
+                let ask = describe_instances(api);
+                let seen = if changes { self.instances.look(ask).await } else { self.instances.get(ALIVE, ask).await }?;
+                // One that EC2 does not list yet is as its launch has answered, for a while.
+                let ours = launched.iter().filter(|(at, _)| at.elapsed() < OURS).map(|(_, instance)| instance);
+                seen.iter().find(|instance| instance.id == id).or(ours.last()).cloned()
+            }
+        };
+        let Some(mut instance) = seen else { return Ok(None) };
+        self.known().correct(&mut instance);
+        let mut online = self.known().online.contains(id);
+        if instance.life == Life::Up && !online {
+            online = self.agents.look(describe_agents(api)).await?.contains(id);
+            if online {
+                self.known().online.insert(id.to_owned());
+            }
+        }
+        Ok(Some((instance, online)))
+    }
+
+    /// All instances, at most this old, and those of them whose agent is online.
+    pub async fn builders(&self, api: &Api, age: Duration) -> Result<(Vec<Instance>, BTreeSet<String>), CallError> {
+        let instances = self.instances(api, age).await?;
         let up: BTreeSet<&str> = instances.iter().filter(|i| i.life == Life::Up).map(|i| i.id.as_str()).collect();
         let unknown: Vec<&str> = {
             let known = self.known();
@@ -153,35 +211,60 @@ impl View {
         Ok((instances, online))
     }
 
+    /// Whether the agent of an instance is in touch.
+    pub async fn hears(&self, api: &Api, id: &str) -> Result<bool, CallError> {
+        Ok(self.agents.get(FRESH, describe_agents(api)).await?.contains(id))
+    }
+
     /// All images of ours that carry our tags.
     pub async fn images(&self, api: &Api, age: Duration) -> Result<Vec<Ami>, CallError> {
-        let mut seen = self.images.get(age, describe_images(api, None)).await?;
+        let mut seen = self.images.get(age, describe_images(api, None)).await?.to_vec();
         let known = self.known();
-        for (at, ours) in known.images.values() {
-            if at.elapsed() < OURS && !seen.iter().any(|image| image.id == ours.id) {
-                seen.push(ours.clone());
-            }
-        }
+        let there: BTreeSet<String> = seen.iter().map(|image| image.id.clone()).collect();
+        let ours = known.images.values().filter(|(at, ours)| at.elapsed() < OURS && !there.contains(&ours.id));
+        seen.extend(ours.map(|(_, ours)| ours.clone()));
         seen.retain(|image| !known.deleted.contains(&image.id));
         for image in &mut seen {
-            if let Some((at, tags)) = known.image_tags.get(&image.id)
-                && at.elapsed() < OURS
-            {
-                image.tags.extend(tags.clone());
-            }
+            known.correct_tags(image);
         }
         Ok(seen)
+    }
+
+    /// One image that is waited for; none where nobody knows it.
+    pub async fn awaited_image(&self, api: &Api, id: &str) -> Result<Option<Ami>, CallError> {
+        let seen = self.images.look(describe_images(api, None)).await?;
+        let known = self.known();
+        let ours = || known.images.get(id).filter(|(at, _)| at.elapsed() < OURS).map(|(_, image)| image);
+        let image = seen.iter().find(|image| image.id == id).or_else(ours).cloned();
+        Ok(image.filter(|_| !known.deleted.contains(id)).map(|mut image| {
+            known.correct_tags(&mut image);
+            image
+        }))
+    }
+
+    /// One image, however long ago it was seen: its name and its identity do not change.
+    pub async fn image(&self, api: &Api, id: &str) -> Result<Option<Ami>, CallError> {
+        let seen = self.images(api, Duration::MAX).await?.into_iter().find(|image| image.id == id);
+        match seen {
+            Some(image) => Ok(Some(image)),
+            None => Ok(self.images(api, FRESH).await?.into_iter().find(|image| image.id == id)),
+        }
     }
 
     /// One image, asked for now and for nobody else; none where EC2 does not know it.
     pub async fn image_now(&self, api: &Api, id: &str) -> Result<Option<Ami>, CallError> {
         let filter = Filter::builder().name("image-id").values(id).build();
-        Ok(describe_images(api, Some(filter)).await?.into_iter().next())
+        Ok(describe_images(api, Some(filter)).await?.answer.into_iter().next())
     }
 
     /// `RunInstances` has answered with this one.
     pub fn launched(&self, instance: &Instance) {
         self.known().instances.insert(instance.id.clone(), (Instant::now(), instance.clone()));
+    }
+
+    /// Whether this program has launched it so lately that a call may not know of it yet.
+    pub fn is_new(&self, id: &str) -> bool {
+        self.known().instances.get(id).is_some_and(|(at, _)| at.elapsed() < OURS)
     }
 
     /// `StopInstances` was accepted.
@@ -211,6 +294,21 @@ impl View {
         self.known().images.insert(image.id.clone(), (Instant::now(), image.clone()));
     }
 
+    /// An image that this program has made so lately that a call may not know of it yet.
+    pub fn new_image(&self, id: &str) -> Option<Ami> {
+        self.known().images.get(id).filter(|(at, _)| at.elapsed() < OURS).map(|(_, image)| image.clone())
+    }
+
+    /// `StartSnapshot` has answered with this one.
+    pub fn recorded(&self, build: &str, snapshot: &str) {
+        self.known().evidence.entry(build.to_owned()).or_default().insert(snapshot.to_owned());
+    }
+
+    /// Snapshots that were begun here with the record of a build; they are not asked for again.
+    pub fn take_records(&self, build: &str) -> BTreeSet<String> {
+        self.known().evidence.remove(build).unwrap_or_default()
+    }
+
     /// `CreateTags` was accepted.
     pub fn tagged(&self, id: &str, changes: &Tags) {
         let mut known = self.known();
@@ -225,11 +323,12 @@ impl View {
     }
 }
 
-async fn describe_instances(api: &Api) -> Result<Vec<Instance>, CallError> {
+async fn describe_instances(api: &Api) -> Result<Paged<Vec<Instance>>, CallError> {
     let ours = Filter::builder().name("tag-key").values(keys::BUILD).build();
     let mut found = Vec::new();
-    let mut page = None;
+    let (mut page, mut pages) = (None, 0);
     loop {
+        pages += 1;
         let answer = api
             .caller
             .call(op::DESCRIBE_INSTANCES, "instances tagged amifactory:build", || {
@@ -241,7 +340,7 @@ async fn describe_instances(api: &Api) -> Result<Vec<Instance>, CallError> {
         found.extend(instances.filter_map(read_instance));
         page = answer.next_token;
         if page.as_deref().is_none_or(str::is_empty) {
-            return Ok(found);
+            return Ok(Paged { answer: found, pages });
         }
     }
 }
@@ -265,12 +364,13 @@ pub fn read_instance(instance: &aws_sdk_ec2::types::Instance) -> Option<Instance
     })
 }
 
-async fn describe_agents(api: &Api) -> Result<BTreeSet<String>, CallError> {
+async fn describe_agents(api: &Api) -> Result<Paged<BTreeSet<String>>, CallError> {
     let build =
         aws_sdk_ssm::types::InstanceInformationStringFilter::builder().key("tag-key").values(keys::BUILD).build().ok();
     let mut online = BTreeSet::new();
-    let mut page = None;
+    let (mut page, mut pages) = (None, 0);
     loop {
+        pages += 1;
         let answer = api
             .caller
             .call(op::DESCRIBE_AGENTS, "agents of instances tagged amifactory:build", || {
@@ -285,17 +385,18 @@ async fn describe_agents(api: &Api) -> Result<BTreeSet<String>, CallError> {
         }
         page = answer.next_token;
         if page.as_deref().is_none_or(str::is_empty) {
-            return Ok(online);
+            return Ok(Paged { answer: online, pages });
         }
     }
 }
 
-async fn describe_images(api: &Api, filter: Option<Filter>) -> Result<Vec<Ami>, CallError> {
+async fn describe_images(api: &Api, filter: Option<Filter>) -> Result<Paged<Vec<Ami>>, CallError> {
     let ours = Filter::builder().name("tag-key").values(keys::BUILD).build();
     let filters: Vec<Filter> = [ours].into_iter().chain(filter).collect();
     let mut found = Vec::new();
-    let mut page = None;
+    let (mut page, mut pages) = (None, 0);
     loop {
+        pages += 1;
         let answer = api
             .caller
             .call(op::DESCRIBE_IMAGES, "images tagged amifactory:build", || {
@@ -306,7 +407,7 @@ async fn describe_images(api: &Api, filter: Option<Filter>) -> Result<Vec<Ami>, 
         found.extend(answer.images().iter().filter_map(read_image));
         page = answer.next_token;
         if page.as_deref().is_none_or(str::is_empty) {
-            return Ok(found);
+            return Ok(Paged { answer: found, pages });
         }
     }
 }

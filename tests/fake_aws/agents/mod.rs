@@ -1,6 +1,7 @@
 //! What is on an instance: its disk, and whoever runs what SendCommand carries.
 
 mod context;
+pub mod remembering;
 pub mod sandbox;
 pub mod shell;
 mod stand_in;

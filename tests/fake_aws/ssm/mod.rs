@@ -39,6 +39,8 @@ pub struct State {
     pub runs_take: Duration,
     /// What becomes of a command whose instance goes away.
     pub gone: Gone,
+    /// Parameters whose names hold this are written by someone who may not look for the image.
+    pub blind_writes: Option<&'static str>,
     /// Parameters that instances' roles may not read.
     pub unreadable: BTreeSet<String>,
 }
@@ -68,6 +70,7 @@ impl State {
             lost: BTreeMap::new(),
             runs_take: Duration::ZERO,
             gone: Gone::Terminated,
+            blind_writes: None,
             unreadable: BTreeSet::new(),
         }
     }
@@ -131,13 +134,15 @@ fn answer(fake: &Fake, world: &mut World, call: &Incoming<'_>) -> Result<Done, P
         return Ok(Done::json(answer?));
     }
     let public = public(world, &home.region);
+    let name = arguments.text("Name")?.unwrap_or_default().to_owned();
+    let blind = world.ssm.blind_writes.is_some_and(|part| name.contains(part));
     let scene = parameters::api::Scene {
         now: call.now,
         stamp: &|at| clock.epoch(at),
         account: &home.account,
         region: &home.region,
         caller: &call.caller.credential.arn,
-        may_describe_images: !call.caller.credential.denies("ec2:DescribeImages"),
+        may_describe_images: !blind && !call.caller.credential.denies("ec2:DescribeImages"),
         validation: world.latencies.parameter_check,
         public: &public,
     };

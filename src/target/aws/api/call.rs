@@ -97,6 +97,8 @@ impl Caller {
     {
         let began = Instant::now();
         let mut attempts = 0;
+        // Waiting for what is not there yet, or for new credentials, begins when that is first heard.
+        let (mut not_yet, mut expired) = (None, None);
         loop {
             self.limiter.take(operation.bucket).await;
             self.calls.fetch_add(1, Ordering::Relaxed);
@@ -107,18 +109,18 @@ impl Caller {
             };
             let status = error.raw_response().map(|response| response.status().as_u16());
             let class = classify(error.code(), status, operation.eventual);
-            let patience = match class {
+            let (since, patience) = match class {
                 Class::Throttle => {
                     self.limiter.drain(operation.bucket).await;
-                    PATIENCE
+                    (began, PATIENCE)
                 }
-                Class::Transient => PATIENCE,
-                Class::Eventual => EVENTUAL,
-                Class::Expired => RENEWAL,
-                Class::Credentials | Class::Denied | Class::Permanent => Duration::ZERO,
+                Class::Transient => (began, PATIENCE),
+                Class::Eventual => (*not_yet.get_or_insert_with(Instant::now), EVENTUAL),
+                Class::Expired => (*expired.get_or_insert_with(Instant::now), RENEWAL),
+                Class::Credentials | Class::Denied | Class::Permanent => (began, Duration::ZERO),
             };
             let pause = backoff(attempts, fastrand::f64());
-            if began.elapsed() + pause > patience.min(most) {
+            if since.elapsed() + pause > patience.min(most) {
                 return Err(CallError {
                     action: operation.action,
                     resource: resource.to_owned(),

@@ -20,16 +20,18 @@ pub enum Bucket {
     Tag,
     /// Reads of Parameter Store: 40 a second by default.
     ReadParameter,
-    /// `PutParameter`: 3 a second by default.
+    /// `PutParameter`: 3 a second by default, and no word of a burst.
     WriteParameter,
     /// Run Command: not published; kept low.
     Command,
-    /// EBS direct, STS, Service Quotas, CloudWatch Logs: far above what is needed here.
+    /// `StartSnapshot` and `CompleteSnapshot`: 10 a second each (EBS direct APIs, "endpoints and quotas").
+    Snapshot,
+    /// Blocks of snapshots, STS, Service Quotas, CloudWatch Logs: far above what is needed here.
     Other,
 }
 
 impl Bucket {
-    const ALL: [Bucket; 9] = [
+    const ALL: [Bucket; 10] = [
         Bucket::Describe,
         Bucket::Run,
         Bucket::Mutate,
@@ -38,11 +40,17 @@ impl Bucket {
         Bucket::ReadParameter,
         Bucket::WriteParameter,
         Bucket::Command,
+        Bucket::Snapshot,
         Bucket::Other,
     ];
 
-    /// Size and refill per second.
+    /// Size and refill per second. One token is left to the service: its clock and its rounding are others.
     const fn rate(self) -> (f64, f64) {
+        let (size, refill) = self.documented();
+        (size - 1.0, refill)
+    }
+
+    const fn documented(self) -> (f64, f64) {
         match self {
             Bucket::Describe => (100.0, 20.0),
             Bucket::Run => (5.0, 2.0),
@@ -50,7 +58,8 @@ impl Bucket {
             Bucket::Remove => (100.0, 5.0),
             Bucket::Tag => (100.0, 10.0),
             Bucket::ReadParameter => (40.0, 40.0),
-            Bucket::WriteParameter => (10.0, 3.0),
+            Bucket::WriteParameter => (3.0, 3.0),
+            Bucket::Snapshot => (10.0, 10.0),
             Bucket::Command => (20.0, 10.0),
             Bucket::Other => (20.0, 10.0),
         }
@@ -125,7 +134,7 @@ mod tests {
     async fn calls_wait_for_their_bucket_and_no_longer() {
         let limiter = Limiter::new();
         let began = Instant::now();
-        for _ in 0..5 {
+        for _ in 0..4 {
             limiter.take(Bucket::Run).await;
         }
         assert_eq!(began.elapsed(), Duration::ZERO);

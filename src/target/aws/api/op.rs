@@ -74,13 +74,13 @@ pub const LIST_PARAMETERS: Operation = op("ssm:GetParametersByPath", Grant::List
 pub const PUT_PARAMETER: Operation = op("ssm:PutParameter", Grant::WritePointer, Bucket::WriteParameter, &[]);
 
 /// `ebs:StartSnapshot`
-pub const START_SNAPSHOT: Operation = op("ebs:StartSnapshot", Grant::StartRecord, Bucket::Other, &[]);
+pub const START_SNAPSHOT: Operation = op("ebs:StartSnapshot", Grant::StartRecord, Bucket::Snapshot, &[]);
 /// `ebs:PutSnapshotBlock`
 pub const PUT_BLOCK: Operation =
     op("ebs:PutSnapshotBlock", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);
 /// `ebs:CompleteSnapshot`
 pub const COMPLETE_SNAPSHOT: Operation =
-    op("ebs:CompleteSnapshot", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);
+    op("ebs:CompleteSnapshot", Grant::Record, Bucket::Snapshot, &["ResourceNotFoundException"]);
 /// `ebs:ListSnapshotBlocks`
 pub const LIST_BLOCKS: Operation =
     op("ebs:ListSnapshotBlocks", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);

@@ -99,6 +99,10 @@ af_script() {
         af_slice "$AF_WORK/all" $(($2 + $3)) "$4"
     } >"$AF_WORK/script"
     [ "$(sha256sum <"$AF_WORK/script")" = "$1  -" ] || af_fail "bundle $AF_NAME did not arrive whole"
+    # With a root of its own this is no builder but somebody's machine: what changes a whole system does not run.
+    if [ -n "${AMIFACTORY_ROOT:-}" ] && grep -Eq "^af_step .*'af_(seal|install|write_file|enable)" "$AF_WORK/script"; then
+        af_fail "bundle $AF_NAME changes a whole system, and this is not a builder"
+    fi
 }
 
 # af_parts: what came ahead in parts.

@@ -119,7 +119,7 @@ pub fn time(name: &str, settings: &AwsSettings, limits: &Limits) -> Finding {
         return Finding::fail(check, detail, mend);
     }
     // Applying and sealing are two bundles, and before them the agent comes online.
-    let longest = 2 * limit + crate::target::aws::AGENT.as_secs();
+    let longest = 2 * limit + crate::pipeline::wait::ONLINE.as_secs();
     if expires < longest {
         let detail =
             format!("a builder may work for {} at most and ends itself after {}", minutes(longest), minutes(expires));

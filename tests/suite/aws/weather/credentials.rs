@@ -1,0 +1,62 @@
+//! Credentials that expire in the middle.
+
+use super::CALM;
+use super::place::{Place, called, seconds};
+use crate::fake_aws::World;
+
+fn expire(world: &mut World) {
+    world.credentials.default_mut().expires = Some(world.clock.now());
+}
+
+fn renew(world: &mut World) {
+    world.credentials.default_mut().expires = None;
+}
+
+#[tokio::test(start_paused = true)]
+async fn they_are_renewed_in_time() {
+    for action in ["RunInstances", "SendCommand", "CreateImage", "CreateTags"] {
+        let place = Place::new(|_| {});
+        place.when(move |world| called(world, action), expire);
+        let fake = place.fake.clone();
+        tokio::spawn(async move {
+            while fake.world().credentials.default_mut().expires.is_none() {
+                tokio::time::sleep(seconds(1)).await;
+            }
+            tokio::time::sleep(seconds(8)).await;
+            renew(&mut fake.world());
+        });
+        place.build().await.well_within(CALM + seconds(20));
+        assert_eq!(place.leaks().await, [] as [String; 0], "expired after {action}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn they_are_not_renewed_and_a_later_run_goes_on() {
+    for action in ["RunInstances", "SendCommand", "StopInstances", "CreateImage", "StartSnapshot", "CreateTags"] {
+        let place = Place::new(|_| {});
+        place.when(move |world| called(world, action), expire);
+        let ended = place.build().await;
+        let text = ended.badly_within(CALM);
+        assert!(text.ends_with("give valid AWS credentials and region; amifactory resume goes on from here"), "{text}");
+        if action == "RunInstances" {
+            insta::assert_snapshot!(text);
+        }
+        tokio::time::sleep(seconds(3600)).await;
+        renew(&mut place.fake.world());
+        place.build().await.well_within(CALM);
+        assert_eq!(place.calls("PutParameter").1, 0);
+        assert_eq!(place.leaks().await, [] as [String; 0], "expired after {action}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn they_are_not_renewed_and_sweep_removes_what_is_left() {
+    for action in ["RunInstances", "CreateImage", "StartSnapshot", "CreateTags"] {
+        let place = Place::new(|_| {});
+        place.when(move |world| called(world, action), expire);
+        place.build().await.badly_within(CALM);
+        renew(&mut place.fake.world());
+        assert_ne!(place.leaks().await, [] as [String; 0], "after {action} there is something to sweep");
+        assert_eq!(place.leaks_after_sweep().await, [] as [String; 0], "expired after {action}");
+    }
+}
