@@ -162,7 +162,10 @@ async fn moto_launches_with_all_that_a_builder_must_have() {
     let data = ask.attribute(InstanceAttributeName::UserData).send().await.unwrap();
     let script = data.user_data().unwrap().value().unwrap();
     let script = base64::engine::general_purpose::STANDARD.decode(script).unwrap();
-    assert_eq!(String::from_utf8(script).unwrap(), amifactory::target::aws::command::user_data(6 * 3600));
+    assert_eq!(
+        String::from_utf8(script).unwrap(),
+        amifactory::target::aws::command::user_data(AwsSettings::default().expires)
+    );
 
     let attached = filter("attachment.instance-id", builder.id.as_str());
     let volumes = ec2.describe_volumes().filters(attached).send().await.unwrap();

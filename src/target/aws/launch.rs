@@ -124,7 +124,7 @@ fn spent(launch: &Launch<'_>) -> TargetError {
 /// A client token has at most 64 ASCII characters (EC2 API reference, `RunInstances`). Each placement has its own: a
 /// token holds for one set of parameters.
 pub fn token(of: &str, placement: usize) -> String {
-    format!("amifactory-{}", &Digest::of(&format!("{of} {placement}")).to_string()[..48])
+    format!("amifactory-{}", &Digest::of(format!("{of} {placement}")).to_string()[..48])
 }
 
 /// The token was used, so its instance is there or was; a describe may not know it yet.

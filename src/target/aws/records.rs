@@ -53,7 +53,7 @@ pub async fn write(
         .map(|(key, value)| aws_sdk_ebs::types::Tag::builder().key(key).value(tags::fit(value, tags::LONGEST_EBS_VALUE)).build())
         .collect::<Vec<_>>();
     // The bytes are part of the token: another record of the same build is another snapshot.
-    let token = Digest::of(&format!("{build} {}", checksum(&blocks.concat()))).to_string()[..48].to_owned();
+    let token = Digest::of(format!("{build} {}", checksum(&blocks.concat()))).to_string()[..48].to_owned();
     let start = || {
         api.ebs
             .start_snapshot()
