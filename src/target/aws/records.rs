@@ -50,7 +50,9 @@ pub async fn write(
     all.insert(keys::PURPOSE.into(), EVIDENCE.into());
     let ebs_tags = all
         .iter()
-        .map(|(key, value)| aws_sdk_ebs::types::Tag::builder().key(key).value(tags::fit(value, tags::LONGEST_EBS_VALUE)).build())
+        .map(|(key, value)| {
+            aws_sdk_ebs::types::Tag::builder().key(key).value(tags::fit(value, tags::LONGEST_EBS_VALUE)).build()
+        })
         .collect::<Vec<_>>();
     // The bytes are part of the token: another record of the same build is another snapshot.
     let token = Digest::of(format!("{build} {}", checksum(&blocks.concat()))).to_string()[..48].to_owned();

@@ -1,9 +1,9 @@
 //! The README's part on AWS: each of its commands runs, against the fake.
 
 use crate::fake_aws::agents::sandbox::SandboxAgent;
-use amifactory::target::local::sandbox::Lower;
 use crate::fake_aws::{Fake, Settings, serve};
 use crate::program::{TestFactory, stderr};
+use amifactory::target::local::sandbox::Lower;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,8 +13,7 @@ async fn every_command_of_the_readme_on_aws_runs() {
         return;
     }
     let agent = SandboxAgent::new(Path::new(env!("CARGO_BIN_EXE_amifactory")), vec![Lower::Host]).unwrap();
-    let fake =
-        Fake::new(Settings { start: time::OffsetDateTime::now_utc(), ..Settings::new(Arc::new(agent)) });
+    let fake = Fake::new(Settings { start: time::OffsetDateTime::now_utc(), ..Settings::new(Arc::new(agent)) });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(serve::serve(fake.clone(), listener));
