@@ -156,9 +156,7 @@ impl Engine<'_> {
         images: &[Image],
     ) -> Result<Build<'b>, BuildError> {
         let builders = if self.target.is_remote() { Vec::new() } else { self.target.builders().await? };
-        // There, pointers and not tags say what is published.
-        let seen = published::shown(self.target, images, plan).await?;
-        let begun = unfinished(plan, &seen, &builders);
+        let begun = unfinished(plan, images, &builders);
         let resumed = begun.is_some();
         let (id, version, forced) = match begun {
             Some((id, version, forced)) => {

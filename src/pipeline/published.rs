@@ -65,24 +65,6 @@ async fn mark(
     Ok(images)
 }
 
-/// The images, those of this plan with the state that their pointers show.
-pub async fn shown(target: &dyn Target, images: &[Image], plan: &Plan) -> Result<Vec<Image>, TargetError> {
-    let mut images = images.to_vec();
-    if !target.is_remote() {
-        return Ok(images);
-    }
-    for image in &mut images {
-        let owner = tags::owner(&image.tags).filter(|owner| owner.recipe == plan.recipe && owner.digest == plan.digest);
-        let verified = ImageState::of(&image.tags) == ImageState::Verified;
-        let Some(owner) = owner.filter(|_| verified) else { continue };
-        let names = names(&plan.recipe, plan.base.arch, owner.version, plan.publish.as_ref());
-        if is_published(image, &target.pointers_named(&names).await?, plan.publish.as_ref()) {
-            *image = as_published(image);
-        }
-    }
-    Ok(images)
-}
-
 /// The pointers that a build of this version writes.
 pub fn names(recipe: &RecipeName, arch: Arch, version: Version, channel: Option<&Channel>) -> Vec<PointerName> {
     let name = |slot| PointerName { recipe: recipe.clone(), arch, slot };
