@@ -61,11 +61,6 @@ impl Wire {
         self.dead.clone()
     }
 
-    /// How many requests were sent.
-    pub fn sent(&self) -> usize {
-        self.sent.lock().unwrap().len()
-    }
-
     /// A configuration that calls over it.
     pub fn config(&self) -> SdkConfig {
         let wire = self.clone();
