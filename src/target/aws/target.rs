@@ -7,7 +7,7 @@ use super::shared::FRESH;
 use super::view::{Ami, Instance, Life, View};
 use super::{bases, images, locked, orphans, pointers, records};
 use crate::identity::{BuildId, BuilderId, Digest, ImageId, RecipeName, TargetKind};
-use crate::pipeline::tags as keys;
+use crate::pipeline::tags::{self as keys, ImageState};
 use crate::plan::Bundle;
 use crate::recipe::BaseSpec;
 use crate::target::{
@@ -19,6 +19,8 @@ use aws_config::SdkConfig;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
 
 /// Builds on EC2.
 pub struct AwsTarget {
@@ -56,10 +58,10 @@ impl AwsTarget {
         &self.api
     }
 
-    async fn image_name(&self, image: &ImageId) -> Result<String, TargetError> {
+    async fn ami(&self, image: &ImageId) -> Result<Ami, TargetError> {
         let images = self.view.images(&self.api, FRESH).await?;
         let found = images.into_iter().find(|other| other.id == image.as_str());
-        found.map(|image| image.name).ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })
+        found.ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })
     }
 }
 
@@ -188,9 +190,18 @@ impl Target for AwsTarget {
         if let Some(record) = known {
             return Ok(record);
         }
-        let build = self.image_name(image).await?;
-        let found = records::read(&self.api, &build).await?;
-        locked(&self.replaced).insert(build, found.snapshots);
+        let ami = self.ami(image).await?;
+        let began = Instant::now();
+        let mut found = records::read(&self.api, &ami.name).await?;
+        // An image that was verified has a record, which a describe may not know yet.
+        while found.record.is_none()
+            && ImageState::of(&ami.tags) >= ImageState::Verified
+            && began.elapsed() < super::api::EVENTUAL
+        {
+            sleep(Duration::from_secs(5)).await;
+            found = records::read(&self.api, &ami.name).await?;
+        }
+        locked(&self.replaced).insert(ami.name, found.snapshots);
         let record =
             found.record.ok_or_else(|| TargetError::NotFound { what: format!("the record of image {image}") })?;
         locked(&self.records).insert(image.clone(), record.clone());
@@ -198,9 +209,7 @@ impl Target for AwsTarget {
     }
 
     async fn put_record(&self, image: &ImageId, record: &ImageRecord) -> Result<(), TargetError> {
-        let images = self.view.images(&self.api, FRESH).await?;
-        let found = images.into_iter().find(|other| other.id == image.as_str());
-        let found = found.ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })?;
+        let found = self.ami(image).await?;
         let written = records::write(&self.api, &found.name, record, &found.tags).await?;
         let replaced = locked(&self.replaced).insert(found.name, vec![written.clone()]).unwrap_or_default();
         for snapshot in replaced.iter().filter(|snapshot| **snapshot != written) {
