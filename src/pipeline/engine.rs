@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 
 /// How often a lost builder is made anew before the build is given up.
 const MAX_RESTARTS: u32 = 2;
+/// How many earlier attempts whose builders are gone are passed over: a machine that has no journal of them meets them
+/// all, one after another, and nothing of its own was lost.
+const MAX_SPENT: u32 = 50;
 
 /// Calls to the target of a build that goes through without waiting; a test counts them.
 pub const CALLS_OF_A_BUILD: u64 = 28;
@@ -88,7 +91,7 @@ impl Engine<'_> {
                 return self.up_to_date(plan, image, builders).await;
             }
         }
-        let mut restarts = 0;
+        let (mut restarts, mut spent) = (0, 0);
         let mut calls = 1;
         let mut options = options.clone();
         loop {
@@ -100,8 +103,11 @@ impl Engine<'_> {
             calls = build.calls;
             match outcome {
                 Ok(()) => return self.finished(build),
-                Err(lost) if restarts < MAX_RESTARTS && starts_anew(&lost) => {
-                    restarts += 1;
+                Err(lost) if starts_anew(&lost) && restarts < MAX_RESTARTS && spent < MAX_SPENT => {
+                    match lost {
+                        BuildError::Target(TargetError::TokenSpent { .. }) => spent += 1,
+                        _ => restarts += 1,
+                    }
                     build.notice(format!("{lost}: starting on a fresh one"));
                     discard(&mut build).await?;
                     build.note(What::Ended { outcome: "interrupted".into() })?;

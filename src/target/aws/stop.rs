@@ -1,6 +1,6 @@
 //! Stopping and terminating builders.
 
-use super::api::{Api, Operation, op};
+use super::api::{Api, CallError, Operation, op};
 use super::view::View;
 use crate::identity::BuilderId;
 use crate::target::TargetError;
@@ -20,16 +20,25 @@ pub async fn stop(api: &Api, view: &View, id: &str) -> Result<(), TargetError> {
             view.settled(id);
             return Ok(());
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(gone(id, error)),
     }
     match api.caller.call(op::STOP_INSTANCES, id, || api.ec2.stop_instances().instance_ids(id).send()).await {
         Ok(_) => view.stopping(id),
         // A one-time spot instance can't be stopped. It is sealed and nothing runs on it: making its image shuts it down
         // for the moment that counts.
         Err(error) if error.is("UnsupportedOperation") => view.settled(id),
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(gone(id, error)),
     }
     Ok(())
+}
+
+/// A builder that has just answered and can't be stopped now was terminated meanwhile, by someone else.
+fn gone(id: &str, error: CallError) -> TargetError {
+    let is_gone = error.is("IncorrectInstanceState") || error.is("InvalidInstanceID.NotFound");
+    match id.parse() {
+        Ok(builder) if is_gone => TargetError::BuilderGone { builder, why: error.message },
+        _ => error.into(),
+    }
 }
 
 /// Terminates several in one call. Those that are gone already are left out, because one unknown id fails the call for

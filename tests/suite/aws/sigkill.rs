@@ -92,6 +92,13 @@ impl Recipe {
         command.spawn().unwrap()
     }
 
+    /// The newest build that a state folder knows.
+    fn last_build(state: &Path) -> Option<String> {
+        let builds = fs::read_dir(state.join("builds")).ok()?.map(|entry| entry.unwrap());
+        let newest = builds.max_by_key(|entry| entry.metadata().unwrap().created().unwrap())?;
+        newest.file_name().into_string().ok()
+    }
+
     async fn ends_well(&self, child: Child, place: &str) {
         let output = child.wait_with_output().await.unwrap();
         assert!(output.status.success(), "{place}: {}", String::from_utf8_lossy(&output.stderr));
@@ -106,11 +113,14 @@ impl Recipe {
         while killed < KILLS / RECIPES {
             let life = LONGEST_LIFE.mul_f64(random.f64());
             let place = format!("{}, kill {killed} of revision {revision}: `{verb}` after {life:?}", self.name);
-            let arguments: &[&str] = if verb == "build" { &["build", &self.name] } else { &["resume"] };
-            let mut child = self.start(&state(folders), arguments);
+            let state = state(folders);
+            // Only what this state folder knows: the other recipes are other people's, and being built.
+            let begun = Recipe::last_build(&state).filter(|_| verb == "resume");
+            let arguments = begun.as_deref().map_or(["build", &self.name], |build| ["resume", build]);
+            let mut child = self.start(&state, &arguments);
             if tokio::time::timeout(life, child.wait()).await.is_ok() {
                 self.ends_well(child, &place).await;
-                revision += usize::from(verb == "build");
+                revision += usize::from(begun.is_none());
                 self.group(revision);
                 verb = "build";
                 continue;

@@ -22,7 +22,8 @@ async fn crash_contract_on_aws_with_a_journal_cut_at_every_byte() {
     let build_folder = machine.state.path().join("builds").join(format!("{prefix}1"));
     let path = build_folder.join("journal.jsonl");
     let whole = fs::read(&path).unwrap();
-    let (launched, imaged) = (scene.fake.world().count("RunInstances"), scene.fake.world().count("CreateImage"));
+    let count = |action: &str| scene.fake.world().count(action);
+    let (launched, imaged) = (count("RunInstances"), count("CreateImage"));
     for cut in 0..=whole.len() {
         let place = format!("cut at {cut} of {}", whole.len());
         fs::write(&path, &whole[..cut]).unwrap();
@@ -33,8 +34,7 @@ async fn crash_contract_on_aws_with_a_journal_cut_at_every_byte() {
         assert!(ended.is_none(), "{place}: {ended:?}");
         assert_eq!(fs::read_dir(build_folder.parent().unwrap()).unwrap().count(), 1, "{place}: one build");
     }
-    let world = |action: &str| scene.fake.world().count(action);
-    assert_eq!((world("RunInstances"), world("CreateImage")), (launched, imaged), "nothing was made again");
+    assert_eq!((count("RunInstances"), count("CreateImage")), (launched, imaged), "nothing was made again");
     machine.build(&factory, "the last").await;
     scene.settle().await;
     contract::complete(&scene.fake, "web", &digest, "the last");
