@@ -2,7 +2,7 @@
 
 mod build;
 mod calls;
-mod crash;
+pub mod crash;
 mod factory;
 mod hostile;
 mod readme;

@@ -7,6 +7,9 @@ use super::{DEATHS, Death, contract};
 use crate::fake_aws::Consistency;
 use amifactory::pipeline::resume::Fate;
 
+/// In a world whose answers lag behind, every so many requests, unless all are asked for.
+const LAGGING: usize = 6;
+
 /// How it is gone on with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum After {
@@ -17,19 +20,21 @@ enum After {
     RecipeChanged,
 }
 
-/// Dies at each request in turn. Answers with how many there were.
+/// Dies at each request in turn. Answers with how many were tried.
 async fn every_request(death: Death, after: After, nasty: bool) -> usize {
     let began = std::time::Instant::now();
     let consistency = if nasty { Consistency::nasty() } else { Consistency::none() };
     let mut scene = Scene::new(7, consistency).await;
-    for request in 0.. {
+    let (mut tried, step) = (0, if nasty && !super::all() { LAGGING } else { 1 });
+    for request in (0..).step_by(step) {
         let (factory, digest, prefix) = scene.next().await;
         let place = format!("{death:?} at request {request}, then {after:?}, nasty: {nasty}");
         let first = Machine::new(&scene.fake);
         if first.build_until(&factory, &place, Some((request, death))).await.is_some() {
-            println!("{death:?}, then {after:?}, nasty: {nasty}: {request} requests, {:?}", began.elapsed());
-            return request;
+            println!("{death:?}, then {after:?}, nasty: {nasty}: {tried} of {request} requests, {:?}", began.elapsed());
+            return tried;
         }
+        tried += 1;
         contract::pointers_hold(&scene.fake, &place);
         let second = Machine::new(&scene.fake);
         match after {
@@ -78,7 +83,7 @@ fn all_deaths(after: After) {
     }
     let points = threads::all(work);
     println!("crash points tried on AWS, then {after:?}: {points}");
-    assert!(points >= 6 * 30, "only {points} crash points: requests are not being counted");
+    assert!(points >= 3 * 30, "only {points} crash points: requests are not being counted");
 }
 
 #[test]
