@@ -178,8 +178,8 @@ impl View {
                 let ask = describe_instances(api);
                 let seen = if changes { self.instances.look(ask).await } else { self.instances.get(ALIVE, ask).await }?;
                 // One that EC2 does not list yet is as its launch has answered, for a while.
-                let ours = launched.iter().filter(|(at, _)| at.elapsed() < OURS).map(|(_, instance)| instance);
-                seen.iter().find(|instance| instance.id == id).or(ours.last()).cloned()
+                let mut ours = launched.iter().filter(|(at, _)| at.elapsed() < OURS).map(|(_, instance)| instance);
+                seen.iter().find(|instance| instance.id == id).or(ours.next_back()).cloned()
             }
         };
         let Some(mut instance) = seen else { return Ok(None) };

@@ -20,8 +20,8 @@ fn pairs_asked() -> usize {
 
 async fn sample(seed: u64) -> usize {
     let mut random = fastrand::Rng::with_seed(seed);
-    let consistency = if seed % 3 == 0 { Consistency::nasty() } else { Consistency::none() };
-    let lags = seed % 3 == 0;
+    let consistency = if seed.is_multiple_of(3) { Consistency::nasty() } else { Consistency::none() };
+    let lags = seed.is_multiple_of(3);
     let mut scene = Scene::new(seed, consistency).await;
     let mut pairs = 0;
     while pairs < pairs_asked() / SAMPLES {

@@ -17,7 +17,7 @@ use dying::Death;
 const DEATHS: [Death; 3] = [Death::BeforeSend, Death::ReplyLost, Death::BeforeJournal];
 
 /// Whether everything is asked for, which takes much longer: with AMIFACTORY_ALL_CRASH_POINTS=1. Without it each request is
-/// a crash point in an orderly world, and a sample of them in one whose answers lag behind.
+/// a crash point of builds that are gone on with in an orderly world; elsewhere a sample of them is.
 pub fn all() -> bool {
     std::env::var_os("AMIFACTORY_ALL_CRASH_POINTS").is_some()
 }

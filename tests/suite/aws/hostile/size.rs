@@ -12,7 +12,7 @@ fn large(plan: &mut Plan, bytes: usize) {
     let mut text = String::new();
     let mut number = 0;
     while text.len() < bytes {
-        text.push_str(Digest::of(&format!("{number}")).as_str());
+        text.push_str(Digest::of(format!("{number}")).as_str());
         number += 1;
     }
     let chunks = text.as_bytes().chunks(30_000).enumerate();
