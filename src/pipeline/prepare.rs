@@ -3,10 +3,10 @@
 use super::published;
 use super::tags;
 use crate::hardening::Library;
-use crate::identity::{Arch, Digest, RecipeName};
+use crate::identity::{Arch, Channel, Digest, RecipeName};
 use crate::plan::{self, Plan, PlanError};
 use crate::recipe::{BaseSpec, Factory, Recipe};
-use crate::target::{Image, LaunchBase, PointerName, ResolvedBase, Slot, Target, TargetError};
+use crate::target::{Image, LaunchBase, Pointer, PointerName, ResolvedBase, Slot, Target, TargetError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -42,6 +42,19 @@ pub enum PrepareError {
         /// The recipe that should have an image there.
         parent: RecipeName,
     },
+    /// The recipe builds on a channel that names images for several architectures.
+    #[error(
+        "recipe {recipe} builds on channel {channel} of {parent}, which names an image for x86_64 and one for arm64\n  \
+         say which in recipes/{recipe}.yaml: base: {{recipe: {parent}, channel: {channel}, arch: arm64}}"
+    )]
+    SeveralArchitectures {
+        /// The recipe.
+        recipe: RecipeName,
+        /// The recipe that it builds on.
+        parent: RecipeName,
+        /// The channel.
+        channel: Channel,
+    },
     /// There is no such recipe.
     #[error("there is no recipe `{0}`")]
     UnknownRecipe(RecipeName),
@@ -67,7 +80,7 @@ impl<'a> Planner<'a> {
         let recipe = self.recipe(name)?;
         // The chain down to a base that is no recipe: validation has made sure that it ends.
         let mut chain = vec![recipe];
-        while let BaseSpec::Recipe { recipe: parent, channel: None } = &chain[chain.len() - 1].base {
+        while let BaseSpec::Recipe { recipe: parent, channel: None, .. } = &chain[chain.len() - 1].base {
             chain.push(self.recipe(parent)?);
         }
         let mut prepared: Option<Prepared> = None;
@@ -84,11 +97,9 @@ impl<'a> Planner<'a> {
     async fn plan_on(&self, recipe: &'a Recipe, parent: Option<&Plan>) -> Result<Prepared, PrepareError> {
         let (base, launch) = match (&recipe.base, parent) {
             (BaseSpec::Recipe { channel: None, .. }, Some(parent)) => self.on_recipe(parent).await?,
-            (BaseSpec::Recipe { recipe: parent, channel: Some(channel) }, _) => {
-                let arch = Arch::of_this_machine().unwrap_or(Arch::X86_64);
-                let slot = Slot::Channel(channel.clone());
-                let name = PointerName { recipe: parent.clone(), arch, slot };
-                self.on_channel(&recipe.name, parent, name).await?
+            (BaseSpec::Recipe { recipe: parent, channel: Some(channel), arch }, _) => {
+                let pointer = self.channel_pointer(&recipe.name, parent, channel, *arch).await?;
+                self.on_channel(&recipe.name, parent, pointer).await?
             }
             (spec, _) => {
                 let base = self.resolve(spec).await?;
@@ -129,15 +140,39 @@ impl<'a> Planner<'a> {
         ))
     }
 
+    /// What a channel of another recipe names: for the architecture that is asked for, or the only one there is.
+    async fn channel_pointer(
+        &self,
+        recipe: &RecipeName,
+        parent: &RecipeName,
+        channel: &Channel,
+        arch: Option<Arch>,
+    ) -> Result<Pointer, PrepareError> {
+        // Local builds run on this machine, so only what runs here will do.
+        let here = Arch::of_this_machine().filter(|_| !self.target.is_remote());
+        let archs = arch.or(here).map_or_else(|| Arch::ALL.to_vec(), |arch| vec![arch]);
+        let slot = Slot::Channel(channel.clone());
+        let name = |arch: &Arch| PointerName { recipe: parent.clone(), arch: *arch, slot: slot.clone() };
+        let names: Vec<PointerName> = archs.iter().map(name).collect();
+        let mut found = self.target.pointers_named(&names).await?;
+        match (found.pop(), found.is_empty()) {
+            (Some(pointer), true) => Ok(pointer),
+            (Some(_), false) => Err(PrepareError::SeveralArchitectures {
+                recipe: recipe.clone(),
+                parent: parent.clone(),
+                channel: channel.clone(),
+            }),
+            (None, _) => Err(empty_channel(recipe, parent, &names)),
+        }
+    }
+
     async fn on_channel(
         &self,
         recipe: &RecipeName,
         parent: &RecipeName,
-        name: PointerName,
+        pointer: Pointer,
     ) -> Result<(ResolvedBase, Option<LaunchBase>), PrepareError> {
-        let empty =
-            || PrepareError::EmptyChannel { recipe: recipe.clone(), pointer: name.to_string(), parent: parent.clone() };
-        let pointer = self.target.pointer(&name).await?.ok_or_else(empty)?;
+        let empty = || empty_channel(recipe, parent, std::slice::from_ref(&pointer.name));
         let images = self.target.images().await?;
         let image = images.iter().find(|image| image.id == pointer.image && image.available).ok_or_else(empty)?;
         let record = self.target.record(&image.id).await?;
@@ -152,6 +187,11 @@ impl<'a> Planner<'a> {
         let base = image_base(parent, &record.digest, Some(image), &below);
         Ok((base, Some(LaunchBase::Image(image.id.clone()))))
     }
+}
+
+fn empty_channel(recipe: &RecipeName, parent: &RecipeName, names: &[PointerName]) -> PrepareError {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    PrepareError::EmptyChannel { recipe: recipe.clone(), pointer: names.join(" or "), parent: parent.clone() }
 }
 
 fn image_base(recipe: &RecipeName, digest: &Digest, image: Option<&Image>, below: &ResolvedBase) -> ResolvedBase {
@@ -174,7 +214,8 @@ pub async fn last_image(target: &dyn Target, plan: &Plan) -> Result<Option<Image
     // On a remote target what was verified is as good as published, for a comparison.
     let least = if target.is_remote() { tags::ImageState::Verified } else { tags::ImageState::Published };
     let published = images.into_iter().filter(|image| tags::ImageState::of(&image.tags) >= least);
-    let ours = published.filter_map(|image| Some((tags::owner(&image.tags)?, image)));
+    let same = published.filter(|image| tags::arch(&image.tags).is_none_or(|arch| arch == plan.base.arch));
+    let ours = same.filter_map(|image| Some((tags::owner(&image.tags)?, image)));
     let newest = ours.filter(|(owner, _)| owner.recipe == plan.recipe).max_by_key(|(owner, _)| owner.version);
     Ok(newest.map(|(_, image)| image))
 }

@@ -93,7 +93,7 @@ impl Run<'_> {
 
     fn parent(&self, recipe: &RecipeName) -> Option<&RecipeName> {
         match &self.factory.recipes.get(recipe)?.base {
-            BaseSpec::Recipe { recipe, channel: None } => Some(recipe),
+            BaseSpec::Recipe { recipe, channel: None, .. } => Some(recipe),
             _ => None,
         }
     }

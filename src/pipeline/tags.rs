@@ -2,6 +2,7 @@
 
 use crate::identity::{BuildId, Digest, RecipeName, Version};
 use crate::plan::Plan;
+use crate::recipe::AwsSettings;
 use crate::target::Tags;
 use std::str::FromStr;
 
@@ -150,4 +151,17 @@ pub fn of_build(plan: &Plan, build: &BuildId, version: Version, forced: bool) ->
         tags.insert(FORCED.into(), "true".into());
     }
     tags
+}
+
+/// A resource's own tags on AWS, with those that the factory gives to everything and a name for consoles.
+pub fn with_settings(tags: &Tags, aws: &AwsSettings) -> Tags {
+    let mut all = aws.tags.clone();
+    all.extend(tags.clone());
+    if let Some(owner) = &aws.owner {
+        all.insert(OWNER.into(), owner.clone());
+    }
+    if let (Some(build), false) = (tags.get(BUILD), all.contains_key("Name")) {
+        all.insert("Name".into(), format!("amifactory {build}"));
+    }
+    all
 }

@@ -66,7 +66,7 @@ pub fn build_order(factory: &Factory, recipes: &[RecipeName]) -> Vec<RecipeName>
             placed.insert(&recipe.name);
             chain.push(&recipe.name);
             at = match &recipe.base {
-                BaseSpec::Recipe { recipe, channel: None } => factory.recipes.get(recipe),
+                BaseSpec::Recipe { recipe, channel: None, .. } => factory.recipes.get(recipe),
                 _ => None,
             };
         }

@@ -2,7 +2,7 @@
 //! of groups, profiles and controls are known to exist, templates are known to compile, values have their types.
 
 use super::aws::{AwsBase, AwsSettings};
-use crate::identity::{Channel, GroupName, OsFamily, RecipeName, Slug, TargetKind, VersionLine};
+use crate::identity::{Arch, Channel, GroupName, OsFamily, RecipeName, Slug, TargetKind, VersionLine};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -62,6 +62,9 @@ pub enum BaseSpec {
         recipe: RecipeName,
         /// Take the image that this channel names.
         channel: Option<Channel>,
+        /// With a channel: of the images that it names for several architectures, this one.
+        #[serde(default)]
+        arch: Option<Arch>,
     },
     /// `base: {local: …, aws: …}`: a base of its own for each target; at least one.
     Own {

@@ -77,6 +77,11 @@ pub static BASE: Shape = Shape {
         optional("recipe", NAME, "Another recipe: its image, built first where it is not up to date."),
         optional("channel", NAME, "With `recipe`: take the image that this channel names, and build nothing first."),
         optional(
+            "arch",
+            Words(&["x86_64", "arm64"]),
+            "With `channel`: which of its images, where it names one for each architecture.",
+        ),
+        optional(
             "local",
             Either(&[Words(&["host"]), Map(&LOCAL_BASE)]),
             "A base for the local target: `host` is this machine's own Linux, read-only underneath.",
@@ -84,7 +89,7 @@ pub static BASE: Shape = Shape {
         optional("aws", Map(&AWS_BASE), "A base for AWS. `local` may stand beside it: each target takes its own."),
     ],
     one_of: &[&["recipe"], &["local", "aws"]],
-    pairs: &[("channel", "recipe")],
+    pairs: &[("channel", "recipe"), ("arch", "channel")],
 };
 
 /// `base: {local: {…}}`

@@ -20,6 +20,7 @@ mod pipeline;
 pub mod quotas;
 pub mod record;
 pub mod reply;
+pub mod seen;
 pub mod serve;
 pub mod settings;
 pub mod ssm;

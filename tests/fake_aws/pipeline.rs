@@ -7,7 +7,7 @@ use super::record::{Call, Outcome, UnknownCall};
 use super::reply::{Body, Done, Failure, Incoming, Reply};
 use super::world::Errand;
 use super::xml::{document, node, text};
-use super::{Broken, Fake, Request, Response, World, ebs, ec2, json_error, logs, quotas, ssm, sts, throttle};
+use super::{Broken, Fake, Request, Response, World, ebs, ec2, json_error, logs, quotas, seen, ssm, sts, throttle};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use std::time::Duration;
@@ -77,6 +77,7 @@ fn answer(fake: &Fake, world: &mut World, request: &Request, routed: &Routed) ->
     };
     if fault == Some(Fault::Reset) {
         call.outcome = Outcome::Reset;
+        seen::note(request, &call);
         world.calls.push(call);
         return Err(Broken::ConnectionReset);
     }
@@ -100,6 +101,7 @@ fn answer(fake: &Fake, world: &mut World, request: &Request, routed: &Routed) ->
         Ok(_) => Outcome::Ok,
         Err(failure) => Outcome::Error(failure.code.clone()),
     };
+    seen::note(request, &call);
     world.calls.push(call);
     if fault == Some(Fault::LostReply) {
         return Err(Broken::ConnectionReset);

@@ -108,7 +108,7 @@ fn secrets_and_restarts_reach_the_plan() {
     // What is built on it checks its health, which may need them too; without a health check nothing does.
     let mut child = factory.recipes["web"].clone();
     child.name = "child".parse().unwrap();
-    child.base = BaseSpec::Recipe { recipe: recipe.name.clone(), channel: None };
+    child.base = BaseSpec::Recipe { recipe: recipe.name.clone(), channel: None, arch: None };
     factory.recipes.insert(recipe.name.clone(), recipe);
     let secrets = |factory: &Factory| {
         plan::make(factory, &Library::embedded().unwrap(), &child, base.clone(), TargetKind::Aws).unwrap().secrets

@@ -2,6 +2,7 @@
 
 use crate::program::{TestFactory, stderr};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 const FACTORY: &str =
     "default_target: local\nchannels: [dev]\naws:\n  instance_profile: builders\n  log_group: /af/builds\n";
@@ -68,4 +69,26 @@ fn help_says_what_it_prints() {
     {
         assert!(text.contains(word), "{word}: {text}");
     }
+}
+
+/// After a whole run of the suite with `AMIFACTORY_ACTIONS_SEEN=FILE`, which has all that the program asked the fake for.
+#[test]
+#[ignore = "compares with a whole run: `.ci/run` does it"]
+fn nothing_is_missing_and_nothing_is_spare_over_the_whole_suite() {
+    let file = std::env::var_os("AMIFACTORY_ACTIONS_SEEN").expect("the file of a whole run");
+    let text = std::fs::read_to_string(file).unwrap();
+    let seen: BTreeSet<&str> = text.lines().collect();
+    let factory = factory();
+    factory.write("amifactory.yaml", &format!("{FACTORY}  spot: true\n  volume: {{kms_key: alias/images}}\n"));
+    let (_, result) = factory.json(&["iam-policy", "--for", "operator"]);
+    let mut allowed = BTreeSet::new();
+    for statement in result["policies"]["operator"]["Statement"].as_array().unwrap() {
+        allowed.extend(statement["Action"].as_array().unwrap().iter().map(|action| action.as_str().unwrap()));
+    }
+    let missing: Vec<_> = seen.difference(&allowed).collect();
+    assert!(missing.is_empty(), "asked for, and not allowed: {missing:?}");
+    // EC2 itself uses keys in the caller's name; the fake has no KMS.
+    let spare: Vec<_> = allowed.difference(&seen).filter(|action| !action.starts_with("kms:")).collect();
+    assert!(spare.is_empty(), "allowed, and never asked for: {spare:?}");
+    println!("{} actions, each of them asked for and allowed", seen.len());
 }

@@ -48,8 +48,8 @@ fn crash_contract_sigkill_at_random_moments() {
 
         // The same build again, or a resume and then the build: both must end well.
         if moment % 2 == 0 {
-            let (code, _) = factory.json(&["resume"]);
-            assert_eq!(code, 0, "{place}");
+            let (code, resumed) = factory.json(&["resume"]);
+            assert_eq!(code, 0, "{place}: {resumed:#}");
         }
         let (code, built) = factory.json(&["build", "tiny"]);
         assert_eq!(code, 0, "{place}: {built:#}");

@@ -36,6 +36,9 @@ impl Step for Snapshot {
         if let Some(score) = record.as_ref().and_then(|record| record.score) {
             tags.insert(tags::SCORE.into(), score.to_string());
         }
+        if build.target.is_remote() {
+            tags = tags::with_settings(&tags, &build.plan.aws);
+        }
         let request = ImageRequest { name: build.id.to_string(), tags, record };
         let target = build.target;
         let created = target.create_image(&builder.id, &request);

@@ -140,10 +140,7 @@ pub(super) fn base(node: &Node, diagnostics: &mut Diagnostics) -> Option<AwsBase
     });
     let name = reader.take("name").map(|node| aws_value::image_name(node, diagnostics));
     let owner = reader.take("owner").map(|node| aws_value::image_owner(node, diagnostics));
-    let arch = maybe(&mut reader, "arch", diagnostics, |node, diagnostics| {
-        let words: Vec<&str> = Arch::ALL.iter().map(|arch| arch.as_str()).collect();
-        node.one_of("architecture", &words, diagnostics)?.parse().ok()
-    });
+    let arch = maybe(&mut reader, "arch", diagnostics, value::arch);
     let family = maybe(&mut reader, "family", diagnostics, |node, diagnostics| {
         let words: Vec<&str> = OsFamily::ALL.iter().map(|family| family.as_str()).collect();
         node.one_of("OS family", &words, diagnostics)?.parse().ok()

@@ -116,6 +116,7 @@ fn base(node: &Node, names: &Names<'_>, link: &mut BaseLink, diagnostics: &mut D
         )
     });
     let channel = maybe(&mut reader, "channel", diagnostics, |node, d| channel(node, names, d));
+    let arch = maybe(&mut reader, "arch", diagnostics, value::arch);
     let local = maybe(&mut reader, "local", diagnostics, local);
     let aws = maybe(&mut reader, "aws", diagnostics, aws::base);
     reader.finish();
@@ -123,7 +124,7 @@ fn base(node: &Node, names: &Names<'_>, link: &mut BaseLink, diagnostics: &mut D
         link.base = Some((recipe.clone(), node.span.clone()));
     }
     match (recipe, local?, aws?) {
-        (Some(recipe), None, None) => Some(BaseSpec::Recipe { recipe: recipe?, channel: channel? }),
+        (Some(recipe), None, None) => Some(BaseSpec::Recipe { recipe: recipe?, channel: channel?, arch: arch? }),
         // A recipe and another, or none: reported with the table's rule.
         (Some(_), ..) | (None, None, None) => None,
         (None, local, aws) => Some(BaseSpec::Own { local, aws }),

@@ -1,6 +1,7 @@
 //! Single values: parameters, durations, sizes, modes, paths, names of packages and services.
 
 use super::super::{ParameterKind, ParameterValue, template};
+use crate::identity::Arch;
 use crate::source::{Diagnostics, Key, Node, Value, nearest, printable};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -109,6 +110,12 @@ pub(super) fn refuse_template(node: &Node, value: &ParameterValue, diagnostics: 
         }
         _ => Some(()),
     }
+}
+
+/// An architecture that images are built for.
+pub(super) fn arch(node: &Node, diagnostics: &mut Diagnostics) -> Option<Arch> {
+    let words: Vec<&str> = Arch::ALL.iter().map(|arch| arch.as_str()).collect();
+    node.one_of("architecture", &words, diagnostics)?.parse().ok()
 }
 
 /// `90s`, `5m`, `1h30m`.

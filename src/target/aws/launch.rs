@@ -169,7 +169,7 @@ fn request(api: &Api, launch: &Launch<'_>, profile: &str, place: &Placement, tok
         // Until it is disarmed, the builder's own timer ends it and takes its volumes along.
         .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
         .user_data(STANDARD.encode(command::user_data(aws.expires)))
-        .set_tag_specifications(Some(tags::at_creation(&all_tags(builder_tags, aws), &kinds)))
+        .set_tag_specifications(Some(tags::at_creation(&keys::with_settings(builder_tags, aws), &kinds)))
         .set_subnet_id(place.subnet.clone());
     if !aws.security_groups.is_empty() {
         request = request.set_security_group_ids(Some(aws.security_groups.clone()));
@@ -197,19 +197,6 @@ fn root_volume(device: &str, aws: &AwsSettings) -> BlockDeviceMapping {
         .set_kms_key_id(aws.volume.kms_key.clone())
         .build();
     BlockDeviceMapping::builder().device_name(device).ebs(volume).build()
-}
-
-/// The builder's own tags, those that the factory gives to everything, and a name for consoles.
-pub fn all_tags(tags: &crate::target::Tags, aws: &AwsSettings) -> crate::target::Tags {
-    let mut all = aws.tags.clone();
-    all.extend(tags.clone());
-    if let Some(owner) = &aws.owner {
-        all.insert(keys::OWNER.into(), owner.clone());
-    }
-    if let (Some(build), false) = (tags.get(keys::BUILD), all.contains_key("Name")) {
-        all.insert("Name".into(), format!("amifactory {build}"));
-    }
-    all
 }
 
 async fn subnets(api: &Api, settings: &AwsSettings) -> Result<Vec<String>, TargetError> {

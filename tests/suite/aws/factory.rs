@@ -1,6 +1,7 @@
 //! Plans whose bundles harm nobody: the shell agent runs them on this machine.
 
 use amifactory::hardening::Library;
+use amifactory::identity::Arch;
 use amifactory::plan::{Bundle, BundleStep, Bundles, Inputs, OnFailure, Plan};
 use amifactory::recipe::{AwsBase, AwsBaseImage, AwsSettings, BaseSpec, Gate, Limits};
 use amifactory::target::{LaunchBase, Target};
@@ -28,11 +29,12 @@ pub fn by_parameter() -> BaseSpec {
 
 /// The newest image of a name.
 pub fn by_filter() -> BaseSpec {
-    let newest = AwsBaseImage::Newest {
-        name: "al2023-ami-2023.*-x86_64".into(),
-        owner: "amazon".into(),
-        arch: amifactory::identity::Arch::X86_64,
-    };
+    by_filter_of(Arch::X86_64)
+}
+
+/// The same for an architecture.
+pub fn by_filter_of(arch: Arch) -> BaseSpec {
+    let newest = AwsBaseImage::Newest { name: format!("al2023-ami-2023.*-{arch}"), owner: "amazon".into(), arch };
     AwsBase { image: newest, family: None }.into()
 }
 

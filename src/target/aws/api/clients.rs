@@ -1,6 +1,7 @@
 //! The clients of the services, over one configuration.
 
 use super::Caller;
+use aws_config::AppName;
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -36,7 +37,10 @@ impl Api {
     /// Clients over a configuration; its retries are turned off, because there is one owner of retries.
     pub fn new(config: &SdkConfig) -> Api {
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(REQUEST).connect_timeout(REQUEST / 6).build();
-        let config = config.to_builder().retry_config(RetryConfig::disabled()).timeout_config(timeouts).build();
+        let mut config = config.to_builder().retry_config(RetryConfig::disabled()).timeout_config(timeouts);
+        // Read in CloudTrail by whoever asks who did this.
+        config.set_app_name(AppName::new(env!("CARGO_PKG_NAME")).ok());
+        let config = config.build();
         Api {
             ec2: aws_sdk_ec2::Client::new(&config),
             ssm: aws_sdk_ssm::Client::new(&config),

@@ -2,6 +2,7 @@
 //! the other modules judge them and ask nothing.
 
 mod account;
+mod agent;
 mod capacity;
 mod facts;
 mod gather;
@@ -48,6 +49,7 @@ pub async fn examine(
     for (_, name, some) in grouped(wanted, |one| (one.aws.expires, one.limits.time_s)) {
         findings.extend(some.first().map(|one| capacity::time(&name, &one.aws, &one.limits)));
     }
+    findings.extend(wanted.iter().filter_map(agent::agent));
     let kinds = gather::kinds(api, &types(wanted)).await;
     for ((subnet, groups), name, some) in grouped(wanted, |one| place(&one.aws)) {
         let network = gather::network(api, subnet.as_ref(), &groups).await;

@@ -57,7 +57,10 @@ async fn they_are_not_renewed_and_sweep_removes_what_is_left() {
         place.when(move |world| called(world, action), expire);
         place.build().await.badly_within(CALM);
         renew(&mut place.fake.world());
-        assert_ne!(place.leaks().await, [] as [String; 0], "after {action} there is something to sweep");
+        // After its last tags the image may just have been published: then it stays.
+        if action != "CreateTags" {
+            assert_ne!(place.leaks().await, [] as [String; 0], "after {action} there is something to sweep");
+        }
         assert_eq!(place.leaks_after_sweep().await, [] as [String; 0], "expired after {action}");
     }
 }
