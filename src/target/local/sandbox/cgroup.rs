@@ -97,14 +97,21 @@ impl Cgroups {
     /// Removes the folders. All their processes are dead, but the kernel may need a moment to see it.
     pub fn remove(self) {
         for folder in [self.processes, self.memory.map(|(folder, _)| folder)].into_iter().flatten() {
-            for _ in 0..100 {
-                match fs::remove_dir(&folder) {
-                    Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
-                        std::thread::sleep(Duration::from_millis(10));
-                    }
-                    _ => break,
-                }
+            remove_group(&folder, Duration::from_secs(1));
+        }
+    }
+}
+
+/// Removes a group whose processes are dead; whether it is gone. While the kernel still has one of them, because nobody
+/// has waited for it yet, the group is busy.
+fn remove_group(folder: &Path, patience: Duration) -> bool {
+    let began = std::time::Instant::now();
+    loop {
+        match fs::remove_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && began.elapsed() < patience => {
+                std::thread::sleep(Duration::from_millis(10));
             }
+            result => return result.is_ok(),
         }
     }
 }
@@ -225,7 +232,9 @@ fn sweep(folder: &Path, depth: usize) -> usize {
     for entry in entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
         match entry.file_name().to_str().and_then(|name| name.strip_prefix(PREFIX)) {
             // The kernel refuses to remove one that still has a process in it.
-            Some(owner) if is_dead(owner) => removed += usize::from(fs::remove_dir(entry.path()).is_ok()),
+            Some(owner) if is_dead(owner) => {
+                removed += usize::from(remove_group(&entry.path(), Duration::from_millis(200)));
+            }
             Some(_) => {}
             None if depth > 0 => removed += sweep(&entry.path(), depth - 1),
             None => {}
