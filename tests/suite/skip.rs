@@ -1,9 +1,16 @@
 //! Tests that need more than a plain user and crates say loudly when they can't run; CI makes that a failure.
 
+use std::io::Write;
+
 /// Says loudly that a test could not run here; where nothing may be skipped, fails.
 pub fn skipped(name: &str, why: &str) {
     assert!(std::env::var_os("AMIFACTORY_NO_SKIPS").is_none_or(|value| value != "1"), "{name} could not run: {why}");
-    eprintln!("SKIPPED {name}: {why}");
+    say(&format!("SKIPPED {name}: {why}"));
+}
+
+/// Tells whoever runs the tests, also where the test passes: output of tests that pass is kept back otherwise.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Whether this is root.

@@ -162,7 +162,7 @@ async fn crash_contract_on_aws_sigkill_at_random_moments() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     contract::nothing_is_left(&fake, "at the end");
     let images = contract::images(&fake.world()).len();
-    println!("killed {KILLS} times in {builds} builds, {images} images");
+    crate::skip::say(&format!("killed {KILLS} times in {builds} builds, {images} images"));
     assert!(images >= RECIPES, "only {images} images");
     server.abort();
 }

@@ -50,7 +50,10 @@ async fn all_skies(name: &str, faults: Faults) {
     }
     let longest = all.iter().map(|(_, took, ..)| *took).max().unwrap();
     let (calls, wrong) = all.iter().fold((0, 0), |sum, (_, _, calls, wrong)| (sum.0 + calls, sum.1 + wrong));
-    println!("{name}: {} seeds, {calls} calls, {wrong} of them without success, longest build {longest:?}", seeds());
+    crate::skip::say(&format!(
+        "{name}: {} seeds, {calls} calls, {wrong} of them without success, longest build {longest:?}",
+        seeds()
+    ));
     assert!(longest <= BOUND, "{name}: {longest:?}, seeds {all:?}");
 }
 
