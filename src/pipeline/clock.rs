@@ -16,6 +16,12 @@ pub fn timestamp_in(after: std::time::Duration) -> String {
     then.replace_nanosecond(0).ok().and_then(|t| t.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
+/// A moment in the same form.
+pub fn rfc3339(at: OffsetDateTime) -> String {
+    let at = at.to_offset(time::UtcOffset::UTC);
+    at.replace_nanosecond(0).ok().and_then(|t| t.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
 /// Today, UTC.
 pub fn today() -> time::Date {
     OffsetDateTime::now_utc().date()

@@ -4,6 +4,7 @@
 //! once, in `tables`; the decoder and the JSON [`schema`] both read it from there.
 
 mod aws;
+mod channel;
 pub mod date;
 mod decode;
 mod graph;
@@ -15,6 +16,7 @@ mod tables;
 pub mod template;
 
 pub use aws::{AwsBase, AwsBaseImage, AwsSettings, InstanceTypes, Subnet, Volume};
+pub use channel::ChannelRule;
 pub use graph::build_order;
 pub use load::{load, load_only, load_readable};
 pub use model::*;

@@ -2,9 +2,10 @@
 
 use super::{Build, BuildError, Observed, Step};
 use crate::identity::{Channel, ImageId, Version};
-use crate::pipeline::published;
 use crate::pipeline::tags::{self, ImageState};
-use crate::target::{Pointer, PointerName, Slot, Tags, TargetError};
+use crate::pipeline::{clock, published};
+use crate::release::{Kind, Note};
+use crate::target::{Pin, Pointer, PointerName, Slot, Standing, Tags, TargetError};
 use async_trait::async_trait;
 
 /// How often another version is chosen, where someone else was quicker.
@@ -24,16 +25,16 @@ impl Step for Publish {
             let published = ImageState::of(&image.tags) == ImageState::Published;
             return Ok(if published { Observed::Done } else { Observed::Missing });
         }
-        let pointers = pointers(build).await?;
-        let published = published::is_published(&image, &pointers, build.plan.publish.as_ref());
-        build.pointers = Some(pointers);
+        let standing = standing(build).await?;
+        let published = published::is_published(&image, &standing, channel(build), build.target.now());
+        build.standing = Some(standing);
         Ok(if published { Observed::Done } else { Observed::Missing })
     }
 
     async fn act(&self, build: &mut Build<'_>) -> Result<(), BuildError> {
         let Some(image) = build.image.clone() else { return Ok(()) };
         let target = build.target;
-        let (mut found, mut kept) = (Vec::new(), None);
+        let (mut found, mut kept, mut pinned) = (Vec::new(), None, None);
         for round in 1..=VERSIONS {
             create_version(build, &image.id).await?;
             let version = pointer(build, Slot::Version(build.version));
@@ -46,6 +47,7 @@ impl Step for Publish {
                         before = old;
                     }
                     Moved::Kept(newer) => kept = Some(newer),
+                    Moved::Pinned(name, pin) => pinned = Some((name, pin)),
                 }
             }
             // A write that was accepted is not a write that happened: all of them are read back.
@@ -62,7 +64,8 @@ impl Step for Publish {
             }
         }
         if target.is_remote() {
-            build.pointers = Some(found.into_iter().chain(kept).collect());
+            let pins = pinned.into_iter().collect();
+            build.standing = Some(Standing { pointers: found.into_iter().chain(kept).collect(), pins });
             return Ok(());
         }
         let state: Tags = [(tags::STATE.into(), ImageState::Published.as_str().into())].into();
@@ -71,6 +74,11 @@ impl Step for Publish {
         build.image = images.into_iter().find(|other| other.id == image.id);
         Ok(())
     }
+}
+
+/// The channel that is to name the image, unless something that counts more is there.
+fn channel<'a>(build: &Build<'a>) -> Option<&'a Channel> {
+    build.plan.publish.as_ref().filter(|_| !build.channel_stays)
 }
 
 /// Whether all that was written is there.
@@ -104,14 +112,23 @@ fn pointer(build: &Build<'_>, slot: Slot) -> PointerName {
     PointerName { recipe: build.plan.recipe.clone(), arch: build.plan.base.arch, slot }
 }
 
+/// What is recorded with a pointer that a build writes. Who wrote it is known to a service by itself, and asking for
+/// that would be a call more.
+async fn note(build: &mut Build<'_>) -> Result<Note, BuildError> {
+    let target = build.target;
+    let by = if target.is_remote() { None } else { Some(target.who().await?) };
+    let why = Some(format!("build {}", build.id));
+    Ok(Note { by, why, version: Some(build.version), ..Note::new(Kind::Publish, clock::rfc3339(target.now())) })
+}
+
 /// What the pointers of this build name now: as just read, or read now.
-async fn pointers(build: &mut Build<'_>) -> Result<Vec<Pointer>, BuildError> {
-    if let Some(pointers) = build.pointers.take() {
-        return Ok(pointers);
+async fn standing(build: &mut Build<'_>) -> Result<Standing, BuildError> {
+    if let Some(standing) = build.standing.take() {
+        return Ok(standing);
     }
     let (target, plan) = (build.target, build.plan);
     let names = published::names(&plan.recipe, plan.base.arch, build.version, plan.publish.as_ref());
-    build.read(target.pointers_named(&names)).await
+    build.read(target.standing(&names)).await
 }
 
 /// Writes the version pointer. Where another build has taken the version meanwhile, this one counts on, unless just this
@@ -120,7 +137,9 @@ async fn create_version(build: &mut Build<'_>, image: &ImageId) -> Result<(), Bu
     let target = build.target;
     for _ in 0..VERSIONS {
         let name = pointer(build, Slot::Version(build.version));
-        let created = build.mutate("create pointer", name.to_string(), target.create_pointer(&name, image)).await;
+        let note = note(build).await?;
+        let created = target.create_pointer(&name, image, &note);
+        let created = build.mutate("create pointer", name.to_string(), created).await;
         let found = match created {
             Err(BuildError::Target(TargetError::Conflict { found, .. })) => found,
             other => return other,
@@ -164,17 +183,35 @@ enum Moved {
     Written(Option<Pointer>),
     /// It names a newer one, and stays.
     Kept(Pointer),
+    /// Someone holds it, and it stays.
+    Pinned(PointerName, Pin),
 }
 
 /// Moves the channel to this image, unless it already names a newer one: a build that was resumed late must not take
-/// its consumers back.
+/// its consumers back. A channel that someone holds is not moved: that is no failure of the build.
+///
+/// No lock is taken, as those take who move a channel by hand: it would make each build three calls longer. What it is
+/// for holds all the same. Whoever writes a pointer sees by its revision whether someone came between, and of a build
+/// and a person who do the decision of the person stands (see `release::contest`).
 async fn move_channel(build: &mut Build<'_>, channel: &Channel, image: &ImageId) -> Result<Moved, BuildError> {
     let target = build.target;
     let name = pointer(build, Slot::Channel(channel.clone()));
-    let current = match build.pointers.take() {
-        Some(pointers) => pointers.into_iter().find(|pointer| pointer.name == name),
-        None => build.read(target.pointer(&name)).await?,
+    let standing = match build.standing.take() {
+        Some(standing) => standing,
+        None => build.read(target.standing(std::slice::from_ref(&name))).await?,
     };
+    if let Some(pin) = standing.pin(&name).filter(|pin| pin.holds(target.now())) {
+        let (recipe, version) = (&build.plan.recipe, build.version);
+        build.notice(format!(
+            "channel {channel} is pinned by {} {}: {}\n  {recipe} {version} is published by its version alone; once \
+             it is unpinned: amifactory promote {recipe}@{version} --to {channel}",
+            pin.by,
+            pin.end(),
+            pin.why
+        ));
+        return Ok(Moved::Pinned(name, pin.clone()));
+    }
+    let current = standing.pointers.into_iter().find(|pointer| pointer.name == name);
     if let Some(current) = &current {
         if current.image == *image {
             return Ok(Moved::Written(None));
@@ -184,8 +221,19 @@ async fn move_channel(build: &mut Build<'_>, channel: &Channel, image: &ImageId)
             return Ok(Moved::Kept(current.clone()));
         }
     }
-    build.mutate("move pointer", name.to_string(), target.move_pointer(&name, current.as_ref(), image)).await?;
-    Ok(Moved::Written(current))
+    let note = note(build).await?;
+    let moved = target.move_pointer(&name, current.as_ref(), image, &note);
+    match build.mutate("move pointer", name.to_string(), moved).await {
+        Ok(()) => Ok(Moved::Written(current)),
+        // What someone decided meanwhile stands; the image is published by its version.
+        Err(BuildError::Target(TargetError::Overtaken { by, found, .. })) => {
+            build.notice(format!("{name} was moved on to {found} by {by} meanwhile, and stays there"));
+            build.channel_stays = true;
+            let now = build.read(target.standing(std::slice::from_ref(&name))).await?;
+            Ok(now.pointers.into_iter().next().or(current).map_or(Moved::Written(None), Moved::Kept))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn named_version(build: &mut Build<'_>, pointer: &Pointer) -> Result<Option<Version>, BuildError> {

@@ -70,6 +70,11 @@ pub const LIST_INVOCATIONS: Operation = op("ssm:ListCommandInvocations", Grant::
 pub const GET_PARAMETERS: Operation = op("ssm:GetParameters", Grant::ReadPointer, Bucket::ReadParameter, &[]);
 /// `ssm:GetParametersByPath`
 pub const LIST_PARAMETERS: Operation = op("ssm:GetParametersByPath", Grant::ListPointers, Bucket::ReadParameter, &[]);
+/// `ssm:GetParameterHistory`
+pub const PARAMETER_HISTORY: Operation =
+    op("ssm:GetParameterHistory", Grant::ListPointers, Bucket::ReadParameter, &[]);
+/// `ssm:DeleteParameter`
+pub const DELETE_PARAMETER: Operation = op("ssm:DeleteParameter", Grant::Lock, Bucket::WriteParameter, &[]);
 /// `ssm:PutParameter`
 pub const PUT_PARAMETER: Operation = op("ssm:PutParameter", Grant::WritePointer, Bucket::WriteParameter, &[]);
 
@@ -89,7 +94,7 @@ pub const GET_BLOCK: Operation =
     op("ebs:GetSnapshotBlock", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);
 
 /// `sts:GetCallerIdentity`
-pub const WHO_AM_I: Operation = op("sts:GetCallerIdentity", Grant::Doctor, Bucket::Other, &[]);
+pub const WHO_AM_I: Operation = op("sts:GetCallerIdentity", Grant::Look, Bucket::Other, &[]);
 /// `servicequotas:GetServiceQuota`
 pub const GET_QUOTA: Operation = op("servicequotas:GetServiceQuota", Grant::Doctor, Bucket::Other, &[]);
 /// `logs:GetLogEvents`. The stream comes into being with its first line.
@@ -134,6 +139,8 @@ pub const ALL: &[Operation] = &[
     LIST_INVOCATIONS,
     GET_PARAMETERS,
     LIST_PARAMETERS,
+    PARAMETER_HISTORY,
+    DELETE_PARAMETER,
     PUT_PARAMETER,
     START_SNAPSHOT,
     PUT_BLOCK,

@@ -38,6 +38,8 @@ pub enum Grant {
     ListPointers,
     /// Writing pointers.
     WritePointer,
+    /// Removing the lock of a move.
+    Lock,
     /// What `doctor` alone asks.
     Doctor,
 }
@@ -85,7 +87,7 @@ fn everywhere(statement: Statement, scope: &Scope) -> Statement {
 }
 
 fn look(scope: &Scope) -> Vec<Statement> {
-    let reason = "Finding what is there and how commands went. EC2's Describe actions and these of Systems Manager \
+    let reason = "Finding what is there, how commands went, and who calls (recorded with moves). EC2's Describe actions and these of Systems Manager \
                   know no resources. Parameter Store checks pointers (aws:ec2:image) with the caller's \
                   ec2:DescribeImages, after it has answered.";
     vec![everywhere(Statement::allow("Look", actions(Grant::Look), reason), scope)]
@@ -205,14 +207,21 @@ fn pointers(scope: &Scope) -> Vec<Statement> {
         Statement::allow("ReadParameters", actions(Grant::ReadPointer), "Pointers, and bases that a parameter names.")
             .on([ours(), scope.public_parameters()])
             .on(bases),
-        Statement::allow("ListPointers", actions(Grant::ListPointers), "The pointers of a recipe, by their path.")
+        Statement::allow("ListPointers", actions(Grant::ListPointers), "The pointers of a recipe, and their history.")
             .on([ours()]),
         write("WriteVersions", "A version's pointer is written once and never over.")
             .on([scope.arn("ssm", "parameter/amifactory/*/versions/*")])
             // A request that does not say is one that does not overwrite.
             .only("StringNotEquals", "ssm:Overwrite", ["true"]),
-        write("WriteChannels", "A channel's pointer moves.")
-            .on([scope.arn("ssm", "parameter/amifactory/*/channels/*")]),
+        write("WriteChannels", "A channel's pointer moves, and is pinned.")
+            .on(["channels", "pins"].map(|kind| scope.arn("ssm", &format!("parameter/amifactory/*/{kind}/*")))),
+        Statement::allow(
+            "Moves",
+            actions(Grant::WritePointer).chain(actions(Grant::Lock)),
+            "The lock of a move is made once and removed after it; nothing else in Parameter Store is ever removed.",
+        )
+        .on([scope.arn("ssm", "parameter/amifactory/*/moves/*")])
+        .only("StringNotEquals", "ssm:Overwrite", ["true"]),
     ]
 }
 
