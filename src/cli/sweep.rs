@@ -3,7 +3,9 @@
 use super::exit::{CliError, Exit};
 use super::session::Session;
 use crate::pipeline::sweep::{self, LeftOver, Resource};
+use crate::release::leftover;
 use crate::report::view;
+use crate::target::{Settled, Underway};
 use clap::Args;
 
 /// List what dead runs left behind; remove it with --yes.
@@ -20,7 +22,15 @@ impl Sweep {
         let found = sweep::find(&*open.target, &open.state).await?;
         let (busy, dead): (Vec<_>, Vec<_>) = found.into_iter().partition(|left| left.in_use_by.is_some());
         let dead = if self.yes { sweep::remove(&*open.target, &open.state, dead).await? } else { dead };
-        let swept = view::Swept { found: dead.iter().map(row).collect(), removed: self.yes };
+        let recipes = open.all_released().await?;
+        let moves = leftover::find(&*open.target, &recipes).await?;
+        let (over, running): (Vec<_>, Vec<_>) = moves.into_iter().partition(|underway| underway.over);
+        let mut found: Vec<_> = dead.iter().map(row).collect();
+        found.extend(over.iter().map(left_move));
+        if self.yes {
+            leftover::settle(&*open.target, over).await?;
+        }
+        let swept = view::Swept { found, removed: self.yes };
         session.result(&swept, |style| {
             let mut text = view::sweep(&swept, style);
             for left in &busy {
@@ -28,9 +38,24 @@ impl Sweep {
                 text.push_str(&style.dim(&format!("{} is in use by {holder}", left.resource)));
                 text.push('\n');
             }
+            for underway in &running {
+                text.push_str(&style.dim(&leftover::told(underway, Settled::Underway)));
+                text.push('\n');
+            }
             text
         })?;
         Ok(Exit::Done)
+    }
+}
+
+/// A move of a channel whose time is over; `sweep --yes` finishes it where the channel has not moved, as `resume` does.
+fn left_move(underway: &Underway) -> view::Leftover {
+    view::Leftover {
+        kind: "move".into(),
+        id: underway.name.to_string(),
+        build: None,
+        created_at: underway.since.clone(),
+        why: format!("{} began it and did not end it: it is finished or cleared", underway.by),
     }
 }
 

@@ -22,6 +22,11 @@ pub fn rfc3339(at: OffsetDateTime) -> String {
     at.replace_nanosecond(0).ok().and_then(|t| t.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
+/// This moment, UTC.
+pub fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}
+
 /// Today, UTC.
 pub fn today() -> time::Date {
     OffsetDateTime::now_utc().date()

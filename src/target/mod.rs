@@ -373,6 +373,16 @@ pub enum TargetError {
         /// What it names now.
         found: String,
     },
+    /// Someone holds this pointer.
+    #[error("{what} was pinned by {by} meanwhile: {why}\n  nobody moves it until it is unpinned")]
+    Held {
+        /// Which pointer.
+        what: String,
+        /// Who.
+        by: String,
+        /// Why.
+        why: String,
+    },
     /// Reading or writing failed.
     #[error("{what}: {source}")]
     Io {
@@ -504,6 +514,10 @@ pub trait Target: Send + Sync {
     }
     /// All pointers of a recipe.
     async fn pointers(&self, recipe: &RecipeName) -> Result<Vec<Pointer>, TargetError>;
+    /// The same, one by one: what someone has damaged keeps nobody from reading the others.
+    async fn pointers_read(&self, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
+        Ok(self.pointers(recipe).await?.into_iter().map(Ok).collect())
+    }
     /// What several pointers name, and which of their channels are held.
     async fn standing(&self, names: &[PointerName]) -> Result<Standing, TargetError> {
         let mut standing = Standing { pointers: self.pointers_named(names).await?, pins: Vec::new() };

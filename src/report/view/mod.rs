@@ -5,9 +5,11 @@ mod builds;
 mod checked;
 mod controls;
 mod diff;
+mod history;
 mod images;
 mod plan;
 mod policy;
+mod release;
 mod show;
 mod sweep;
 
@@ -15,9 +17,13 @@ pub use builds::builds;
 pub use checked::{Checked, checked};
 pub use controls::{ControlRow, Controls, controls};
 pub use diff::diff;
+pub use history::{ChannelHistory, Histories, MoveRow, histories, verified};
 pub use images::{ImageRow, Images, images};
 pub use plan::{PlanStep, PlanVerdict, Planned, plan};
 pub use policy::{Policies, PolicyPart, policies};
+pub use release::{
+    Pinned, Promoted, Revocation, RolledBack, pinned, promoted, promotion, revocation, rolled_back,
+};
 pub use show::{Shown, ShownControl, show};
 pub use sweep::{Leftover, Swept, sweep};
 

@@ -112,6 +112,9 @@ async fn locked(api: &Api, wanted: &Move, intent: &Intent, taken: Instant) -> Re
             None => TargetError::NotFound { what: wanted.name.to_string() },
         });
     }
+    if let Some(pin) = parameters::pin(api, &wanted.name).await?.filter(|pin| pin.holds(api.clock.now())) {
+        return Err(TargetError::Held { what: wanted.name.to_string(), by: pin.by, why: pin.why });
+    }
     // Calls that were made again and again have used the time up: the intent may be someone else's by now.
     if taken.elapsed() > LEASE / 2 {
         return Err(TargetError::GaveUp {

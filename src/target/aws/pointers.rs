@@ -102,6 +102,14 @@ pub async fn available(api: &Api, image: &ImageId) -> Result<bool, TargetError> 
 
 /// All pointers of a recipe.
 pub async fn of_recipe(api: &Api, recipe: &RecipeName) -> Result<Vec<Pointer>, TargetError> {
+    each_of_recipe(api, recipe).await?.into_iter().collect()
+}
+
+/// The same, each by itself.
+pub async fn each_of_recipe(
+    api: &Api,
+    recipe: &RecipeName,
+) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
     let path = format!("/amifactory/{recipe}");
     let mut found = Vec::new();
     let mut page = None;
@@ -114,7 +122,7 @@ pub async fn of_recipe(api: &Api, recipe: &RecipeName) -> Result<Vec<Pointer>, T
         for parameter in answer.parameters() {
             // What else someone keeps under the same path is not ours.
             if let Some(name) = parameter.name().and_then(parse) {
-                found.push(pointer(parameter, name)?);
+                found.push(pointer(parameter, name));
             }
         }
         page = answer.next_token;

@@ -294,6 +294,10 @@ impl Target for AwsTarget {
         pointers::of_recipe(&self.api, recipe).await
     }
 
+    async fn pointers_read(&self, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
+        pointers::each_of_recipe(&self.api, recipe).await
+    }
+
     async fn standing(&self, names: &[PointerName]) -> Result<Standing, TargetError> {
         pointers::standing(&self.api, names).await
     }

@@ -200,6 +200,10 @@ impl Target for LocalTarget {
         pointers::of_recipe(&self.inner.store, recipe)
     }
 
+    async fn pointers_read(&self, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
+        pointers::each_of_recipe(&self.inner.store, recipe)
+    }
+
     async fn create_pointer(&self, name: &PointerName, image: &ImageId, note: &Note) -> Result<(), TargetError> {
         let (name, image, note) = (name.clone(), image.clone(), note.clone());
         self.blocking(move |inner| {
@@ -229,6 +233,9 @@ impl Target for LocalTarget {
         let Move { name, expected, image, note } = wanted.clone();
         self.blocking(move |inner| {
             images::expect(&inner.store, &image)?;
+            if let Some(pin) = pointers::pin(&inner.store, &name)?.filter(|pin| pin.holds(clock::now())) {
+                return Err(TargetError::Held { what: name.to_string(), by: pin.by, why: pin.why });
+            }
             match pointers::replace(&inner.store, &name, expected.as_ref(), &image, &note) {
                 Err(TargetError::Conflict { what, found }) => {
                     let entries = pointers::entries(&inner.store, &name)?;

@@ -23,12 +23,17 @@ pub fn get(store: &Store, name: &PointerName) -> Result<Option<Pointer>, TargetE
 
 /// All pointers of a recipe, on all architectures.
 pub fn of_recipe(store: &Store, recipe: &RecipeName) -> Result<Vec<Pointer>, TargetError> {
+    each_of_recipe(store, recipe)?.into_iter().collect()
+}
+
+/// The same, each by itself.
+pub fn each_of_recipe(store: &Store, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
     let mut pointers = Vec::new();
     for arch in Arch::ALL {
         for kind in ["versions", "channels"] {
             let folder = store.pointers().join(recipe.as_str()).join(arch.as_str()).join(kind);
             for name in store::names(&folder)?.iter().filter(|name| name.ends_with(".json") && !name.starts_with('.')) {
-                pointers.extend(store::read::<Pointer>(&folder.join(name))?);
+                pointers.extend(store::read::<Pointer>(&folder.join(name)).transpose());
             }
         }
     }
