@@ -277,8 +277,8 @@ mod tests {
         insta::assert_snapshot!(told.join("\n"), @r"
         soak: web 1.0.3 was in staging for 5h / prod asks for 1d in staging / promote it after 2026-11-21 07:00:00 UTC, where staging still names it then
         boot-test: the record of web 1.0.3 does not say that it was started and tested / every image in a channel has passed its boot test / build it again
-        minimum_score: its score is 71.3 / prod asks for at least 90 / mend the controls that fail (amifactory show lists them) and build again
-        waivers: none
+        minimum_score: its score is 71.2 / prod asks for at least 90 / mend the controls that fail (amifactory show lists them) and build again
+        approval: nobody has said yes / prod asks for the yes of someone else / say whose and why: --approved-by NAME --approval-reason TEXT
         ");
     }
 }

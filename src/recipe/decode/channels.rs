@@ -33,12 +33,13 @@ pub(super) fn channels(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec
             None => whole = false,
         }
     }
+    // A name may be wrong only because the channel that has it could not be read.
+    let readable = whole;
     let names: Vec<Channel> = written.iter().map(|channel| channel.rule.name.clone()).collect();
     let mut rules = Vec::with_capacity(written.len());
     for (at, Written { mut rule, from, soak, whole: node }) in written.into_iter().enumerate() {
         rule.from = match from {
-            // A name may be wrong only because the channel that has it could not be read.
-            Some(_) if !whole => None,
+            Some(_) if !readable => None,
             Some(from) => match came_from(from, &names, at, diagnostics) {
                 Some(from) => Some(from),
                 None => {
@@ -49,7 +50,7 @@ pub(super) fn channels(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec
             None => at.checked_sub(1).map(|before| names[before].clone()),
         };
         let gated = !rule.soak.is_zero() || rule.minimum_score.is_some() || rule.maximum_age.is_some() || rule.approval;
-        if at == 0 && gated && whole {
+        if std::ptr::eq(node, &items[0]) && gated {
             let help = "builds publish to the first channel: what they must reach is `gate:` in the recipe";
             let span = &soak.unwrap_or(node).span;
             diagnostics.report_with_help(span, format!("the first channel, `{}`, can't have gates", rule.name), help);

@@ -12,7 +12,7 @@ use super::pointers::{available, history};
 use crate::identity::{Arch, Channel, ImageId, RecipeName};
 use crate::pipeline::clock;
 use crate::release::Note;
-use crate::target::{Move, Pointer, PointerName, Settled, Slot, TargetError, Underway, moment};
+use crate::target::{Entry, Move, Pointer, PointerName, Settled, Slot, TargetError, Underway, moment};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -51,20 +51,25 @@ pub async fn alone(api: &Api, wanted: &Move, by: &str) -> Result<Pointer, Target
         note: wanted.note.clone(),
     };
     let taken = take(api, &wanted.name, &intent).await?;
-    let moved = locked(api, wanted, &intent, taken).await;
-    if !is_open(&moved) {
-        // What was decided stands, also where the lock could not be removed: it runs out, and the next one clears it.
+    let entries = match look(api, wanted, taken).await {
+        Ok(entries) => entries,
+        // Nothing was written, so there is nothing for anyone to finish.
+        Err(error) => {
+            release(api, &wanted.name, &intent.id).await?;
+            return Err(error);
+        }
+    };
+    let write = Write { name: &wanted.name, follows: intent.follows, image: &wanted.image, note: &wanted.note };
+    let moved = contest::write(api, &write, &entries).await;
+    // Where it is not known what came of the write, the intent stays for whoever comes next.
+    if !matches!(moved, Err(TargetError::GaveUp { .. } | TargetError::Credentials { .. })) {
         let released = release(api, &wanted.name, &intent.id).await;
+        // What was decided stands, also where the lock could not be removed: it runs out, and the next one clears it.
         if moved.is_err() {
             released?;
         }
     }
     moved
-}
-
-/// Whether it is not known what came of the write: then the intent stays, for whoever comes next.
-fn is_open(moved: &Result<Pointer, TargetError>) -> bool {
-    matches!(moved, Err(TargetError::GaveUp { .. } | TargetError::Credentials { .. }))
 }
 
 async fn take(api: &Api, name: &PointerName, intent: &Intent) -> Result<Instant, TargetError> {
@@ -102,7 +107,8 @@ fn busy(underway: &Underway) -> TargetError {
     }
 }
 
-async fn locked(api: &Api, wanted: &Move, intent: &Intent, taken: Instant) -> Result<Pointer, TargetError> {
+/// Looks whether the move still may happen. Answers with what the pointer has named so far.
+async fn look(api: &Api, wanted: &Move, taken: Instant) -> Result<Vec<Entry>, TargetError> {
     let entries = history(api, &wanted.name).await?;
     let seen = |pointer: &Pointer| (pointer.revision, pointer.image.to_string());
     let last = entries.last();
@@ -125,8 +131,7 @@ async fn locked(api: &Api, wanted: &Move, intent: &Intent, taken: Instant) -> Re
             last: "the time for this move is over".into(),
         });
     }
-    let write = Write { name: &wanted.name, follows: intent.follows, image: &wanted.image, note: &wanted.note };
-    contest::write(api, &write, &entries).await
+    Ok(entries)
 }
 
 /// Removes the lock, where it is still this one.
