@@ -52,8 +52,7 @@ impl Pin {
         let open = session.open_to_release()?;
         let Channel { recipe, channel, arch } = self.which;
         let which = Which { recipe: open.released(&recipe).await?, channel, arch };
-        let (name, pin) =
-            pin::pin(&*open.target, &open.factory.channels, &which, &self.why, self.until).await?;
+        let (name, pin) = pin::pin(&*open.target, &open.factory.channels, &which, &self.why, self.until).await?;
         let shown = Pinned { recipe: which.recipe, channel: which.channel, arch: name.arch, pinned: true, pin };
         session.result(&shown, |style| view::pinned(&shown, style))?;
         Ok(Exit::Done)

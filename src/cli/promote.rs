@@ -94,7 +94,10 @@ impl Promote {
         promote::carry_out(target, &promotion).await?;
         let shown = Promoted::of(&promotion, "promoted");
         let asked = !self.yes;
-        session.result(&shown, |style| if asked { view::promoted(&shown, style) } else { view::promotion(&shown, style) })?;
+        session.result(
+            &shown,
+            |style| if asked { view::promoted(&shown, style) } else { view::promotion(&shown, style) },
+        )?;
         Ok(Exit::Done)
     }
 }

@@ -85,7 +85,8 @@ pub fn is_published(image: &Image, standing: &Standing, channel: Option<&Channel
     let Some(version) = version else { return false };
     let Some(channel) = channel else { return true };
     let is_it = |name: &PointerName| matches!(&name.slot, Slot::Channel(other) if other == channel);
-    let held = standing.pins.iter().any(|(name, pin)| is_it(name) && (pin.holds(now) || pin.held_at(&version.written_at)));
+    let held =
+        standing.pins.iter().any(|(name, pin)| is_it(name) && (pin.holds(now) || pin.held_at(&version.written_at)));
     let named = pointers.iter().find(|p| is_it(&p.name));
     held || named.is_some_and(|named| named.image == image.id || named.written_at > version.written_at)
 }

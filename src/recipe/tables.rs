@@ -45,10 +45,18 @@ pub static CHANNEL: Shape = Shape {
     keys: &[
         required("name", NAME, "The channel's name."),
         optional("from", NAME, "The channel that its images come from. Default: the one before it in the list."),
-        optional("soak", DAYS, "How long an image must have been in that channel, such as 24h or 7d. Default: not at all."),
+        optional(
+            "soak",
+            DAYS,
+            "How long an image must have been in that channel, such as 24h or 7d. Default: not at all.",
+        ),
         optional("minimum_score", Number(0, 100), "The lowest score, 0 to 100, with which an image is taken."),
         optional("maximum_age", DAYS, "How old an image may be, such as 30d."),
-        optional("approval", Boolean, "true: someone other than the one who promotes must have said yes. Default: false."),
+        optional(
+            "approval",
+            Boolean,
+            "true: someone other than the one who promotes must have said yes. Default: false.",
+        ),
     ],
     one_of: &[],
     pairs: &[],

@@ -53,7 +53,8 @@ impl History {
         let mut history = History { moves: Vec::new(), earlier_dropped: false, breaks: Vec::new() };
         let mut before: Option<&Entry> = None;
         for entry in entries {
-            let again = before.is_some_and(|b| b.image == entry.image && b.note == entry.note && !entry.note.is_empty());
+            let again =
+                before.is_some_and(|b| b.image == entry.image && b.note == entry.note && !entry.note.is_empty());
             if again && let Some(last) = history.moves.last_mut() {
                 last.revision = entry.revision;
                 before = Some(entry);
@@ -178,7 +179,13 @@ mod tests {
         let by = Some("arn:aws:iam::123456789012:user/colleague".into());
         entries.push(Entry { revision: 3, image: "whatever".into(), at: String::new(), by, note: String::new() });
         let note = Note::new(Kind::Rollback, "2026-11-28T00:00:00Z".into()).after(Some(("whatever", "")));
-        entries.push(Entry { revision: 4, image: "ami-00000001".into(), at: String::new(), by: None, note: note.text() });
+        entries.push(Entry {
+            revision: 4,
+            image: "ami-00000001".into(),
+            at: String::new(),
+            by: None,
+            note: note.text(),
+        });
         let history = History::of(&entries);
         assert!(history.is_whole(), "{}", history.verdict());
         assert_eq!(history.moves[2].note, None);

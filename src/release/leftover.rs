@@ -13,10 +13,7 @@ pub async fn find(target: &dyn Target, recipes: &[RecipeName]) -> Result<Vec<Und
 }
 
 /// Settles those whose time is over. Answers with what became of each.
-pub async fn settle(
-    target: &dyn Target,
-    found: Vec<Underway>,
-) -> Result<Vec<(Underway, Settled)>, TargetError> {
+pub async fn settle(target: &dyn Target, found: Vec<Underway>) -> Result<Vec<(Underway, Settled)>, TargetError> {
     let mut settled = Vec::new();
     for underway in found {
         let outcome = if underway.over { target.settle_move(&underway).await? } else { Settled::Underway };
@@ -30,7 +27,9 @@ pub fn told(underway: &Underway, settled: Settled) -> String {
     let Underway { name, image, by, until, .. } = underway;
     match settled {
         Settled::Finished => format!("{name} names {image} now, as {by} had begun"),
-        Settled::Cleared => format!("the move of {name} to {image} that {by} had begun is cleared: nothing is left to do"),
+        Settled::Cleared => {
+            format!("the move of {name} to {image} that {by} had begun is cleared: nothing is left to do")
+        }
         Settled::Underway => format!("{name} is being moved to {image} by {by}, until {until} at the latest"),
     }
 }

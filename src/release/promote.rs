@@ -81,21 +81,15 @@ pub fn rule<'a>(channels: &'a [ChannelRule], name: &str) -> Result<&'a ChannelRu
 /// Refuses where the channel is held.
 pub async fn refuse_pinned(target: &dyn Target, name: &PointerName, channel: &Channel) -> Result<(), ReleaseError> {
     match target.pin(name).await? {
-        Some(pin) if pin.holds(target.now()) => Err(ReleaseError::Pinned {
-            recipe: name.recipe.clone(),
-            channel: channel.clone(),
-            pin: Box::new(pin),
-        }),
+        Some(pin) if pin.holds(target.now()) => {
+            Err(ReleaseError::Pinned { recipe: name.recipe.clone(), channel: channel.clone(), pin: Box::new(pin) })
+        }
         _ => Ok(()),
     }
 }
 
 /// Finds out what would change, and changes nothing.
-pub async fn plan(
-    target: &dyn Target,
-    channels: &[ChannelRule],
-    request: &Request,
-) -> Result<Promotion, ReleaseError> {
+pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Request) -> Result<Promotion, ReleaseError> {
     let rule = rule(channels, &request.to)?;
     let scene = Scene::look(target, &request.recipe).await?;
     let arch = scene.arch(request.arch)?;
@@ -168,7 +162,10 @@ fn unknown_image(name: &PointerName, image: &ImageId) -> ReleaseError {
     TargetError::Damaged {
         what: format!("pointer {name}"),
         why: format!("it names {image}, which is no image of this recipe"),
-        help: format!("amifactory rollback {} puts it back to one of its own; amifactory verify shows all", name.recipe),
+        help: format!(
+            "amifactory rollback {} puts it back to one of its own; amifactory verify shows all",
+            name.recipe
+        ),
     }
     .into()
 }

@@ -65,9 +65,8 @@ pub async fn roll_back(
     };
     let candidate = match request.to {
         Some(version) => scene.usable(arch, version)?,
-        None => before(&scene, &history(target, &name).await?, &current).ok_or_else(|| {
-            ReleaseError::NothingBefore { recipe: scene.recipe.clone(), channel: rule.name.clone() }
-        })?,
+        None => before(&scene, &history(target, &name).await?, &current)
+            .ok_or_else(|| ReleaseError::NothingBefore { recipe: scene.recipe.clone(), channel: rule.name.clone() })?,
     };
     let mut done = RolledBack {
         channel: rule.name.clone(),
@@ -91,9 +90,10 @@ pub async fn roll_back(
     let wanted = Move { name, expected: Some(current), image: candidate.image.id, note };
     match target.move_alone(&wanted).await {
         // An image that went since it was looked for.
-        Err(TargetError::NotFound { .. }) => Err(scene.fit(candidate.version, &wanted.image).err().unwrap_or_else(|| {
-            TargetError::NotFound { what: format!("image {}", wanted.image) }.into()
-        })),
+        Err(TargetError::NotFound { .. }) => Err(scene
+            .fit(candidate.version, &wanted.image)
+            .err()
+            .unwrap_or_else(|| TargetError::NotFound { what: format!("image {}", wanted.image) }.into())),
         Err(error) => Err(error.into()),
         Ok(_) => {
             done.moved = true;

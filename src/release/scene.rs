@@ -114,7 +114,9 @@ impl Scene {
             version,
             image: id.clone(),
             what,
-            help: format!("amifactory images {recipe} lists those there are; amifactory verify {recipe} names what is wrong"),
+            help: format!(
+                "amifactory images {recipe} lists those there are; amifactory verify {recipe} names what is wrong"
+            ),
         };
         let image = self.image(id).ok_or_else(|| gone("is gone"))?;
         if !image.available {
@@ -179,13 +181,8 @@ mod tests {
 
     #[test]
     fn a_stay_counts_without_its_breaks_and_up_to_now_where_it_goes_on() {
-        let moved = |at: &str, image: &str| Moved {
-            revision: 1,
-            at: at.into(),
-            image: image.into(),
-            by: None,
-            note: None,
-        };
+        let moved =
+            |at: &str, image: &str| Moved { revision: 1, at: at.into(), image: image.into(), by: None, note: None };
         let (a, b): (ImageId, ImageId) = ("ami-0000000a".parse().unwrap(), "ami-0000000b".parse().unwrap());
         let moves = vec![
             moved("2026-11-20T00:00:00Z", a.as_str()),

@@ -83,7 +83,10 @@ impl Look<'_> {
         }
         self.revoked();
         for underway in self.target.underway(self.recipe).await?.into_iter().filter(|underway| underway.over) {
-            let wrong = format!("a move to {} was begun by {} at {} and not ended", underway.image, underway.by, underway.since);
+            let wrong = format!(
+                "a move to {} was begun by {} at {} and not ended",
+                underway.image, underway.by, underway.since
+            );
             self.wrong(&underway.name, wrong, "amifactory resume finishes or clears it");
         }
         Ok(count)
@@ -97,7 +100,11 @@ impl Look<'_> {
         let name = &pointer.name;
         if pointer.revision > 1 {
             let wrong = format!("it was written {} times, and a version is written once", pointer.revision);
-            self.wrong(name, wrong, "someone overwrote it by hand: find out who did (its history says), and publish another version");
+            self.wrong(
+                name,
+                wrong,
+                "someone overwrote it by hand: find out who did (its history says), and publish another version",
+            );
         }
         let Some(image) = self.image(pointer).cloned() else {
             let wrong = format!("it names {}, which is gone", pointer.image);
@@ -134,11 +141,19 @@ impl Look<'_> {
     async fn channel(&mut self, pointer: &Pointer, channel: &Channel, all: &[Pointer]) -> Result<(), TargetError> {
         let name = &pointer.name;
         if !self.rules.is_empty() && !self.rules.iter().any(|rule| rule.name == *channel) {
-            self.wrong(name, "amifactory.yaml has no such channel", format!("add `{channel}` to its channels, or {}", self.delete(name)));
+            self.wrong(
+                name,
+                "amifactory.yaml has no such channel",
+                format!("add `{channel}` to its channels, or {}", self.delete(name)),
+            );
         }
         self.history(name).await?;
         let Some(image) = self.image(pointer).cloned() else {
-            self.wrong(name, format!("it names {}, which is gone or no image of ours", pointer.image), self.way_back(name));
+            self.wrong(
+                name,
+                format!("it names {}, which is gone or no image of ours", pointer.image),
+                self.way_back(name),
+            );
             return Ok(());
         };
         self.usable(pointer, &image);
@@ -216,7 +231,10 @@ impl Look<'_> {
         for image in self.images.iter().filter(ours).filter(|image| tags::revoked(&image.tags).is_some()) {
             let Some(owner) = tags::owner(&image.tags) else { continue };
             for above in built_on(self.images, image).iter().filter(|above| tags::revoked(&above.tags).is_none()) {
-                let wrong = format!("it was built on {} {}, which is revoked, and is not revoked itself", owner.recipe, owner.version);
+                let wrong = format!(
+                    "it was built on {} {}, which is revoked, and is not revoked itself",
+                    owner.recipe, owner.version
+                );
                 let mend = format!("amifactory revoke {}@{} --reason … does the rest", owner.recipe, owner.version);
                 left.insert(above.id.to_string(), (wrong, mend));
             }

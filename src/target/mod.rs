@@ -13,8 +13,8 @@ pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Prov
 
 use crate::identity::{Arch, BuildId, BuilderId, Channel, Digest, ImageId, OsFamily, RecipeName, TargetKind, Version};
 use crate::plan::{Bundle, StepResult};
-use crate::release::Note;
 use crate::recipe::{AwsSettings, BaseSpec, Limits, NetworkAccess};
+use crate::release::Note;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -9,7 +9,10 @@ use amifactory::plan::{Bundle, BundleStep, Bundles, Inputs, OnFailure, PACKAGE_L
 use amifactory::recipe::{BaseSpec, Gate, Limits, LocalBase};
 use amifactory::release::Note;
 use amifactory::target::local::LocalTarget;
-use amifactory::target::{Builder, Entry, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Move, Pin, Pointer, PointerName, ResolvedBase, RunRequest, RunResult, Slot, Tags, Target, TargetError};
+use amifactory::target::{
+    Builder, Entry, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Move, Pin, Pointer, PointerName,
+    ResolvedBase, RunRequest, RunResult, Slot, Tags, Target, TargetError,
+};
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};

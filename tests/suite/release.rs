@@ -35,7 +35,11 @@ fn refused(factory: &TestFactory, arguments: &[&str]) -> (i32, String) {
 
 fn version_in(factory: &TestFactory, channel: &str) -> Option<String> {
     let images = ok(factory, &["images"]);
-    let named = images["images"].as_array().unwrap().iter().find(|i| i["channels"].as_array().unwrap().contains(&json!(channel)));
+    let named = images["images"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|i| i["channels"].as_array().unwrap().contains(&json!(channel)));
     named.map(|image| image["version"].as_str().unwrap().to_owned())
 }
 
@@ -87,16 +91,22 @@ fn an_image_goes_through_the_channels_and_back() {
         let rows = history["channels"][channel]["moves"].as_array().unwrap().iter();
         rows.map(|row| json!([row["kind"], row["version"], row["note"]["why"]])).collect()
     };
-    assert_eq!(moves(1), [
-        json!(["rollback", "1.0.0", "it smells"]),
-        json!(["promote", "1.0.1", null]),
-        json!(["promote", "1.0.0", "the first one"])
-    ]);
+    assert_eq!(
+        moves(1),
+        [
+            json!(["rollback", "1.0.0", "it smells"]),
+            json!(["promote", "1.0.1", null]),
+            json!(["promote", "1.0.0", "the first one"])
+        ]
+    );
     assert_eq!(moves(0).len(), 2);
     assert!(history["channels"].as_array().unwrap().iter().all(|channel| channel["whole"] == true), "{history}");
     assert_eq!(history["channels"][1]["moves"][0]["by"], "root");
     let text = String::from_utf8(factory.run(&["history", "tiny", "--channel", "staging"]).stdout).unwrap();
-    assert!(text.contains("it smells") && text.contains("the record is whole") && !text.contains("tiny prod"), "{text}");
+    assert!(
+        text.contains("it smells") && text.contains("the record is whole") && !text.contains("tiny prod"),
+        "{text}"
+    );
     let verified = ok(&factory, &["verify"]);
     assert_eq!(verified["drift"], json!([]));
     assert_eq!(verified["pointers"], 5);
@@ -107,9 +117,8 @@ fn gates_refuse_with_all_that_is_not_met_and_an_override_is_recorded() {
     if !can_build_on_host("gates_refuse_with_all_that_is_not_met_and_an_override_is_recorded") {
         return;
     }
-    let factory = built(
-        "[dev, {name: staging, soak: 24h}, {name: prod, from: staging, minimum_score: 90, approval: true}]",
-    );
+    let factory =
+        built("[dev, {name: staging, soak: 24h}, {name: prod, from: staging, minimum_score: 90, approval: true}]");
     let promote = ["promote", "tiny", "--to", "staging", "--yes"];
     let (code, result) = factory.json(&promote);
     assert_eq!((code, &result["outcome"]), (3, &json!("refused")), "{result}");
@@ -120,7 +129,9 @@ fn gates_refuse_with_all_that_is_not_met_and_an_override_is_recorded() {
     let output = factory.run(&["promote", "tiny@1.0.0", "--to", "prod", "--yes"]);
     assert_eq!(output.status.code(), Some(3));
     let text = String::from_utf8(output.stdout).unwrap();
-    for part in ["gates that are not met", "tiny 1.0.0 was never in staging", "promote it to staging first", "--override"] {
+    for part in
+        ["gates that are not met", "tiny 1.0.0 was never in staging", "promote it to staging first", "--override"]
+    {
         assert!(text.contains(part), "{text}");
     }
     assert_eq!((version_in(&factory, "staging"), version_in(&factory, "prod")), (None, None));
@@ -141,7 +152,8 @@ fn gates_refuse_with_all_that_is_not_met_and_an_override_is_recorded() {
     assert_eq!(gates(&approving("root").1), ["minimum_score", "approval"]);
     assert_eq!(gates(&approving("lead").1), ["minimum_score"]);
     assert_eq!(refused(&factory, &["promote", "tiny", "--to", "prod", "--approved-by", "lead"]).0, 2);
-    let (code, text) = refused(&factory, &["promote", "tiny", "--to", "prod", "--yes", "--override", &"x".repeat(1000)]);
+    let (code, text) =
+        refused(&factory, &["promote", "tiny", "--to", "prod", "--yes", "--override", &"x".repeat(1000)]);
     assert!(code == 2 && text.contains("characters less"), "{text}");
     assert_eq!(refused(&factory, &["promote", "tiny", "--to", "prod", "--yes", "--override", " "]).0, 2);
 }
@@ -287,7 +299,10 @@ fn what_was_changed_behind_our_back_is_found_and_has_a_way_out() {
     fs::write(&history, whole.replacen("1.0.0", "1.0.9", 1)).unwrap();
     drift("the record was edited: revision 2");
     let shown = ok(&factory, &["history", "tiny", "--channel", "staging"]);
-    assert_eq!((&shown["channels"][0]["whole"], &shown["channels"][0]["breaks"][0]["revision"]), (&json!(false), &json!(2)));
+    assert_eq!(
+        (&shown["channels"][0]["whole"], &shown["channels"][0]["breaks"][0]["revision"]),
+        (&json!(false), &json!(2))
+    );
     fs::write(&history, &whole).unwrap();
     // The pointer was edited.
     let pointer = pointers(&factory, "channels").join("staging.json");

@@ -96,7 +96,8 @@ pub fn histories(shown: &Histories, style: Style) -> String {
 }
 
 fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
-    let mut text = format!("{} {}\n", style.bold(&format!("{recipe} {}", shown.channel)), style.dim(shown.arch.as_str()));
+    let mut text =
+        format!("{} {}\n", style.bold(&format!("{recipe} {}", shown.channel)), style.dim(shown.arch.as_str()));
     if let Some(pin) = &shown.pin {
         let line = format!("pinned by {} {}: {}", pin.by, pin.end(), pin.why);
         text.push_str(&format!("{}\n", style.yellow(&visible::line(&line))));
@@ -133,7 +134,8 @@ fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
 
 /// Of an ARN what tells people apart; JSON has the whole.
 fn last_part(who: &str) -> &str {
-    who.split_once(":assumed-role/").map_or_else(|| who.rsplit_once('/').map_or(who, |(_, last)| last), |(_, role)| role)
+    who.split_once(":assumed-role/")
+        .map_or_else(|| who.rsplit_once('/').map_or(who, |(_, last)| last), |(_, role)| role)
 }
 
 /// What is not as it should be, each with a way out.

@@ -100,11 +100,7 @@ async fn take(api: &Api, name: &PointerName, intent: &Intent) -> Result<Instant,
 }
 
 fn busy(underway: &Underway) -> TargetError {
-    TargetError::Busy {
-        what: underway.name.to_string(),
-        by: underway.by.clone(),
-        until: underway.until.clone(),
-    }
+    TargetError::Busy { what: underway.name.to_string(), by: underway.by.clone(), until: underway.until.clone() }
 }
 
 /// Looks whether the move still may happen. Answers with what the pointer has named so far.

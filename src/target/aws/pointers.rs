@@ -106,10 +106,7 @@ pub async fn of_recipe(api: &Api, recipe: &RecipeName) -> Result<Vec<Pointer>, T
 }
 
 /// The same, each by itself.
-pub async fn each_of_recipe(
-    api: &Api,
-    recipe: &RecipeName,
-) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
+pub async fn each_of_recipe(api: &Api, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
     let path = format!("/amifactory/{recipe}");
     let mut found = Vec::new();
     let mut page = None;

@@ -15,9 +15,8 @@ pub fn in_effect(pointer: &Path, current: Option<&Pointer>) -> Result<Vec<Entry>
     let Some(current) = current else { return Ok(Vec::new()) };
     let mut entries = read(&path(pointer))?;
     entries.retain(|entry| entry.revision <= current.revision);
-    let told = entries.last().is_some_and(|last| {
-        last.revision == current.revision && last.image == current.image.as_str()
-    });
+    let told =
+        entries.last().is_some_and(|last| last.revision == current.revision && last.image == current.image.as_str());
     if !told {
         entries.retain(|entry| entry.revision < current.revision);
         entries.push(Entry {
@@ -50,7 +49,8 @@ pub fn write(pointer: &Path, entries: &[Entry]) -> Result<(), TargetError> {
     let path = path(pointer);
     let mut text = Vec::new();
     for entry in entries {
-        let line = serde_json::to_vec(entry).map_err(|e| store::io_error("writing", &path)(std::io::Error::other(e)))?;
+        let line =
+            serde_json::to_vec(entry).map_err(|e| store::io_error("writing", &path)(std::io::Error::other(e)))?;
         text.extend(line);
         text.push(b'\n');
     }

@@ -210,7 +210,10 @@ mod tests {
         // The pointer alone: what it names was never moved there.
         store::write(&path(&store, &channel), &Pointer { image: one.clone(), ..second.clone() }).unwrap();
         let history = History::of(&entries(&store, &channel).unwrap());
-        assert_eq!((history.last().unwrap().image.clone(), history.last().unwrap().note.clone()), (one.to_string(), None));
+        assert_eq!(
+            (history.last().unwrap().image.clone(), history.last().unwrap().note.clone()),
+            (one.to_string(), None)
+        );
         // The history alone.
         store::write(&path(&store, &channel), &second).unwrap();
         let file = history::path(&path(&store, &channel));

@@ -9,6 +9,7 @@ use amifactory::pipeline::BuildOptions;
 use amifactory::pipeline::prepare::{Planner, PrepareError};
 use amifactory::plan::Plan;
 use amifactory::recipe::{Volume, load};
+use amifactory::release::{Kind, Note};
 use amifactory::target::{PointerName, Slot, Target as _};
 use std::collections::BTreeMap;
 
@@ -118,7 +119,8 @@ async fn arm_builds_run_on_arm_and_their_channel_is_found_from_any_machine() {
     // Where there are both, one has to be chosen.
     let name = |arch| PointerName { recipe: "web".parse().unwrap(), arch, slot: Slot::Channel("dev".parse().unwrap()) };
     let image = target.pointer(&name(Arch::Arm64)).await.unwrap().unwrap().image;
-    target.create_pointer(&name(Arch::X86_64), &image).await.unwrap();
+    let note = Note::new(Kind::Publish, "2026-11-20T12:00:00Z".into());
+    target.create_pointer(&name(Arch::X86_64), &image, &note).await.unwrap();
     tokio::time::sleep(seconds(10)).await;
     insta::assert_snapshot!(planner.prepare(&"child".parse().unwrap()).await.unwrap_err());
 }

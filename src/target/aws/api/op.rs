@@ -71,8 +71,7 @@ pub const GET_PARAMETERS: Operation = op("ssm:GetParameters", Grant::ReadPointer
 /// `ssm:GetParametersByPath`
 pub const LIST_PARAMETERS: Operation = op("ssm:GetParametersByPath", Grant::ListPointers, Bucket::ReadParameter, &[]);
 /// `ssm:GetParameterHistory`
-pub const PARAMETER_HISTORY: Operation =
-    op("ssm:GetParameterHistory", Grant::ListPointers, Bucket::ReadParameter, &[]);
+pub const PARAMETER_HISTORY: Operation = op("ssm:GetParameterHistory", Grant::ListPointers, Bucket::ReadParameter, &[]);
 /// `ssm:DeleteParameter`
 pub const DELETE_PARAMETER: Operation = op("ssm:DeleteParameter", Grant::Lock, Bucket::WriteParameter, &[]);
 /// `ssm:PutParameter`

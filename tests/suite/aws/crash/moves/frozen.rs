@@ -60,11 +60,7 @@ impl Frozen {
 
     /// Runs a program that stands still once, and while it does so, the others. Answers with what both said; none where
     /// the program ends before it comes to that request.
-    pub async fn run<A, B>(
-        &self,
-        program: impl Future<Output = A>,
-        others: impl Future<Output = B>,
-    ) -> (A, Option<B>) {
+    pub async fn run<A, B>(&self, program: impl Future<Output = A>, others: impl Future<Output = B>) -> (A, Option<B>) {
         let mut program = pin!(program);
         // While it stands still nothing of it goes on: no timer of its own, no retry.
         let frozen = poll_fn(|context| match self.0.held.load(Ordering::SeqCst) {

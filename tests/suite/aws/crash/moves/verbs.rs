@@ -27,15 +27,17 @@ async fn drift(bench: &Bench) -> Vec<String> {
 async fn a_move_is_recorded_with_the_parameter_and_takes_these_calls() {
     let bench = Bench::new().await;
     let target = bench.target();
-    let promotion =
-        amifactory::release::promote::plan(&target, &rules(), &super::request("1.0.2")).await.unwrap();
+    let promotion = amifactory::release::promote::plan(&target, &rules(), &super::request("1.0.2")).await.unwrap();
     let from = bench.fake.world().calls.len();
     amifactory::release::promote::carry_out(&target, &promotion).await.unwrap();
     let calls: Vec<String> = bench.fake.world().calls[from..].iter().map(|call| call.action.clone()).collect();
     // The lock, the look, the pin; the move, read back until it shows; whose lock it is, and away with it.
     let (begin, rest) = calls.split_at(4);
     assert_eq!(begin, ["PutParameter", "GetParameterHistory", "GetParameters", "PutParameter"]);
-    assert!(rest.iter().rev().skip(1).all(|call| call == "GetParameters") && (3..=5).contains(&rest.len()), "{calls:?}");
+    assert!(
+        rest.iter().rev().skip(1).all(|call| call == "GetParameters") && (3..=5).contains(&rest.len()),
+        "{calls:?}"
+    );
     assert_eq!(rest.last().map(String::as_str), Some("DeleteParameter"));
 
     rollback::roll_back(&bench.target(), &rules(), &back(None)).await.unwrap();
@@ -91,8 +93,7 @@ async fn a_build_leaves_a_pinned_channel_alone_and_is_done() {
 async fn a_pin_holds_also_where_it_came_between() {
     let bench = Bench::new().await;
     let target = bench.target();
-    let promotion =
-        amifactory::release::promote::plan(&target, &rules(), &super::request("1.0.2")).await.unwrap();
+    let promotion = amifactory::release::promote::plan(&target, &rules(), &super::request("1.0.2")).await.unwrap();
     let which = Which { recipe: recipe_name(), channel: "staging".into(), arch: None };
     pin::pin(&bench.target(), &rules(), &which, "audit {{week}}", None).await.unwrap();
     let error = amifactory::release::promote::carry_out(&target, &promotion).await.unwrap_err();
