@@ -29,20 +29,22 @@ pub fn judge(since: &[Entry], image: &ImageId, note: &Note) -> Outcome {
         return Outcome::Won;
     }
     // Builds beside each other don't take turns: whichever comes last, the newest version stands.
-    let others = since[..last_mine].iter().filter(|entry| !mine(entry));
-    if note.kind == Kind::Publish && others.clone().all(|other| is_older_build(other, note)) {
+    let others: Vec<Entry> = since[..last_mine].iter().filter(|entry| !mine(entry)).cloned().collect();
+    if only_older_builds(&others, note) {
         return Outcome::Won;
     }
-    let overwritten = others.clone().next_back().cloned();
-    match overwritten {
+    match others.last().cloned() {
         Some(other) if last_mine + 1 == since.len() => Outcome::TakeBack(other),
         Some(other) => Outcome::Lost(other),
         None => Outcome::Won,
     }
 }
 
-fn is_older_build(other: &Entry, note: &Note) -> bool {
-    Note::read(&other.note).is_some_and(|other| other.kind == Kind::Publish && other.version < note.version)
+/// Whether a build may lie over all of these: each is of a build too, and of an older version.
+pub fn only_older_builds(entries: &[Entry], note: &Note) -> bool {
+    let older = |other: Note| other.kind == Kind::Publish && other.version < note.version;
+    entries.is_empty()
+        || note.kind == Kind::Publish && entries.iter().all(|entry| Note::read(&entry.note).is_some_and(older))
 }
 
 #[cfg(test)]

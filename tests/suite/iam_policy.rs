@@ -32,7 +32,7 @@ fn all_of_them_come_with_reasons() {
     let factory = factory();
     let (code, result) = factory.json(&["iam-policy"]);
     assert_eq!(code, 0);
-    for name in ["operator", "builder", "trust"] {
+    for name in ["operator", "releaser", "builder", "trust"] {
         let statements = result["policies"][name]["Statement"].as_array().unwrap();
         assert!(!statements.is_empty());
         for statement in statements {

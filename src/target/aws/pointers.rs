@@ -7,6 +7,7 @@ use super::{clock, parameters};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::tags;
 use crate::release::Note;
+use crate::release::contest::only_older_builds;
 use crate::target::{Entry, Pointer, PointerName, Slot, Standing, TargetError};
 use aws_sdk_ec2::types::{Filter, Image, ImageState};
 use aws_sdk_ssm::types::{Parameter, ParameterType};
@@ -186,17 +187,19 @@ pub async fn replace(
 ) -> Result<(), TargetError> {
     let Some(before) = expected else { return create(api, name, image, note).await };
     let entries = history(api, name).await?;
-    let last = entries.last();
-    if let Some(last) = last.filter(|last| last.revision != before.revision || last.image != before.image.as_str()) {
+    let since = entries.iter().position(|entry| entry.revision > before.revision).unwrap_or(entries.len());
+    if let Some(last) = entries.last().filter(|_| !only_older_builds(&entries[since..], note)) {
         return Err(contest::overtaken(name, last));
     }
+    let last = entries.last();
+    let follows = last.map_or(before.revision, |last| last.revision);
     let chained = note.after(last.map(|last| (last.image.as_str(), last.note.as_str())));
     let revision = put(api, name, image, true, &chained).await.map_err(TargetError::from)?;
-    if revision == before.revision + 1 {
+    if revision == follows + 1 {
         return Ok(());
     }
     // Made again after a lost reply, or written by someone else too.
-    contest::judged(api, &Write { name, follows: before.revision, image, note }).await.map(drop)
+    contest::judged(api, &Write { name, follows, image, note }).await.map(drop)
 }
 
 /// Writes a pointer with its note; answers with the revision that the service gives it.

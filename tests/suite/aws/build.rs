@@ -28,7 +28,11 @@ fn told(call: &Call) -> String {
     let chance = ["UserData", "ClientToken", "Version", "Action", "Parameters", "TagSpecification", "Tag."];
     for (key, value) in call.params.as_object().unwrap() {
         if !chance.iter().any(|word| key.starts_with(word)) && !value.is_array() {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let mut value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            if let Some(mut note) = Note::read(&value) {
+                note.at = "…".into();
+                value = note.text();
+            }
             text.push_str(&format!("\n    {key}: {}", plain(&value)));
         }
     }

@@ -93,7 +93,7 @@ pub const GET_BLOCK: Operation =
     op("ebs:GetSnapshotBlock", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);
 
 /// `sts:GetCallerIdentity`
-pub const WHO_AM_I: Operation = op("sts:GetCallerIdentity", Grant::Look, Bucket::Other, &[]);
+pub const WHO_AM_I: Operation = op("sts:GetCallerIdentity", Grant::Doctor, Bucket::Other, &[]);
 /// `servicequotas:GetServiceQuota`
 pub const GET_QUOTA: Operation = op("servicequotas:GetServiceQuota", Grant::Doctor, Bucket::Other, &[]);
 /// `logs:GetLogEvents`. The stream comes into being with its first line.

@@ -38,7 +38,7 @@ pub enum Grant {
     ListPointers,
     /// Writing pointers.
     WritePointer,
-    /// Removing the lock of a move.
+    /// Removing the lock of a move: for whoever releases.
     Lock,
     /// What `doctor` alone asks.
     Doctor,
@@ -65,11 +65,11 @@ pub fn operator(scope: &Scope) -> Policy {
     Policy::new(statements.concat())
 }
 
-fn actions(grant: Grant) -> impl Iterator<Item = &'static str> {
+pub(super) fn actions(grant: Grant) -> impl Iterator<Item = &'static str> {
     op::ALL.iter().filter(move |operation| operation.grant == grant).map(|operation| operation.action)
 }
 
-fn resource_tag() -> String {
+pub(super) fn resource_tag() -> String {
     format!("aws:ResourceTag/{BUILD}")
 }
 
@@ -78,7 +78,7 @@ fn request_tag() -> String {
 }
 
 /// On everything, but in the one region, where that is known.
-fn everywhere(statement: Statement, scope: &Scope) -> Statement {
+pub(super) fn everywhere(statement: Statement, scope: &Scope) -> Statement {
     let statement = statement.on(["*".to_owned()]);
     match &scope.region {
         Some(region) => statement.only("StringEquals", "aws:RequestedRegion", [region]),
@@ -87,7 +87,7 @@ fn everywhere(statement: Statement, scope: &Scope) -> Statement {
 }
 
 fn look(scope: &Scope) -> Vec<Statement> {
-    let reason = "Finding what is there, how commands went, and who calls (recorded with moves). EC2's Describe actions and these of Systems Manager \
+    let reason = "Finding what is there and how commands went. EC2's Describe actions and these of Systems Manager \
                   know no resources. Parameter Store checks pointers (aws:ec2:image) with the caller's \
                   ec2:DescribeImages, after it has answered.";
     vec![everywhere(Statement::allow("Look", actions(Grant::Look), reason), scope)]
@@ -183,9 +183,9 @@ fn parts(scope: &Scope) -> Vec<Statement> {
 
 fn command(scope: &Scope) -> Vec<Statement> {
     vec![
-        Statement::allow("CommandDocument", actions(Grant::Command), "Commands are shell scripts: AWS's own document.")
+        Statement::allow("Document", actions(Grant::Command), "Commands are shell scripts: AWS's own document.")
             .on([scope.shell_document()]),
-        Statement::allow("CommandBuilder", actions(Grant::Command), "Commands go to builders alone.")
+        Statement::allow("Command", actions(Grant::Command), "Commands go to builders alone.")
             .on([scope.arn("ec2", "instance/*")])
             .only("StringLike", format!("ssm:resourceTag/{BUILD}"), ["*"]),
     ]
@@ -204,7 +204,7 @@ fn pointers(scope: &Scope) -> Vec<Statement> {
     let bases = scope.base_parameters.iter().map(|name| scope.parameter_arn(name));
     let write = |sid, reason| Statement::allow(sid, actions(Grant::WritePointer), reason);
     vec![
-        Statement::allow("ReadParameters", actions(Grant::ReadPointer), "Pointers, and bases that a parameter names.")
+        Statement::allow("Read", actions(Grant::ReadPointer), "Pointers, and bases that a parameter names.")
             .on([ours(), scope.public_parameters()])
             .on(bases),
         Statement::allow("ListPointers", actions(Grant::ListPointers), "The pointers of a recipe, and their history.")
@@ -213,15 +213,8 @@ fn pointers(scope: &Scope) -> Vec<Statement> {
             .on([scope.arn("ssm", "parameter/amifactory/*/versions/*")])
             // A request that does not say is one that does not overwrite.
             .only("StringNotEquals", "ssm:Overwrite", ["true"]),
-        write("WriteChannels", "A channel's pointer moves, and is pinned.")
-            .on(["channels", "pins"].map(|kind| scope.arn("ssm", &format!("parameter/amifactory/*/{kind}/*")))),
-        Statement::allow(
-            "Moves",
-            actions(Grant::WritePointer).chain(actions(Grant::Lock)),
-            "The lock of a move is made once and removed after it; nothing else in Parameter Store is ever removed.",
-        )
-        .on([scope.arn("ssm", "parameter/amifactory/*/moves/*")])
-        .only("StringNotEquals", "ssm:Overwrite", ["true"]),
+        write("WriteChannels", "A channel's pointer moves.")
+            .on([scope.arn("ssm", "parameter/amifactory/*/channels/*")]),
     ]
 }
 
