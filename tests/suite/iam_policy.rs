@@ -43,7 +43,7 @@ fn all_of_them_come_with_reasons() {
     assert!(result["policies"]["operator"].to_string().contains(":role/builders\""));
     let text = String::from_utf8(factory.run(&["iam-policy"]).stdout).unwrap();
     assert!(
-        text.contains("For whoever runs builds") && text.contains("CommandBuilder  Commands go to builders"),
+        text.contains("For whoever runs builds") && text.contains("Commands go to builders alone"),
         "{text}"
     );
 }
