@@ -5,7 +5,6 @@ use super::session::Session;
 use crate::release::promote::rule;
 use crate::release::scene::{self, Scene};
 use crate::report::view::{self, ChannelHistory, Histories};
-use crate::target::Slot;
 use clap::Args;
 
 /// Show who moved which channel, when and why.
@@ -39,7 +38,6 @@ impl History {
             let history = scene::history(target, &pointer.name).await?;
             let versions = |image: &str| image.parse().ok().and_then(|image| scene.version_of(&image));
             let pin = target.pin(&pointer.name).await?.filter(|pin| pin.holds(target.now()));
-            debug_assert!(matches!(pointer.name.slot, Slot::Channel(_)));
             histories.push(ChannelHistory::of(channel.clone(), pointer.name.arch, &history, versions, pin));
         }
         let shown = Histories { recipe, channels: histories };

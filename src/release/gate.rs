@@ -239,7 +239,8 @@ mod tests {
     #[test]
     fn each_gate_is_met_or_not_by_itself() {
         let second = Duration::from_secs(1);
-        let cases: [(&str, fn(&mut Facts)); 8] = [
+        type Spoil = fn(&mut Facts);
+        let cases: [(&str, Spoil); 8] = [
             ("from", |f| f.stayed = None),
             ("soak", |f| f.stayed = Some(24 * HOUR - Duration::from_secs(1))),
             ("boot-test", |f| f.tested = false),

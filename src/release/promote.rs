@@ -111,7 +111,7 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
                 help: format!("promote an image to {from} first, or name a version: {}@VERSION", scene.recipe),
             };
             let pointer = from_pointer.ok_or_else(empty)?;
-            let version = from_names.ok_or_else(|| unknown_image(&pointer.name, &pointer.image))?;
+            let version = from_names.ok_or_else(|| unknown_image(&pointer.name, from, &pointer.image))?;
             scene.fit(version, &pointer.image)?
         }
     };
@@ -158,14 +158,11 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
     })
 }
 
-fn unknown_image(name: &PointerName, image: &ImageId) -> ReleaseError {
+fn unknown_image(name: &PointerName, from: &Channel, image: &ImageId) -> ReleaseError {
     TargetError::Damaged {
         what: format!("pointer {name}"),
-        why: format!("it names {image}, which is no image of this recipe"),
-        help: format!(
-            "amifactory rollback {} puts it back to one of its own; amifactory verify shows all",
-            name.recipe
-        ),
+        why: format!("it names {image}, which is no image of this recipe, or is gone"),
+        help: format!("put it back to one of its own: amifactory rollback {} --channel {from}", name.recipe),
     }
     .into()
 }

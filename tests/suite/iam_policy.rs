@@ -42,10 +42,7 @@ fn all_of_them_come_with_reasons() {
     }
     assert!(result["policies"]["operator"].to_string().contains(":role/builders\""));
     let text = String::from_utf8(factory.run(&["iam-policy"]).stdout).unwrap();
-    assert!(
-        text.contains("For whoever runs builds") && text.contains("Commands go to builders alone"),
-        "{text}"
-    );
+    assert!(text.contains("For whoever runs builds") && text.contains("Commands go to builders alone"), "{text}");
 }
 
 #[test]
