@@ -16,7 +16,7 @@ struct Cloud {
 fn cloud(change: impl FnOnce(&mut World)) -> Cloud {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (fake, endpoint) = runtime.block_on(async {
-        let fake = Fake::new(Settings::new(Arc::new(NoAgent)));
+        let fake = Fake::new(Settings { start: time::OffsetDateTime::now_utc(), ..Settings::new(Arc::new(NoAgent)) });
         change(&mut fake.world());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
