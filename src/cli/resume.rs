@@ -28,6 +28,7 @@ struct Nothing {
 impl Resume {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
         let open = session.open_to_look()?;
+        open.reach().await?;
         let target = &*open.target;
         let planner = Planner::new(&open.factory, &open.library, target);
         let mut found =

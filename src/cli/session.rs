@@ -253,6 +253,14 @@ impl Session {
 }
 
 impl Open {
+    /// Says at once what a remote target lacks, before anything is asked of it: credentials, a region.
+    pub async fn reach(&self) -> Result<(), CliError> {
+        if self.target.is_remote() {
+            self.target.check().await?;
+        }
+        Ok(())
+    }
+
     /// The recipe of this name.
     pub fn recipe(&self, name: &str) -> Result<RecipeName, CliError> {
         let known = self.factory.recipes.keys().find(|recipe| recipe.as_str() == name);

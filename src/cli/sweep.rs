@@ -17,6 +17,7 @@ pub struct Sweep {
 impl Sweep {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
         let open = session.open_to_look()?;
+        open.reach().await?;
         let found = sweep::find(&*open.target, &open.state).await?;
         let (busy, dead): (Vec<_>, Vec<_>) = found.into_iter().partition(|left| left.in_use_by.is_some());
         let dead = if self.yes { sweep::remove(&*open.target, &open.state, dead).await? } else { dead };
