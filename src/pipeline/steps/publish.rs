@@ -25,7 +25,15 @@ impl Step for Publish {
             return Ok(if published { Observed::Done } else { Observed::Missing });
         }
         let pointers = pointers(build).await?;
-        let published = published::is_published(&image, &pointers, build.plan.publish.as_ref());
+        let channel = build.plan.publish.as_ref();
+        let mut published = published::is_published(&image, &pointers, channel, &[]);
+        let is_elsewhere = channel.and_then(|channel| published::of_channel(&pointers, channel)).is_some();
+        if !published && is_elsewhere && pointers.iter().any(|pointer| pointer.image == image.id) {
+            // The channel may name a newer version, and stay there.
+            let target = build.target;
+            let images = build.read(target.images()).await?;
+            published = published::is_published(&image, &pointers, channel, &images);
+        }
         build.pointers = Some(pointers);
         Ok(if published { Observed::Done } else { Observed::Missing })
     }

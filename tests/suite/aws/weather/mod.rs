@@ -8,6 +8,7 @@ mod builders;
 mod credentials;
 mod denied;
 mod images;
+mod overtaken;
 pub mod place;
 mod pointers;
 mod room;
