@@ -8,6 +8,13 @@ use aws_sdk_ec2::types::AttributeValue;
 
 /// Disarms the dead-man's switch, then stops: an instance that ends itself on shutdown would be gone with its disk.
 pub async fn stop(api: &Api, view: &View, id: &str) -> Result<(), TargetError> {
+    if view.is_spot(id) {
+        // A one-time spot instance can't be stopped, and has no other shutdown behaviour than to end (EC2 user guide,
+        // "Stop a Spot Instance"). It is sealed and nothing runs on it: making its image shuts it down for the moment
+        // that counts. Its switch stays armed.
+        view.settled(id);
+        return Ok(());
+    }
     let keep = AttributeValue::builder().value("stop").build();
     let disarm = || {
         let request = api.ec2.modify_instance_attribute().instance_id(id);
@@ -15,18 +22,10 @@ pub async fn stop(api: &Api, view: &View, id: &str) -> Result<(), TargetError> {
     };
     match api.caller.call(op::MODIFY_INSTANCE, id, disarm).await {
         Ok(_) => {}
-        // A one-time spot instance may have no other behaviour than to end.
-        Err(error) if error.is("UnsupportedOperation") => {
-            view.settled(id);
-            return Ok(());
-        }
         Err(error) => return Err(gone(id, error)),
     }
     match api.caller.call(op::STOP_INSTANCES, id, || api.ec2.stop_instances().instance_ids(id).send()).await {
         Ok(_) => view.stopping(id),
-        // A one-time spot instance can't be stopped. It is sealed and nothing runs on it: making its image shuts it down
-        // for the moment that counts.
-        Err(error) if error.is("UnsupportedOperation") => view.settled(id),
         Err(error) => return Err(gone(id, error)),
     }
     Ok(())

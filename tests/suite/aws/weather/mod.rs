@@ -7,6 +7,7 @@
 mod builders;
 mod credentials;
 mod denied;
+mod disks;
 mod images;
 mod overtaken;
 pub mod place;
