@@ -278,8 +278,12 @@ impl Target for AwsTarget {
     }
 
     async fn delete_image(&self, image: &ImageId) -> Result<(), TargetError> {
-        // Whatever was seen before: what a pointer names now is not removed.
-        let recipe = self.view.image_now(&self.api, image.as_str()).await?;
+        // Whatever was seen before: what a pointer names now is not removed. One that EC2 does not list at this moment
+        // may be there all the same.
+        let recipe = match self.view.image_now(&self.api, image.as_str()).await? {
+            None => self.view.image(&self.api, image.as_str()).await?,
+            found => found,
+        };
         let recipe = recipe.and_then(|image| image.tags.get(keys::RECIPE)?.parse::<RecipeName>().ok());
         if let Some(recipe) = recipe {
             let named = pointers::of_recipe(&self.api, &recipe).await?.into_iter().find(|p| p.image == *image);
