@@ -43,3 +43,48 @@ async fn a_build_that_a_newer_version_has_overtaken_ends_well_and_leaves_the_cha
     assert!(!again.fresh && again.image.id == slow.image.id);
     assert_eq!(place.leaks().await, [] as [String; 0]);
 }
+
+/// Someone moves the channel to another image in the moment between our look at it and our write. Parameter Store takes
+/// both writes, and the later one stays.
+#[tokio::test(start_paused = true)]
+async fn two_writes_of_a_channel_at_once_leave_it_at_the_newer_version() {
+    let place = Place::new(|_| {});
+    let base = factory::by_parameter();
+    place.build().await.well_within(CALM);
+    let run = async |content: &str, publish: bool| {
+        let target = place.target();
+        let (mut plan, launch) = factory::plan_of(&target, "web", content, &base).await;
+        if !publish {
+            plan.publish = None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let (state, told) = (StateFolder::open(folder.path()).unwrap(), Told::default());
+        let engine = Engine { target: &target, state: &state, sink: &told };
+        engine.build(&plan, &launch, &BuildOptions::default()).await.unwrap()
+    };
+    place.fake.world().ec2.pokes.images = vec![ImageFate::Takes(seconds(1800))];
+    let newer = async {
+        while !called_times(&place, "CreateImage", 2) {
+            tokio::time::sleep(seconds(1)).await;
+        }
+        tokio::time::sleep(seconds(30)).await;
+        let newer = run("third", false).await;
+        let records = place.calls("CompleteSnapshot").0;
+        while !called_times(&place, "CompleteSnapshot", records + 1) {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let mut world = place.fake.world();
+        let (now, takes) = (world.clock.now(), world.latencies.parameter_check);
+        super::pointers::overwrite(&mut world, CHANNEL, newer.image.id.as_str(), now, takes);
+        newer
+    };
+    let (slow, newer) = tokio::join!(run("second", true), newer);
+    assert!(newer.record.version > slow.record.version);
+    tokio::time::sleep(seconds(30)).await;
+    assert_eq!(value(&place, CHANNEL).as_deref(), Some(newer.image.id.as_str()));
+    assert_eq!(place.leaks().await, [] as [String; 0]);
+}
+
+fn called_times(place: &Place, action: &str, times: usize) -> bool {
+    place.calls(action).0 >= times
+}
