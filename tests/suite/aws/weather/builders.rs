@@ -114,3 +114,10 @@ async fn a_colleague_terminates_each_of_them() {
     assert_eq!(place.calls("RunInstances").0, 3);
     assert_eq!(place.leaks().await, [] as [String; 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_time_limit_of_a_day_is_more_than_ssm_takes_and_is_cut_to_that() {
+    let place = Place::new(|_| {});
+    place.build_with(|plan| plan.limits.time_s = 24 * 3600, &Default::default()).await.well_within(CALM);
+    assert_eq!(place.leaks().await, [] as [String; 0]);
+}
