@@ -35,6 +35,7 @@ const THROTTLE: &[&str] = &[
     // So many snapshots may be on their way at once; each that is done makes room (EC2 API reference, "Error codes").
     "PendingSnapshotLimitExceeded",
     "ConcurrentSnapshotLimitExceeded",
+    "ConcurrentLimitExceededException",
 ];
 /// Error codes of failures inside the service.
 const TRANSIENT: &[&str] = &[
@@ -104,6 +105,7 @@ mod tests {
     fn codes_come_before_status_and_the_operation_says_what_is_eventual() {
         assert_eq!(classify(Some("RequestLimitExceeded"), Some(503), &[]), Class::Throttle);
         assert_eq!(classify(Some("PendingSnapshotLimitExceeded"), Some(400), &[]), Class::Throttle);
+        assert_eq!(classify(Some("ConcurrentLimitExceededException"), Some(400), &[]), Class::Throttle);
         assert_eq!(classify(Some("InvalidInstanceId"), Some(400), &["InvalidInstanceId"]), Class::Eventual);
         assert_eq!(classify(Some("InvalidInstanceId"), Some(400), &[]), Class::Permanent);
         assert_eq!(classify(Some("UnauthorizedOperation"), Some(403), &[]), Class::Denied);
