@@ -45,19 +45,23 @@ fn gone(id: &str, error: CallError) -> TargetError {
 pub async fn terminate(api: &Api, view: &View, builders: &[BuilderId]) -> Result<(), TargetError> {
     let ids: Vec<&str> = builders.iter().map(BuilderId::as_str).collect();
     let all = ids.join(" ");
-    // One that was just launched may not be known everywhere: it is not gone for that.
-    let eventual: &[&str] = if ids.iter().any(|id| view.is_new(id)) { &["InvalidInstanceID.NotFound"] } else { &[] };
-    let operation = Operation { eventual, ..op::TERMINATE_INSTANCES };
+    // One that was just launched, or that the last look has shown, may not be known everywhere: it is not gone for that.
+    let seen = view.last_seen().await;
+    let operation = |ids: &[&str]| {
+        let is_there = ids.iter().any(|id| view.is_new(id) || seen.contains(*id));
+        let eventual: &[&str] = if is_there { &["InvalidInstanceID.NotFound"] } else { &[] };
+        Operation { eventual, ..op::TERMINATE_INSTANCES }
+    };
     let request = || {
         let ids = ids.iter().map(|id| (*id).to_owned()).collect();
         api.ec2.terminate_instances().set_instance_ids(Some(ids)).send()
     };
-    match api.caller.call(operation, &all, request).await {
+    match api.caller.call(operation(&ids), &all, request).await {
         Ok(_) => {}
         Err(error) if error.is("InvalidInstanceID.NotFound") => {
             for id in ids.iter().filter(|_| ids.len() > 1) {
                 let one = || api.ec2.terminate_instances().instance_ids(*id).send();
-                match api.caller.call(op::TERMINATE_INSTANCES, id, one).await {
+                match api.caller.call(operation(&[*id]), id, one).await {
                     Err(error) if !error.is("InvalidInstanceID.NotFound") => return Err(error.into()),
                     _ => {}
                 }

@@ -273,6 +273,13 @@ impl View {
         self.known().instances.get(id).is_some_and(|(at, _)| at.elapsed() < OURS)
     }
 
+    /// Those that the last look has shown alive.
+    pub async fn last_seen(&self) -> BTreeSet<String> {
+        let last = self.instances.last().await;
+        let seen = last.iter().flat_map(|seen| seen.iter());
+        seen.filter(|instance| instance.life != Life::Gone).map(|instance| instance.id.clone()).collect()
+    }
+
     /// Whether it was launched on the spot market; each run of a build learns that as it launches or finds its builder.
     pub fn is_spot(&self, id: &str) -> bool {
         self.known().instances.get(id).is_some_and(|(_, instance)| instance.spot)
