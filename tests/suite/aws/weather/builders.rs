@@ -146,3 +146,25 @@ async fn one_that_a_describe_shows_and_a_call_does_not_know_yet_is_terminated_al
     target.terminate(&id.parse().unwrap()).await.unwrap();
     assert_eq!(place.leaks().await, [] as [String; 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_builder_that_nobody_comes_back_for_ends_itself() {
+    let place = Place::new(|_| {});
+    place.when(
+        |world| called(world, "SendCommand"),
+        |world| world.credentials.default_mut().expires = Some(world.clock.now()),
+    );
+    place.build().await.badly_within(CALM);
+    let hours = |hours: u64| tokio::time::sleep(seconds(hours * 3600));
+    let alive = |place: &Place| {
+        let mut world = place.fake.world();
+        let now = world.clock.now();
+        world.settle(now);
+        world.ec2.living_instances(now).len()
+    };
+    hours(5).await;
+    assert_eq!(alive(&place), 1, "six hours are its time");
+    hours(2).await;
+    assert_eq!(alive(&place), 0);
+    assert_eq!(place.leaks().await, [] as [String; 0]);
+}
