@@ -8,7 +8,7 @@ use crate::pipeline::{Sink, StateFolder, clock};
 use crate::pipeline::{published, tags};
 use crate::recipe::{self, Factory};
 use crate::report::sink::{Format, Surroundings, Wish};
-use crate::report::{Style, json, sink};
+use crate::report::{Style, json, sink, visible};
 use crate::source::{Diagnostic, Diagnostics, nearest};
 use crate::target::local::LocalTarget;
 use crate::target::{Image, Target};
@@ -103,7 +103,8 @@ impl Session {
                 text.push_str(&format!("{diagnostic}\n\n"));
             }
         }
-        text.push_str(&format!("{} {error}\n", style.red("error:")));
+        // It can quote what others wrote: parameters, tags, answers of services.
+        text.push_str(&format!("{} {}\n", style.red("error:"), visible::block(&error.to_string())));
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
         exit
     }

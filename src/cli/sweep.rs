@@ -4,6 +4,7 @@ use super::exit::{CliError, Exit};
 use super::session::Session;
 use crate::pipeline::sweep::{self, LeftOver, Resource};
 use crate::report::view;
+use crate::target::Target;
 use clap::Args;
 
 /// List what dead runs left behind; remove it with --yes.
@@ -21,7 +22,8 @@ impl Sweep {
         let found = sweep::find(&*open.target, &open.state).await?;
         let (busy, dead): (Vec<_>, Vec<_>) = found.into_iter().partition(|left| left.in_use_by.is_some());
         let dead = if self.yes { sweep::remove(&*open.target, &open.state, dead).await? } else { dead };
-        let swept = view::Swept { found: dead.iter().map(row).collect(), removed: self.yes };
+        let swept =
+            view::Swept { found: dead.iter().map(|left| row(left, &*open.target)).collect(), removed: self.yes };
         session.result(&swept, |style| {
             let mut text = view::sweep(&swept, style);
             for left in &busy {
@@ -35,16 +37,19 @@ impl Sweep {
     }
 }
 
-fn row(left: &LeftOver) -> view::Leftover {
+fn row(left: &LeftOver, target: &dyn Target) -> view::Leftover {
     let (kind, id) = match &left.resource {
         Resource::Builder(id) => ("builder", id.to_string()),
         Resource::Image(id) => ("image", id.to_string()),
         Resource::Part(_) => left.orphan.as_ref().map_or(("part", String::new()), |part| (part.kind, part.id.clone())),
     };
-    let why = match &left.resource {
-        Resource::Builder(_) => "no one works on its recipe",
-        Resource::Part(_) => "what it belonged to is gone",
-        Resource::Image(_) => "no pointer names it, and no one works on its recipe",
+    // Locks are kept in the state folder: what another machine is working on can't be told from what it has left.
+    let why = match (&left.resource, target.is_remote()) {
+        (Resource::Builder(_), true) => "no one on this machine works on its recipe",
+        (Resource::Builder(_), false) => "no one works on its recipe",
+        (Resource::Part(_), _) => "what it belonged to is gone",
+        (Resource::Image(_), true) => "no pointer names it, and no one on this machine works on its recipe",
+        (Resource::Image(_), false) => "no pointer names it, and no one works on its recipe",
     };
     view::Leftover {
         kind: kind.into(),

@@ -58,7 +58,7 @@ async fn mark(
     let pointers = target.pointers_named(&names).await?;
     for (at, names, channel) in verified {
         let of_image: Vec<Pointer> = pointers.iter().filter(|p| names.contains(&p.name)).cloned().collect();
-        if is_published(&images[at], &of_image, channel.as_ref()) {
+        if is_published(&images[at], &of_image, channel.as_ref(), &images) {
             images[at].tags.insert(tags::STATE.into(), ImageState::Published.as_str().into());
         }
     }
@@ -73,13 +73,26 @@ pub fn names(recipe: &RecipeName, arch: Arch, version: Version, channel: Option<
 }
 
 /// Whether pointers show that the build of this image came to its end. A channel that names another image was moved
-/// since, where it was written after the version pointer; where it was written before, the build died in between.
-pub fn is_published(image: &Image, pointers: &[Pointer], channel: Option<&Channel>) -> bool {
-    let version = pointers.iter().find(|p| matches!(p.name.slot, Slot::Version(_)) && p.image == image.id);
-    let Some(version) = version else { return false };
+/// since, where it was written after the version pointer; where it was written before, the build died in between, unless
+/// it names a newer version: then this build has left it where it is.
+pub fn is_published(image: &Image, pointers: &[Pointer], channel: Option<&Channel>, images: &[Image]) -> bool {
+    let version = pointers.iter().find_map(|pointer| match pointer.name.slot {
+        Slot::Version(version) if pointer.image == image.id => Some((version, pointer)),
+        _ => None,
+    });
+    let Some((version, pointer)) = version else { return false };
     let Some(channel) = channel else { return true };
-    let named = pointers.iter().find(|p| matches!(&p.name.slot, Slot::Channel(name) if name == channel));
-    named.is_some_and(|named| named.image == image.id || named.written_at > version.written_at)
+    let Some(named) = of_channel(pointers, channel) else { return false };
+    let newer = || {
+        let other = images.iter().find(|other| other.id == named.image);
+        other.and_then(tags::version_of).is_some_and(|other| other > version)
+    };
+    named.image == image.id || named.written_at > pointer.written_at || newer()
+}
+
+/// The pointer of a channel.
+pub fn of_channel<'p>(pointers: &'p [Pointer], channel: &Channel) -> Option<&'p Pointer> {
+    pointers.iter().find(|pointer| matches!(&pointer.name.slot, Slot::Channel(name) if name == channel))
 }
 
 /// All images, each with its state: on a remote target those that a version pointer names are published.
@@ -120,16 +133,24 @@ mod tests {
             created_at: String::new(),
         };
         let dev: Channel = "dev".parse().unwrap();
+        let other = |id: &str, version: &str| {
+            let digest = crate::identity::Digest::of("other").to_string();
+            let tags = [("recipe", "web"), ("version", version), ("digest", &digest), ("build", "web-other-1")];
+            let tags = tags.map(|(key, value)| (format!("amifactory:{key}"), value.to_owned())).into();
+            Image { id: id.parse().unwrap(), tags, ..image.clone() }
+        };
+        let others = [other("ami-0000000000000000b", "1.0.1"), other("ami-0000000000000000c", "1.0.3")];
         let ours = pointer("1.0.2", "ami-0000000000000000a", "2026-01-02T00:00:00Z");
         let case = |channel: Option<Pointer>| {
             let all: Vec<Pointer> = [ours.clone()].into_iter().chain(channel).collect();
-            is_published(&image, &all, Some(&dev))
+            is_published(&image, &all, Some(&dev), &others)
         };
         assert!(case(Some(pointer("dev", "ami-0000000000000000a", "2026-01-02T00:00:01Z"))));
         assert!(!case(Some(pointer("dev", "ami-0000000000000000b", "2026-01-01T00:00:00Z"))), "died in between");
         assert!(case(Some(pointer("dev", "ami-0000000000000000b", "2026-01-03T00:00:00Z"))), "moved on since");
+        assert!(case(Some(pointer("dev", "ami-0000000000000000c", "2026-01-01T00:00:00Z"))), "left at a newer one");
         assert!(!case(None));
-        assert!(is_published(&image, &[ours], None));
-        assert!(!is_published(&image, &[], None));
+        assert!(is_published(&image, &[ours], None, &[]));
+        assert!(!is_published(&image, &[], None, &[]));
     }
 }

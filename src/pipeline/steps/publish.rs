@@ -25,7 +25,15 @@ impl Step for Publish {
             return Ok(if published { Observed::Done } else { Observed::Missing });
         }
         let pointers = pointers(build).await?;
-        let published = published::is_published(&image, &pointers, build.plan.publish.as_ref());
+        let channel = build.plan.publish.as_ref();
+        let mut published = published::is_published(&image, &pointers, channel, &[]);
+        let is_elsewhere = channel.and_then(|channel| published::of_channel(&pointers, channel)).is_some();
+        if !published && is_elsewhere && pointers.iter().any(|pointer| pointer.image == image.id) {
+            // The channel may name a newer version, and stay there.
+            let target = build.target;
+            let images = build.read(target.images()).await?;
+            published = published::is_published(&image, &pointers, channel, &images);
+        }
         build.pointers = Some(pointers);
         Ok(if published { Observed::Done } else { Observed::Missing })
     }
@@ -171,21 +179,50 @@ enum Moved {
 async fn move_channel(build: &mut Build<'_>, channel: &Channel, image: &ImageId) -> Result<Moved, BuildError> {
     let target = build.target;
     let name = pointer(build, Slot::Channel(channel.clone()));
-    let current = match build.pointers.take() {
+    let mut current = match build.pointers.take() {
         Some(pointers) => pointers.into_iter().find(|pointer| pointer.name == name),
         None => build.read(target.pointer(&name)).await?,
     };
-    if let Some(current) = &current {
-        if current.image == *image {
-            return Ok(Moved::Written(None));
+    let mut outcome = Ok(());
+    for _ in 0..VERSIONS {
+        if let Some(current) = &current {
+            if current.image == *image {
+                return Ok(Moved::Written(None));
+            }
+            if let Some(newer) = named_version(build, current).await?.filter(|version| *version > build.version) {
+                build.notice(format!("channel {channel} stays at {newer}, which is newer than {}", build.version));
+                return Ok(Moved::Kept(current.clone()));
+            }
         }
-        if let Some(newer) = named_version(build, current).await?.filter(|version| *version > build.version) {
-            build.notice(format!("channel {channel} stays at {newer}, which is newer than {}", build.version));
-            return Ok(Moved::Kept(current.clone()));
+        let moved = target.move_pointer(&name, current.as_ref(), image);
+        outcome = build.mutate("move pointer", name.to_string(), moved).await;
+        if !matches!(outcome, Err(BuildError::Target(TargetError::Conflict { .. }))) {
+            return outcome.map(|()| Moved::Written(current));
+        }
+        // Someone came between. Where the target can't compare, ours may have gone over theirs.
+        current = build.read(target.read_back(std::slice::from_ref(&name), image)).await?.pop();
+        if let Some(ours) = current.as_ref().filter(|current| current.image == *image)
+            && let Some(newer) = newest_version(build).await?.filter(|newer| newer.image != *image)
+        {
+            build.notice(format!("channel {channel} goes to {}, which was published meanwhile", newer.name));
+            let moved = target.move_pointer(&name, Some(ours), &newer.image);
+            build.mutate("move pointer", name.to_string(), moved).await?;
+            let there = build.read(target.read_back(&[name], &newer.image)).await?.pop();
+            return Ok(there.map_or(Moved::Written(None), Moved::Kept));
         }
     }
-    build.mutate("move pointer", name.to_string(), target.move_pointer(&name, current.as_ref(), image)).await?;
-    Ok(Moved::Written(current))
+    outcome.map(|()| Moved::Written(current))
+}
+
+/// The pointer of the newest version there is, where that is newer than this build's.
+async fn newest_version(build: &mut Build<'_>) -> Result<Option<Pointer>, BuildError> {
+    let (target, arch, ours) = (build.target, build.plan.base.arch, build.version);
+    let pointers = build.read(target.pointers(&build.plan.recipe)).await?;
+    let version = |pointer: &Pointer| match pointer.name.slot {
+        Slot::Version(version) if pointer.name.arch == arch && version > ours => Some(version),
+        _ => None,
+    };
+    Ok(pointers.into_iter().filter(|pointer| version(pointer).is_some()).max_by_key(version))
 }
 
 async fn named_version(build: &mut Build<'_>, pointer: &Pointer) -> Result<Option<Version>, BuildError> {

@@ -103,7 +103,8 @@ pub async fn create(api: &Api, name: &PointerName, image: &ImageId) -> Result<()
 }
 
 /// Moves a pointer. Parameter Store has no compare-and-set: the engine has read it just before, and the revision that
-/// the write got tells whether someone came between.
+/// the write got tells whether someone may have come between. A write that was made again after a lost reply counts
+/// twice, and looks the same: whoever is told of a conflict reads what is there.
 pub async fn replace(
     api: &Api,
     name: &PointerName,
@@ -113,8 +114,7 @@ pub async fn replace(
     let Some(before) = expected else { return create(api, name, image).await };
     let revision = put(api, name, image, true).await.map_err(TargetError::from)?;
     let next = before.revision + 1;
-    // A write that was made again after a lost reply counts twice.
-    if revision > next + 1 {
+    if revision > next {
         return Err(TargetError::Conflict {
             what: name.to_string(),
             found: format!("a value that someone else wrote meanwhile (revision {revision}, expected {next})"),
