@@ -2,10 +2,13 @@
 
 use super::exit::{CliError, Exit};
 use super::session::Session;
+use crate::pipeline::clock;
 use crate::pipeline::sweep::{self, LeftOver, Resource};
+use crate::recipe;
 use crate::report::view;
-use crate::target::Target;
 use clap::Args;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// List what dead runs left behind; remove it with --yes.
 #[derive(Debug, Args)]
@@ -13,6 +16,13 @@ pub struct Sweep {
     /// Remove it
     #[arg(long)]
     yes: bool,
+    /// On AWS, of builds that another machine began: only what is at least this old; younger ones may be at work
+    #[arg(long, value_name = "TIME", default_value = "6h", value_parser = duration)]
+    older_than: Duration,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    recipe::duration(text).ok_or_else(|| "write 90s, 5m or 1h30m".to_owned())
 }
 
 impl Sweep {
@@ -20,10 +30,20 @@ impl Sweep {
         let open = session.open_to_look()?;
         open.reach().await?;
         let found = sweep::find(&*open.target, &open.state).await?;
-        let (busy, dead): (Vec<_>, Vec<_>) = found.into_iter().partition(|left| left.in_use_by.is_some());
+        let (busy, rest): (Vec<_>, Vec<_>) = found.into_iter().partition(|left| left.in_use_by.is_some());
+        let elsewhere = match open.target.is_remote() {
+            true => sweep::perhaps_alive(&rest, &open.state, self.older_than, clock::now()),
+            false => BTreeSet::new(),
+        };
+        let alive = |left: &LeftOver| left.build.as_ref().is_some_and(|build| elsewhere.contains(build));
+        let (spared, dead): (Vec<_>, Vec<_>) = rest.into_iter().partition(alive);
         let dead = if self.yes { sweep::remove(&*open.target, &open.state, dead).await? } else { dead };
-        let swept =
-            view::Swept { found: dead.iter().map(|left| row(left, &*open.target)).collect(), removed: self.yes };
+        let rows = |some: &[LeftOver], why: Option<&str>| some.iter().map(|left| row(left, why)).collect();
+        let swept = view::Swept {
+            found: rows(&dead, None),
+            removed: self.yes,
+            spared: rows(&spared, Some("another machine began it and may be at work")),
+        };
         session.result(&swept, |style| {
             let mut text = view::sweep(&swept, style);
             for left in &busy {
@@ -37,20 +57,17 @@ impl Sweep {
     }
 }
 
-fn row(left: &LeftOver, target: &dyn Target) -> view::Leftover {
+fn row(left: &LeftOver, why: Option<&str>) -> view::Leftover {
     let (kind, id) = match &left.resource {
         Resource::Builder(id) => ("builder", id.to_string()),
         Resource::Image(id) => ("image", id.to_string()),
         Resource::Part(_) => left.orphan.as_ref().map_or(("part", String::new()), |part| (part.kind, part.id.clone())),
     };
-    // Locks are kept in the state folder: what another machine is working on can't be told from what it has left.
-    let why = match (&left.resource, target.is_remote()) {
-        (Resource::Builder(_), true) => "no one on this machine works on its recipe",
-        (Resource::Builder(_), false) => "no one works on its recipe",
-        (Resource::Part(_), _) => "what it belonged to is gone",
-        (Resource::Image(_), true) => "no pointer names it, and no one on this machine works on its recipe",
-        (Resource::Image(_), false) => "no pointer names it, and no one works on its recipe",
-    };
+    let why = why.unwrap_or(match &left.resource {
+        Resource::Builder(_) => "no one works on its recipe",
+        Resource::Part(_) => "what it belonged to is gone",
+        Resource::Image(_) => "no pointer names it, and no one works on its recipe",
+    });
     view::Leftover {
         kind: kind.into(),
         id,

@@ -22,6 +22,11 @@ pub fn timestamp_ago(before: std::time::Duration) -> String {
     then.replace_nanosecond(0).ok().and_then(|t| t.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
+/// The moment itself.
+pub fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}
+
 /// Today, UTC.
 pub fn today() -> time::Date {
     OffsetDateTime::now_utc().date()

@@ -15,6 +15,7 @@ mod tables;
 pub mod template;
 
 pub use aws::{AwsBase, AwsBaseImage, AwsSettings, InstanceTypes, Subnet, Volume};
+pub use decode::read_duration as duration;
 pub use graph::build_order;
 pub use load::{load, load_only, load_readable};
 pub use model::*;

@@ -141,6 +141,11 @@ pub(super) fn duration_from(node: &Node, least: (u64, &str), diagnostics: &mut D
     }
 }
 
+/// A duration as recipes and the command line write it.
+pub fn read_duration(text: &str) -> Option<Duration> {
+    seconds(text).map(Duration::from_secs)
+}
+
 fn seconds(text: &str) -> Option<u64> {
     let mut rest = text;
     let mut total: u64 = 0;
