@@ -1,6 +1,7 @@
 //! The hardening library: everything below `hardening/`, read and checked. The program carries a copy of it, so that
 //! a factory folder without one works too.
 
+use super::benchmark::{self, Recommendation};
 use super::catalogue::Catalogue;
 use super::control::{Control, ControlParameter, Profile};
 use super::read::{self, Placed, ReadProfile, Scripts};
@@ -23,6 +24,8 @@ pub struct Library {
     pub profiles: BTreeMap<String, Profile>,
     /// All parameters.
     pub parameters: BTreeMap<String, ControlParameter>,
+    /// The recommendations of each benchmark whose facts are known.
+    pub benchmarks: BTreeMap<String, Vec<Recommendation>>,
     /// The shell functions, as bundles carry them.
     functions: String,
 }
@@ -100,6 +103,10 @@ impl Library {
         if let Some(root) = files.get("parameters.yaml").and_then(|text| tree("parameters.yaml", text, diagnostics)) {
             library.parameters = read::parameters(&root, diagnostics);
         }
+        for (name, text) in below(files, "benchmarks/", ".tsv") {
+            let found = benchmark::read(&format!("benchmarks/{name}"), &text, diagnostics);
+            library.benchmarks.insert(name.trim_end_matches(".tsv").to_owned(), found);
+        }
         for (name, text) in below(files, "controls/", ".yaml") {
             if let Some(root) = tree(&format!("controls/{name}"), &text, diagnostics) {
                 for placed in read::controls(&root, &scripts, diagnostics) {
@@ -116,6 +123,12 @@ impl Library {
         for name in control.ensure.iter().flat_map(|ensure| ensure.primitive.parameters()) {
             if !self.parameters.contains_key(name) {
                 diagnostics.report_unknown(&span, "parameter", name, self.parameters.keys().map(String::as_str));
+            }
+        }
+        for (benchmark, id) in &control.ids {
+            let facts = self.benchmarks.get(benchmark);
+            if facts.is_some_and(|facts| facts.iter().all(|fact| fact.id != *id)) {
+                diagnostics.report(&span, format!("{benchmark} has no recommendation {id}"));
             }
         }
         if self.controls.contains_key(&control.slug) {
@@ -233,7 +246,7 @@ fn read_folder(dir: &Path, prefix: &str, files: &mut Files, diagnostics: &mut Di
         // Links are not followed: a library is files in its own folder.
         match entry.file_type() {
             Ok(kind) if kind.is_dir() => read_folder(&entry.path(), &format!("{path}/"), files, diagnostics),
-            Ok(kind) if kind.is_file() && (name.ends_with(".yaml") || name.ends_with(".sh")) => {
+            Ok(kind) if kind.is_file() && [".yaml", ".sh", ".tsv"].iter().any(|ending| name.ends_with(ending)) => {
                 match read_bounded(&entry.path()) {
                     Ok(text) => drop(files.insert(path, text)),
                     Err(error) => report_unreadable(&path, &error.to_string(), diagnostics),

@@ -4,8 +4,10 @@
 //! be done with it; [`apply_steps`], [`audit_steps`] and [`seal_steps`] turn that into steps of bundles; what those
 //! answer becomes [`ControlEvidence`], which [`gate::judge`] holds against the recipe's gate.
 
+mod benchmark;
 mod catalogue;
 mod control;
+mod coverage;
 mod evidence;
 pub mod gate;
 mod library;
@@ -19,8 +21,10 @@ mod steps;
 mod value;
 mod verdict;
 
+pub use benchmark::{Recommendation, family as benchmark_family, id_order};
 pub use catalogue::Catalogue;
 pub use control::{AppliesWhen, Breaks, Control, ControlParameter, Ensure, Phase, Profile};
+pub use coverage::{Covered, Standing, coverage, page as coverage_page};
 pub use evidence::{Applied, Audit, AuditKind, Check, ControlEvidence, Status, Tally};
 pub use library::Library;
 pub use primitive::{AbsolutePath, AccountsCheck, Mode, Primitive, Separator, Verb, Word};

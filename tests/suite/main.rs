@@ -9,6 +9,7 @@ mod bases;
 mod build;
 mod builder_commands;
 mod controls;
+mod control_library;
 mod corpus;
 mod crash;
 mod crash_local;
