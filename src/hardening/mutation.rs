@@ -51,6 +51,7 @@ pub fn mutation(slug: &Slug, primitive: &Primitive, values: &Values, family: OsF
             let unit = first(units);
             format!(
                 "rm -f /etc/systemd/system/{unit}; mkdir -p /etc/systemd/system/multi-user.target.wants
+                [ -e /usr/lib/systemd/system/{unit} ] || echo '[Unit]' >/usr/lib/systemd/system/{unit}
                 ln -sf /usr/lib/systemd/system/{unit} /etc/systemd/system/multi-user.target.wants/{unit}"
             )
         }

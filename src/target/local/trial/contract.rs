@@ -166,9 +166,17 @@ impl Bench<'_> {
         if !undone.is_empty() {
             let former = self.former(&undone).await?;
             let layers: Vec<Lower> = layers.into_iter().chain(former.layers().pop()).collect();
+            let first = found.0.len();
             for path in &undone {
                 let how = format!("{UNDO}af_undo {}\nrm -rf /{FORMER}\n", word(path));
                 self.mutation(&layers, selected, audit, &format!("undo {path}"), &how, found).await?;
+            }
+            // Not all that apply leaves is the setting itself: a tool that it calls keeps a copy, or a lock.
+            let undone = found.0.get_mut(first..).unwrap_or_default();
+            if undone.iter().any(|finding| finding.outcome == Outcome::Kept) {
+                for finding in undone.iter_mut().filter(|finding| finding.outcome == Outcome::Broken) {
+                    finding.outcome = Outcome::NotShown;
+                }
             }
             former.remove().await?;
         }
