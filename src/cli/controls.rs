@@ -86,7 +86,10 @@ impl Controls {
                 && text.as_deref().is_none_or(|text| holds(control, text))
         };
         let mut controls: Vec<ControlRow> = library.controls.values().filter(wanted).map(row).collect();
-        if let (Some(name), []) = (&self.control, &controls[..]) {
+        // A name that fits nothing at all is a mistake; one that the filters leave nothing of is an empty list.
+        if let Some(name) = &self.control
+            && !library.controls.values().any(|control| text.as_deref().is_some_and(|text| holds(control, text)))
+        {
             return Err(no_control(library, name));
         }
         // By the ids of the benchmark that is looked at, where one is.

@@ -50,15 +50,15 @@ impl Test {
         session.block_on(async {
             let scratch = session.scratch()?;
             let exe = std::env::current_exe()?;
-            let empty = Trial::over(std::slice::from_ref(&lower), &scratch, &exe)?;
-            trial::hollow(&empty, library).await?;
+            let tools = Trial::over(std::slice::from_ref(&lower), &scratch, &exe)?;
+            let empty = trial::hollow(&tools, library).await?;
             let known = |selected: &SelectedControl, ensure: &Ensure| {
                 mutation(&selected.control.slug, &ensure.primitive, &selected.parameters, family)
             };
             let bench = Bench {
                 library,
                 lowers: vec![lower],
-                empty: Some(empty.layers()),
+                empty: Some(empty),
                 family,
                 scratch,
                 exe,
@@ -66,7 +66,7 @@ impl Test {
                 undo: true,
             };
             let contract = trial::contract(&bench, &selected).await?;
-            empty.remove().await?;
+            tools.remove().await?;
             let exit = match contract.outcome {
                 Outcome::Kept => Exit::Done,
                 Outcome::Broken => Exit::Failed,

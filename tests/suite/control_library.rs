@@ -3,3 +3,5 @@
 
 mod coverage;
 mod order;
+mod readme;
+mod verb;

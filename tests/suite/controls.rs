@@ -2,6 +2,7 @@
 //! and whatever undoes it is noticed.
 
 mod sandbox;
+mod shells;
 
 use crate::skip::skipped;
 use crate::sandbox_support::{EXE, runtime};
@@ -186,12 +187,12 @@ fn no_audit_passes_on_an_empty_root() {
     let library = Library::embedded().unwrap();
     let runtime = runtime();
     let trial = |lowers: &[Lower]| Trial::over(lowers, &scratch(), Path::new(EXE)).unwrap();
-    let empty = trial(&[lower(&base_root())]);
-    runtime.block_on(trial::hollow(&empty, &library)).unwrap();
+    let tools = trial(&[lower(&base_root())]);
+    let empty = runtime.block_on(trial::hollow(&tools, &library)).unwrap();
     for family in [OsFamily::Debian12, OsFamily::AmazonLinux2023] {
         let selected = all_controls(&library, family);
         let steps = audit_steps(&selected, &[AuditKind::Persisted]);
-        let answers = runtime.block_on(trial(&empty.layers()).run(&library, &steps, Network::None)).unwrap();
+        let answers = runtime.block_on(trial(&empty).run(&library, &steps, Network::None)).unwrap();
         let found = evidence(&selected, &[], &[], &answers, false);
         let wrong: Vec<String> = found
             .iter()

@@ -60,6 +60,8 @@ echo x >/etc/motd; echo 'Debian \n \l' >/etc/issue; echo 'Debian' >/etc/issue.ne
 printf '[Journal]\nStorage=volatile\nForwardToSyslog=no\nCompress=no\n' >/etc/systemd/journald.conf
 mkdir -p /boot/grub /etc/default; printf 'GRUB_CMDLINE_LINUX="quiet selinux=0"\n' >/etc/default/grub
 printf 'menuentry x {\n\tlinux /vmlinuz root=/dev/xvda1 quiet selinux=0\n}\n' >/boot/grub/grub.cfg
+# People of the machine underneath are no part of this one: their homes stay out.
+awk -F: '$3 < 1000 || $3 == 65534' /etc/passwd >/etc/passwd-n; cat /etc/passwd-n >/etc/passwd; rm /etc/passwd-n
 echo 'daemon2:x:199:1::/:/bin/bash' >>/etc/passwd; echo 'alice:x:1500:1500::/home/alice:/bin/bash' >>/etc/passwd
 echo 'alice:x:1500:' >>/etc/group; echo 'alice::19000:0:99999:7:::' >>/etc/shadow; echo 'daemon2:*:19000:0:99999:7:::' >>/etc/shadow
 mkdir -p /home/alice /root; chmod 755 /home/alice; chown 1500:1500 /home/alice; chmod 700 /root
@@ -105,6 +107,8 @@ END
         for name in $UNWANTED; do printf 'Package: %s\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n' "$name" >>/var/lib/dpkg/status; done
         ;;
     amazon-linux-2023)
+        # Its shell is bash.
+        ln -sf bash /bin/sh
         stub /usr/sbin/crond; unit crond.service chronyd.service
         printf 'NAME="Amazon Linux"\nVERSION="2023"\nID="amzn"\nID_LIKE="fedora"\nVERSION_ID="2023"\nPRETTY_NAME="Amazon Linux 2023"\n' >/usr/lib/os-release
         : >/etc/chrony.conf

@@ -1,51 +1,45 @@
-//! An empty root: what is left of one when all is gone but a shell, its tools and their libraries. No audit may pass on
-//! it: one that does takes what is missing for what is right.
+//! An empty root: a shell, its tools and their libraries, taken from a root filesystem, and nothing else. No audit may
+//! pass on it: one that does takes what is missing for what is right.
 
-use super::{Library, Network, TargetError, Trial};
+use super::{Library, Lower, Network, TargetError, Trial};
 use crate::plan::{BundleStep, OnFailure};
 
 /// What audits are written with.
 const TOOLS: &str = "sh awk sed grep cat tail head wc base64 stat find mktemp rm mkdir cp mv ln chmod chown readlink tr \
     sort cut cmp date uname id ls env sleep dirname basename touch printf tee";
 
-/// Moves the tools aside, empties all folders, and puts the tools back. Libraries stay: `rm` needs them to the end.
-const EMPTY: &str = r#"
-mkdir /.tools
+/// Where in the overlay it is put together.
+const PLACE: &str = ".hollow";
+
+/// The loader itself says which libraries a program needs.
+const GATHER: &str = r#"
+mkdir -p "$to/bin" "$to/usr" "$to/etc" "$to/dev" "$to/proc" "$to/sys" "$to/run" "$to/tmp"
 for tool in $tools; do
     path=$(command -v "$tool") && [ -f "$path" ] || continue
-    cp -L "$path" "/.tools/$tool"
+    cp -L "$path" "$to/bin/$tool"
+    LD_TRACE_LOADED_OBJECTS=1 "$path" </dev/null 2>/dev/null | grep -o '/[^ )]*' | while read -r library; do
+        [ ! -e "$to$library" ] || continue
+        mkdir -p "$to${library%/*}"
+        cp -L "$library" "$to$library"
+    done
 done
-PATH=/.tools
-for dir in /boot /etc /home /media /mnt /opt /root /srv /var /usr/bin /usr/sbin /usr/share /usr/libexec /usr/local \
-    /usr/games /usr/include /usr/src; do
-    [ ! -d "$dir" ] || find "$dir" -xdev -mindepth 1 -maxdepth 1 -exec rm -rf {} +
-done
-for dir in /bin /sbin; do [ -L "$dir" ] || find "$dir" -mindepth 1 -exec rm -rf {} +; done
-for dir in /usr/lib /usr/lib64 /lib /lib64 /usr/lib/*-linux-gnu; do
-    [ -d "$dir" ] && [ ! -L "$dir" ] || continue
-    find "$dir" -mindepth 1 -maxdepth 1 ! -name '*.so*' ! -name '*-linux-gnu' -exec rm -rf {} +
-done
-cp /.tools/* /bin/
-PATH=/bin
-rm -rf /.tools
 "#;
 
-/// Empties a throw-away root over these layers.
-pub async fn hollow(trial: &Trial, library: &Library) -> Result<(), TargetError> {
+/// The layers of an empty root with this trial's tools. They live as long as the trial.
+pub async fn hollow(trial: &Trial, library: &Library) -> Result<Vec<Lower>, TargetError> {
     let step = BundleStep {
         id: "hollow".into(),
-        title: "empties the root".into(),
-        body: format!("tools='{TOOLS}'\n{EMPTY}"),
+        title: "gathers a shell and its tools".into(),
+        body: format!("to=/{PLACE}\ntools='{TOOLS}'\n{GATHER}"),
         timeout: None,
         on_failure: OnFailure::Stop,
     };
     let results = trial.run(library, &[step], Network::None).await?;
     match results.iter().find(|result| result.rc != 0) {
-        None => Ok(()),
+        None => Ok(vec![Lower::Dir(trial.at("upper").join(PLACE))]),
         Some(failed) => Err(TargetError::Io {
-            what: "emptying a throw-away root".into(),
+            what: "gathering a shell and its tools".into(),
             source: std::io::Error::other(failed.out.clone()),
         }),
     }
 }
-
