@@ -94,7 +94,11 @@ impl Controls {
         }
         // By the ids of the benchmark that is looked at, where one is.
         let benchmark = self.family.and_then(|family| {
-            library.controls.values().flat_map(|control| control.ids.keys()).find(|b| benchmark_family(b) == Some(family))
+            library
+                .controls
+                .values()
+                .flat_map(|control| control.ids.keys())
+                .find(|b| benchmark_family(b) == Some(family))
         });
         controls.sort_by_key(|row| {
             let id = benchmark.and_then(|benchmark| row.ids.get(benchmark)).or_else(|| row.ids.values().next());

@@ -80,7 +80,8 @@ impl Test {
 
     /// The control with the values that a profile gives it.
     fn selected(&self, library: &Library, control: &Control, family: OsFamily) -> Result<SelectedControl, CliError> {
-        let has = |name: &&String| library.resolve_profile(name).is_some_and(|(slugs, _)| slugs.contains(&control.slug));
+        let has =
+            |name: &&String| library.resolve_profile(name).is_some_and(|(slugs, _)| slugs.contains(&control.slug));
         let profile = self.profile.as_ref().or_else(|| library.profiles.keys().find(has));
         let profile = profile.or_else(|| library.profiles.keys().next()).cloned().unwrap_or_default();
         let add: Vec<Slug> = vec![control.slug.clone()];

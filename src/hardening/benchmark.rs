@@ -44,13 +44,17 @@ pub(super) fn read(path: &str, text: &str, diagnostics: &mut Diagnostics) -> Vec
     let mut found: Vec<Recommendation> = Vec::new();
     for (number, line) in text.lines().enumerate().skip(1) {
         let mut wrong = |why: String| {
-            diagnostics.report(&Span { file: file.clone(), line: number + 1, column: 1, length: line.len().max(1) }, why);
+            diagnostics
+                .report(&Span { file: file.clone(), line: number + 1, column: 1, length: line.len().max(1) }, why);
         };
         let fields: Vec<&str> = line.split('\t').collect();
         let (id, level, assessment, class) = match fields[..] {
             [id, level, assessment, class] => (id, level, assessment, class),
             _ => {
-                wrong(format!("expected id, level, assessment and class with tabs between, found {} fields", fields.len()));
+                wrong(format!(
+                    "expected id, level, assessment and class with tabs between, found {} fields",
+                    fields.len()
+                ));
                 continue;
             }
         };
@@ -88,7 +92,8 @@ mod tests {
         let found = read("benchmarks/x.tsv", text, &mut diagnostics);
         assert_eq!(found.len(), 1);
         let shown: String = diagnostics.sorted().iter().map(|mistake| format!("{mistake}\n")).collect();
-        for part in ["x.tsv:3:1", "stands here twice", "found `L3`", "found `sometimes`", "`other` is no class", "2 fields"]
+        for part in
+            ["x.tsv:3:1", "stands here twice", "found `L3`", "found `sometimes`", "`other` is no class", "2 fields"]
         {
             assert!(shown.contains(part), "{part} is missing:\n{shown}");
         }

@@ -117,7 +117,8 @@ mod tests {
     use super::*;
 
     fn outcome(findings: &[(Part, Outcome)]) -> Outcome {
-        let findings = findings.iter().map(|(part, outcome)| Finding { part: *part, outcome: *outcome, said: String::new() });
+        let findings =
+            findings.iter().map(|(part, outcome)| Finding { part: *part, outcome: *outcome, said: String::new() });
         Contract::of("a-b".parse().unwrap(), OsFamily::Debian12, findings.collect()).outcome
     }
 
@@ -128,7 +129,10 @@ mod tests {
         assert_eq!(outcome(&[passes]), Outcome::NotShown);
         assert_eq!(outcome(&[passes, (Part::Mutation, Outcome::NotShown)]), Outcome::NotShown);
         assert_eq!(outcome(&[(Part::Mutation, Outcome::Kept)]), Outcome::NotShown);
-        assert_eq!(outcome(&[passes, (Part::Mutation, Outcome::Kept), (Part::EmptyRoot, Outcome::Broken)]), Outcome::Broken);
+        assert_eq!(
+            outcome(&[passes, (Part::Mutation, Outcome::Kept), (Part::EmptyRoot, Outcome::Broken)]),
+            Outcome::Broken
+        );
         assert_eq!(outcome(&[]), Outcome::NotShown);
     }
 }

@@ -158,9 +158,8 @@ fn summary(rows: &[Covered<'_>], whole: bool) -> String {
     let heads: Vec<String> = standings.iter().map(Standing::to_string).collect();
     let mut text = format!("| class | {} | all |\n|---|{}---:|\n", heads.join(" | "), "---:|".repeat(heads.len()));
     let mut add = |name: &str, class: Option<&str>| {
-        let of = |row: &&Covered<'_>| {
-            class.is_none_or(|class| row.recommendation.is_some_and(|fact| fact.class == class))
-        };
+        let of =
+            |row: &&Covered<'_>| class.is_none_or(|class| row.recommendation.is_some_and(|fact| fact.class == class));
         let counts: Vec<String> = standings
             .iter()
             .map(|standing| rows.iter().filter(of).filter(|row| row.standing == *standing).count().to_string())

@@ -4,8 +4,8 @@
 mod sandbox;
 mod shells;
 
-use crate::skip::skipped;
 use crate::sandbox_support::{EXE, runtime};
+use crate::skip::skipped;
 use amifactory::hardening::{
     AuditKind, Contract, Disposition, Ensure, Library, Outcome, Primitive, Recommendation, SelectedControl, Status,
     Tally, apply_steps, audit_steps, evidence, mutation, seal_steps, seen, select,

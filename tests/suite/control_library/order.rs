@@ -1,9 +1,7 @@
 //! What is known to break images cannot happen: the order in which controls are applied, and what none of them does.
 //! Each test names an accident that hardened images really had.
 
-use amifactory::hardening::{
-    Control, Ensure, Library, Phase, Primitive, SelectedControl, apply_steps, select,
-};
+use amifactory::hardening::{Control, Ensure, Library, Phase, Primitive, SelectedControl, apply_steps, select};
 use amifactory::identity::OsFamily;
 use amifactory::recipe::{HardeningSpec, ParameterValue};
 use std::collections::BTreeMap;
@@ -19,7 +17,7 @@ fn everything(library: &Library, family: OsFamily) -> Vec<SelectedControl> {
 }
 
 /// The controls that a build applies, in its order.
-fn applied<'a>(selected: &'a [SelectedControl]) -> Vec<&'a SelectedControl> {
+fn applied(selected: &[SelectedControl]) -> Vec<&SelectedControl> {
     apply_steps(selected)
         .iter()
         .map(|step| {

@@ -5,8 +5,7 @@ use super::super::tree::Listing;
 use super::{Library, Lower, Network, TargetError, Trial};
 use crate::hardening::{
     AuditKind, Contract, ControlEvidence, Disposition, Ensure, Finding, Outcome, Part, SelectedControl, Status,
-    apply_steps, audit_steps, evidence, seen,
-    shell::word,
+    apply_steps, audit_steps, evidence, seen, shell::word,
 };
 use crate::identity::OsFamily;
 use crate::plan::{BundleStep, OnFailure, StepResult};
@@ -203,9 +202,15 @@ impl Bench<'_> {
         let seen_now = judged(selected, &results);
         match results.first() {
             Some(result) if result.rc != 0 => {
-                found.add(Part::Mutation, Outcome::NotShown, format!("{what}: not possible here: {}", result.out.trim()));
+                found.add(
+                    Part::Mutation,
+                    Outcome::NotShown,
+                    format!("{what}: not possible here: {}", result.out.trim()),
+                );
             }
-            _ if seen_now.status == Status::Fail => found.add(Part::Mutation, Outcome::Kept, format!("{what}: noticed")),
+            _ if seen_now.status == Status::Fail => {
+                found.add(Part::Mutation, Outcome::Kept, format!("{what}: noticed"))
+            }
             _ => found.add(Part::Mutation, Outcome::Broken, format!("{what}: not noticed: {}", seen(&seen_now))),
         }
         Ok(())
@@ -294,7 +299,8 @@ fn judged(selected: &SelectedControl, results: &[StepResult]) -> ControlEvidence
 fn leaves(changes: &Listing) -> impl Iterator<Item = (&String, &String)> {
     changes.iter().filter(|(path, says)| {
         let inner = format!("{path}/");
-        !says.starts_with('d') || !changes.range(inner.clone()..).next().is_some_and(|(next, _)| next.starts_with(&inner))
+        !says.starts_with('d')
+            || !changes.range(inner.clone()..).next().is_some_and(|(next, _)| next.starts_with(&inner))
     })
 }
 

@@ -19,7 +19,7 @@ use std::sync::{Mutex, PoisonError};
 use tempfile::TempDir;
 
 /// Much for one control, little for a machine.
-const LIMITS: Limits = Limits { time_s: 900, processes: 512, memory_bytes: 2 << 30, disk_bytes: 4 << 30 };
+const LIMITS: Limits = Limits { time_s: 1800, processes: 512, memory_bytes: 2 << 30, disk_bytes: 4 << 30 };
 
 /// A throw-away root.
 pub struct Trial {
