@@ -25,7 +25,7 @@ const PROFILE: &str = "cis-debian12-l1-server";
 
 /// Ansible as a step: it stops at the first task that fails, and says what it did in its last lines.
 const ANSIBLE: &str =
-    "export HOME=/root LANG=C.UTF-8 PYTHONPATH=/opt/ansible ANSIBLE_ROLES_PATH=/opt/roles ANSIBLE_NOCOLOR=1
+    "export HOME=/root LC_ALL=C.UTF-8 PYTHONPATH=/opt/ansible ANSIBLE_ROLES_PATH=/opt/roles ANSIBLE_NOCOLOR=1
 cd /opt; python3 -m ansible playbook -i localhost, --tags level1-server,always play.yml";
 
 /// What one way took, and what it says that it did.
@@ -71,6 +71,10 @@ impl Server {
         let trial = self.trial()?;
         let measured = |name| -> Result<Measured, Failure> {
             let (results, wall, cpu_s) = self.run(&trial, &steps)?;
+            let mut slow: Vec<(u64, &str)> = results.iter().map(|result| (result.ms, result.step.as_str())).collect();
+            slow.sort_unstable();
+            let slow: Vec<String> = slow.iter().rev().take(8).map(|(ms, step)| format!("{step} {ms} ms")).collect();
+            println!("{name}, the slowest steps: {}", slow.join(", "));
             Ok(Measured { name, wall, cpu_s, counts: counts(&selected, apply.len(), &results) })
         };
         let both = [measured("this library, apply + audit")?, measured("the same again")?];
