@@ -143,7 +143,9 @@ fn text(library: &Library, control: &Control, explained: &Explained<'_>, style: 
     field("families", control.families.iter().map(|family| family.as_str()).collect::<Vec<_>>().join(", "));
     field("profiles", explained.profiles.join(", "));
     for ensure in &control.ensure {
-        field(if ensure.audit_only { "audits" } else { "ensures" }, ensure.primitive.describe(&defaults));
+        let choice = ensure.choice.as_ref().map(|choice| format!(" (where {} is {})", choice.parameter, choice.word));
+        let what = ensure.primitive.describe(&defaults) + &choice.unwrap_or_default();
+        field(if ensure.audit_only { "audits" } else { "ensures" }, what);
     }
     if let Some(applies) = &control.applies_when {
         field("only where", format!("{} is there", applies.what));

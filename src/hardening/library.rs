@@ -2,10 +2,11 @@
 //! a factory folder without one works too.
 
 use super::catalogue::Catalogue;
-use super::control::{Control, ControlParameter, Profile};
+use super::control::{Choice, Control, ControlParameter, Profile};
 use super::read::{self, Placed, ReadProfile, Scripts};
 use super::value::Values;
 use crate::identity::Slug;
+use crate::recipe::ParameterKind;
 use crate::source::{self, Diagnostic, Diagnostics, Node, SourceFile, Span};
 use include_dir::{Dir, include_dir};
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,6 +117,20 @@ impl Library {
         for name in control.ensure.iter().flat_map(|ensure| ensure.primitive.parameters()) {
             if !self.parameters.contains_key(name) {
                 diagnostics.report_unknown(&span, "parameter", name, self.parameters.keys().map(String::as_str));
+            }
+        }
+        for Choice { parameter, word } in control.ensure.iter().filter_map(|ensure| ensure.choice.as_ref()) {
+            match self.parameters.get(parameter).map(|known| &known.declaration.kind) {
+                Some(ParameterKind::Choice(words)) => {
+                    if !words.contains(word) {
+                        diagnostics.report_unknown(&span, "choice", word, words.iter().map(String::as_str));
+                    }
+                }
+                Some(_) => diagnostics.report(&span, format!("the parameter `{parameter}` is not one of words")),
+                None => {
+                    let known = self.parameters.keys().map(String::as_str);
+                    diagnostics.report_unknown(&span, "parameter", parameter, known);
+                }
             }
         }
         if self.controls.contains_key(&control.slug) {

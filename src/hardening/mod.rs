@@ -20,10 +20,10 @@ mod value;
 mod verdict;
 
 pub use catalogue::Catalogue;
-pub use control::{AppliesWhen, Breaks, Control, ControlParameter, Ensure, Phase, Profile};
+pub use control::{AppliesWhen, Breaks, Choice, Control, ControlParameter, Ensure, Phase, Profile};
 pub use evidence::{Applied, Audit, AuditKind, Check, ControlEvidence, Status, Tally};
 pub use library::Library;
-pub use primitive::{AbsolutePath, AccountsCheck, Mode, Primitive, Separator, Verb, Word};
+pub use primitive::{AbsolutePath, AccountsCheck, Mode, NftablesPart, Primitive, Separator, Verb, Word};
 pub use seal::seal_steps;
 pub use select::{Disposition, SelectError, SelectedAudit, SelectedControl, select};
 pub use steps::{apply_steps, audit_steps};
