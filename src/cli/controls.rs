@@ -212,8 +212,10 @@ fn text(library: &Library, control: &Control, explained: &Explained<'_>, style: 
     for ensure in &control.ensure {
         let only: Vec<&str> = ensure.families.iter().map(|family| family.as_str()).collect();
         let only = if only.is_empty() { String::new() } else { format!(" (on {})", only.join(", ")) };
+        let choice = ensure.choice.as_ref().map(|choice| format!(" (where {} is {})", choice.parameter, choice.word));
         let applied = !ensure.audit_only && ensure.primitive.can(crate::hardening::Verb::Apply);
-        field(if applied { "ensures" } else { "audits" }, ensure.primitive.describe(&defaults) + &only);
+        let what = ensure.primitive.describe(&defaults) + &only + &choice.unwrap_or_default();
+        field(if applied { "ensures" } else { "audits" }, what);
     }
     for (name, value) in &explained.parameters {
         field("parameter", format!("{name}, by default {value}"));

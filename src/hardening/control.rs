@@ -83,6 +83,8 @@ pub struct Ensure {
     pub primitive: Primitive,
     /// Only on these; empty: on all families of the control.
     pub families: BTreeSet<OsFamily>,
+    /// Only where a parameter says so.
+    pub choice: Option<Choice>,
     /// Audited, never applied.
     pub audit_only: bool,
 }
@@ -94,6 +96,15 @@ pub struct AppliesWhen {
     pub what: String,
     /// It is there where one of these exists.
     pub paths: Vec<AbsolutePath>,
+}
+
+/// Where a benchmark offers either-or, a parameter says which. What belongs to another answer means nothing then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// The parameter, one of words.
+    pub parameter: String,
+    /// Its value that asks for this.
+    pub word: String,
 }
 
 /// What a control can break.

@@ -3,10 +3,11 @@
 
 use super::benchmark::{self, Recommendation};
 use super::catalogue::Catalogue;
-use super::control::{Control, ControlParameter, Profile};
+use super::control::{Choice, Control, ControlParameter, Profile};
 use super::read::{self, Placed, ReadProfile, Scripts};
 use super::value::Values;
 use crate::identity::Slug;
+use crate::recipe::ParameterKind;
 use crate::source::{self, Diagnostic, Diagnostics, Node, SourceFile, Span};
 use include_dir::{Dir, include_dir};
 use std::collections::{BTreeMap, BTreeSet};
@@ -129,6 +130,20 @@ impl Library {
             let facts = self.benchmarks.get(benchmark);
             if facts.is_some_and(|facts| facts.iter().all(|fact| fact.id != *id)) {
                 diagnostics.report(&span, format!("{benchmark} has no recommendation {id}"));
+            }
+        }
+        for Choice { parameter, word } in control.ensure.iter().filter_map(|ensure| ensure.choice.as_ref()) {
+            match self.parameters.get(parameter).map(|known| &known.declaration.kind) {
+                Some(ParameterKind::Choice(words)) => {
+                    if !words.contains(word) {
+                        diagnostics.report_unknown(&span, "choice", word, words.iter().map(String::as_str));
+                    }
+                }
+                Some(_) => diagnostics.report(&span, format!("the parameter `{parameter}` is not one of words")),
+                None => {
+                    let known = self.parameters.keys().map(String::as_str);
+                    diagnostics.report_unknown(&span, "parameter", parameter, known);
+                }
             }
         }
         if self.controls.contains_key(&control.slug) {

@@ -1,6 +1,6 @@
 //! For every primitive a way to undo it in an image that meets it, so that its audit has to notice.
 
-use super::primitive::{AccountsCheck, Primitive, Word};
+use super::primitive::{AccountsCheck, NftablesPart, Primitive, Word};
 use super::value::Values;
 use crate::identity::{OsFamily, Slug};
 
@@ -55,9 +55,10 @@ pub fn mutation(slug: &Slug, primitive: &Primitive, values: &Values, family: OsF
                 ln -sf /usr/lib/systemd/system/{unit} /etc/systemd/system/multi-user.target.wants/{unit}"
             )
         }
-        Primitive::MountOption { mount, options, .. } => {
+        Primitive::MountOption { mount, options, required, .. } => {
             let mount = mount.as_str();
             match options.first() {
+                None if *required => format!("sed -i '\\| {mount} |s/^/#/' /etc/fstab"),
                 Some(option) => format!("sed -i '\\| {mount} |s/{}/relatime/' /etc/fstab", option.as_str()),
                 None => format!("sed -i '\\| {mount} |d' /etc/fstab"),
             }
@@ -90,6 +91,17 @@ pub fn mutation(slug: &Slug, primitive: &Primitive, values: &Values, family: OsF
         }
         Primitive::KernelCmdline { option, .. } => {
             format!("sed -i 's/{}=[0-9]*/{0}=0/' /boot/loader/entries/*.conf", option.as_str())
+        }
+        Primitive::Nftables { part, .. } => {
+            let file = "/etc/nftables/amifactory.nft";
+            match part {
+                NftablesPart::Table => {
+                    "echo 'flush ruleset' >/etc/nftables.conf; cp /etc/nftables.conf /etc/sysconfig/".into()
+                }
+                NftablesPart::BaseChains => format!("sed -i 's/hook forward/hook prerouting/' {file}"),
+                NftablesPart::Loopback => format!("sed -i '/ip6 saddr ::1/d' {file}"),
+                NftablesPart::DefaultDeny => format!("sed -i '/hook output/s/drop/accept/' {file}"),
+            }
         }
         Primitive::Accounts { check } => accounts(*check).to_owned(),
         Primitive::Script { .. } => script(slug.as_str())?.to_owned(),
@@ -141,6 +153,17 @@ fn script(slug: &str) -> Option<&'static str> {
         "time-source-configured" => {
             "for f in /etc/chrony.conf /etc/chrony/chrony.conf; do [ ! -e $f ] || : >$f; done; rm -rf /etc/chrony/sources.d /etc/chrony/conf.d"
         }
+        "audit-tools-watched" => {
+            "sed -i 's|^/usr/sbin/auditctl.*|/usr/sbin/auditctl p+u+g|' /etc/aide.conf /etc/aide/aide.conf 2>/dev/null || true"
+        }
+        "firewall-one-only" => {
+            "rm -f /etc/systemd/system/firewalld.service; ln -sf /usr/lib/systemd/system/firewalld.service /etc/systemd/system/multi-user.target.wants/"
+        }
+        "sshd-crypto-policy" => "echo CRYPTO_POLICY= >>/etc/sysconfig/sshd",
+        "authselect-locks-logins" => "mkdir -p /etc/authselect; echo minimal >/etc/authselect/authselect.conf",
+        "ssh-access-reviewed" => "rm /etc/ssh/sshd_config.d/00-amifactory.conf",
+        "remote-logging-reviewed" => "rm /etc/rsyslog.d/99-amifactory-forward.conf",
+        "audit-privileged-commands" => "cp /bin/true /usr/local/bin/rootly; chmod 4755 /usr/local/bin/rootly",
         "su-restricted" => "sed -i '/^sugroup:/s/$/alice/' /etc/group",
         "shell-timeout" => "echo 'TMOUT=0' >/etc/profile.d/zzz.sh",
         "default-umask" => "echo 'umask 002' >/etc/profile.d/zzz.sh",

@@ -8,11 +8,11 @@ use crate::sandbox_support::{EXE, runtime};
 use crate::skip::skipped;
 use amifactory::hardening::{
     AuditKind, Contract, Disposition, Ensure, Library, Outcome, Primitive, Recommendation, SelectedControl, Status,
-    Tally, apply_steps, audit_steps, evidence, mutation, seal_steps, seen, select,
+    Tally, Values, apply_steps, audit_steps, evidence, mutation, seal_steps, seen, select,
 };
 use amifactory::identity::{OsFamily, Slug};
 use amifactory::plan::{Bundle, StepResult};
-use amifactory::recipe::HardeningSpec;
+use amifactory::recipe::{HardeningSpec, ParameterValue};
 use amifactory::target::local::base::os_of;
 use amifactory::target::local::sandbox::{Lower, Network};
 use amifactory::target::local::trial::{self, Bench, Trial};
@@ -23,11 +23,20 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// What only a site can say.
+fn site_values() -> Values {
+    Values::from([("log_host".to_owned(), ParameterValue::Text("logs.example.internal:6514".to_owned()))])
+}
+
 /// All controls of the library, for one family.
 fn all_controls(library: &Library, family: OsFamily) -> Vec<SelectedControl> {
+    controls_with(library, family, site_values())
+}
+
+fn controls_with(library: &Library, family: OsFamily, parameters: Values) -> Vec<SelectedControl> {
     let spec = HardeningSpec {
         profile: "cis-l1-server".into(),
-        parameters: BTreeMap::new(),
+        parameters,
         add: library.controls.keys().cloned().collect(),
         waivers: Vec::new(),
     };
@@ -84,8 +93,15 @@ fn mutations(family: OsFamily) -> impl Fn(&SelectedControl, &Ensure) -> Option<S
 /// though `excused` does not say why.
 fn contracts(library: &Library, bench: &Bench<'_>, excused: &(dyn Fn(&Contract) -> bool + Sync)) {
     let only = std::env::var("AMIFACTORY_TEST_CONTROL").ok();
+    // Of either-or, the other.
+    let mut other = site_values();
+    other.insert("firewall".to_owned(), ParameterValue::Text("firewalld".to_owned()));
+    let other = controls_with(library, bench.family, other)
+        .into_iter()
+        .filter(|selected| selected.parameters.contains_key("firewall"));
     let controls: Vec<SelectedControl> = all_controls(library, bench.family)
         .into_iter()
+        .chain(other)
         .filter(|selected| selected.disposition == Disposition::Apply)
         .filter(|selected| selected.audits.iter().any(|audit| audit.kind == AuditKind::Persisted))
         .filter(|selected| only.as_deref().is_none_or(|only| selected.control.slug.as_str() == only))
@@ -325,8 +341,7 @@ fn every_script_is_clean_for_shellcheck() {
 #[test]
 fn controls_are_told_apart_and_agree_with_the_benchmark() {
     let library = Library::embedded().unwrap();
-    let known: BTreeMap<&str, &Recommendation> =
-        library.benchmarks["cis-al2023-1.0.0"].iter().map(|fact| (fact.id.as_str(), fact)).collect();
+    let known = al2023_recommendations(&library);
     let (mut titles, mut ids): (BTreeMap<&str, &Slug>, BTreeMap<&str, &Slug>) = Default::default();
     for control in library.controls.values() {
         let slug = &control.slug;
@@ -337,18 +352,87 @@ fn controls_are_told_apart_and_agree_with_the_benchmark() {
         if let Some(other) = ids.insert(id, slug) {
             panic!("{slug} and {other} have the same id");
         }
-        let fact = known[id.as_str()];
-        assert_eq!(fact.level, control.level, "{slug} {id}");
+        let asked = known[id.as_str()];
+        assert_eq!(asked.level, control.level, "{slug} {id}");
         assert!(id.starts_with(&format!("{}.", control.section)), "{slug}: {id} is not in section {}", control.section);
-        // What the benchmark leaves to people may be automated here, and three ids that it automates are not an
-        // image's business: a site's users, its log host, and a password for root.
-        if control.manual.is_some() && !["4.2.4", "5.1.1.6", "4.6.6"].contains(&id.as_str()) {
-            assert!(fact.manual, "{slug} {id}");
-        }
     }
     let sections: BTreeSet<u8> = library.controls.values().map(|control| control.section).collect();
     assert_eq!(sections, BTreeSet::from([1, 2, 3, 4, 5, 6]));
-    assert!(ids.len() >= 70, "{}", ids.len());
+}
+
+fn al2023_recommendations(library: &Library) -> BTreeMap<&str, &Recommendation> {
+    library.benchmarks["cis-al2023-1.0.0"].iter().map(|fact| (fact.id.as_str(), fact)).collect()
+}
+
+#[test]
+fn every_recommendation_for_amazon_linux_has_its_control() {
+    let library = Library::embedded().unwrap();
+    let known = al2023_recommendations(&library);
+    assert_eq!(known.len(), 243);
+    assert_eq!(known.values().filter(|asked| asked.manual).count(), 21);
+    let by_id: BTreeMap<&str, &Slug> = library
+        .controls
+        .values()
+        .filter_map(|control| Some((control.ids.get("cis-al2023-1.0.0")?.as_str(), &control.slug)))
+        .collect();
+    let (one, _) = library.resolve_profile("cis-al2023-l1-server").unwrap();
+    let (two, _) = library.resolve_profile("cis-al2023-l2-server").unwrap();
+    let selected = all_controls(&library, OsFamily::AmazonLinux2023);
+    // Each has a kind of answer of its own: what no image can decide, or can't make by itself.
+    let (mut manual, mut audited_only) = (Vec::new(), Vec::new());
+    for (id, asked) in &known {
+        let Some(slug) = by_id.get(id) else { panic!("no control is for {id}") };
+        let found = selected.iter().find(|found| found.control.slug == **slug).unwrap();
+        assert_eq!(asked.level, found.control.level, "{slug} {id}");
+        assert!(two.contains(*slug), "{slug} {id} is in no profile");
+        assert_eq!(one.contains(*slug), asked.level == 1, "{slug} {id} is in the profile of the wrong level");
+        if found.control.manual.is_some() {
+            if !asked.manual {
+                manual.push(*id);
+            }
+        } else if found.disposition == Disposition::Apply {
+            assert!(!found.audits.is_empty(), "{slug} {id} is not audited");
+            if found.apply.is_none() && asked.class != "volume" {
+                audited_only.push(*id);
+            }
+        } else {
+            let other = "3.4.2.1";
+            assert_eq!((*id, matches!(found.disposition, Disposition::NotChosen(_))), (other, true), "{slug}");
+        }
+    }
+    // A password for root is the same on every instance: that it is missing is on record, for people.
+    assert_eq!(manual, ["4.6.6"]);
+    // No apply is safe for every image: running services, and accounts and files whose owner has to say what is right.
+    let people = [
+        "1.6.1.6", "4.6.1.5", "4.6.4", "6.1.12", "6.2.1", "6.2.11", "6.2.3", "6.2.4", "6.2.5", "6.2.6", "6.2.7",
+        "6.2.8", "6.2.9",
+    ];
+    assert_eq!(audited_only, people);
+}
+
+#[test]
+fn the_firewall_that_was_not_chosen_is_not_applicable() {
+    let library = Library::embedded().unwrap();
+    for (chosen, applied, other) in [
+        ("nftables", "nftables-default-deny", "firewalld-default-zone"),
+        ("firewalld", "firewalld-default-zone", "nftables-default-deny"),
+    ] {
+        let spec = HardeningSpec {
+            profile: "cis-al2023-l2-server".into(),
+            parameters: Values::from([("firewall".to_owned(), ParameterValue::Text(chosen.to_owned()))]),
+            add: Vec::new(),
+            waivers: Vec::new(),
+        };
+        let selected = select(&library, &spec, OsFamily::AmazonLinux2023, &[], &[]).unwrap();
+        let found = |slug: &str| selected.iter().find(|found| found.control.slug.as_str() == slug).unwrap();
+        assert_eq!(found(applied).disposition, Disposition::Apply);
+        let judged = evidence(std::slice::from_ref(found(other)), &[], &[], &[], false).remove(0);
+        assert_eq!(judged.status, Status::NotApplicable);
+        assert!(judged.reason.unwrap().contains(&format!("firewall is {chosen}")));
+        assert!(found(other).apply.is_none() && found(other).audits.is_empty());
+        // Both have the loopback interface's addresses to guard, each in its way.
+        assert!(found("firewall-loopback").is_applied());
+    }
 }
 
 #[test]

@@ -41,8 +41,8 @@ af_mount_options_lack() {
     done
 }
 
-# af_mount_option_audit MOUNT TYPE OPTIONS: TYPE is the file system that apply mounts there; where it is empty the
-# options count only if there is such a mount.
+# af_mount_option_audit MOUNT TYPE OPTIONS: TYPE is the file system that apply mounts there, or `volume` where only the
+# recipe can; where it is empty the options count only if there is such a mount.
 af_mount_option_audit() {
     if [ ! -e /etc/fstab ] && ! af_systemd; then
         af_look fail "/etc/fstab" "a mount at $1" "no such file"

@@ -72,6 +72,8 @@ af_pam_profiles() {
     local dir=/usr/share/pam-configs
     case $1 in
         pam_faillock)
+            # A good password jumps over this block, so that nothing after it is skipped; the account phase then forgets
+            # the failures. The last line is what the module's manual shows, and what those who audit look for.
             af_write_file "$dir/amifactory-faillock" 0644 root:root <<'PROFILE'
 Name: Lock accounts after failed logins
 Default: yes
@@ -79,6 +81,7 @@ Priority: 0
 Auth-Type: Primary
 Auth:
 	[default=die]	pam_faillock.so authfail
+	sufficient	pam_faillock.so authsucc
 PROFILE
             af_write_file "$dir/amifactory-faillock-notify" 0644 root:root <<'PROFILE'
 Name: Count failed logins
@@ -86,7 +89,7 @@ Default: yes
 Priority: 1024
 Auth-Type: Primary
 Auth:
-	requisite	pam_faillock.so preauth
+	required	pam_faillock.so preauth
 Account-Type: Primary
 Account:
 	required	pam_faillock.so

@@ -39,6 +39,9 @@ mkdir -p /etc/audit/rules.d
 printf 'log_file = /var/log/audit/audit.log\nmax_log_file = 6\nmax_log_file_action = ROTATE\nspace_left_action = IGNORE\nadmin_space_left_action = SUSPEND\n' >/etc/audit/auditd.conf
 printf '## First rule\n-D\n-b 8192\n--backlog_wait_time 60000\n-f 1\n' >/etc/audit/rules.d/audit.rules
 cp /etc/audit/rules.d/audit.rules /etc/audit/audit.rules
+echo 'log_group = users' >>/etc/audit/auditd.conf
+mkdir -p /var/log/audit; echo x >/var/log/audit/audit.log; chmod 644 /var/log/audit/audit.log; chown 7:7 /var/log/audit/audit.log
+chmod 755 /var/log/audit
 chmod 666 /etc/audit/auditd.conf /etc/audit/rules.d/audit.rules /etc/audit/audit.rules
 chown 7:7 /etc/audit/auditd.conf
 
@@ -68,11 +71,14 @@ mkdir -p /home/alice /root; chmod 755 /home/alice; chown 1500:1500 /home/alice; 
 for file in passwd group shadow gshadow; do [ -e /etc/$file ] || : >/etc/$file; cp -p /etc/$file /etc/$file-; chmod 666 /etc/$file /etc/$file-; done
 find /root -maxdepth 1 -name '.?*' -type f -exec chmod go-rwx {} +
 mkdir -p /srv/open; chmod 777 /srv/open; echo x >/srv/open/file; chmod 666 /srv/open/file
-mkdir -p /usr/local/bin
+mkdir -p /usr/local/bin /etc/sysconfig /etc/nftables
+unit nftables.service firewalld.service
+ln -sf /usr/lib/systemd/system/firewalld.service /etc/systemd/system/multi-user.target.wants/firewalld.service
+printf '#!/usr/sbin/nft -f\nflush ruleset\n\ntable inet filter {\n\tchain input {\n\t\ttype filter hook input priority filter; policy accept;\n\t}\n}\n' >/etc/nftables.conf
 
 case $FAMILY in
     debian-12)
-        stub /usr/sbin/cron; unit cron.service chrony.service
+        stub /usr/sbin/cron; unit cron.service chrony.service; mkdir -p /etc/aide; echo '/usr/sbin/auditctl p' >/etc/aide/aide.conf; rm -f /etc/aide.conf
         rm -f /etc/systemd/system/*.wants/systemd-timesyncd.service
         mkdir -p /etc/chrony; : >/etc/chrony/chrony.conf
         printf 'deb [trusted=yes] http://example.invalid stable main\n' >/etc/apt/sources.list
@@ -112,6 +118,9 @@ END
         stub /usr/sbin/crond; unit crond.service chronyd.service
         printf 'NAME="Amazon Linux"\nVERSION="2023"\nID="amzn"\nID_LIKE="fedora"\nVERSION_ID="2023"\nPRETTY_NAME="Amazon Linux 2023"\n' >/usr/lib/os-release
         : >/etc/chrony.conf
+        printf '# main.nft is a sample\n#include "/etc/nftables/main.nft"\n' >/etc/sysconfig/nftables.conf
+        printf 'CRYPTO_POLICY=\n' >/etc/sysconfig/sshd
+        printf '@@define DBDIR /var/lib/aide\n/usr/sbin/auditctl p\n' >/etc/aide.conf; rm -rf /etc/aide
         # The packages that Amazon Linux does not have.
         rm -rf /var/lib/dpkg /etc/apt /etc/pam.d/common-*
         mkdir -p /etc/dnf /etc/yum.repos.d /etc/selinux /etc/crypto-policies /boot/loader/entries /boot/grub2

@@ -54,6 +54,7 @@ async fn tried(bench: &Bench<'_>, selected: &SelectedControl, found: &mut Findin
     let nothing = match &selected.disposition {
         Disposition::NotForFamily => Some(format!("it means nothing on {}", bench.family)),
         Disposition::Manual(what) => Some(format!("a person has to look: {what}")),
+        Disposition::NotChosen(why) => Some(why.clone()),
         _ if audit.is_empty() => Some("it shows only in a running system".to_owned()),
         _ => None,
     };
@@ -155,9 +156,7 @@ impl Bench<'_> {
     ) -> Result<(), TargetError> {
         let layers = trial.layers();
         let mut known = 0;
-        let here =
-            selected.control.ensure.iter().filter(|e| e.families.is_empty() || e.families.contains(&self.family));
-        for how in here.filter_map(|ensure| (self.mutation)(selected, ensure)) {
+        for how in selected.ensured(self.family).filter_map(|ensure| (self.mutation)(selected, ensure)) {
             known += 1;
             self.mutation(&layers, selected, audit, how.trim(), &how, found).await?;
         }
