@@ -121,7 +121,9 @@ af_install() {
                 set -- "--releasever=$AF_RELEASEVER" "$@"
             fi
             if ! dnf -y -q --setopt=install_weak_deps=False --setopt=retries=3 --setopt=timeout=20 install "$@"; then
-                dnf -q --setopt=retries=1 makecache >/dev/null 2>&1 || : >"$AF_TMP/unreachable"
+                # Amazon Linux skips repositories that can't be reached, and then knows no such package: ask, and say so.
+                dnf -q --setopt='*.skip_if_unavailable=False' --setopt=retries=1 --setopt=timeout=20 makecache \
+                    || : >"$AF_TMP/unreachable"
                 return 1
             fi
             ;;

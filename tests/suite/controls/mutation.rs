@@ -145,8 +145,10 @@ fn script(slug: &str) -> &'static str {
             "sed -i 's|^/usr/sbin/auditctl.*|/usr/sbin/auditctl p+u+g|' /etc/aide.conf /etc/aide/aide.conf 2>/dev/null || true"
         }
         "firewall-one-only" => {
-            "rm -f /etc/systemd/system/firewalld.service; ln -sf /usr/lib/systemd/system/firewalld.service /etc/systemd/system/multi-user.target.wants/"
+            "cp /usr/lib/systemd/system/nftables.service /usr/lib/systemd/system/ufw.service
+            ln -sf /usr/lib/systemd/system/ufw.service /etc/systemd/system/multi-user.target.wants/"
         }
+        "firewall-loopback" => "sed -i '/interface/d' /etc/firewalld/zones/trusted.xml",
         "sshd-crypto-policy" => "echo CRYPTO_POLICY= >>/etc/sysconfig/sshd",
         "authselect-locks-logins" => "mkdir -p /etc/authselect; echo minimal >/etc/authselect/authselect.conf",
         "ssh-access-reviewed" => "rm /etc/ssh/sshd_config.d/00-amifactory.conf",
