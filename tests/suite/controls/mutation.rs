@@ -3,6 +3,8 @@
 use amifactory::hardening::{AccountsCheck, NftablesPart, Primitive, Values};
 use amifactory::identity::{OsFamily, Slug};
 
+use super::sandbox::has_rpm;
+
 /// Shell text that breaks what the primitive asks for.
 pub fn mutation(slug: &Slug, primitive: &Primitive, values: &Values, family: OsFamily) -> String {
     let debian = family != OsFamily::AmazonLinux2023;
@@ -27,12 +29,15 @@ pub fn mutation(slug: &Slug, primitive: &Primitive, values: &Values, family: OsF
             "printf '\\nPackage: {}\\nStatus: install ok installed\\nVersion: 1\\nArchitecture: all\\n' >>/var/lib/dpkg/status",
             names[0].as_str()
         ),
+        Primitive::PackageAbsent { names } if has_rpm() => format!("dnf -y -q install {}", names[0].as_str()),
         Primitive::PackageAbsent { names } => format!("echo {} >>/var/lib/fake-rpm/names", names[0].as_str()),
         Primitive::PackagePresent { names } => names
             .iter()
             .map(|name| {
                 let name = name.as_str();
-                if debian {
+                if has_rpm() {
+                    format!("rpm -e --nodeps {name}\n")
+                } else if debian {
                     format!("sed -i '/^Package: {name}$/s/$/-gone/' /var/lib/dpkg/status\n")
                 } else {
                     format!("sed -i '/^{name}$/d' /var/lib/fake-rpm/names\n")
@@ -53,11 +58,19 @@ pub fn mutation(slug: &Slug, primitive: &Primitive, values: &Values, family: OsF
             )
         }
         Primitive::MountOption { mount, options, required, .. } => {
+            // A unit of a package mounts it where fstab does not; fstab stands over that.
             let mount = mount.as_str();
             match options.first() {
                 None if *required => format!("sed -i '\\| {mount} |s/^/#/' /etc/fstab"),
-                Some(option) => format!("sed -i '\\| {mount} |s/{}/relatime/' /etc/fstab", option.as_str()),
-                None => format!("sed -i '\\| {mount} |d' /etc/fstab"),
+                Some(option) => format!(
+                    "grep -q ' {mount} ' /etc/fstab || echo 'tmpfs {mount} tmpfs rw 0 0' >>/etc/fstab
+                    sed -i '\\| {mount} |s/{}/relatime/' /etc/fstab",
+                    option.as_str()
+                ),
+                None => format!(
+                    "sed -i '\\| {mount} |d' /etc/fstab
+                    ln -s /dev/null /etc/systemd/system/$(echo {mount} | tr -d /).mount"
+                ),
             }
         }
         Primitive::SshdOption { key, .. } => {
@@ -71,8 +84,9 @@ pub fn mutation(slug: &Slug, primitive: &Primitive, values: &Values, family: OsF
         }
         Primitive::PamModule { module, types } => {
             let (module, kind) = (module.as_str(), types[0].as_str());
+            // Where authselect wrote it, the file is a link; what it is made from stays.
             let file = if debian { format!("/etc/pam.d/common-{kind}") } else { "/etc/pam.d/password-auth".into() };
-            format!("sed -i '/^{kind}.*{module}/d' {file}")
+            format!("sed -i --follow-symlinks '/^{kind}.*{module}/d' {file}")
         }
         Primitive::PamRule { service, module, .. } => {
             format!("sed -i '/{}/s/=[a-z0-9]*/=other/' /etc/pam.d/{}", module.as_str(), service.as_str())
@@ -139,7 +153,7 @@ fn script(slug: &str) -> &'static str {
         "crypto-policy-not-legacy" => "echo LEGACY >/etc/crypto-policies/config",
         "selinux-not-disabled-at-boot" => "sed -i 's/quiet/quiet enforcing=0/' /boot/loader/entries/a.conf",
         "time-source-configured" => {
-            "for f in /etc/chrony.conf /etc/chrony/chrony.conf; do [ ! -e $f ] || : >$f; done; rm -rf /etc/chrony/sources.d /etc/chrony/conf.d"
+            "for f in /etc/chrony.conf /etc/chrony/chrony.conf; do [ ! -e $f ] || : >$f; done; rm -rf /etc/chrony.d /etc/chrony/sources.d /etc/chrony/conf.d"
         }
         "audit-tools-watched" => {
             "sed -i 's|^/usr/sbin/auditctl.*|/usr/sbin/auditctl p+u+g|' /etc/aide.conf /etc/aide/aide.conf 2>/dev/null || true"
