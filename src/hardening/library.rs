@@ -332,6 +332,38 @@ mod tests {
     }
 
     #[test]
+    fn a_choice_names_a_parameter_and_one_of_its_words() {
+        let control = "controls:
+  - control: a-new-one
+    title: T
+    rationale: R
+    level: 1
+    section: 1
+    phase: config
+    ensure:
+      - nftables: {part: tabel, inbound: \"22\", outbound: \"\"}
+      - kernel_module: {name: x}
+        choice: {firewal: nftables}
+      - kernel_module: {name: x}
+        choice: {firewall: nftable}
+      - kernel_module: {name: x}
+        choice: {log_host: x}
+      - kernel_module: {name: x}
+        choice: {firewall: nftables, log_host: x}
+";
+        let shown = mistakes("controls/x.yaml", control);
+        for part in [
+            "did you mean `table`?",
+            "did you mean `firewall`?",
+            "did you mean `nftables`?",
+            "`log_host` is not one of words",
+            "expected one parameter",
+        ] {
+            assert!(shown.contains(part), "{part} is missing:\n{shown}");
+        }
+    }
+
+    #[test]
     fn profiles_name_what_exists_and_do_not_go_in_circles() {
         let shown = mistakes(
             "profiles/x.yaml",

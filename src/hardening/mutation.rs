@@ -28,8 +28,7 @@ pub fn mutation(slug: &Slug, primitive: &Primitive, values: &Values, family: OsF
             "printf '\\nPackage: {}\\nStatus: install ok installed\\nVersion: 1\\nArchitecture: all\\n' >>/var/lib/dpkg/status",
             first(names)
         ),
-        // It takes a package to install one.
-        Primitive::PackageAbsent { .. } => return None,
+        Primitive::PackageAbsent { names } => format!("dnf -y -q install {}\n", first(names)),
         Primitive::PackagePresent { names } => names
             .iter()
             .map(|name| {
@@ -37,7 +36,7 @@ pub fn mutation(slug: &Slug, primitive: &Primitive, values: &Values, family: OsF
                 if debian {
                     format!("sed -i '/^Package: {name}$/s/$/-gone/' /var/lib/dpkg/status\n")
                 } else {
-                    format!("! rpm -q {name} >/dev/null || rpm -e --justdb --nodeps {name}\n")
+                    format!("! rpm -q {name} >/dev/null || rpm -e --nodeps {name}\n")
                 }
             })
             .collect(),
@@ -56,11 +55,19 @@ pub fn mutation(slug: &Slug, primitive: &Primitive, values: &Values, family: OsF
             )
         }
         Primitive::MountOption { mount, options, required, .. } => {
+            // A unit of a package mounts it where fstab does not; fstab stands over that.
             let mount = mount.as_str();
             match options.first() {
                 None if *required => format!("sed -i '\\| {mount} |s/^/#/' /etc/fstab"),
-                Some(option) => format!("sed -i '\\| {mount} |s/{}/relatime/' /etc/fstab", option.as_str()),
-                None => format!("sed -i '\\| {mount} |d' /etc/fstab"),
+                Some(option) => format!(
+                    "grep -q ' {mount} ' /etc/fstab || echo 'tmpfs {mount} tmpfs rw 0 0' >>/etc/fstab
+                    sed -i '\\| {mount} |s/{}/relatime/' /etc/fstab",
+                    option.as_str()
+                ),
+                None => format!(
+                    "sed -i '\\| {mount} |d' /etc/fstab
+                    ln -s /dev/null /etc/systemd/system/$(echo {mount} | tr -d /).mount"
+                ),
             }
         }
         Primitive::SshdOption { key, .. } => {
@@ -74,8 +81,9 @@ pub fn mutation(slug: &Slug, primitive: &Primitive, values: &Values, family: OsF
         }
         Primitive::PamModule { module, types } => {
             let (module, kind) = (module.as_str(), first(types));
+            // Where authselect wrote it, the file is a link; what it is made from stays.
             let file = if debian { format!("/etc/pam.d/common-{kind}") } else { "/etc/pam.d/password-auth".into() };
-            format!("sed -i '/^{kind}.*{module}/d' {file}")
+            format!("sed -i --follow-symlinks '/^{kind}.*{module}/d' {file}")
         }
         Primitive::PamRule { service, module, .. } => {
             format!("sed -i '/{}/s/=[a-z0-9]*/=other/' /etc/pam.d/{}", module.as_str(), service.as_str())
@@ -151,14 +159,16 @@ fn script(slug: &str) -> Option<&'static str> {
         "crypto-policy-not-legacy" => "echo LEGACY >/etc/crypto-policies/config",
         "selinux-not-disabled-at-boot" => "sed -i 's/quiet/quiet enforcing=0/' /boot/loader/entries/*.conf",
         "time-source-configured" => {
-            "for f in /etc/chrony.conf /etc/chrony/chrony.conf; do [ ! -e $f ] || : >$f; done; rm -rf /etc/chrony/sources.d /etc/chrony/conf.d"
+            "for f in /etc/chrony.conf /etc/chrony/chrony.conf; do [ ! -e $f ] || : >$f; done; rm -rf /etc/chrony.d /etc/chrony/sources.d /etc/chrony/conf.d"
         }
         "audit-tools-watched" => {
             "sed -i 's|^/usr/sbin/auditctl.*|/usr/sbin/auditctl p+u+g|' /etc/aide.conf /etc/aide/aide.conf 2>/dev/null || true"
         }
         "firewall-one-only" => {
-            "rm -f /etc/systemd/system/firewalld.service; ln -sf /usr/lib/systemd/system/firewalld.service /etc/systemd/system/multi-user.target.wants/"
+            "cp /usr/lib/systemd/system/nftables.service /usr/lib/systemd/system/ufw.service
+            ln -sf /usr/lib/systemd/system/ufw.service /etc/systemd/system/multi-user.target.wants/"
         }
+        "firewall-loopback" => "sed -i '/interface/d' /etc/firewalld/zones/trusted.xml",
         "sshd-crypto-policy" => "echo CRYPTO_POLICY= >>/etc/sysconfig/sshd",
         "authselect-locks-logins" => "mkdir -p /etc/authselect; echo minimal >/etc/authselect/authselect.conf",
         "ssh-access-reviewed" => "rm /etc/ssh/sshd_config.d/00-amifactory.conf",
