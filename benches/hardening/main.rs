@@ -4,6 +4,8 @@
 //!
 //!     cargo bench --no-default-features --profile dev --bench hardening
 //!
+//! With `library`, `bash` or `ansible` behind `--` only those.
+//!
 //! Nothing here fails because something was slow: the table says it, and people judge.
 
 use amifactory::hardening::{AuditKind, Library, SelectedControl, Tally, apply_steps, audit_steps, evidence, select};
@@ -87,6 +89,9 @@ impl Server {
         let trial = self.trial()?;
         let (results, wall, cpu_s) = self.run(&trial, &[step(body)])?;
         self.runtime.block_on(trial.remove())?;
+        if let Some(failed) = results.iter().find(|result| result.rc != 0) {
+            println!("{name} ended with exit status {}:\n{}\n", failed.rc, failed.out.trim());
+        }
         let counts = results.first().map(|result| format!("{}, exit status {}", said(&result.out), result.rc));
         Ok(Measured { name, wall, cpu_s, counts: counts.unwrap_or_default() })
     }
@@ -124,11 +129,16 @@ fn main() -> Result<(), Failure> {
         eprintln!("only this library is measured: benches/hardening/references puts the others together");
     }
     println!("{} · load before {}", machine(), load());
-    let mut all: Vec<Measured> = server.library()?.into();
-    if layer.join("opt/fix.sh").is_file() {
+    let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let wanted = |name: &str| asked.is_empty() || asked.iter().any(|one| one == name);
+    let mut all: Vec<Measured> = Vec::new();
+    if wanted("library") {
+        all.extend(server.library()?);
+    }
+    if wanted("bash") && layer.join("opt/fix.sh").is_file() {
         all.push(server.other("the profile's generated bash", "bash /opt/fix.sh", remediated)?);
     }
-    if layer.join("opt/ansible").is_dir() {
+    if wanted("ansible") && layer.join("opt/ansible").is_dir() {
         all.push(server.other("the Ansible role", ANSIBLE, recap)?);
     }
     let unit = all.first().map_or(1.0, |first| first.wall.as_secs_f64());
