@@ -171,7 +171,10 @@ fn script(slug: &str) -> Option<&'static str> {
         "firewall-loopback" => "sed -i '/interface/d' /etc/firewalld/zones/trusted.xml",
         "sshd-crypto-policy" => "echo CRYPTO_POLICY= >>/etc/sysconfig/sshd",
         "authselect-locks-logins" => "mkdir -p /etc/authselect; echo minimal >/etc/authselect/authselect.conf",
-        "ssh-access-reviewed" => "rm /etc/ssh/sshd_config.d/00-amifactory.conf",
+        "ssh-access-reviewed" => {
+            "for f in /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf; do
+                [ ! -e $f ] || sed -i '/^ *[Aa]llow[A-Z]/d; /^ *[Dd]eny[A-Z]/d' $f; done"
+        }
         "remote-logging-reviewed" => "rm /etc/rsyslog.d/99-amifactory-forward.conf",
         "audit-privileged-commands" => "cp /bin/true /usr/local/bin/rootly; chmod 4755 /usr/local/bin/rootly",
         "su-restricted" => "sed -i '/^sugroup:/s/$/alice/' /etc/group",
