@@ -103,10 +103,13 @@ pub fn mutation(slug: &Slug, primitive: &Primitive, values: &Values, family: OsF
         Primitive::Nftables { part, .. } => {
             let file = "/etc/nftables/amifactory.nft";
             match part {
-                NftablesPart::Table => {
-                    "echo 'flush ruleset' >/etc/nftables.conf; cp /etc/nftables.conf /etc/sysconfig/".into()
-                }
-                NftablesPart::BaseChains => format!("sed -i 's/hook forward/hook prerouting/' {file}"),
+                NftablesPart::Table => "echo 'flush ruleset' >/etc/nftables.conf
+                    [ ! -d /etc/sysconfig ] || cp /etc/nftables.conf /etc/sysconfig/"
+                    .into(),
+                // A distribution's own example may have chains too.
+                NftablesPart::BaseChains => format!(
+                    "for f in {file} /etc/nftables.conf; do [ ! -e $f ] || sed -i 's/hook forward/hook prerouting/' $f; done"
+                ),
                 NftablesPart::Loopback => format!("sed -i '/ip6 saddr ::1/d' {file}"),
                 NftablesPart::DefaultDeny => format!("sed -i '/hook output/s/drop/accept/' {file}"),
             }
@@ -171,6 +174,10 @@ fn script(slug: &str) -> Option<&'static str> {
         "firewall-loopback" => "sed -i '/interface/d' /etc/firewalld/zones/trusted.xml",
         "sshd-crypto-policy" => "echo CRYPTO_POLICY= >>/etc/sysconfig/sshd",
         "authselect-locks-logins" => "mkdir -p /etc/authselect; echo minimal >/etc/authselect/authselect.conf",
+        "apparmor-profiles-enforced" => {
+            "mkdir -p /etc/apparmor.d/force-complain; for f in /etc/apparmor.d/*; do
+                [ ! -f $f ] || ln -sf $f /etc/apparmor.d/force-complain/; done"
+        }
         "ssh-access-reviewed" => {
             "for f in /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf; do
                 [ ! -e $f ] || sed -i '/^ *[Aa]llow[A-Z]/d; /^ *[Dd]eny[A-Z]/d' $f; done"

@@ -93,18 +93,20 @@ fn mutations(family: OsFamily) -> impl Fn(&SelectedControl, &Ensure) -> Option<S
 /// though `excused` does not say why.
 fn contracts(library: &Library, bench: &Bench<'_>, excused: &(dyn Fn(&Contract) -> bool + Sync)) {
     let only = std::env::var("AMIFACTORY_TEST_CONTROL").ok();
-    // Of either-or, the other.
+    // Of either-or, the other; a real root holds the packages of one.
     let mut other = site_values();
     other.insert("firewall".to_owned(), ParameterValue::Text("firewalld".to_owned()));
     let other = controls_with(library, bench.family, other)
         .into_iter()
-        .filter(|selected| selected.parameters.contains_key("firewall"));
+        .filter(|selected| !bench.undo && selected.parameters.contains_key("firewall"));
     let controls: Vec<SelectedControl> = all_controls(library, bench.family)
         .into_iter()
         .chain(other)
         .filter(|selected| selected.disposition == Disposition::Apply)
         .filter(|selected| selected.audits.iter().any(|audit| audit.kind == AuditKind::Persisted))
-        .filter(|selected| only.as_deref().is_none_or(|only| selected.control.slug.as_str() == only))
+        .filter(|selected| {
+            only.as_deref().is_none_or(|only| only.split(',').any(|slug| slug == selected.control.slug.as_str()))
+        })
         .collect();
     let next = AtomicUsize::new(0);
     let problems = Mutex::new(Vec::new());

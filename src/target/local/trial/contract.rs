@@ -30,7 +30,7 @@ pub struct Bench<'a> {
     pub exe: PathBuf,
     /// Ways to undo a part of a control.
     pub mutation: &'a (dyn Fn(&SelectedControl, &Ensure) -> Option<String> + Sync),
-    /// Undo each path that apply changed as well, one at a time.
+    /// Undo each path that apply changed as well, one at a time, also where another way to undo it is known.
     pub undo: bool,
 }
 
@@ -160,7 +160,7 @@ impl Bench<'_> {
             known += 1;
             self.mutation(&layers, selected, audit, how.trim(), &how, found).await?;
         }
-        let undone = if self.undo { undoable(&trial.changes().await?) } else { Vec::new() };
+        let undone = if self.undo || known == 0 { undoable(&trial.changes().await?) } else { Vec::new() };
         if !undone.is_empty() {
             let former = self.former(&undone).await?;
             let layers: Vec<Lower> = layers.into_iter().chain(former.layers().pop()).collect();
