@@ -184,6 +184,14 @@ fn script(slug: &str) -> Option<&'static str> {
         }
         "remote-logging-reviewed" => "rm /etc/rsyslog.d/99-amifactory-forward.conf",
         "audit-privileged-commands" => "cp /bin/true /usr/local/bin/rootly; chmod 4755 /usr/local/bin/rootly",
+        "apparmor-profiles-active" => {
+            "mkdir -p /etc/apparmor.d/disable; ln -s ../usr.bin.app /etc/apparmor.d/disable/usr.bin.app"
+        }
+        "apparmor-profiles-enforced" => "echo 'profile x /usr/bin/x flags=(attach_disconnected,complain) { }' >/etc/apparmor.d/zzz",
+        "core-dumps-limited" => "echo '* - core unlimited' >/etc/security/limits.d/zzz.conf",
+        "time-source-preferred" => "rm /etc/chrony/sources.d/amifactory.sources",
+        "empty-passwords-refused" => "sed -i 's/pam_unix.so/pam_unix.so nullok/' /etc/pam.d/common-auth",
+        "login-records-restricted" => "echo 'f /var/log/wtmp 0664 root utmp -' >/etc/tmpfiles.d/00-aaa.conf",
         "su-restricted" => "sed -i '/^sugroup:/s/$/alice/' /etc/group",
         "shell-timeout" => "echo 'TMOUT=0' >/etc/profile.d/zzz.sh",
         "default-umask" => "echo 'umask 002' >/etc/profile.d/zzz.sh",

@@ -71,6 +71,9 @@ mkdir -p /home/alice /root; chmod 755 /home/alice; chown 1500:1500 /home/alice; 
 for file in passwd group shadow gshadow; do [ -e /etc/$file ] || : >/etc/$file; cp -p /etc/$file /etc/$file-; chmod 666 /etc/$file /etc/$file-; done
 find /root -maxdepth 1 -name '.?*' -type f -exec chmod go-rwx {} +
 mkdir -p /srv/open; chmod 777 /srv/open; echo x >/srv/open/file; chmod 666 /srv/open/file
+mkdir -p /etc/security/limits.d; echo '* hard core unlimited' >/etc/security/limits.d/zz-site.conf
+for name in wtmp btmp lastlog; do : >/var/log/$name; chmod 664 /var/log/$name; done
+mkdir -p /etc/logrotate.d; printf '/var/log/wtmp {\n    monthly\n    create 0664 root utmp\n}\n' >/etc/logrotate.d/wtmp
 mkdir -p /usr/local/bin /etc/sysconfig /etc/nftables
 unit nftables.service firewalld.service
 ln -sf /usr/lib/systemd/system/firewalld.service /etc/systemd/system/multi-user.target.wants/firewalld.service
@@ -78,6 +81,12 @@ printf '#!/usr/sbin/nft -f\nflush ruleset\n\ntable inet filter {\n\tchain input 
 
 case $FAMILY in
     debian-12)
+        unit apparmor.service
+        mkdir -p /etc/apparmor.d/disable /etc/apparmor.d/force-complain
+        printf 'profile app /usr/bin/app flags=(complain) {\n}\n' >/etc/apparmor.d/usr.bin.app
+        printf 'profile two /usr/bin/two flags=(complain, attach_disconnected) {\n}\n' >/etc/apparmor.d/usr.bin.two
+        ln -sf ../usr.bin.two /etc/apparmor.d/disable/usr.bin.two
+        : >/etc/bash.bashrc
         stub /usr/sbin/cron; unit cron.service chrony.service; mkdir -p /etc/aide; echo '/usr/sbin/auditctl p' >/etc/aide/aide.conf; rm -f /etc/aide.conf
         rm -f /etc/systemd/system/*.wants/systemd-timesyncd.service
         mkdir -p /etc/chrony; : >/etc/chrony/chrony.conf
@@ -107,7 +116,7 @@ case $verb in
 esac
 END
         chmod 755 /usr/local/bin/apt-get
-        without='aide|sudo|auditd|rsyslog|chrony|systemd-timesyncd|ntpsec|apparmor|nftables|libpam-pwquality'
+        without='aide|aide-common|sudo|auditd|audispd-plugins|apparmor-utils|rsyslog|chrony|systemd-timesyncd|ntpsec|apparmor|nftables|libpam-pwquality'
         awk -v without="^Package: ($without)\n" 'BEGIN { RS = ""; ORS = "\n\n" } $0 !~ without { print }' /var/lib/dpkg/status >/var/lib/dpkg/status-n
         cat /var/lib/dpkg/status-n >/var/lib/dpkg/status; rm /var/lib/dpkg/status-n
         for name in $UNWANTED; do printf 'Package: %s\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n' "$name" >>/var/lib/dpkg/status; done
