@@ -174,10 +174,6 @@ fn script(slug: &str) -> Option<&'static str> {
         "firewall-loopback" => "sed -i '/interface/d' /etc/firewalld/zones/trusted.xml",
         "sshd-crypto-policy" => "echo CRYPTO_POLICY= >>/etc/sysconfig/sshd",
         "authselect-locks-logins" => "mkdir -p /etc/authselect; echo minimal >/etc/authselect/authselect.conf",
-        "apparmor-profiles-enforced" => {
-            "mkdir -p /etc/apparmor.d/force-complain; for f in /etc/apparmor.d/*; do
-                [ ! -f $f ] || ln -sf $f /etc/apparmor.d/force-complain/; done"
-        }
         "ssh-access-reviewed" => {
             "for f in /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf; do
                 [ ! -e $f ] || sed -i '/^ *[Aa]llow[A-Z]/d; /^ *[Dd]eny[A-Z]/d' $f; done"
@@ -187,7 +183,9 @@ fn script(slug: &str) -> Option<&'static str> {
         "apparmor-profiles-active" => {
             "mkdir -p /etc/apparmor.d/disable; ln -s ../usr.bin.app /etc/apparmor.d/disable/usr.bin.app"
         }
-        "apparmor-profiles-enforced" => "echo 'profile x /usr/bin/x flags=(attach_disconnected,complain) { }' >/etc/apparmor.d/zzz",
+        "apparmor-profiles-enforced" => {
+            "echo 'profile x /usr/bin/x flags=(attach_disconnected,complain) { }' >/etc/apparmor.d/zzz"
+        }
         "core-dumps-limited" => "echo '* - core unlimited' >/etc/security/limits.d/zzz.conf",
         "time-source-preferred" => "rm /etc/chrony/sources.d/amifactory.sources",
         "empty-passwords-refused" => "sed -i 's/pam_unix.so/pam_unix.so nullok/' /etc/pam.d/common-auth",
