@@ -86,25 +86,29 @@ pub struct Covered<'a> {
     pub standing: Standing,
 }
 
-/// Every recommendation of a benchmark that is known, by id.
+/// Every recommendation of a benchmark that is known, by id; once for each of its controls where there are several.
 pub fn coverage<'a>(library: &'a Library, benchmark: &str) -> Vec<Covered<'a>> {
     let on = family(benchmark);
-    let mut controls: BTreeMap<&str, &Control> = BTreeMap::new();
+    let mut controls: BTreeMap<&str, Vec<&Control>> = BTreeMap::new();
     for control in library.controls.values() {
         if let Some(id) = control.ids.get(benchmark) {
-            controls.insert(id, control);
+            controls.entry(id).or_default().push(control);
         }
     }
     let facts = library.benchmarks.get(benchmark).map(Vec::as_slice).unwrap_or_default();
     let ids: BTreeSet<&str> = facts.iter().map(|fact| fact.id.as_str()).chain(controls.keys().copied()).collect();
-    let mut rows: Vec<Covered<'a>> = ids
-        .into_iter()
-        .map(|id| {
-            let control = controls.get(id).copied();
+    let mut rows: Vec<Covered<'a>> = Vec::new();
+    for id in ids {
+        let recommendation = facts.iter().find(|fact| fact.id == id);
+        let mut add = |control: Option<&'a Control>| {
             let standing = control.map_or(Standing::Missing, |control| Standing::of(control, on));
-            Covered { id, recommendation: facts.iter().find(|fact| fact.id == id), control, standing }
-        })
-        .collect();
+            rows.push(Covered { id, recommendation, control, standing });
+        };
+        match controls.get(id) {
+            None => add(None),
+            Some(several) => several.iter().for_each(|control| add(Some(control))),
+        }
+    }
     rows.sort_by_key(|row| id_order(row.id));
     rows
 }
