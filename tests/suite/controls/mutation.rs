@@ -149,7 +149,7 @@ fn script(slug: &str) -> &'static str {
         }
         "sshd-crypto-policy" => "echo CRYPTO_POLICY= >>/etc/sysconfig/sshd",
         "authselect-locks-logins" => "mkdir -p /etc/authselect; echo minimal >/etc/authselect/authselect.conf",
-        "ssh-access-reviewed" => "rm /etc/ssh/sshd_config.d/00-amifactory.conf",
+        "ssh-access-reviewed" => "sed -i /^AllowGroups/d /etc/ssh/sshd_config",
         "remote-logging-reviewed" => "rm /etc/rsyslog.d/99-amifactory-forward.conf",
         "audit-privileged-commands" => "cp /bin/true /usr/local/bin/rootly; chmod 4755 /usr/local/bin/rootly",
         "apparmor-profiles-active" => {
