@@ -82,7 +82,7 @@ pub enum Verb {
     Diff(diff::Diff),
     /// Write an image's evidence as a page, JUnit or CycloneDX
     Report(report::Report),
-    /// List or explain hardening controls
+    /// List, explain or test hardening controls
     Controls(controls::Controls),
     /// Check whether builds can run here
     Doctor(doctor::Doctor),

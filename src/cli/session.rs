@@ -217,6 +217,15 @@ impl Session {
         StateFolder::open(&root).map_err(|error| failed(&error))
     }
 
+    /// Where folders go that are gone when the verb ends: in the state folder where one is named, else with the
+    /// machine's other temporary files.
+    pub fn scratch(&self) -> Result<PathBuf, CliError> {
+        match &self.global.state {
+            Some(_) => Ok(self.state()?.root().to_owned()),
+            None => Ok(std::env::temp_dir()),
+        }
+    }
+
     /// Reads and checks recipes, groups and the hardening library.
     pub fn read(&self, folder: &Path) -> Result<(Factory, Library), CliError> {
         self.read_some(folder, &[])

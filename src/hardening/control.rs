@@ -6,6 +6,7 @@ use crate::identity::{OsFamily, Slug};
 use crate::recipe::{Parameter, ParameterKind, ParameterValue};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// When a control is applied, relative to the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -35,6 +36,13 @@ impl Phase {
         (Phase::Firewall, "firewall"),
         (Phase::Seal, "seal"),
     ];
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = Phase::ALL.iter().find(|(phase, _)| phase == self);
+        f.write_str(known.map_or("", |(_, word)| word))
+    }
 }
 
 /// One hardening rule.

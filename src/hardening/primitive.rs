@@ -411,7 +411,8 @@ impl Primitive {
         shell::call(&format!("af_{name}_{suffix}"), arguments.iter().map(String::as_str)).map(Some)
     }
 
-    fn can(&self, verb: Verb) -> bool {
+    /// Whether it has anything to do for `verb`.
+    pub fn can(&self, verb: Verb) -> bool {
         match (verb, self) {
             (Verb::Apply, Primitive::Accounts { check }) => check.can_apply(),
             (Verb::Apply, Primitive::Script { apply, .. }) => apply.is_some(),
@@ -429,6 +430,11 @@ impl Primitive {
                     | Primitive::Nftables { .. }
             ),
         }
+    }
+
+    /// Its kind, as controls spell it.
+    pub fn kind(&self) -> &'static str {
+        self.call(Verb::Persisted, &Values::new()).name
     }
 
     /// Installs or removes packages.

@@ -287,6 +287,11 @@ impl SelectedControl {
         json!([self.control.slug, disposition, self.parameters, self.apply, audits]).to_string()
     }
 
+    /// What it is made of here: for this family, and as its parameters choose.
+    pub fn ensured(&self, family: OsFamily) -> impl Iterator<Item = &Ensure> {
+        primitives(&self.control, family, &self.parameters)
+    }
+
     /// It is applied in this image.
     pub fn is_applied(&self) -> bool {
         self.disposition == Disposition::Apply && self.apply.is_some()

@@ -17,7 +17,8 @@ af_mount_options() {
             return
         fi
     fi
-    if [ -z "$AF_FROM" ]; then
+    # One that is masked mounts nothing.
+    if [ -z "$AF_FROM" ] && [ ! -L "/etc/systemd/system/$unit" ]; then
         for dir in /etc/systemd/system /usr/lib/systemd/system; do
             if [ -e "$dir/local-fs.target.wants/$unit" ] && [ -f "/usr/lib/systemd/system/$unit" ]; then
                 AF_FROM=/usr/lib/systemd/system/$unit

@@ -63,6 +63,8 @@ echo x >/etc/motd; echo 'Debian \n \l' >/etc/issue; echo 'Debian' >/etc/issue.ne
 printf '[Journal]\nStorage=volatile\nForwardToSyslog=no\nCompress=no\n' >/etc/systemd/journald.conf
 mkdir -p /boot/grub /etc/default; printf 'GRUB_CMDLINE_LINUX="quiet selinux=0"\n' >/etc/default/grub
 printf 'menuentry x {\n\tlinux /vmlinuz root=/dev/xvda1 quiet selinux=0\n}\n' >/boot/grub/grub.cfg
+# People of the machine underneath are no part of this one: their homes stay out.
+awk -F: '$3 < 1000 || $3 == 65534' /etc/passwd >/etc/passwd-n; cat /etc/passwd-n >/etc/passwd; rm /etc/passwd-n
 echo 'daemon2:x:199:1::/:/bin/bash' >>/etc/passwd; echo 'alice:x:1500:1500::/home/alice:/bin/bash' >>/etc/passwd
 echo 'alice:x:1500:' >>/etc/group; echo 'alice::19000:0:99999:7:::' >>/etc/shadow; echo 'daemon2:*:19000:0:99999:7:::' >>/etc/shadow
 mkdir -p /home/alice /root; chmod 755 /home/alice; chown 1500:1500 /home/alice; chmod 700 /root
@@ -120,6 +122,8 @@ END
         for name in $UNWANTED; do printf 'Package: %s\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n' "$name" >>/var/lib/dpkg/status; done
         ;;
     amazon-linux-2023)
+        # Its shell is bash.
+        ln -sf bash /bin/sh
         stub /usr/sbin/crond; unit crond.service chronyd.service
         printf 'NAME="Amazon Linux"\nVERSION="2023"\nID="amzn"\nID_LIKE="fedora"\nVERSION_ID="2023"\nPRETTY_NAME="Amazon Linux 2023"\n' >/usr/lib/os-release
         : >/etc/chrony.conf
@@ -130,19 +134,31 @@ END
         rm -rf /var/lib/dpkg /etc/apt /etc/pam.d/common-*
         mkdir -p /etc/dnf /etc/yum.repos.d /etc/selinux /etc/crypto-policies /boot/loader/entries /boot/grub2
         printf '[main]\ngpgcheck=0\ninstallonly_limit=3\n' >/etc/dnf/dnf.conf
-        printf '[amazonlinux]\nname=Amazon Linux\nbaseurl=https://example.invalid\nenabled=1\ngpgcheck=0\n' >/etc/yum.repos.d/amazonlinux.repo
+        if rpm -q system-release >/dev/null 2>&1; then
+            real=yes repository=file:///srv/repository
+        else
+            real=no repository=https://example.invalid
+        fi
+        printf '[amazonlinux]\nname=Amazon Linux\nbaseurl=%s\nenabled=1\ngpgcheck=0\n' "$repository" >/etc/yum.repos.d/amazonlinux.repo
+        echo 'gpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-amazon-linux-2023' >>/etc/yum.repos.d/amazonlinux.repo
         printf 'SELINUX=disabled\nSELINUXTYPE=minimum\n' >/etc/selinux/config
         echo LEGACY >/etc/crypto-policies/config
         printf 'title Amazon Linux\nlinux /vmlinuz\noptions root=UUID=1 ro quiet selinux=0\n' >/boot/loader/entries/a.conf
-        for file in system-auth password-auth; do
+        [ $real = yes ] || for file in system-auth password-auth; do
             printf 'auth required pam_env.so\nauth sufficient pam_unix.so\nauth required pam_deny.so\naccount required pam_unix.so\npassword sufficient pam_unix.so sha512 shadow\npassword required pam_deny.so\nsession required pam_unix.so\n' >/etc/pam.d/$file
         done
         printf 'auth sufficient pam_rootok.so\nauth substack system-auth\n' >/etc/pam.d/su
+        rm -f /usr/bin/dpkg /usr/bin/apt-get
+        if [ $real = yes ]; then
+            # shellcheck disable=SC2086
+            dnf -y -q install $UNWANTED
+            exit 0
+        fi
         mkdir -p /var/lib/fake-rpm; : >/var/lib/fake-rpm/names
         for name in basesystem $UNWANTED; do echo "$name" >>/var/lib/fake-rpm/names; done
         cat >/usr/local/bin/rpm <<'END'
 #!/bin/sh
-case "$*" in "-qa --qf "*) cat /var/lib/fake-rpm/names ;; *) exit 1 ;; esac
+case "$*" in "--eval "*) echo /var/lib/rpm ;; "-qa --qf "*) cat /var/lib/fake-rpm/names ;; *) exit 1 ;; esac
 END
         cat >/usr/local/bin/dnf <<'END'
 #!/bin/sh
@@ -155,6 +171,5 @@ case $verb in
 esac
 END
         chmod 755 /usr/local/bin/rpm /usr/local/bin/dnf
-        rm -f /usr/bin/dpkg /usr/bin/apt-get
         ;;
 esac
