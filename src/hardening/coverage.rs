@@ -86,23 +86,30 @@ pub struct Covered<'a> {
     pub standing: Standing,
 }
 
-/// Every recommendation of a benchmark that is known, by id.
+/// Every recommendation of a benchmark that is known, by id: a row for each of its controls.
 pub fn coverage<'a>(library: &'a Library, benchmark: &str) -> Vec<Covered<'a>> {
     let on = family(benchmark);
-    let mut controls: BTreeMap<&str, &Control> = BTreeMap::new();
+    // Some recommendations are several controls.
+    let mut controls: BTreeMap<&str, Vec<&Control>> = BTreeMap::new();
     for control in library.controls.values() {
         if let Some(id) = control.ids.get(benchmark) {
-            controls.insert(id, control);
+            controls.entry(id).or_default().push(control);
         }
     }
     let facts = library.benchmarks.get(benchmark).map(Vec::as_slice).unwrap_or_default();
     let ids: BTreeSet<&str> = facts.iter().map(|fact| fact.id.as_str()).chain(controls.keys().copied()).collect();
     let mut rows: Vec<Covered<'a>> = ids
         .into_iter()
-        .map(|id| {
-            let control = controls.get(id).copied();
-            let standing = control.map_or(Standing::Missing, |control| Standing::of(control, on));
-            Covered { id, recommendation: facts.iter().find(|fact| fact.id == id), control, standing }
+        .flat_map(|id| {
+            let recommendation = facts.iter().find(|fact| fact.id == id);
+            let row = move |control: Option<&'a Control>| {
+                let standing = control.map_or(Standing::Missing, |control| Standing::of(control, on));
+                Covered { id, recommendation, control, standing }
+            };
+            match controls.get(id) {
+                Some(list) => list.iter().map(|control| row(Some(control))).collect(),
+                None => vec![row(None)],
+            }
         })
         .collect();
     rows.sort_by_key(|row| id_order(row.id));
@@ -151,7 +158,8 @@ pub fn page(library: &Library) -> String {
 /// How many of which class stand how.
 fn summary(rows: &[Covered<'_>], whole: bool) -> String {
     if !whole {
-        return format!("{} ids are known here, from the controls themselves.\n", rows.len());
+        let ids: BTreeSet<&str> = rows.iter().map(|row| row.id).collect();
+        return format!("{} ids are known here, from the controls themselves.\n", ids.len());
     }
     let standings: Vec<Standing> =
         Standing::ALL.into_iter().filter(|standing| rows.iter().any(|row| row.standing == *standing)).collect();
