@@ -155,7 +155,8 @@ pub fn page(library: &Library) -> String {
 /// How many of which class stand how.
 fn summary(rows: &[Covered<'_>], whole: bool) -> String {
     if !whole {
-        return format!("{} ids are known here, from the controls themselves.\n", rows.len());
+        let ids: BTreeSet<&str> = rows.iter().map(|row| row.id).collect();
+        return format!("{} ids are known here, from the controls themselves.\n", ids.len());
     }
     let standings: Vec<Standing> =
         Standing::ALL.into_iter().filter(|standing| rows.iter().any(|row| row.standing == *standing)).collect();
