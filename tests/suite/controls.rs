@@ -46,7 +46,7 @@ fn controls_with(library: &Library, family: OsFamily, parameters: Values) -> Vec
 /// Every package that some control wants gone.
 fn unwanted(library: &Library, family: OsFamily) -> String {
     let mut names = BTreeSet::new();
-    for control in library.controls.values() {
+    for control in library.controls.values().filter(|control| control.families.contains(&family)) {
         for ensure in control.ensure.iter().filter(|e| e.families.is_empty() || e.families.contains(&family)) {
             if let Primitive::PackageAbsent { names: absent } = &ensure.primitive {
                 names.extend(absent.iter().map(|name| name.as_str().to_owned()));
