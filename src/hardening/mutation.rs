@@ -158,7 +158,9 @@ fn script(slug: &str) -> Option<&'static str> {
             "if [ -d /etc/yum.repos.d ]; then printf '[x]\\ngpgcheck = 0\\n' >/etc/yum.repos.d/x.repo
             else echo 'deb [ trusted=yes ] http://example.invalid x y' >/etc/apt/sources.list.d/x.list; fi"
         }
-        "file-integrity-checked-daily" => "rm /etc/cron.d/amifactory-aide",
+        "file-integrity-checked-daily" => {
+            "rm -f /etc/cron.d/*aide /etc/cron.daily/*aide* /etc/systemd/system/*.wants/*aide*.timer /usr/lib/systemd/system/*.wants/*aide*.timer"
+        }
         "crypto-policy-not-legacy" => "echo LEGACY >/etc/crypto-policies/config",
         "selinux-not-disabled-at-boot" => "sed -i 's/quiet/quiet enforcing=0/' /boot/loader/entries/*.conf",
         "time-source-configured" => {

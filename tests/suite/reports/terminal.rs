@@ -53,6 +53,9 @@ fn summary_of_a_refused_image() {
     let evidence = Some(Path::new(".amifactory/evidence/img-0a1b2c3d4e5f6071"));
     let finished = Finished { result: &result, record: Some(&record), channel: None, evidence, previous: None };
     assert_snapshot!(summary(&finished, Style::PLAIN));
+    result.image = None;
+    let gone = Finished { result: &result, record: Some(&record), channel: None, evidence: None, previous: None };
+    assert_snapshot!("summary_of_an_image_that_was_refused_and_is_gone", summary(&gone, Style::PLAIN));
 }
 
 #[test]
