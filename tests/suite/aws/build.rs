@@ -89,12 +89,13 @@ async fn arm_builds_run_on_arm_and_their_channel_is_found_from_any_machine() {
     let (plan, launch) = factory::plan_of(&target, "web", "first", &base).await;
     assert_eq!(plan.base.arch, Arch::Arm64);
     place.build_on(&target, &plan, &launch, &BuildOptions::default()).await.well_within(CALM);
-    let world = place.fake.world();
-    let run = world.calls.iter().find(|call| call.action == "RunInstances").unwrap();
-    let kind = run.params["InstanceType"].as_str().unwrap();
-    assert!(kind.contains('g'), "{kind} is an arm64 type");
-    assert!(world.ssm.parameters().any(|(_, name, _)| name == "/amifactory/web/arm64/channels/dev"));
-    drop(world);
+    {
+        let world = place.fake.world();
+        let run = world.calls.iter().find(|call| call.action == "RunInstances").unwrap();
+        let kind = run.params["InstanceType"].as_str().unwrap();
+        assert!(kind.contains('g'), "{kind} is an arm64 type");
+        assert!(world.ssm.parameters().any(|(_, name, _)| name == "/amifactory/web/arm64/channels/dev"));
+    }
     // A recipe on that channel is planned for the same, whatever this machine is.
     let folder = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| {
