@@ -35,12 +35,27 @@ af_packages() {
             ;;
         rpm)
             command -v rpm >/dev/null 2>&1 || return 1
-            rpm -qa --qf '%{NAME}\n' >"$AF_TMP/packages.new" 2>/dev/null
+            af_rpm_all '%{NAME}\n' >"$AF_TMP/packages.new" 2>/dev/null
             ;;
         *) return 1 ;;
     esac
     [ -s "$AF_TMP/packages.new" ] || return 1
     mv "$AF_TMP/packages.new" "$AF_TMP/packages"
+}
+
+# af_rpm_all FORMAT: rpm's record of every package. Of SQLite a copy is asked: reading it in place leaves files there.
+af_rpm_all() {
+    local path rc=0 copy="$AF_TMP/rpmdb"
+    path=$(rpm --eval '%{_dbpath}') || return 1
+    rm -rf "$copy"
+    mkdir "$copy"
+    if cp "$path"/rpmdb.sqlite* "$copy/" 2>/dev/null; then
+        rpm --dbpath "$copy" -qa --qf "$1" || rc=$?
+    else
+        rpm -qa --qf "$1" || rc=$?
+    fi
+    rm -rf "$copy"
+    return "$rc"
 }
 
 # af_installed PACKAGE...: prints those that are installed; status 2 where there is no package database.
@@ -121,7 +136,9 @@ af_install() {
                 set -- "--releasever=$AF_RELEASEVER" "$@"
             fi
             if ! dnf -y -q --setopt=install_weak_deps=False --setopt=retries=3 --setopt=timeout=20 install "$@"; then
-                dnf -q --setopt=retries=1 makecache >/dev/null 2>&1 || : >"$AF_TMP/unreachable"
+                # Amazon Linux skips repositories that can't be reached, and then knows no such package: ask, and say so.
+                dnf -q --setopt='*.skip_if_unavailable=False' --setopt=retries=1 --setopt=timeout=20 makecache \
+                    || : >"$AF_TMP/unreachable"
                 return 1
             fi
             ;;
@@ -156,7 +173,7 @@ af_list_packages() {
                 /^$/{if (installed) print name, version, arch, "deb"; installed=0}
                 END{if (installed) print name, version, arch, "deb"}' /var/lib/dpkg/status
             ;;
-        rpm) rpm -qa --qf '%{NAME}\t%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\t%{ARCH}\trpm\n' ;;
+        rpm) af_rpm_all '%{NAME}\t%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\t%{ARCH}\trpm\n' ;;
     esac | sort
 }
 

@@ -21,3 +21,11 @@ for file in /etc/profile /etc/bashrc /etc/bash.bashrc /etc/profile.d/*.sh; do
         { print }' "$file" >"$AF_TMP/lines"
     af_replace "$file" <"$AF_TMP/lines"
 done
+# Debian's bash reads this one for shells that are no logins, and it says nothing.
+if [ -f /etc/bash.bashrc ] && ! grep -qE '^[[:blank:]]*umask[[:blank:]]+[0-7]+' /etc/bash.bashrc; then
+    {
+        cat /etc/bash.bashrc
+        printf '# Written by amifactory.\numask %s\n' "$AF_PARAM_DEFAULT_UMASK"
+    } >"$AF_TMP/lines"
+    af_replace /etc/bash.bashrc <"$AF_TMP/lines"
+fi

@@ -17,3 +17,6 @@ weakest=$(cat /etc/profile /etc/bashrc /etc/bash.bashrc /etc/profile.d/*.sh 2>/d
     /^[ \t]*umask[ \t]+[0-7]+/ { value = $2; sub(/[^0-7].*/, "", value); if (weakest == "" || value + 0 < weakest + 0) weakest = value }
     END { print weakest }')
 af_umask_judge "shell start files umask" "$weakest"
+if [ -f /etc/bash.bashrc ]; then
+    af_umask_judge "/etc/bash.bashrc umask" "$(awk '/^[ \t]*umask[ \t]+[0-7]+/ { value = $2; sub(/[^0-7].*/, "", value) } END { print value }' /etc/bash.bashrc)"
+fi

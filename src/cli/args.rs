@@ -96,7 +96,7 @@ pub enum Verb {
     Verify(verify::Verify),
     /// Write an image's evidence as a page, JUnit or CycloneDX
     Report(report::Report),
-    /// List or explain hardening controls
+    /// List, explain or test hardening controls
     Controls(controls::Controls),
     /// Check whether builds can run here
     Doctor(doctor::Doctor),

@@ -1,16 +1,20 @@
 //! `controls`: the hardening library, listed and explained.
 
+use super::controls_test::Test;
 use super::exit::{CliError, Exit};
 use super::session::Session;
-use crate::hardening::{Control, Library};
+use crate::hardening::{Control, Ensure, Library, benchmark_family, id_order};
+use crate::identity::{NameError, OsFamily, Slug};
 use crate::report::view::{self, ControlRow};
 use crate::report::{Style, visible};
 use crate::source::{Diagnostics, nearest};
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// List or explain hardening controls.
+/// List, explain or test hardening controls.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Controls {
     /// Explain this one, or list those whose name, title or benchmark id holds this text
     #[arg(value_name = "CONTROL")]
@@ -18,6 +22,30 @@ pub struct Controls {
     /// Only those of this profile
     #[arg(long, value_name = "PROFILE")]
     profile: Option<String>,
+    /// Only those of this level, 1 or 2
+    #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(1..=2))]
+    level: Option<u8>,
+    /// Only those of this section, 1 to 6
+    #[arg(long, value_name = "SECTION", value_parser = clap::value_parser!(u8).range(1..=6))]
+    section: Option<u8>,
+    /// Only those that mean something on this OS family
+    #[arg(long, value_name = "FAMILY", value_parser = parse_family)]
+    family: Option<OsFamily>,
+    /// Only those with this benchmark id, or one below it: 5.2.3, or cis-al2023-1.0.0:5.2.3
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Try one control's contract on a copy-on-write overlay of a root filesystem
+    Test(Test),
+}
+
+fn parse_family(text: &str) -> Result<OsFamily, NameError> {
+    text.parse()
 }
 
 #[derive(Serialize)]
@@ -30,53 +58,105 @@ struct Explained<'a> {
     breaks: Vec<String>,
     manual: Option<&'a str>,
     profiles: Vec<&'a str>,
+    made_of: Vec<&'static str>,
+    parameters: BTreeMap<&'a str, String>,
 }
 
 impl Controls {
     pub fn run(self, session: &Session) -> Result<Exit, CliError> {
-        // The library can be looked at from anywhere; inside a factory it is the factory's own.
-        let library = match session.folder() {
-            Ok(folder) => {
-                let mut diagnostics = Diagnostics::new();
-                let library = session.library(&folder, &mut diagnostics)?;
-                if !diagnostics.is_empty() {
-                    return Err(CliError::Invalid(diagnostics.sorted()));
-                }
-                library
-            }
-            Err(_) => Library::embedded().map_err(CliError::Invalid)?,
-        };
-        match &self.control {
-            Some(name) => explain(session, &library, name),
-            None => list(session, &library, self.profile.as_deref()),
+        let library = library(session)?;
+        if let Some(Verb::Test(test)) = self.verb {
+            return test.run(session, &library);
         }
+        if let Some(control) = self.control.as_deref().and_then(|name| library.controls.get(name)) {
+            return explain(session, &library, control);
+        }
+        self.list(session, &library)
+    }
+
+    fn list(&self, session: &Session, library: &Library) -> Result<Exit, CliError> {
+        let profile = self.profile.as_deref().map(|name| slugs_of(library, name)).transpose()?;
+        let text = self.control.as_deref().map(str::to_lowercase);
+        let wanted = |control: &&Control| {
+            profile.as_ref().is_none_or(|slugs| slugs.contains(&control.slug))
+                && self.level.is_none_or(|level| control.level == level)
+                && self.section.is_none_or(|section| control.section == section)
+                && self.family.is_none_or(|family| means_something_on(control, family))
+                && self.id.as_deref().is_none_or(|id| has_id(control, id))
+                && text.as_deref().is_none_or(|text| holds(control, text))
+        };
+        let mut controls: Vec<ControlRow> = library.controls.values().filter(wanted).map(row).collect();
+        // A name that fits nothing at all is a mistake; one that the filters leave nothing of is an empty list.
+        if let Some(name) = &self.control
+            && !library.controls.values().any(|control| text.as_deref().is_some_and(|text| holds(control, text)))
+        {
+            return Err(no_control(library, name));
+        }
+        // By the ids of the benchmark that is looked at, where one is.
+        let benchmark = self.family.and_then(|family| {
+            library
+                .controls
+                .values()
+                .flat_map(|control| control.ids.keys())
+                .find(|b| benchmark_family(b) == Some(family))
+        });
+        controls.sort_by_key(|row| {
+            let id = benchmark.and_then(|benchmark| row.ids.get(benchmark)).or_else(|| row.ids.values().next());
+            (row.section, id_order(id.map_or("", String::as_str)))
+        });
+        let controls = view::Controls { controls };
+        session.result(&controls, |style| view::controls(&controls, style))?;
+        Ok(Exit::Done)
     }
 }
 
-fn list(session: &Session, library: &Library, profile: Option<&str>) -> Result<Exit, CliError> {
-    let chosen = match profile {
-        None => None,
-        Some(name) => Some(library.resolve_profile(name).ok_or_else(|| {
-            let names = library.profiles.keys().map(String::as_str);
-            let help = match nearest(name, names.clone()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("there are: {}", names.collect::<Vec<_>>().join(", ")),
-            };
-            CliError::Usage(format!("there is no profile `{}`\n  {help}", visible::line(name)))
-        })?),
-    };
-    let wanted = |control: &&Control| chosen.as_ref().is_none_or(|(slugs, _)| slugs.contains(&control.slug));
-    let mut controls: Vec<ControlRow> = library.controls.values().filter(wanted).map(row).collect();
-    controls.sort_by_key(|row| (row.section, id_order(row)));
-    let controls = view::Controls { controls };
-    session.result(&controls, |style| view::controls(&controls, style))?;
-    Ok(Exit::Done)
+/// The library can be looked at from anywhere; inside a factory it is the factory's own.
+fn library(session: &Session) -> Result<Library, CliError> {
+    let Ok(folder) = session.folder() else { return Library::embedded().map_err(CliError::Invalid) };
+    let mut diagnostics = Diagnostics::new();
+    let library = session.library(&folder, &mut diagnostics)?;
+    if diagnostics.is_empty() { Ok(library) } else { Err(CliError::Invalid(diagnostics.sorted())) }
 }
 
-/// `5.2.10` after `5.2.9`.
-fn id_order(row: &ControlRow) -> Vec<u32> {
-    let id = row.ids.values().next().map_or("", String::as_str);
-    id.split('.').map(|part| part.parse().unwrap_or(u32::MAX)).collect()
+/// The controls of a profile.
+fn slugs_of(library: &Library, name: &str) -> Result<BTreeSet<Slug>, CliError> {
+    let found = library.resolve_profile(name).map(|(slugs, _)| slugs);
+    found.ok_or_else(|| {
+        let names = library.profiles.keys().map(String::as_str);
+        let help = match nearest(name, names.clone()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are: {}", names.collect::<Vec<_>>().join(", ")),
+        };
+        CliError::Usage(format!("there is no profile `{}`\n  {help}", visible::line(name)))
+    })
+}
+
+/// That no control has this name, with the nearest that has.
+pub(super) fn no_control(library: &Library, name: &str) -> CliError {
+    let help = nearest(name, library.controls.keys().map(Slug::as_str))
+        .map_or_else(|| "`amifactory controls` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
+    CliError::Usage(format!("there is no control `{}`\n  {help}", visible::line(name)))
+}
+
+fn means_something_on(control: &Control, family: OsFamily) -> bool {
+    let part = |ensure: &Ensure| ensure.families.is_empty() || ensure.families.contains(&family);
+    control.families.contains(&family) && (control.manual.is_some() || control.ensure.iter().any(part))
+}
+
+/// `5.2.3` is any benchmark's; `cis-al2023-1.0.0:5.2.3` is that one's.
+fn has_id(control: &Control, wanted: &str) -> bool {
+    let (benchmark, wanted) = wanted.rsplit_once(':').map_or((None, wanted), |(benchmark, id)| (Some(benchmark), id));
+    let below = format!("{}.", wanted.trim_end_matches('.'));
+    control
+        .ids
+        .iter()
+        .filter(|(name, _)| benchmark.is_none_or(|benchmark| benchmark == *name))
+        .any(|(_, id)| id == wanted || id.starts_with(&below))
+}
+
+/// Its slug, title or benchmark id holds a text.
+fn holds(control: &Control, text: &str) -> bool {
+    control.slug.as_str().contains(text) || control.title.to_lowercase().contains(text) || has_id(control, text)
 }
 
 fn row(control: &Control) -> ControlRow {
@@ -90,20 +170,10 @@ fn row(control: &Control) -> ControlRow {
     }
 }
 
-fn explain(session: &Session, library: &Library, name: &str) -> Result<Exit, CliError> {
-    let Some(control) = library.controls.get(name) else {
-        let found = search(library, name);
-        if !found.controls.is_empty() {
-            session.result(&found, |style| view::controls(&found, style))?;
-            return Ok(Exit::Done);
-        }
-        let slugs = library.controls.keys().map(crate::identity::Slug::as_str);
-        let help = nearest(name, slugs)
-            .map_or_else(|| "`amifactory controls` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
-        return Err(CliError::Usage(format!("there is no control `{}`\n  {help}", visible::line(name))));
-    };
+fn explain(session: &Session, library: &Library, control: &Control) -> Result<Exit, CliError> {
     let has =
         |profile: &&String| library.resolve_profile(profile).is_some_and(|(slugs, _)| slugs.contains(&control.slug));
+    let defaults = library.defaults();
     let explained = Explained {
         row: row(control),
         rationale: &control.rationale,
@@ -112,20 +182,16 @@ fn explain(session: &Session, library: &Library, name: &str) -> Result<Exit, Cli
         breaks: control.breaks.iter().map(|breaks| format!("{}: {}", breaks.what, breaks.how)).collect(),
         manual: control.manual.as_deref(),
         profiles: library.profiles.keys().filter(has).map(String::as_str).collect(),
+        made_of: control.ensure.iter().map(|ensure| ensure.primitive.kind()).collect(),
+        parameters: control
+            .ensure
+            .iter()
+            .flat_map(|ensure| ensure.primitive.parameters())
+            .map(|name| (name, defaults.get(name).map(ToString::to_string).unwrap_or_default()))
+            .collect(),
     };
     session.result(&explained, |style| text(library, control, &explained, style))?;
     Ok(Exit::Done)
-}
-
-/// The controls whose slug, title or benchmark id holds a text.
-fn search(library: &Library, text: &str) -> view::Controls {
-    let text = text.to_lowercase();
-    let holds = |control: &&Control| {
-        control.slug.as_str().contains(&text)
-            || control.title.to_lowercase().contains(&text)
-            || control.ids.values().any(|id| *id == text || id.starts_with(&format!("{text}.")))
-    };
-    view::Controls { controls: library.controls.values().filter(holds).map(row).collect() }
 }
 
 fn text(library: &Library, control: &Control, explained: &Explained<'_>, style: Style) -> String {
@@ -140,10 +206,19 @@ fn text(library: &Library, control: &Control, explained: &Explained<'_>, style: 
         field("id", format!("{benchmark} {id}"));
     }
     field("level", control.level.to_string());
+    field("phase", explained.phase.to_string());
     field("families", control.families.iter().map(|family| family.as_str()).collect::<Vec<_>>().join(", "));
     field("profiles", explained.profiles.join(", "));
     for ensure in &control.ensure {
-        field(if ensure.audit_only { "audits" } else { "ensures" }, ensure.primitive.describe(&defaults));
+        let only: Vec<&str> = ensure.families.iter().map(|family| family.as_str()).collect();
+        let only = if only.is_empty() { String::new() } else { format!(" (on {})", only.join(", ")) };
+        let choice = ensure.choice.as_ref().map(|choice| format!(" (where {} is {})", choice.parameter, choice.word));
+        let applied = !ensure.audit_only && ensure.primitive.can(crate::hardening::Verb::Apply);
+        let what = ensure.primitive.describe(&defaults) + &only + &choice.unwrap_or_default();
+        field(if applied { "ensures" } else { "audits" }, what);
+    }
+    for (name, value) in &explained.parameters {
+        field("parameter", format!("{name}, by default {value}"));
     }
     if let Some(applies) = &control.applies_when {
         field("only where", format!("{} is there", applies.what));

@@ -20,6 +20,7 @@ pub struct Diff {
 impl Diff {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
         let open = session.open_to_look()?;
+        open.reach().await?;
         let (a, b) = (open.image(&self.a).await?, open.image(&self.b).await?);
         let (old, new) = (open.target.record(&a.id).await?, open.target.record(&b.id).await?);
         let diff = ImageDiff::between((&a.id, &old), (&b.id, &new));

@@ -20,6 +20,7 @@ pub struct Images {
 impl Images {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
         let open = session.open_to_look()?;
+        open.reach().await?;
         let mut rows = Vec::new();
         let mut pointers = Pointers::default();
         for image in open.target.images().await? {

@@ -4,6 +4,7 @@ mod args;
 mod build;
 mod completions;
 mod controls;
+mod controls_test;
 mod diff;
 mod doctor;
 mod exit;

@@ -19,6 +19,7 @@ pub struct Plan {
 impl Plan {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
         let open = session.open_for(std::slice::from_ref(&self.recipe))?;
+        open.reach().await?;
         let recipe = open.recipe(&self.recipe)?;
         let target = &*open.target;
         let planner = Planner::new(&open.factory, &open.library, target);

@@ -44,6 +44,7 @@ impl Report {
             )));
         }
         let open = session.open_to_look()?;
+        open.reach().await?;
         let (image, record) = match open.image(&self.image).await {
             Ok(image) => (image.id.clone(), open.target.record(&image.id).await?),
             // A build that the gate refused made no image, but its evidence was kept.

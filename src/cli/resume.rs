@@ -6,7 +6,7 @@ use super::session::Session;
 use crate::identity::{BuildId, RecipeName};
 use crate::pipeline::prepare::Planner;
 use crate::pipeline::resume::{self, Fate, Settled as Ended, Unfinished};
-use crate::pipeline::{BuildOptions, Event};
+use crate::pipeline::{BuildOptions, Event, clock, sweep};
 use crate::release::leftover;
 use crate::target::{Settled, Underway};
 use clap::Args;
@@ -47,6 +47,7 @@ impl Moved {
 impl Resume {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
         let open = session.open_to_look()?;
+        open.reach().await?;
         let target = &*open.target;
         let planner = Planner::new(&open.factory, &open.library, target);
         let mut found =
@@ -60,6 +61,14 @@ impl Resume {
             }
         }
         let sink = session.sink();
+        // What another machine began with another content may be its work of this moment.
+        let elsewhere = match self.build.is_none() && target.is_remote() {
+            true => {
+                let things = sweep::find(target, &open.state).await?;
+                sweep::perhaps_alive(&things, &open.state, sweep::SURELY_DEAD, clock::now())
+            }
+            false => BTreeSet::new(),
+        };
         let (mut removed, mut kept) = (Vec::new(), false);
         for unfinished in &found {
             match &unfinished.fate {
@@ -73,6 +82,15 @@ impl Resume {
                     sink.event(&Event::Notice { build: Some(unfinished.build.clone()), text });
                 }
                 Fate::Close => resume::close(&open.state, unfinished)?,
+                Fate::Remove(why) if elsewhere.contains(&unfinished.build) => {
+                    kept = true;
+                    let text = format!(
+                        "{0} is left as it is: {why} as it stands here, and another machine, which began it, may be at work\n  \
+                         where that is dead: amifactory resume {0}",
+                        unfinished.build
+                    );
+                    sink.event(&Event::Notice { build: Some(unfinished.build.clone()), text });
+                }
                 Fate::Remove(why) => {
                     let text = match resume::settle(target, &open.state, unfinished).await? {
                         Ended::Removed => {

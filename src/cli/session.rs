@@ -8,7 +8,7 @@ use crate::pipeline::{Sink, StateFolder, clock};
 use crate::pipeline::{published, tags};
 use crate::recipe::{self, Factory};
 use crate::report::sink::{Format, Surroundings, Wish};
-use crate::report::{Style, json, sink};
+use crate::report::{Style, json, sink, visible};
 use crate::source::{Diagnostic, Diagnostics, nearest};
 use crate::target::local::LocalTarget;
 use crate::target::{Image, Target};
@@ -103,7 +103,8 @@ impl Session {
                 text.push_str(&format!("{diagnostic}\n\n"));
             }
         }
-        text.push_str(&format!("{} {error}\n", style.red("error:")));
+        // It can quote what others wrote: parameters, tags, answers of services.
+        text.push_str(&format!("{} {}\n", style.red("error:"), visible::block(&error.to_string())));
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
         exit
     }
@@ -241,6 +242,15 @@ impl Session {
         StateFolder::open(&root).map_err(|error| failed(&error))
     }
 
+    /// Where folders go that are gone when the verb ends: in the state folder where one is named, else with the
+    /// machine's other temporary files.
+    pub fn scratch(&self) -> Result<PathBuf, CliError> {
+        match &self.global.state {
+            Some(_) => Ok(self.state()?.root().to_owned()),
+            None => Ok(std::env::temp_dir()),
+        }
+    }
+
     /// Reads and checks recipes, groups and the hardening library.
     pub fn read(&self, folder: &Path) -> Result<(Factory, Library), CliError> {
         self.read_some(folder, &[])
@@ -277,6 +287,14 @@ impl Session {
 }
 
 impl Open {
+    /// Says at once what a remote target lacks, before anything is asked of it: credentials, a region.
+    pub async fn reach(&self) -> Result<(), CliError> {
+        if self.target.is_remote() {
+            self.target.check().await?;
+        }
+        Ok(())
+    }
+
     /// The recipe of this name.
     pub fn recipe(&self, name: &str) -> Result<RecipeName, CliError> {
         let known = self.factory.recipes.keys().find(|recipe| recipe.as_str() == name);

@@ -20,6 +20,7 @@ pub struct Show {
 impl Show {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
         let open = session.open_to_look()?;
+        open.reach().await?;
         let image = open.image(&self.image).await?;
         let record = open.target.record(&image.id).await?;
         let Some(row) = images::row(&open, &image, &mut images::Pointers::default()).await? else {

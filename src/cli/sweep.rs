@@ -2,11 +2,15 @@
 
 use super::exit::{CliError, Exit};
 use super::session::Session;
+use crate::pipeline::clock;
 use crate::pipeline::sweep::{self, LeftOver, Resource};
+use crate::recipe;
 use crate::release::leftover;
 use crate::report::view;
 use crate::target::{Settled, Underway};
 use clap::Args;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// List what dead runs left behind; remove it with --yes.
 #[derive(Debug, Args)]
@@ -14,23 +18,39 @@ pub struct Sweep {
     /// Remove it
     #[arg(long)]
     yes: bool,
+    /// On AWS, of builds that another machine began: only what is at least this old; younger ones may be at work
+    #[arg(long, value_name = "TIME", default_value = "6h", value_parser = duration)]
+    older_than: Duration,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    recipe::duration(text).ok_or_else(|| "write 90s, 5m or 1h30m".to_owned())
 }
 
 impl Sweep {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
         let open = session.open_to_look()?;
+        open.reach().await?;
         let found = sweep::find(&*open.target, &open.state).await?;
-        let (busy, dead): (Vec<_>, Vec<_>) = found.into_iter().partition(|left| left.in_use_by.is_some());
+        let (busy, rest): (Vec<_>, Vec<_>) = found.into_iter().partition(|left| left.in_use_by.is_some());
+        let elsewhere = match open.target.is_remote() {
+            true => sweep::perhaps_alive(&rest, &open.state, self.older_than, clock::now()),
+            false => BTreeSet::new(),
+        };
+        let alive = |left: &LeftOver| left.build.as_ref().is_some_and(|build| elsewhere.contains(build));
+        let (spared, dead): (Vec<_>, Vec<_>) = rest.into_iter().partition(alive);
         let dead = if self.yes { sweep::remove(&*open.target, &open.state, dead).await? } else { dead };
         let recipes = open.all_released().await?;
         let moves = leftover::find(&*open.target, &recipes).await?;
         let (over, running): (Vec<_>, Vec<_>) = moves.into_iter().partition(|underway| underway.over);
-        let mut found: Vec<_> = dead.iter().map(row).collect();
+        let rows = |some: &[LeftOver], why: Option<&str>| some.iter().map(|left| row(left, why)).collect::<Vec<_>>();
+        let mut found = rows(&dead, None);
         found.extend(over.iter().map(left_move));
         if self.yes {
             leftover::settle(&*open.target, over).await?;
         }
-        let swept = view::Swept { found, removed: self.yes };
+        let spared = rows(&spared, Some("another machine began it and may be at work"));
+        let swept = view::Swept { found, removed: self.yes, spared };
         session.result(&swept, |style| {
             let mut text = view::sweep(&swept, style);
             for left in &busy {
@@ -59,17 +79,17 @@ fn left_move(underway: &Underway) -> view::Leftover {
     }
 }
 
-fn row(left: &LeftOver) -> view::Leftover {
+fn row(left: &LeftOver, why: Option<&str>) -> view::Leftover {
     let (kind, id) = match &left.resource {
         Resource::Builder(id) => ("builder", id.to_string()),
         Resource::Image(id) => ("image", id.to_string()),
         Resource::Part(_) => left.orphan.as_ref().map_or(("part", String::new()), |part| (part.kind, part.id.clone())),
     };
-    let why = match &left.resource {
+    let why = why.unwrap_or(match &left.resource {
         Resource::Builder(_) => "no one works on its recipe",
         Resource::Part(_) => "what it belonged to is gone",
         Resource::Image(_) => "no pointer names it, and no one works on its recipe",
-    };
+    });
     view::Leftover {
         kind: kind.into(),
         id,

@@ -6,6 +6,7 @@ use crate::identity::{OsFamily, Slug};
 use crate::recipe::{Parameter, ParameterKind, ParameterValue};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// When a control is applied, relative to the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -35,6 +36,13 @@ impl Phase {
         (Phase::Firewall, "firewall"),
         (Phase::Seal, "seal"),
     ];
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = Phase::ALL.iter().find(|(phase, _)| phase == self);
+        f.write_str(known.map_or("", |(_, word)| word))
+    }
 }
 
 /// One hardening rule.
@@ -75,6 +83,8 @@ pub struct Ensure {
     pub primitive: Primitive,
     /// Only on these; empty: on all families of the control.
     pub families: BTreeSet<OsFamily>,
+    /// Only where a parameter says so.
+    pub choice: Option<Choice>,
     /// Audited, never applied.
     pub audit_only: bool,
 }
@@ -86,6 +96,15 @@ pub struct AppliesWhen {
     pub what: String,
     /// It is there where one of these exists.
     pub paths: Vec<AbsolutePath>,
+}
+
+/// Where a benchmark offers either-or, a parameter says which. What belongs to another answer means nothing then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// The parameter, one of words.
+    pub parameter: String,
+    /// Its value that asks for this.
+    pub word: String,
 }
 
 /// What a control can break.

@@ -1,11 +1,13 @@
 //! The hardening library: everything below `hardening/`, read and checked. The program carries a copy of it, so that
 //! a factory folder without one works too.
 
+use super::benchmark::{self, Recommendation};
 use super::catalogue::Catalogue;
-use super::control::{Control, ControlParameter, Profile};
+use super::control::{Choice, Control, ControlParameter, Profile};
 use super::read::{self, Placed, ReadProfile, Scripts};
 use super::value::Values;
 use crate::identity::Slug;
+use crate::recipe::ParameterKind;
 use crate::source::{self, Diagnostic, Diagnostics, Node, SourceFile, Span};
 use include_dir::{Dir, include_dir};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +25,8 @@ pub struct Library {
     pub profiles: BTreeMap<String, Profile>,
     /// All parameters.
     pub parameters: BTreeMap<String, ControlParameter>,
+    /// The recommendations of each benchmark whose facts are known.
+    pub benchmarks: BTreeMap<String, Vec<Recommendation>>,
     /// The shell functions, as bundles carry them.
     functions: String,
 }
@@ -100,6 +104,10 @@ impl Library {
         if let Some(root) = files.get("parameters.yaml").and_then(|text| tree("parameters.yaml", text, diagnostics)) {
             library.parameters = read::parameters(&root, diagnostics);
         }
+        for (name, text) in below(files, "benchmarks/", ".tsv") {
+            let found = benchmark::read(&format!("benchmarks/{name}"), &text, diagnostics);
+            library.benchmarks.insert(name.trim_end_matches(".tsv").to_owned(), found);
+        }
         for (name, text) in below(files, "controls/", ".yaml") {
             if let Some(root) = tree(&format!("controls/{name}"), &text, diagnostics) {
                 for placed in read::controls(&root, &scripts, diagnostics) {
@@ -116,6 +124,26 @@ impl Library {
         for name in control.ensure.iter().flat_map(|ensure| ensure.primitive.parameters()) {
             if !self.parameters.contains_key(name) {
                 diagnostics.report_unknown(&span, "parameter", name, self.parameters.keys().map(String::as_str));
+            }
+        }
+        for (benchmark, id) in &control.ids {
+            let facts = self.benchmarks.get(benchmark);
+            if facts.is_some_and(|facts| facts.iter().all(|fact| fact.id != *id)) {
+                diagnostics.report(&span, format!("{benchmark} has no recommendation {id}"));
+            }
+        }
+        for Choice { parameter, word } in control.ensure.iter().filter_map(|ensure| ensure.choice.as_ref()) {
+            match self.parameters.get(parameter).map(|known| &known.declaration.kind) {
+                Some(ParameterKind::Choice(words)) => {
+                    if !words.contains(word) {
+                        diagnostics.report_unknown(&span, "choice", word, words.iter().map(String::as_str));
+                    }
+                }
+                Some(_) => diagnostics.report(&span, format!("the parameter `{parameter}` is not one of words")),
+                None => {
+                    let known = self.parameters.keys().map(String::as_str);
+                    diagnostics.report_unknown(&span, "parameter", parameter, known);
+                }
             }
         }
         if self.controls.contains_key(&control.slug) {
@@ -233,7 +261,7 @@ fn read_folder(dir: &Path, prefix: &str, files: &mut Files, diagnostics: &mut Di
         // Links are not followed: a library is files in its own folder.
         match entry.file_type() {
             Ok(kind) if kind.is_dir() => read_folder(&entry.path(), &format!("{path}/"), files, diagnostics),
-            Ok(kind) if kind.is_file() && (name.ends_with(".yaml") || name.ends_with(".sh")) => {
+            Ok(kind) if kind.is_file() && [".yaml", ".sh", ".tsv"].iter().any(|ending| name.ends_with(ending)) => {
                 match read_bounded(&entry.path()) {
                     Ok(text) => drop(files.insert(path, text)),
                     Err(error) => report_unreadable(&path, &error.to_string(), diagnostics),
@@ -298,6 +326,38 @@ mod tests {
             "did you mean `compare`?",
             "did you mean `sshd_option`?",
             "from 1 to 2",
+        ] {
+            assert!(shown.contains(part), "{part} is missing:\n{shown}");
+        }
+    }
+
+    #[test]
+    fn a_choice_names_a_parameter_and_one_of_its_words() {
+        let control = "controls:
+  - control: a-new-one
+    title: T
+    rationale: R
+    level: 1
+    section: 1
+    phase: config
+    ensure:
+      - nftables: {part: tabel, inbound: \"22\", outbound: \"\"}
+      - kernel_module: {name: x}
+        choice: {firewal: nftables}
+      - kernel_module: {name: x}
+        choice: {firewall: nftable}
+      - kernel_module: {name: x}
+        choice: {log_host: x}
+      - kernel_module: {name: x}
+        choice: {firewall: nftables, log_host: x}
+";
+        let shown = mistakes("controls/x.yaml", control);
+        for part in [
+            "did you mean `table`?",
+            "did you mean `firewall`?",
+            "did you mean `nftables`?",
+            "`log_host` is not one of words",
+            "expected one parameter",
         ] {
             assert!(shown.contains(part), "{part} is missing:\n{shown}");
         }

@@ -4,11 +4,15 @@
 //! be done with it; [`apply_steps`], [`audit_steps`] and [`seal_steps`] turn that into steps of bundles; what those
 //! answer becomes [`ControlEvidence`], which [`gate::judge`] holds against the recipe's gate.
 
+mod benchmark;
 mod catalogue;
+mod contract;
 mod control;
+mod coverage;
 mod evidence;
 pub mod gate;
 mod library;
+mod mutation;
 mod primitive;
 mod read;
 mod read_primitive;
@@ -19,11 +23,15 @@ mod steps;
 mod value;
 mod verdict;
 
+pub use benchmark::{Recommendation, family as benchmark_family, id_order};
 pub use catalogue::Catalogue;
-pub use control::{AppliesWhen, Breaks, Control, ControlParameter, Ensure, Phase, Profile};
+pub use contract::{Contract, Finding, Outcome, Part, seen};
+pub use control::{AppliesWhen, Breaks, Choice, Control, ControlParameter, Ensure, Phase, Profile};
+pub use coverage::{Covered, Standing, coverage, page as coverage_page};
 pub use evidence::{Applied, Audit, AuditKind, Check, ControlEvidence, Status, Tally};
 pub use library::Library;
-pub use primitive::{AbsolutePath, AccountsCheck, Mode, Primitive, Separator, Verb, Word};
+pub use mutation::mutation;
+pub use primitive::{AbsolutePath, AccountsCheck, Mode, NftablesPart, Primitive, Separator, Verb, Word};
 pub use seal::seal_steps;
 pub use select::{Disposition, SelectError, SelectedAudit, SelectedControl, select};
 pub use steps::{apply_steps, audit_steps};

@@ -62,6 +62,8 @@ pub enum Primitive {
         mount: AbsolutePath,
         /// The file system that apply mounts there; none: only an existing mount is looked at.
         file_system: Option<Word>,
+        /// Without a mount there the audit fails. Apply can't make a volume, so it has nothing to do for this.
+        required: bool,
         /// Options that it has.
         options: Vec<Word>,
     },
@@ -154,6 +156,15 @@ pub enum Primitive {
         /// Its value.
         expected: Expected,
     },
+    /// One part of the firewall's rules, which nftables loads at boot.
+    Nftables {
+        /// Which part is looked at; apply writes all of them.
+        part: NftablesPart,
+        /// TCP ports that others may connect to, comma-separated.
+        inbound: Value,
+        /// TCP ports that the instance may connect to, comma-separated.
+        outbound: Value,
+    },
     /// A rule over passwd, group and shadow.
     Accounts {
         /// Which.
@@ -167,6 +178,8 @@ pub enum Primitive {
         audit: String,
         /// Parameters that they see as `AF_PARAM_<NAME>`.
         parameters: BTreeSet<String>,
+        /// The audit looks at the running system instead of the image at rest.
+        runtime: bool,
     },
 }
 
@@ -313,6 +326,20 @@ choices!(
     }
 );
 
+choices!(
+    /// Parts of a firewall's rules.
+    NftablesPart {
+        /// There is a table.
+        Table = "table",
+        /// Base chains for what comes in, passes through and goes out.
+        BaseChains = "base-chains",
+        /// The loopback interface is open, and its addresses come from nowhere else.
+        Loopback = "loopback",
+        /// What no rule accepts is dropped.
+        DefaultDeny = "default-deny",
+    }
+);
+
 impl AccountsCheck {
     /// Apply has one safe answer to it.
     pub const fn can_apply(self) -> bool {
@@ -366,7 +393,7 @@ impl Primitive {
         if !self.can(verb) {
             return Ok(None);
         }
-        if let Primitive::Script { apply, audit, parameters } = self {
+        if let Primitive::Script { apply, audit, parameters, .. } = self {
             let text = if verb == Verb::Apply { apply.as_ref() } else { Some(audit) };
             let mut lines = String::new();
             for name in parameters {
@@ -384,10 +411,14 @@ impl Primitive {
         shell::call(&format!("af_{name}_{suffix}"), arguments.iter().map(String::as_str)).map(Some)
     }
 
-    fn can(&self, verb: Verb) -> bool {
+    /// Whether it has anything to do for `verb`.
+    pub fn can(&self, verb: Verb) -> bool {
         match (verb, self) {
             (Verb::Apply, Primitive::Accounts { check }) => check.can_apply(),
             (Verb::Apply, Primitive::Script { apply, .. }) => apply.is_some(),
+            (Verb::Apply, Primitive::MountOption { required, .. }) => !required,
+            (Verb::Persisted, Primitive::Script { runtime, .. }) => !runtime,
+            (Verb::Runtime, Primitive::Script { runtime, .. }) => *runtime,
             (Verb::Apply | Verb::Persisted, _) => true,
             (Verb::Runtime, primitive) => matches!(
                 primitive,
@@ -396,8 +427,14 @@ impl Primitive {
                     | Primitive::MountOption { .. }
                     | Primitive::AuditRule { .. }
                     | Primitive::KernelCmdline { .. }
+                    | Primitive::Nftables { .. }
             ),
         }
+    }
+
+    /// Its kind, as controls spell it.
+    pub fn kind(&self) -> &'static str {
+        self.call(Verb::Persisted, &Values::new()).name
     }
 
     /// Installs or removes packages.
@@ -418,6 +455,9 @@ impl Primitive {
             Primitive::PamRule { arguments: value, .. }
             | Primitive::SudoForbid { word: value }
             | Primitive::FileContent { content: value, .. } => value.parameters(),
+            Primitive::Nftables { inbound, outbound, .. } => {
+                inbound.parameters().into_iter().chain(outbound.parameters()).collect()
+            }
             Primitive::Script { parameters, .. } => parameters.iter().map(String::as_str).collect(),
             _ => BTreeSet::new(),
         }
@@ -473,8 +513,9 @@ impl Primitive {
             Primitive::PackagePresent { names } => ("package_present", words(names)),
             Primitive::ServiceEnabled { units } => ("service_enabled", words(units)),
             Primitive::ServiceDisabled { units } => ("service_disabled", words(units)),
-            Primitive::MountOption { mount, file_system, options } => {
-                let file_system = file_system.as_ref().map(|word| word.0.clone()).unwrap_or_default();
+            Primitive::MountOption { mount, file_system, options, required } => {
+                let otherwise = if *required { "volume" } else { "" };
+                let file_system = file_system.as_ref().map_or_else(|| otherwise.to_owned(), |word| word.0.clone());
                 ("mount_option", vec![mount.0.clone(), file_system, words(options).join(",")])
             }
             Primitive::SshdOption { key, expected } => ("sshd_option", expect(vec![&key.0], expected)),
@@ -503,6 +544,9 @@ impl Primitive {
             }
             Primitive::FileAbsent { paths } => ("file_absent", paths_of(paths)),
             Primitive::KernelCmdline { option, expected } => ("kernel_cmdline", expect(vec![&option.0], expected)),
+            Primitive::Nftables { part, inbound, outbound } => {
+                ("nftables", vec![part.as_str().to_owned(), inbound.resolve(values), outbound.resolve(values)])
+            }
             Primitive::Accounts { check } => ("accounts", vec![check.as_str().to_owned()]),
             // Rendered from their own text; they never come here.
             Primitive::Script { .. } => ("script", Vec::new()),

@@ -1,7 +1,7 @@
 //! The library's YAML files read into controls, parameters and profiles. Mistakes are reported with their place, and
 //! reading goes on.
 
-use super::control::{AppliesWhen, Breaks, Control, ControlParameter, Ensure, Phase, Profile};
+use super::control::{AppliesWhen, Breaks, Choice, Control, ControlParameter, Ensure, Phase, Profile};
 use super::read_primitive;
 use super::value::{Values, is_parameter_name};
 use crate::identity::{OsFamily, Slug};
@@ -152,6 +152,15 @@ fn applies_when(node: &Node, diagnostics: &mut Diagnostics) -> Option<AppliesWhe
     Some(AppliesWhen { what, paths })
 }
 
+/// `choice: {firewall: nftables}`.
+fn choice(node: &Node, diagnostics: &mut Diagnostics) -> Option<Choice> {
+    let [(key, value)] = entries(node, "a parameter and one of its words", diagnostics) else {
+        diagnostics.report(&node.span, "expected one parameter and one of its words");
+        return None;
+    };
+    Some(Choice { parameter: key.text.clone(), word: value.text(diagnostics)?.to_owned() })
+}
+
 fn breaks(node: &Node, diagnostics: &mut Diagnostics) -> Vec<Breaks> {
     entries(node, "what it breaks", diagnostics)
         .iter()
@@ -159,14 +168,15 @@ fn breaks(node: &Node, diagnostics: &mut Diagnostics) -> Vec<Breaks> {
         .collect()
 }
 
-/// `- sysctl: {…}`, with `families` and `audit_only` beside it.
+/// `- sysctl: {…}`, with `families`, `choice` and `audit_only` beside it.
 fn ensure(node: &Node, slug: &Slug, scripts: &Scripts, diagnostics: &mut Diagnostics) -> Option<Ensure> {
     let mut fields = node.fields("a primitive", diagnostics)?;
     let families: Vec<OsFamily> = list_of(fields.optional("families"), "OS families", diagnostics);
     let audit_only = fields.optional("audit_only").and_then(|node| node.boolean(diagnostics)).unwrap_or(false);
+    let choice = fields.optional("choice").and_then(|node| choice(node, diagnostics));
     let primitive = read_primitive::primitive(&mut fields, slug, scripts, diagnostics);
     fields.finish(diagnostics);
-    Some(Ensure { primitive: primitive?, families: families.into_iter().collect(), audit_only })
+    Some(Ensure { primitive: primitive?, families: families.into_iter().collect(), choice, audit_only })
 }
 
 /// `parameters.yaml`: a map of names to declarations.

@@ -1,6 +1,6 @@
 //! Primitives read from YAML.
 
-use super::primitive::{AccountsCheck, Mode, Primitive, Separator, Word};
+use super::primitive::{AccountsCheck, Mode, NftablesPart, Primitive, Separator, Word};
 use super::read::{Scripts, list_of};
 use super::value::{Compare, Expected, Value};
 use crate::identity::Slug;
@@ -10,7 +10,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 /// Every primitive's word, in the order in which they are looked for.
-const KINDS: [&str; 20] = [
+const KINDS: [&str; 21] = [
     "sysctl",
     "kernel_module",
     "file_mode",
@@ -30,6 +30,7 @@ const KINDS: [&str; 20] = [
     "file_content",
     "file_absent",
     "kernel_cmdline",
+    "nftables",
     "accounts",
 ];
 
@@ -114,6 +115,13 @@ impl Reader<'_, '_> {
         Some(Expected { compare: compare.unwrap_or(Compare::Equals), value: value? })
     }
 
+    fn nftables_part(&mut self) -> Option<NftablesPart> {
+        let words: Vec<&str> = NftablesPart::ALL.iter().map(|part| part.as_str()).collect();
+        let node = self.fields.required("part", self.diagnostics)?;
+        let word = node.one_of("part of the rules", &words, self.diagnostics)?;
+        NftablesPart::ALL.iter().copied().find(|part| part.as_str() == word)
+    }
+
     fn separator(&mut self) -> Option<Separator> {
         let words = Separator::ALL.map(|(_, word)| word);
         let node = self.fields.required("separator", self.diagnostics)?;
@@ -157,7 +165,8 @@ fn fields_of(kind: &str, read: &mut Reader<'_, '_>) -> Option<Primitive> {
         "service_disabled" => Some(Primitive::ServiceDisabled { units: read.many("units")? }),
         "mount_option" => {
             let (mount, file_system, options) = (read.one("mount"), read.maybe("file_system"), read.any("options"));
-            Some(Primitive::MountOption { mount: mount?, file_system, options })
+            let required = read.flag("required");
+            Some(Primitive::MountOption { mount: mount?, file_system, options, required })
         }
         "sshd_option" => {
             let (key, expected) = (read.one("key"), read.expected());
@@ -206,16 +215,22 @@ fn fields_of(kind: &str, read: &mut Reader<'_, '_>) -> Option<Primitive> {
             let (option, expected) = (read.one("option"), read.expected());
             Some(Primitive::KernelCmdline { option: option?, expected: expected? })
         }
+        "nftables" => {
+            let (part, inbound, outbound) = (read.nftables_part(), read.one("inbound"), read.one("outbound"));
+            Some(Primitive::Nftables { part: part?, inbound: inbound?, outbound: outbound? })
+        }
         _ => None,
     }
 }
 
-/// `script: {apply: true, parameters: [...]}`: the texts are in files named after the control.
+/// `script: {apply: true, parameters: [...]}`: the texts are in files named after the control. With `runtime: true` the
+/// audit is one of the running system.
 fn script(node: &Node, slug: &Slug, scripts: &Scripts, diagnostics: &mut Diagnostics) -> Option<Primitive> {
     let mut fields = node.fields("a script", diagnostics)?;
     let applies = fields.required("apply", diagnostics).and_then(|node| node.boolean(diagnostics));
     let parameters: BTreeSet<String> =
         list_of(fields.optional("parameters"), "parameter names", diagnostics).into_iter().collect();
+    let runtime = fields.optional("runtime").and_then(|node| node.boolean(diagnostics)).unwrap_or(false);
     fields.finish(diagnostics);
     let mut text = |what: &str| {
         let name = format!("{slug}.{what}.sh");
@@ -226,5 +241,5 @@ fn script(node: &Node, slug: &Slug, scripts: &Scripts, diagnostics: &mut Diagnos
         found
     };
     let apply = if applies? { Some(text("apply")?) } else { None };
-    Some(Primitive::Script { apply, audit: text("audit")?, parameters })
+    Some(Primitive::Script { apply, audit: text("audit")?, parameters, runtime })
 }

@@ -1,10 +1,10 @@
 //! What a recipe asks of its hardening, resolved for one OS family: which controls, with which values, and what is to
 //! be done with each.
 
-use super::control::Control;
+use super::control::{Choice, Control, Ensure};
 use super::evidence::AuditKind;
 use super::library::Library;
-use super::primitive::{Primitive, Verb};
+use super::primitive::Verb;
 use super::shell::{self, NulError};
 use super::value::Values;
 use crate::identity::{OsFamily, Slug};
@@ -26,6 +26,8 @@ pub enum Disposition {
     Manual(String),
     /// It means nothing on this OS family.
     NotForFamily,
+    /// Another of the benchmark's either-or answers was chosen, for this reason. It is neither applied nor audited.
+    NotChosen(String),
 }
 
 /// A control as one image has it.
@@ -137,7 +139,7 @@ pub fn select(
     values.extend(spec.parameters.clone());
     let mut selected: Vec<SelectedControl> = Vec::new();
     for control in slugs.iter().filter_map(|slug| library.controls.get(slug)) {
-        let disposition = disposition(control, family, &spec.waivers, implied);
+        let disposition = disposition(control, family, &spec.waivers, implied, &values);
         match resolve(control, disposition, family, required, &values) {
             Ok(resolved) => selected.push(resolved),
             Err(source) => errors.push(SelectError::Unquotable { control: control.slug.clone(), source }),
@@ -169,11 +171,25 @@ fn order(control: &Control) -> (u8, Vec<u32>, &Slug) {
     (control.section, id.split('.').filter_map(|part| part.parse().ok()).collect(), &control.slug)
 }
 
-fn disposition(control: &Control, family: OsFamily, waivers: &[Waiver], implied: &[ImpliedException]) -> Disposition {
-    let for_family = control.families.contains(&family)
-        && (control.manual.is_some() || primitives(control, family).next().is_some());
-    if !for_family {
+fn disposition(
+    control: &Control,
+    family: OsFamily,
+    waivers: &[Waiver],
+    implied: &[ImpliedException],
+    values: &Values,
+) -> Disposition {
+    let means_something = control.families.contains(&family)
+        && (control.manual.is_some() || for_family(control, family).next().is_some());
+    if !means_something {
         return Disposition::NotForFamily;
+    }
+    if control.manual.is_none()
+        && primitives(control, family, values).next().is_none()
+        && let Some(choice) = for_family(control, family).find_map(|ensure| ensure.choice.as_ref())
+    {
+        let found = chosen(choice, values);
+        let Choice { parameter, word } = choice;
+        return Disposition::NotChosen(format!("the parameter {parameter} is {found}; this belongs to {word}"));
     }
     if let Some(waiver) = waivers.iter().find(|waiver| waiver.control == control.slug) {
         return Disposition::Waived(waiver.clone());
@@ -187,12 +203,17 @@ fn disposition(control: &Control, family: OsFamily, waivers: &[Waiver], implied:
     }
 }
 
-fn primitives(control: &Control, family: OsFamily) -> impl Iterator<Item = (&Primitive, bool)> {
-    control
-        .ensure
-        .iter()
-        .filter(move |ensure| ensure.families.is_empty() || ensure.families.contains(&family))
-        .map(|ensure| (&ensure.primitive, ensure.audit_only))
+fn for_family(control: &Control, family: OsFamily) -> impl Iterator<Item = &Ensure> {
+    control.ensure.iter().filter(move |ensure| ensure.families.is_empty() || ensure.families.contains(&family))
+}
+
+fn primitives<'a>(control: &'a Control, family: OsFamily, values: &'a Values) -> impl Iterator<Item = &'a Ensure> {
+    for_family(control, family)
+        .filter(|ensure| ensure.choice.as_ref().is_none_or(|choice| chosen(choice, values) == choice.word))
+}
+
+fn chosen(choice: &Choice, values: &Values) -> String {
+    values.get(&choice.parameter).map(ToString::to_string).unwrap_or_default()
 }
 
 fn resolve(
@@ -205,9 +226,10 @@ fn resolve(
     let mut used = Values::new();
     let mut apply = Vec::new();
     let mut audits: BTreeMap<AuditKind, (Vec<String>, Vec<String>)> = BTreeMap::new();
-    if disposition != Disposition::NotForFamily {
-        for (primitive, audit_only) in primitives(control, family) {
-            for name in primitive.parameters() {
+    if !matches!(disposition, Disposition::NotForFamily | Disposition::NotChosen(_)) {
+        for Ensure { primitive, audit_only, choice, .. } in primitives(control, family, values) {
+            for name in primitive.parameters().into_iter().chain(choice.iter().map(|choice| choice.parameter.as_str()))
+            {
                 if let Some(value) = values.get(name) {
                     used.insert(name.to_owned(), value.clone());
                 }
@@ -259,9 +281,15 @@ impl SelectedControl {
             Disposition::Implied(_) => "implied",
             Disposition::Manual(_) => "manual",
             Disposition::NotForFamily => "not-for-family",
+            Disposition::NotChosen(_) => "not-chosen",
         };
         let audits: Vec<_> = self.audits.iter().map(|audit| json!([audit.kind, audit.body])).collect();
         json!([self.control.slug, disposition, self.parameters, self.apply, audits]).to_string()
+    }
+
+    /// What it is made of here: for this family, and as its parameters choose.
+    pub fn ensured(&self, family: OsFamily) -> impl Iterator<Item = &Ensure> {
+        primitives(&self.control, family, &self.parameters)
     }
 
     /// It is applied in this image.

@@ -181,6 +181,7 @@ fn judge(selected: &SelectedControl, seen: &[(Audit, bool)], can_see_runtime: bo
         Disposition::NotForFamily => {
             return (Status::NotApplicable, Some("this means nothing on this OS family".to_owned()));
         }
+        Disposition::NotChosen(why) => return (Status::NotApplicable, Some(why.clone())),
         Disposition::Apply => {}
     }
     let lost = seen.iter().any(|(audit, answered)| {

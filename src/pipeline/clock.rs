@@ -22,7 +22,13 @@ pub fn rfc3339(at: OffsetDateTime) -> String {
     at.replace_nanosecond(0).ok().and_then(|t| t.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
-/// This moment, UTC.
+/// The moment this long ago, in the same form.
+pub fn timestamp_ago(before: std::time::Duration) -> String {
+    let then = OffsetDateTime::now_utc() - before;
+    then.replace_nanosecond(0).ok().and_then(|t| t.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
+/// The moment itself.
 pub fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }

@@ -110,7 +110,7 @@ impl Engine<'_> {
                     }
                     build.notice(format!("{lost}: starting on a fresh one"));
                     discard(&mut build).await?;
-                    build.note(What::Ended { outcome: "interrupted".into() })?;
+                    build.note(What::Ended { outcome: journal::LOST.into() })?;
                     images = published::marked(self.target, self.target.images().await?, plan).await?;
                     calls += 1;
                     // Another machine may have brought it about meanwhile.
@@ -222,7 +222,9 @@ impl Engine<'_> {
     }
 
     /// A build id that no earlier attempt had: neither by a journal here nor by an image in the target. On a remote target
-    /// an attempt whose journal was not closed is gone on with: its token finds the builder that it may have launched.
+    /// an attempt whose journal was not closed is gone on with: its token finds the builder that it may have launched. So
+    /// is one that failed before it launched any: a machine that knows nothing of it begins with the same one, and two
+    /// that go different ways would make two images.
     fn next_id(&self, plan: &Plan, images: &[Image]) -> Result<BuildId, BuildError> {
         let stem = format!("{}-{}-", plan.recipe, plan.digest.short());
         let builds = self.state.builds().map_err(BuildError::state(self.state.root()))?;
@@ -231,7 +233,7 @@ impl Engine<'_> {
         let open = builds.iter().find(|build| build.as_str() == format!("{stem}{last}"));
         if let Some(open) = open.filter(|_| self.target.is_remote())
             && !images.iter().any(|image| image.name == open.as_str())
-            && !has_ended(self.state, open).map_err(BuildError::state(self.state.build(open)))?
+            && !is_spent(self.state, open).map_err(BuildError::state(self.state.build(open)))?
         {
             return Ok(open.clone());
         }
@@ -300,6 +302,7 @@ fn starts_anew(error: &BuildError) -> bool {
     matches!(
         error,
         BuildError::Interrupted { .. }
+            | BuildError::Overtaken { .. }
             | BuildError::Target(TargetError::BuilderGone { .. } | TargetError::TokenSpent { .. })
     )
 }
@@ -448,7 +451,8 @@ async fn discard(build: &mut Build<'_>) -> Result<(), BuildError> {
     wrong.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
 }
 
-/// True where a build's own journal says that it has ended.
-pub fn has_ended(state: &StateFolder, build: &BuildId) -> std::io::Result<bool> {
-    Ok(journal::has_ended(&journal::read(&state.build(build))?))
+/// True where a build's own journal says that it has ended, with its token used.
+fn is_spent(state: &StateFolder, build: &BuildId) -> std::io::Result<bool> {
+    let entries = journal::read(&state.build(build))?;
+    Ok(journal::has_ended(&entries) && journal::has_launched(&entries))
 }

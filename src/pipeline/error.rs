@@ -86,6 +86,12 @@ pub enum BuildError {
         /// What it was running.
         bundle: &'static str,
     },
+    /// Another machine was first to make an image of this plan.
+    #[error("build {by} has made an image of the same plan a little earlier")]
+    Overtaken {
+        /// The other build.
+        by: String,
+    },
     /// The state folder can't be used.
     #[error("{path}: {source}\n  the state folder must be writable; choose another with --state DIR", path = path.display())]
     State {

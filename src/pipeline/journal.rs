@@ -100,9 +100,23 @@ pub fn read(build_folder: &Path) -> io::Result<Vec<Entry>> {
     }
 }
 
-/// True where the journal says that the build has ended.
+/// True where the journal says that the build has ended, and was not begun again after that.
 pub fn has_ended(entries: &[Entry]) -> bool {
-    entries.iter().any(|entry| matches!(entry.what, What::Ended { .. }))
+    let last = entries.iter().rev().find(|entry| matches!(entry.what, What::Begun { .. } | What::Ended { .. }));
+    last.is_some_and(|entry| matches!(entry.what, What::Ended { .. }))
+}
+
+/// How a build ends whose builder was lost, or whose token a builder had that is gone: it is begun anew.
+pub const LOST: &str = "interrupted";
+
+/// Whether a build that ended has used up its token: a builder was launched with it, here or elsewhere. One that failed
+/// before has not, and another machine may be using it now.
+pub fn has_launched(entries: &[Entry]) -> bool {
+    entries.iter().any(|entry| match &entry.what {
+        What::Answered { call, .. } => call == "launch",
+        What::Ended { outcome } => outcome == LOST,
+        _ => false,
+    })
 }
 
 fn unfinished_line(path: &Path) -> io::Result<bool> {

@@ -8,6 +8,9 @@ use crate::identity::{BuildId, BuilderId, ImageId, RecipeName};
 use crate::target::{Image, Orphan, Target, TargetError};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// Something left behind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -101,6 +104,22 @@ pub async fn find(target: &dyn Target, state: &StateFolder) -> Result<Vec<LeftOv
     Ok(found)
 }
 
+/// By when every builder has ended itself, where a factory says nothing else (`aws: expires`).
+pub const SURELY_DEAD: Duration = Duration::from_secs(6 * 3600);
+
+/// The builds whose things another machine may be at work on, on a target that several machines use: this state folder
+/// does not know them, so its locks say nothing, and the newest of what they have is younger than `age`. A builder of
+/// a build that everyone has forgotten ends itself in the end, so with an age like that nothing is lost but time.
+pub fn perhaps_alive(found: &[LeftOver], state: &StateFolder, age: Duration, now: OffsetDateTime) -> BTreeSet<BuildId> {
+    let young = |left: &&LeftOver| match OffsetDateTime::parse(&left.created_at, &Rfc3339) {
+        Ok(created) => now - created < age,
+        // Where the time is not known there was none yet.
+        Err(_) => !age.is_zero(),
+    };
+    let builds = found.iter().filter(young).filter_map(|left| left.build.clone());
+    builds.filter(|build| !state.build(build).is_dir()).collect()
+}
+
 /// Whether an image belongs to a build that did not come to its end, and nobody can have seen it: no pointer names it.
 async fn is_left_over(target: &dyn Target, image: &Image) -> Result<bool, TargetError> {
     match (ImageState::of(&image.tags), tags::owner(&image.tags)) {
@@ -164,4 +183,38 @@ pub async fn remove(
         removed.push(left_over);
     }
     Ok(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_machine_began_lately_may_be_alive() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateFolder::open(folder.path()).unwrap();
+        let left = |build: &str, created_at: &str| LeftOver {
+            resource: Resource::Builder("i-0123456789abcdef0".parse().unwrap()),
+            build: Some(build.parse().unwrap()),
+            recipe: Some("web".parse().unwrap()),
+            created_at: created_at.into(),
+            in_use_by: None,
+            orphan: None,
+        };
+        let (old, young, ours) = ("web-000000000001-1", "web-000000000002-1", "web-000000000003-1");
+        state.make_build(&ours.parse().unwrap()).unwrap();
+        let found = [
+            left(old, "2026-11-20T01:00:00Z"),
+            left(young, "2026-11-20T01:00:00Z"),
+            // The newest of what a build has is what counts.
+            left(young, "2026-11-20T11:50:00Z"),
+            left(ours, "2026-11-20T11:50:00Z"),
+        ];
+        let now = time::macros::datetime!(2026-11-20 12:00 UTC);
+        let builds = |age| perhaps_alive(&found, &state, age, now);
+        assert_eq!(builds(SURELY_DEAD), [young.parse().unwrap()].into());
+        assert_eq!(builds(Duration::from_secs(300)), BTreeSet::new());
+        assert_eq!(perhaps_alive(&[left(young, "")], &state, Duration::ZERO, now), BTreeSet::new());
+        assert_eq!(perhaps_alive(&[left(young, "")], &state, SURELY_DEAD, now).len(), 1);
+    }
 }

@@ -17,6 +17,7 @@ pub mod template;
 
 pub use aws::{AwsBase, AwsBaseImage, AwsSettings, InstanceTypes, Subnet, Volume};
 pub use channel::ChannelRule;
+pub use decode::read_duration as duration;
 pub use graph::build_order;
 pub use load::{load, load_only, load_readable};
 pub use model::*;

@@ -85,11 +85,12 @@ fn refused(finished: &Finished, style: Style) -> String {
     let result = finished.result;
     let took = duration::seconds(result.duration_s);
     let mut page = Page::new(style);
-    page.head(
-        &style.red("✗"),
-        &name(result),
-        &format!("refused by its gate after {took}; no pointer names this image"),
-    );
+    let what = match &result.image {
+        // Judged again, and nothing was made.
+        Some(_) => "its image is there, and its gate asks for more today; pointers that name it stay".to_owned(),
+        None => format!("refused by its gate after {took}; no pointer names this image"),
+    };
+    page.head(&style.red("✗"), &name(result), &what);
     page.reasons("unmet", &result.unmet);
     page.identity(finished);
     page.hardening(finished);

@@ -1,7 +1,7 @@
 //! The words that every report uses for the same things, and what they are careful not to claim.
 
 use super::Style;
-use crate::hardening::{AuditKind, Check, ControlEvidence, Status, Tally};
+use crate::hardening::{Audit, AuditKind, Check, ControlEvidence, Status, Tally};
 use crate::identity::{OsFamily, TargetKind};
 use crate::target::ImageRecord;
 
@@ -130,9 +130,13 @@ pub fn score(score: Option<f64>) -> String {
     score.map_or_else(|| "no score".to_owned(), |score| format!("{score:.1}"))
 }
 
-/// `61.2 → 93.4`.
+/// `61.2 → 93.4`. What was measured at rest and what was measured running are not two points of one way.
 pub fn score_change(record: &ImageRecord) -> String {
+    let running = |audits: &[Audit]| audits.iter().any(|audit| audit.kind == AuditKind::Runtime);
+    let only_now =
+        record.controls.iter().any(|c| running(&c.after)) && !record.controls.iter().any(|c| running(&c.before));
     match record.score_before {
+        Some(before) if only_now => format!("{} (the base, at rest: {before:.1})", score(record.score)),
         Some(before) => format!("{before:.1} → {}", score(record.score)),
         None => score(record.score),
     }

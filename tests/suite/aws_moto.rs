@@ -241,6 +241,7 @@ async fn moto_makes_an_image_with_its_record_and_removes_it() {
     // It starts again from its image, as the boot test does.
     let mut again = request.clone();
     again.base = LaunchBase::Image(image.clone());
+    again.tags.insert(keys::PURPOSE.into(), "boot-test".into());
     again.token = format!("{build}-boot-test");
     let test = target.launch(&again).await.unwrap();
     assert_eq!(instance(&target, &test.id).await.image_id(), Some(image.as_str()));

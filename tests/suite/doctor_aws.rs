@@ -1,6 +1,8 @@
 //! `doctor --target aws`: the built program against the fake AWS on loopback.
 
 use crate::fake_aws::agents::NoAgent;
+use crate::fake_aws::ec2::model::Home;
+use crate::fake_aws::ssm::parameters::{Kind, Put};
 use crate::fake_aws::{Fake, Settings, World, credentials, serve};
 use crate::program::TestFactory;
 use serde_json::Value;
@@ -185,5 +187,39 @@ fn only_what_the_policy_allows_is_called() {
         for permission in &call.permissions {
             assert!(allowed.contains(&format!("\"{permission}\"")), "{permission} is called and not in the policy");
         }
+    }
+}
+
+#[test]
+fn what_others_wrote_does_not_reach_the_terminal_as_it_is() {
+    let cloud = cloud(|world| {
+        let home = Home { account: world.account.clone(), region: "us-east-1".into() };
+        let now = world.clock.now();
+        let put = Put {
+            name: "/site/base".into(),
+            value: "ami-1\u{1b}[2J\u{202e}".into(),
+            kind: Some(Kind::String),
+            data_type: None,
+            description: String::new(),
+            allowed_pattern: String::new(),
+            tags: Default::default(),
+            overwrite: false,
+            by: "arn:aws:iam::123456789012:user/colleague".into(),
+            may_describe_images: true,
+        };
+        world.ssm.place(&home).parameters.put(put, now, Default::default()).unwrap();
+    });
+    let factory = factory(AWS);
+    let recipe = "recipe: tiny\ndescription: a small image\nversion: \"1.0\"\nbase: {aws: {parameter: /site/base}}\n\
+                  groups: [hello]\npublish: {channel: dev}\n";
+    factory.write("recipes/tiny.yaml", recipe);
+    for verb in [&["plan", "tiny"][..], &["build", "tiny"], &["doctor"]] {
+        let mut command = factory.command(verb);
+        command.env("AWS_ENDPOINT_URL", &cloud.endpoint).env("AWS_REGION", "us-east-1");
+        command.env("AWS_ACCESS_KEY_ID", credentials::DEFAULT_KEY).env("AWS_SECRET_ACCESS_KEY", "secret");
+        let output = command.output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(text.contains("ami-1\\u{1b}[2J\\u{202e}"), "{verb:?}: {text:?}");
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{verb:?}: {text:?}");
     }
 }

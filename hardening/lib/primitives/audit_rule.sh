@@ -10,9 +10,9 @@ af_audit_rules() {
         printf '%s\n' "$rule"
     done | if [ "$(uname -m)" = aarch64 ]; then
         sed -e '/arch=b64/{
-            s/\([ ,]\)\(open\|creat\|chmod\|chown\|lchown\|unlink\|rename\|rmdir\|stime\),/\1/g
-            s/\([ ,]\)\(open\|creat\|chmod\|chown\|lchown\|unlink\|rename\|rmdir\|stime\),/\1/g
-            s/,\(open\|creat\|chmod\|chown\|lchown\|unlink\|rename\|rmdir\|stime\) / /g
+            s/\([ ,]\)\(open\|creat\|chmod\|chown\|lchown\|unlink\|rename\|rmdir\|stime\|create_module\|query_module\),/\1/g
+            s/\([ ,]\)\(open\|creat\|chmod\|chown\|lchown\|unlink\|rename\|rmdir\|stime\|create_module\|query_module\),/\1/g
+            s/,\(open\|creat\|chmod\|chown\|lchown\|unlink\|rename\|rmdir\|stime\|create_module\|query_module\) / /g
         }'
     else
         cat
@@ -86,5 +86,5 @@ af_audit_rule_apply() {
     {
         echo "# Written by amifactory."
         cat "$AF_TMP/rules"
-    } | af_write_file "/etc/audit/rules.d/$name.rules" 0640 root:root
+    } | af_write_file "/etc/audit/rules.d/$name.rules" 0600 root:root
 }

@@ -64,17 +64,9 @@ af_file_mode_apply() {
         fi
         af_file_mode_stat "$pattern" >"$AF_TMP/stat" || true
         while read -r mode user group path; do
-            if ! af_file_mode_owned "$users" "$groups" "$user" "$group"; then
-                case "|$users|" in
-                    "||" | *"|$user|"*) ;;
-                    *) user=${users%%|*} ;;
-                esac
-                case "|$groups|" in
-                    "||" | *"|$group|"*) ;;
-                    *) group=${groups%%|*} ;;
-                esac
-                chown "$user:$group" "$path"
-            fi
+            # Each by itself: what is right already may have no name here.
+            af_file_mode_owned "$users" "" "$user" "" || chown "${users%%|*}" "$path"
+            af_file_mode_owned "" "$groups" "" "$group" || chgrp "${groups%%|*}" "$path"
             if [ $((0$mode & ~0$max & 07777)) -ne 0 ]; then
                 chmod "$(printf '%o' $((0$mode & 0$max)))" "$path"
             fi

@@ -42,19 +42,9 @@ af_ini_option_audit() {
     af_judge "$1 [$2] $3" "$4" "$5" "$AF_VALUE"
 }
 
-# af_ini_option_apply FILE SECTION KEY OPERATOR VALUE: into a drop-in where systemd reads those, else into the file.
-af_ini_option_apply() {
-    local file="$1" value
-    value=$(af_first_of "$5")
-    af_ini_option_read "$1" "$2" "$3"
-    af_meets "$4" "$5" "$AF_VALUE" && return 0
-    case $1 in
-        /etc/systemd/*) file=$1.d/99-zz-amifactory.conf ;;
-    esac
-    if [ ! -e "$file" ]; then
-        printf '# Written by amifactory.\n[%s]\n' "$2" | af_write_file "$file" 0644 root:root
-    fi
-    AF_SECTION=$2 AF_KEY=$3 AF_LINE=$3=$value awk '
+# af_ini_option_set FILE SECTION KEY VALUE: the one place for the key in its section.
+af_ini_option_set() {
+    AF_SECTION=$2 AF_KEY=$3 AF_LINE=$3=$4 awk '
         function put() { if (!done++) print ENVIRON["AF_LINE"] }
         BEGIN { section = "[" ENVIRON["AF_SECTION"] "]"; key = ENVIRON["AF_KEY"] }
         {
@@ -64,6 +54,29 @@ af_ini_option_apply() {
             if (inside && word == key && line ~ /=/) { put(); next }
             print
         }
-        END { if (!done && !inside) print section; put() }' "$file" >"$AF_TMP/lines"
-    af_replace "$file" <"$AF_TMP/lines"
+        END { if (!done && !inside) print section; put() }' "$1" >"$AF_TMP/lines"
+    af_replace "$1" <"$AF_TMP/lines"
+}
+
+# af_ini_option_apply FILE SECTION KEY OPERATOR VALUE: into the file where there is one, because many who audit read no
+# other; into a drop-in where systemd reads those and the file is not there, or another drop-in says something else.
+af_ini_option_apply() {
+    local file="$1" value
+    value=$(af_first_of "$5")
+    af_ini_option_read "$1" "$2" "$3"
+    af_meets "$4" "$5" "$AF_VALUE" && return 0
+    case $1 in
+        /etc/systemd/*)
+            if [ -e "$1" ]; then
+                af_ini_option_set "$1" "$2" "$3" "$value"
+                af_ini_option_read "$1" "$2" "$3"
+                af_meets "$4" "$5" "$AF_VALUE" && return 0
+            fi
+            file=$1.d/99-zz-amifactory.conf
+            ;;
+    esac
+    if [ ! -e "$file" ]; then
+        printf '# Written by amifactory.\n[%s]\n' "$2" | af_write_file "$file" 0644 root:root
+    fi
+    af_ini_option_set "$file" "$2" "$3" "$value"
 }

@@ -17,7 +17,8 @@ af_mount_options() {
             return
         fi
     fi
-    if [ -z "$AF_FROM" ]; then
+    # One that is masked mounts nothing.
+    if [ -z "$AF_FROM" ] && [ ! -L "/etc/systemd/system/$unit" ]; then
         for dir in /etc/systemd/system /usr/lib/systemd/system; do
             if [ -e "$dir/local-fs.target.wants/$unit" ] && [ -f "/usr/lib/systemd/system/$unit" ]; then
                 AF_FROM=/usr/lib/systemd/system/$unit
@@ -41,8 +42,8 @@ af_mount_options_lack() {
     done
 }
 
-# af_mount_option_audit MOUNT TYPE OPTIONS: TYPE is the file system that apply mounts there; where it is empty the
-# options count only if there is such a mount.
+# af_mount_option_audit MOUNT TYPE OPTIONS: TYPE is the file system that apply mounts there, or `volume` where only the
+# recipe can; where it is empty the options count only if there is such a mount.
 af_mount_option_audit() {
     if [ ! -e /etc/fstab ] && ! af_systemd; then
         af_look fail "/etc/fstab" "a mount at $1" "no such file"

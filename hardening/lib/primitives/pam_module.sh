@@ -57,9 +57,9 @@ af_pam_module_apply() {
         # It refuses files that were edited by hand; then this step fails and the files stay as they are.
         DEBIAN_FRONTEND=noninteractive pam-auth-update --package
     elif command -v authselect >/dev/null 2>&1 && authselect current -r >/dev/null 2>&1; then
-        authselect enable-feature "with-${module#pam_}" >/dev/null
+        af_pam_authselect "$@"
     else
-        af_pam_edit "$@"
+        af_pam_edit /etc/pam.d "$@"
     fi
     af_pam_module_done "$@" || {
         echo "$module is not in the PAM files: were they changed by hand?" >&2
@@ -72,6 +72,8 @@ af_pam_profiles() {
     local dir=/usr/share/pam-configs
     case $1 in
         pam_faillock)
+            # A good password jumps over this block, so that nothing after it is skipped; the account phase then forgets
+            # the failures. The last line is what the module's manual shows, and what those who audit look for.
             af_write_file "$dir/amifactory-faillock" 0644 root:root <<'PROFILE'
 Name: Lock accounts after failed logins
 Default: yes
@@ -79,6 +81,7 @@ Priority: 0
 Auth-Type: Primary
 Auth:
 	[default=die]	pam_faillock.so authfail
+	sufficient	pam_faillock.so authsucc
 PROFILE
             af_write_file "$dir/amifactory-faillock-notify" 0644 root:root <<'PROFILE'
 Name: Count failed logins
@@ -86,7 +89,7 @@ Default: yes
 Priority: 1024
 Auth-Type: Primary
 Auth:
-	requisite	pam_faillock.so preauth
+	required	pam_faillock.so preauth
 Account-Type: Primary
 Account:
 	required	pam_faillock.so
@@ -107,14 +110,39 @@ PROFILE
     esac
 }
 
-# af_pam_edit MODULE TYPE...: into the files themselves, where no tool manages them: before the first pam_unix of each
-# type, and for failed logins after it too.
+# af_pam_authselect MODULE TYPE...: by the feature of that name where the profile has it; else in a profile of our own,
+# based on the one in use: what is written into the files themselves is lost with the next run of authselect.
+af_pam_authselect() {
+    local profile features feature="with-${1#pam_}"
+    profile=$(authselect current -r)
+    features=${profile#"${profile%% *}"}
+    profile=${profile%% *}
+    if authselect list-features "$profile" | grep -qx "$feature"; then
+        authselect enable-feature "$feature" >/dev/null
+        return
+    fi
+    case $profile in
+        custom/*) af_pam_edit "/etc/authselect/$profile" "$@" ;;
+        *)
+            [ -d /etc/authselect/custom/amifactory ] || authselect create-profile amifactory -b "$profile" >/dev/null
+            af_pam_edit /etc/authselect/custom/amifactory "$@"
+            # The features are words.
+            # shellcheck disable=SC2086
+            authselect select custom/amifactory $features >/dev/null
+            ;;
+    esac
+    authselect apply-changes >/dev/null
+}
+
+# af_pam_edit FOLDER MODULE TYPE...: into the files of a folder: before the first pam_unix of each type, and for failed
+# logins after it too.
 af_pam_edit() {
-    local module="$1" type file
-    shift
+    local folder="$1" module="$2" type file
+    shift 2
     for type in "$@"; do
         af_pam_files "$type"
         for file in $AF_LIST; do
+            file=$folder/${file##*/}
             [ -e "$file" ] || continue
             af_pam_has "$file" "$type" "$module" && continue
             AF_TYPE=$type AF_MODULE=$module awk '

@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # shellcheck disable=SC3043 # `local` is not in POSIX, but every shell that this runs in has it.
 
-AF_SSHD_FILE=/etc/ssh/sshd_config.d/00-amifactory.conf
+AF_SSHD_HEAD='# Written by amifactory: the first mention of an option wins, so these lines come first.'
 
 # af_sshd_values KEY: sets AF_VALUE to what sshd would use: the first mention wins, files that are included count
 # where they are included. A second value after `|` is one that some Match block sets.
@@ -96,29 +96,31 @@ af_sshd_option_audit() {
     fi
 }
 
-# af_sshd_option_apply KEY OPERATOR VALUE
+# af_sshd_option_apply KEY OPERATOR VALUE: into the main file, ahead of everything else it says. Drop-ins would do for sshd,
+# but many who audit read no other file.
 af_sshd_option_apply() {
-    local value
     [ -e /etc/ssh/sshd_config ] || return 0
     af_sshd_values "$1"
     af_sshd_meets "$2" "$3" && return 0
-    value=$(af_first_of "$3")
-    # Our file must be read before anything else is said.
-    awk '
-        { line = tolower($0); sub(/^[ \t]+/, "", line) }
-        line == "" || line ~ /^#/ { next }
-        { print (line ~ /^include[ \t=]+"?(\/etc\/ssh\/)?sshd_config\.d\/\*\.conf/) ? "yes" : "no"; exit }
-        ' /etc/ssh/sshd_config >"$AF_TMP/included"
-    if [ "$(cat "$AF_TMP/included")" != yes ]; then
+    AF_HEAD=$AF_SSHD_HEAD AF_KEY=$1 AF_LINE="$1 $(af_first_of "$3")" awk '
+        function put() { if (!done++) print ENVIRON["AF_LINE"] }
+        BEGIN {
+            key = tolower(ENVIRON["AF_KEY"]); head = ENVIRON["AF_HEAD"]
+            while ((getline line < ARGV[1]) > 0) if (line == head) known = 1
+            close(ARGV[1])
+        }
         {
-            printf 'Include /etc/ssh/sshd_config.d/*.conf\n\n'
-            cat /etc/ssh/sshd_config
-        } >"$AF_TMP/lines"
-        af_replace /etc/ssh/sshd_config <"$AF_TMP/lines"
-    fi
-    if [ ! -e "$AF_SSHD_FILE" ]; then
-        printf '# Written by amifactory: the first mention of an option wins, so this file comes first.\n' \
-            | af_write_file "$AF_SSHD_FILE" 0600 root:root
-    fi
-    af_set_line "$AF_SSHD_FILE" "$1" "$1 $value" nocase
+            line = tolower($0); gsub(/^[ \t]+|[ \t]+$/, "", line)
+            word = line; sub(/[ \t=].*$/, "", word)
+        }
+        $0 == head { print; ours = 1; next }
+        ours && line == "" { put(); ours = 0; print; next }
+        ours && word == key { put(); next }
+        ours { print; next }
+        !known && !done && line != "" && line !~ /^#/ { print head; put(); print "" }
+        word == "match" { inside = (line !~ /^match[ \t]+all$/) }
+        word == key && !inside { print "# amifactory: " $0; next }
+        { print }
+        END { if (!done) { if (!known) print head; put() } }' /etc/ssh/sshd_config >"$AF_TMP/lines"
+    af_replace /etc/ssh/sshd_config <"$AF_TMP/lines"
 }

@@ -3,7 +3,9 @@
 use super::snapshot::Snapshot;
 use super::{Build, BuildError, Observed, Step};
 use crate::identity::ImageId;
+use crate::pipeline::tags;
 use crate::pipeline::wait::{self, Wait};
+use crate::target::Image;
 use async_trait::async_trait;
 
 pub struct Available;
@@ -31,7 +33,7 @@ impl Step for Available {
                 let (available, failed) = (image.available, image.failed.clone());
                 build.image = Some(image);
                 if available {
-                    return Ok(());
+                    return give_way(build).await;
                 }
                 if let Some(why) = failed {
                     make_again(build, &id, why).await?;
@@ -39,6 +41,24 @@ impl Step for Available {
             }
             wait.pause().await?;
         }
+    }
+}
+
+/// Machines that know nothing of each other may have begun with different attempts of one plan. Of their images the one
+/// that EC2 dates first stays: all of them see the same dates, and whoever is later goes on with the first one's.
+async fn give_way(build: &mut Build<'_>) -> Result<(), BuildError> {
+    let target = build.target;
+    let forced = |image: &Image| image.tags.contains_key(tags::FORCED);
+    let Some(ours) = build.image.clone().filter(|ours| target.is_remote() && !forced(ours)) else { return Ok(()) };
+    // Just looked at: no call of its own.
+    let images = target.images().await?;
+    let date = |image: &Image| (image.created_at.clone(), image.name.clone());
+    let first = images.iter().filter(|image| !forced(image) && image.failed.is_none() && image.id != ours.id);
+    let first = first.filter_map(|image| Some((tags::owner(&image.tags)?, image)));
+    let first = first.filter(|(owner, _)| owner.recipe == build.plan.recipe && owner.digest == build.plan.digest);
+    match first.min_by_key(|(_, image)| date(image)) {
+        Some((owner, image)) if date(image) < date(&ours) => Err(BuildError::Overtaken { by: owner.build.to_string() }),
+        _ => Ok(()),
     }
 }
 

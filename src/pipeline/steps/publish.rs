@@ -26,7 +26,15 @@ impl Step for Publish {
             return Ok(if published { Observed::Done } else { Observed::Missing });
         }
         let standing = standing(build).await?;
-        let published = published::is_published(&image, &standing, channel(build), build.target.now());
+        let (channel, now) = (channel(build).cloned(), build.target.now());
+        let mut published = published::is_published(&image, &standing, channel.as_ref(), (&[], now));
+        let is_elsewhere = channel.as_ref().and_then(|c| published::of_channel(&standing.pointers, c)).is_some();
+        if !published && is_elsewhere && standing.pointers.iter().any(|pointer| pointer.image == image.id) {
+            // The channel may name a newer version, and stay there.
+            let target = build.target;
+            let images = build.read(target.images()).await?;
+            published = published::is_published(&image, &standing, channel.as_ref(), (&images, now));
+        }
         build.standing = Some(standing);
         Ok(if published { Observed::Done } else { Observed::Missing })
     }

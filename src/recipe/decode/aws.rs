@@ -7,8 +7,9 @@ use crate::identity::{Arch, OsFamily};
 use crate::source::{Diagnostics, Node, Value};
 use std::collections::BTreeMap;
 
-/// EC2 takes 50 tags for a resource; the rest are amifactory's own.
-const MOST_TAGS: usize = 40;
+/// EC2 takes 50 tags for a resource, and a builder or an image has up to 13 of amifactory's own: see
+/// `pipeline::tags`.
+const MOST_TAGS: usize = 37;
 /// As many as a network interface can have, once the quota is raised that far.
 const MOST_GROUPS: usize = 16;
 

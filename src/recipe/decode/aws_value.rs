@@ -192,8 +192,8 @@ fn arch_of(instance_type: &str) -> Arch {
     if attributes.contains('g') || family == "a1" { Arch::Arm64 } else { Arch::X86_64 }
 }
 
-/// Tags by key. A key has at most 128 characters, a value at most 256; their characters are those that every service
-/// takes, for EC2 and SSM both carry them.
+/// Tags by key. A key has at most 127 characters (EBS API reference, `Tag`: records carry them too; elsewhere 128), a
+/// value at most 256; their characters are those that every service takes, for EC2 and SSM both carry them.
 pub(super) fn tags(node: &Node, diagnostics: &mut Diagnostics) -> Option<BTreeMap<String, String>> {
     let Value::Map(entries) = &node.value else {
         diagnostics.report(&node.span, format!("expected tags (a map), found {}", node.value.kind()));
@@ -201,7 +201,7 @@ pub(super) fn tags(node: &Node, diagnostics: &mut Diagnostics) -> Option<BTreeMa
     };
     let mut all = BTreeMap::new();
     for (key, node) in entries {
-        let key_is_good = tag_text(&key.text, "a tag's key", 128, &key.span, diagnostics);
+        let key_is_good = tag_text(&key.text, "a tag's key", 127, &key.span, diagnostics);
         let value = tag_value(node, diagnostics);
         if let (Some(()), Some(value)) = (key_is_good, value) {
             all.insert(key.text.clone(), value);

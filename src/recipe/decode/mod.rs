@@ -11,6 +11,8 @@ mod recipe;
 mod secrets;
 mod value;
 
+pub use value::read_duration;
+
 pub(super) use factory::factory;
 pub(super) use group::group;
 pub(super) use recipe::{BaseLink, recipe};

@@ -158,6 +158,11 @@ pub(super) fn days(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duratio
     }
 }
 
+/// A duration as recipes and the command line write it.
+pub fn read_duration(text: &str) -> Option<Duration> {
+    seconds(text).map(Duration::from_secs)
+}
+
 fn seconds(text: &str) -> Option<u64> {
     seconds_of(text, &[('h', 3600), ('m', 60), ('s', 1)])
 }

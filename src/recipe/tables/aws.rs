@@ -7,7 +7,7 @@ use super::{DURATION, FAMILIES, SIZE};
 /// Resource ids have 17 hex digits; those made before 2016 to 2018 have 8.
 const SUBNET_ID: &str = "^subnet-([0-9a-f]{8}|[0-9a-f]{17})$";
 const INSTANCE_TYPE_LIST: Kind = List(&Pattern("^[a-z][a-z0-9-]*\\.[a-z0-9-]+$"));
-const TAGS: Kind = MapOf("^.{1,128}$", &Value);
+const TAGS: Kind = MapOf("^.{1,127}$", &Value);
 
 /// `aws:`
 pub static AWS: Shape = Shape {

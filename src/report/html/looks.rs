@@ -94,7 +94,20 @@ pub(super) fn runs(control: &ControlEvidence) -> Vec<Run> {
 }
 
 /// The audits' outcome as a whole: pass only where all that apply pass.
-pub(super) fn worst(audits: &[Audit]) -> Option<Status> {
+/// What a control was before, where that is another than what it is now. Where only the running system is looked at now
+/// and was not then, that says nothing: what was looked at both times is compared.
+pub(super) fn was(control: &ControlEvidence) -> Option<Status> {
+    let before = worst(&control.before)?;
+    let same = |audit: &&Audit| control.before.iter().any(|earlier| earlier.kind == audit.kind);
+    let comparable: Vec<Audit> = control.after.iter().filter(same).cloned().collect();
+    let now = match comparable.len() == control.after.len() {
+        true => control.status,
+        false => worst(&comparable).unwrap_or(control.status),
+    };
+    (before != now).then_some(before)
+}
+
+fn worst(audits: &[Audit]) -> Option<Status> {
     [Status::Error, Status::Fail, Status::Unknown, Status::Manual, Status::Pass, Status::NotApplicable]
         .into_iter()
         .find(|status| audits.iter().any(|audit| audit.status == *status))

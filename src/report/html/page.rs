@@ -1,6 +1,6 @@
 //! What the page says, before it is put into the template.
 
-use super::looks::{Look, Run, looks, runs, worst};
+use super::looks::{Look, Run, looks, runs, was};
 use crate::hardening::{ControlEvidence, Status, Tally};
 use crate::identity::ImageId;
 use crate::report::view::minute;
@@ -366,7 +366,7 @@ fn control(control: &ControlEvidence, record: &ImageRecord, today: Date) -> Cont
         key: key(control.status),
         word: wording::status(control.status),
         mark: mark(control.status),
-        was: worst(&control.before).filter(|was| *was != control.status).map(wording::status),
+        was: was(control).map(wording::status),
         rationale: control.rationale.clone(),
         // A waiver says its reason itself.
         reason: control.reason.clone().filter(|_| waiver.is_none()),

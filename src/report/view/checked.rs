@@ -1,6 +1,6 @@
 //! What `doctor` has found.
 
-use super::super::Style;
+use super::super::{Style, visible};
 use crate::target::finding::{Finding, Severity};
 use serde::Serialize;
 
@@ -38,9 +38,10 @@ pub fn checked(checked: &Checked, style: Style) -> String {
             Severity::Warn => style.yellow("!"),
             Severity::Fail => style.red("✗"),
         };
-        text.push_str(&format!("{mark} {}: {}\n", finding.check, finding.detail));
+        let (check, detail) = (visible::line(&finding.check), visible::block(&finding.detail));
+        text.push_str(&format!("{mark} {check}: {detail}\n"));
         if let Some(mend) = &finding.mend {
-            text.push_str(&format!("  {mend}\n"));
+            text.push_str(&format!("  {}\n", visible::block(mend)));
         }
     }
     text

@@ -3,6 +3,7 @@
 
 mod builds;
 mod checked;
+mod contract;
 mod controls;
 mod diff;
 mod history;
@@ -15,6 +16,7 @@ mod sweep;
 
 pub use builds::builds;
 pub use checked::{Checked, checked};
+pub use contract::{TriedContract, contract};
 pub use controls::{ControlRow, Controls, controls};
 pub use diff::diff;
 pub use history::{ChannelHistory, Histories, MoveRow, histories, verified};

@@ -26,15 +26,17 @@ pub struct Swept {
     pub found: Vec<Leftover>,
     /// True where it was removed, false where it is only listed.
     pub removed: bool,
+    /// What another machine may be working on: it is not removed.
+    pub spared: Vec<Leftover>,
 }
 
 /// One row per thing, and what to type to remove them.
 pub fn sweep(swept: &Swept, style: Style) -> String {
-    if swept.found.is_empty() {
+    if swept.found.is_empty() && swept.spared.is_empty() {
         return "nothing was left behind\n".to_owned();
     }
     let mut table = Table::new(&["WHAT", "ID", "BUILD", "CREATED", "WHY"]).gives_way(4);
-    for leftover in &swept.found {
+    for leftover in swept.found.iter().chain(&swept.spared) {
         table.row(vec![
             visible::line(&leftover.kind).into_owned(),
             visible::line(&leftover.id).into_owned(),
@@ -44,11 +46,24 @@ pub fn sweep(swept: &Swept, style: Style) -> String {
         ]);
     }
     let found = wording::count(swept.found.len(), "thing");
-    let end = match swept.removed {
+    let mut end = match swept.removed {
         true => format!("\n{found} removed\n"),
-        false => {
-            format!("\n{found} found, nothing removed\n{}", super::next(&["amifactory sweep --yes".to_owned()], style))
-        }
+        false => format!("\n{found} found, nothing removed\n"),
     };
+    let mut next = Vec::new();
+    if !swept.removed && !swept.found.is_empty() {
+        next.push("amifactory sweep --yes".to_owned());
+    }
+    if !swept.spared.is_empty() {
+        end.push_str(&format!(
+            "{} left alone: --yes takes of other machines' builds only what is old; where you know that they are dead, give \
+             a shorter time\n",
+            wording::count(swept.spared.len(), "thing")
+        ));
+        next.push("amifactory sweep --yes --older-than 10m".to_owned());
+    }
+    if !next.is_empty() {
+        end.push_str(&super::next(&next, style));
+    }
     table.render(style) + &end
 }

@@ -14,6 +14,8 @@ pub struct Found {
     pub base: ResolvedBase,
     /// `/dev/xvda`
     pub root_device: String,
+    /// Its other EBS devices.
+    pub other_devices: Vec<String>,
 }
 
 /// Finds the image that a base names now.
@@ -104,6 +106,7 @@ fn read(image: &Image, family: Option<OsFamily>, named: &str) -> Result<Found, T
             parts: BTreeMap::new(),
         },
         root_device,
+        other_devices: super::view::other_devices(image),
     })
 }
 

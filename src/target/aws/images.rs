@@ -31,12 +31,23 @@ pub async fn create(api: &Api, view: &View, instance: &str, name: &str, all: &Ta
                 failed: None,
                 created_at: crate::pipeline::clock::timestamp(),
                 snapshots: Vec::new(),
+                root_device: String::new(),
+                other_devices: Vec::new(),
             };
             view.imaged(&image);
             Ok(image)
         }
         // The reply of an earlier call was lost, or another run of this build was here first.
-        Err(error) if error.is("InvalidAMIName.Duplicate") => by_name(api, name).await?.ok_or_else(|| error.into()),
+        Err(error) if error.is("InvalidAMIName.Duplicate") => match by_name(api, name).await? {
+            // A name alone makes no image ours: it carries its build's tag from its first moment.
+            Some(image) if tag(&image.tags, keys::BUILD) != tag(all, keys::BUILD) => Err(TargetError::Service {
+                call: op::CREATE_IMAGE.action.into(),
+                resource: name.to_owned(),
+                said: format!("image {} has this name and is not of this build: someone else has made it", image.id),
+                help: "find out who did; built again, this image has another name".into(),
+            }),
+            found => found.ok_or_else(|| error.into()),
+        },
         Err(error) => Err(error.into()),
     }
 }

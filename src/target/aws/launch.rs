@@ -25,6 +25,8 @@ pub struct Launch<'a> {
     pub image: &'a str,
     /// Its root device, where the volume is not to be as the image has it.
     pub root_device: Option<&'a str>,
+    /// Its other EBS devices, where it is not all of our own making.
+    pub other_devices: &'a [String],
     /// What was asked for.
     pub request: &'a LaunchRequest,
 }
@@ -177,6 +179,10 @@ fn request(api: &Api, launch: &Launch<'_>, profile: &str, place: &Placement, tok
     if let Some(root_device) = launch.root_device {
         request = request.block_device_mappings(root_volume(root_device, aws));
     }
+    // What else the base brings along is encrypted too, and goes with its builder.
+    for device in launch.other_devices {
+        request = request.block_device_mappings(other_volume(device, aws));
+    }
     if place.spot {
         let spot = SpotMarketOptions::builder()
             .spot_instance_type(SpotInstanceType::OneTime)
@@ -194,6 +200,15 @@ fn root_volume(device: &str, aws: &AwsSettings) -> BlockDeviceMapping {
         .encrypted(true)
         .delete_on_termination(true)
         .set_volume_size(aws.volume.size_gib.and_then(|size| i32::try_from(size).ok()))
+        .set_kms_key_id(aws.volume.kms_key.clone())
+        .build();
+    BlockDeviceMapping::builder().device_name(device).ebs(volume).build()
+}
+
+fn other_volume(device: &str, aws: &AwsSettings) -> BlockDeviceMapping {
+    let volume = EbsBlockDevice::builder()
+        .encrypted(true)
+        .delete_on_termination(true)
         .set_kms_key_id(aws.volume.kms_key.clone())
         .build();
     BlockDeviceMapping::builder().device_name(device).ebs(volume).build()

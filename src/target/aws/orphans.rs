@@ -59,23 +59,53 @@ pub async fn find(api: &Api, view: &View) -> Result<Vec<Orphan>, TargetError> {
         }
     }
 
-    let ask = || api.ec2.describe_volumes().filters(ours.clone()).max_results(500).send();
-    let answer = api.caller.call(op::DESCRIBE_VOLUMES, "volumes tagged amifactory:build", ask).await?;
-    for volume in answer.volumes().iter().filter(|volume| volume.state() == Some(&VolumeState::Available)) {
-        let created_at = volume.create_time().map(clock::rfc3339).unwrap_or_default();
-        let id = volume.volume_id().unwrap_or_default().to_owned();
-        found.push(Orphan { kind: "volume", id, tags: tags::read(volume.tags()), created_at });
-    }
-
-    let ask = || api.ec2.describe_network_interfaces().filters(ours.clone()).max_results(500).send();
-    let answer = api.caller.call(op::DESCRIBE_INTERFACES, "network interfaces tagged amifactory:build", ask).await?;
-    let unused = |status: Option<&NetworkInterfaceStatus>| status == Some(&NetworkInterfaceStatus::Available);
-    for interface in answer.network_interfaces().iter().filter(|interface| unused(interface.status())) {
-        let id = interface.network_interface_id().unwrap_or_default().to_owned();
-        let tags = tags::read(interface.tag_set());
-        found.push(Orphan { kind: "network interface", id, tags, created_at: String::new() });
-    }
+    found.extend(volumes(api, &ours).await?);
+    found.extend(interfaces(api, &ours).await?);
     Ok(found)
+}
+
+/// Volumes that no instance has.
+async fn volumes(api: &Api, ours: &Filter) -> Result<Vec<Orphan>, TargetError> {
+    let (mut found, mut page) = (Vec::new(), None);
+    loop {
+        let ask = || {
+            let request = api.ec2.describe_volumes().filters(ours.clone()).max_results(500);
+            request.set_next_token(page.clone()).send()
+        };
+        let answer = api.caller.call(op::DESCRIBE_VOLUMES, "volumes tagged amifactory:build", ask).await?;
+        for volume in answer.volumes().iter().filter(|volume| volume.state() == Some(&VolumeState::Available)) {
+            let created_at = volume.create_time().map(clock::rfc3339).unwrap_or_default();
+            let id = volume.volume_id().unwrap_or_default().to_owned();
+            found.push(Orphan { kind: "volume", id, tags: tags::read(volume.tags()), created_at });
+        }
+        page = answer.next_token;
+        if page.as_deref().is_none_or(str::is_empty) {
+            return Ok(found);
+        }
+    }
+}
+
+/// Network interfaces that nothing uses.
+async fn interfaces(api: &Api, ours: &Filter) -> Result<Vec<Orphan>, TargetError> {
+    let (mut found, mut page) = (Vec::new(), None);
+    let unused = |status: Option<&NetworkInterfaceStatus>| status == Some(&NetworkInterfaceStatus::Available);
+    loop {
+        let ask = || {
+            let request = api.ec2.describe_network_interfaces().filters(ours.clone()).max_results(500);
+            request.set_next_token(page.clone()).send()
+        };
+        let answer =
+            api.caller.call(op::DESCRIBE_INTERFACES, "network interfaces tagged amifactory:build", ask).await?;
+        for interface in answer.network_interfaces().iter().filter(|interface| unused(interface.status())) {
+            let id = interface.network_interface_id().unwrap_or_default().to_owned();
+            let tags = tags::read(interface.tag_set());
+            found.push(Orphan { kind: "network interface", id, tags, created_at: String::new() });
+        }
+        page = answer.next_token;
+        if page.as_deref().is_none_or(str::is_empty) {
+            return Ok(found);
+        }
+    }
 }
 
 fn orphan(snapshot: &Snapshot) -> Orphan {

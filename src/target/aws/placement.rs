@@ -42,6 +42,9 @@ pub fn try_elsewhere(code: &str) -> bool {
             | "InsufficientFreeAddressesInSubnet"
             | "SpotMaxPriceTooLow"
             | "MaxSpotInstanceCountExceeded"
+            // The account has never used spot, and the caller may not make the role for it (EC2 API reference, "Error
+            // codes"): on-demand needs none.
+            | "AuthFailure.ServiceLinkedRoleCreationNotPermitted"
             | "Unsupported"
             | "UnsupportedOperation"
             | "InstanceLimitExceeded"

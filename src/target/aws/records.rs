@@ -47,6 +47,10 @@ pub async fn write(
     })?;
     let mut all = image_tags.clone();
     all.remove(keys::STATE);
+    // The image says what was reached before it was started until it has this record.
+    if let Some(score) = record.score {
+        all.insert(keys::SCORE.into(), score.to_string());
+    }
     all.insert(keys::PURPOSE.into(), EVIDENCE.into());
     let ebs_tags = all
         .iter()

@@ -33,6 +33,10 @@ const FEW: usize = 3;
 /// Beyond the command's own time: until its end is known.
 const SLACK: Duration = Duration::from_secs(300);
 
+/// How far this machine's clock may be ahead of AWS's: a command that seems older than this program is not listed, and
+/// would never end. Requests are accepted with five minutes ("Signing AWS API requests").
+const SKEW: Duration = Duration::from_secs(600);
+
 /// Commands in flight, and results that are known.
 pub struct Runs {
     results: Mutex<BTreeMap<(BuilderId, Digest), RunResult>>,
@@ -53,7 +57,7 @@ struct Output {
 impl Runs {
     /// None yet.
     pub fn new() -> Runs {
-        let since = crate::pipeline::clock::timestamp();
+        let since = crate::pipeline::clock::timestamp_ago(SKEW);
         Runs { results: Mutex::default(), in_flight: Mutex::default(), list: Shared::new(), since }
     }
 

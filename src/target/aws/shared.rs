@@ -44,6 +44,11 @@ impl<T> Shared<T> {
         self.held_or(ask, |_| age).await
     }
 
+    /// The last answer, however old it is. Nothing is asked.
+    pub async fn last(&self) -> Option<Arc<T>> {
+        self.held.lock().await.as_ref().map(|held| held.answer.clone())
+    }
+
     /// The answer, as young as makes sense for someone who looks again and again.
     pub async fn look<E>(&self, ask: impl Future<Output = Result<Paged<T>, E>>) -> Result<Arc<T>, E> {
         self.held_or(ask, |pages| LOOK * pages).await

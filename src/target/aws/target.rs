@@ -7,7 +7,7 @@ use super::shared::FRESH;
 use super::view::{Ami, Instance, Life, NO_REASON, View};
 use super::{bases, images, locked, moves, orphans, parameters, pointers, records};
 use crate::identity::{BuildId, BuilderId, Digest, ImageId, RecipeName, TargetKind};
-use crate::pipeline::tags::{self as keys, ImageState};
+use crate::pipeline::tags::{self as keys, ImageState, Purpose};
 use crate::plan::Bundle;
 use crate::recipe::BaseSpec;
 use crate::release::Note;
@@ -155,7 +155,7 @@ impl Target for AwsTarget {
     }
 
     async fn launch(&self, request: &LaunchRequest) -> Result<Builder, TargetError> {
-        let (image, root_device) = match &request.base {
+        let (image, root_device, other_devices) = match &request.base {
             LaunchBase::Base(spec, resolved) => {
                 let known = locked(&self.bases).get(&resolved.id).cloned();
                 let found = match known {
@@ -169,11 +169,25 @@ impl Target for AwsTarget {
                         help: "run the same command again: it is planned on the new one".into(),
                     });
                 }
-                (found.base.id, Some(found.root_device))
+                (found.base.id, Some(found.root_device), found.other_devices)
             }
-            LaunchBase::Image(image) => (image.to_string(), None),
+            // What is tested is just what was made.
+            LaunchBase::Image(image) if Purpose::of(&request.tags) != Some(Purpose::Build) => {
+                (image.to_string(), None, Vec::new())
+            }
+            LaunchBase::Image(image) => {
+                let found = match self.our_image(image).await? {
+                    seen if !seen.root_device.is_empty() => Some(seen),
+                    _ => self.view.image_now(&self.api, image.as_str()).await?,
+                };
+                let found = found.filter(|found| !found.root_device.is_empty());
+                let found =
+                    found.ok_or_else(|| TargetError::NotFound { what: format!("the root device of {image}") })?;
+                (image.to_string(), Some(found.root_device), found.other_devices)
+            }
         };
-        let launch = Launch { image: &image, root_device: root_device.as_deref(), request };
+        let launch =
+            Launch { image: &image, root_device: root_device.as_deref(), other_devices: &other_devices, request };
         let instance = launch::launch(&self.api, &launch).await?;
         self.view.launched(&instance);
         builder(&instance, false)
@@ -269,8 +283,12 @@ impl Target for AwsTarget {
     }
 
     async fn delete_image(&self, image: &ImageId) -> Result<(), TargetError> {
-        // Whatever was seen before: what a pointer names now is not removed.
-        let recipe = self.view.image_now(&self.api, image.as_str()).await?;
+        // Whatever was seen before: what a pointer names now is not removed. One that EC2 does not list at this moment
+        // may be there all the same.
+        let recipe = match self.view.image_now(&self.api, image.as_str()).await? {
+            None => self.view.image(&self.api, image.as_str()).await?,
+            found => found,
+        };
         let recipe = recipe.and_then(|image| image.tags.get(keys::RECIPE)?.parse::<RecipeName>().ok());
         if let Some(recipe) = recipe {
             let named = pointers::of_recipe(&self.api, &recipe).await?.into_iter().find(|p| p.image == *image);

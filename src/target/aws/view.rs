@@ -6,7 +6,7 @@ use super::shared::{FRESH, Paged, Shared};
 use super::tags;
 use crate::pipeline::tags as keys;
 use crate::target::Tags;
-use aws_sdk_ec2::types::{Filter, InstanceStateName};
+use aws_sdk_ec2::types::{Filter, InstanceLifecycleType, InstanceStateName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -48,6 +48,8 @@ pub struct Instance {
     pub tags: Tags,
     /// Why it changed its state last, in EC2's words.
     pub reason: String,
+    /// On the spot market.
+    pub spot: bool,
 }
 
 /// What is said where EC2 says nothing.
@@ -77,6 +79,10 @@ pub struct Ami {
     pub created_at: String,
     /// Its snapshots.
     pub snapshots: Vec<String>,
+    /// Its root device; empty where EC2 has not said yet.
+    pub root_device: String,
+    /// Its other EBS devices.
+    pub other_devices: Vec<String>,
 }
 
 #[derive(Default)]
@@ -267,6 +273,18 @@ impl View {
         self.known().instances.get(id).is_some_and(|(at, _)| at.elapsed() < OURS)
     }
 
+    /// Those that the last look has shown alive.
+    pub async fn last_seen(&self) -> BTreeSet<String> {
+        let last = self.instances.last().await;
+        let seen = last.iter().flat_map(|seen| seen.iter());
+        seen.filter(|instance| instance.life != Life::Gone).map(|instance| instance.id.clone()).collect()
+    }
+
+    /// Whether it was launched on the spot market; each run of a build learns that as it launches or finds its builder.
+    pub fn is_spot(&self, id: &str) -> bool {
+        self.known().instances.get(id).is_some_and(|(_, instance)| instance.spot)
+    }
+
     /// `StopInstances` was accepted.
     pub fn stopping(&self, id: &str) {
         let mut known = self.known();
@@ -361,6 +379,7 @@ pub fn read_instance(instance: &aws_sdk_ec2::types::Instance) -> Option<Instance
         launched_at: instance.launch_time().map(super::clock::rfc3339).unwrap_or_default(),
         tags: tags::read(instance.tags()),
         reason: reason.to_owned(),
+        spot: instance.instance_lifecycle() == Some(&InstanceLifecycleType::Spot),
     })
 }
 
@@ -426,5 +445,14 @@ pub fn read_image(image: &aws_sdk_ec2::types::Image) -> Option<Ami> {
         failed: failed.then(|| reason.to_owned()),
         created_at: image.creation_date().unwrap_or_default().to_owned(),
         snapshots: devices.map(str::to_owned).collect(),
+        root_device: image.root_device_name().unwrap_or_default().to_owned(),
+        other_devices: other_devices(image),
     })
+}
+
+/// The EBS devices of an image beside its root.
+pub fn other_devices(image: &aws_sdk_ec2::types::Image) -> Vec<String> {
+    let ebs = image.block_device_mappings().iter().filter(|mapping| mapping.ebs().is_some());
+    let names = ebs.filter_map(|mapping| mapping.device_name());
+    names.filter(|name| Some(*name) != image.root_device_name()).map(str::to_owned).collect()
 }

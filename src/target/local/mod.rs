@@ -6,6 +6,7 @@
 //! | [`base`] | host, folders, tarballs and OCI layouts as bases |
 //! | [`tree`] | file trees: digest, pack, unpack, remove |
 //! | [`oci`] | OCI image layouts, in and out |
+//! | [`trial`] | throw-away roots, and the contract of one control on them |
 //! | `store`, `builders`, `images`, `layers`, `pointers` | what is on disk |
 
 pub mod base;
@@ -22,6 +23,7 @@ pub mod sandbox;
 mod snapshot;
 mod store;
 pub mod tree;
+pub mod trial;
 
 use crate::identity::{BuilderId, Digest, ImageId, RecipeName, TargetKind};
 use crate::pipeline::clock;

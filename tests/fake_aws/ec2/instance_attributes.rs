@@ -3,7 +3,7 @@
 use super::super::World;
 use super::super::reply::{Done, Failure, Incoming, Reply};
 use super::super::xml::{Xml, items, node, text};
-use super::errors::{check_id, invalid, missing, not_found};
+use super::errors::{check_id, combination, invalid, missing, not_found};
 use super::model::{Home, Instance, InstanceState, ShutdownBehavior};
 use super::{instance_xml, kinds};
 use base64::Engine as _;
@@ -86,6 +86,10 @@ fn set(instance: &mut Instance, name: &str, value: &str, call: &Incoming<'_>) ->
     match name {
         "instanceInitiatedShutdownBehavior" => {
             instance.shutdown = match value {
+                "stop" if instance.spot.is_some() => {
+                    let message = "instanceInitiatedShutdownBehavior=stop is not supported for spot instances.";
+                    return Err(combination(message));
+                }
                 "stop" => ShutdownBehavior::Stop,
                 "terminate" => ShutdownBehavior::Terminate,
                 other => {

@@ -28,7 +28,7 @@ pub mod snapshots;
 mod spot;
 mod state;
 mod tags;
-mod timeline;
+pub mod timeline;
 mod volumes;
 
 use super::World;

@@ -111,6 +111,7 @@ fn read(world: &World, call: &Incoming<'_>, home: &Home) -> Result<Launch, Failu
         let message = format!("The key pair '{name}' does not exist");
         return Err(Failure::bad("InvalidKeyPair.NotFound", message));
     }
+    let spot = spot(&params.group("InstanceMarketOptions"))?;
     Ok(Launch {
         count,
         mappings: mappings(world, params, &image)?,
@@ -122,10 +123,10 @@ fn read(world: &World, call: &Incoming<'_>, home: &Home) -> Result<Launch, Failu
         keep_interface: network.keep_interface,
         key_name,
         profile: profiles::named(world, &params.group("IamInstanceProfile"), home)?,
-        shutdown: shutdown(params)?,
+        shutdown: shutdown(params, spot.is_some())?,
         user_data: user_data(params)?,
         metadata: metadata(&params.group("MetadataOptions"))?,
-        spot: spot(&params.group("InstanceMarketOptions"))?,
+        spot,
         token: params.get("ClientToken").map(str::to_owned),
         protected: params.flag("DisableApiTermination")?.unwrap_or(false),
         ebs_optimized: params.flag("EbsOptimized")?.unwrap_or(false),
@@ -251,8 +252,13 @@ fn subnet(world: &World, call: &Incoming<'_>, home: &Home, wanted: Option<&str>)
     Ok(subnet.clone())
 }
 
-fn shutdown(params: &Params) -> Result<ShutdownBehavior, Failure> {
+fn shutdown(params: &Params, is_spot: bool) -> Result<ShutdownBehavior, Failure> {
     match params.get("InstanceInitiatedShutdownBehavior") {
+        // Its words as reports of them have it; which error code they come with is not documented.
+        Some("stop") if is_spot => {
+            Err(combination("instanceInitiatedShutdownBehavior=stop is not supported for spot instances."))
+        }
+        None if is_spot => Ok(ShutdownBehavior::Terminate),
         None | Some("stop") => Ok(ShutdownBehavior::Stop),
         Some("terminate") => Ok(ShutdownBehavior::Terminate),
         Some(other) => {

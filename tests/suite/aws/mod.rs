@@ -5,6 +5,7 @@ mod calls;
 pub mod crash;
 mod factory;
 mod hostile;
+mod live;
 mod readme;
 mod sigkill;
 mod waits;

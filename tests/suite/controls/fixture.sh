@@ -39,6 +39,9 @@ mkdir -p /etc/audit/rules.d
 printf 'log_file = /var/log/audit/audit.log\nmax_log_file = 6\nmax_log_file_action = ROTATE\nspace_left_action = IGNORE\nadmin_space_left_action = SUSPEND\n' >/etc/audit/auditd.conf
 printf '## First rule\n-D\n-b 8192\n--backlog_wait_time 60000\n-f 1\n' >/etc/audit/rules.d/audit.rules
 cp /etc/audit/rules.d/audit.rules /etc/audit/audit.rules
+echo 'log_group = users' >>/etc/audit/auditd.conf
+mkdir -p /var/log/audit; echo x >/var/log/audit/audit.log; chmod 644 /var/log/audit/audit.log; chown 7:7 /var/log/audit/audit.log
+chmod 755 /var/log/audit
 chmod 666 /etc/audit/auditd.conf /etc/audit/rules.d/audit.rules /etc/audit/audit.rules
 chown 7:7 /etc/audit/auditd.conf
 
@@ -60,17 +63,31 @@ echo x >/etc/motd; echo 'Debian \n \l' >/etc/issue; echo 'Debian' >/etc/issue.ne
 printf '[Journal]\nStorage=volatile\nForwardToSyslog=no\nCompress=no\n' >/etc/systemd/journald.conf
 mkdir -p /boot/grub /etc/default; printf 'GRUB_CMDLINE_LINUX="quiet selinux=0"\n' >/etc/default/grub
 printf 'menuentry x {\n\tlinux /vmlinuz root=/dev/xvda1 quiet selinux=0\n}\n' >/boot/grub/grub.cfg
+# People of the machine underneath are no part of this one: their homes stay out.
+awk -F: '$3 < 1000 || $3 == 65534' /etc/passwd >/etc/passwd-n; cat /etc/passwd-n >/etc/passwd; rm /etc/passwd-n
 echo 'daemon2:x:199:1::/:/bin/bash' >>/etc/passwd; echo 'alice:x:1500:1500::/home/alice:/bin/bash' >>/etc/passwd
 echo 'alice:x:1500:' >>/etc/group; echo 'alice::19000:0:99999:7:::' >>/etc/shadow; echo 'daemon2:*:19000:0:99999:7:::' >>/etc/shadow
 mkdir -p /home/alice /root; chmod 755 /home/alice; chown 1500:1500 /home/alice; chmod 700 /root
 for file in passwd group shadow gshadow; do [ -e /etc/$file ] || : >/etc/$file; cp -p /etc/$file /etc/$file-; chmod 666 /etc/$file /etc/$file-; done
 find /root -maxdepth 1 -name '.?*' -type f -exec chmod go-rwx {} +
 mkdir -p /srv/open; chmod 777 /srv/open; echo x >/srv/open/file; chmod 666 /srv/open/file
-mkdir -p /usr/local/bin
+mkdir -p /etc/security/limits.d; echo '* hard core unlimited' >/etc/security/limits.d/zz-site.conf
+for name in wtmp btmp lastlog; do : >/var/log/$name; chmod 664 /var/log/$name; done
+mkdir -p /etc/logrotate.d; printf '/var/log/wtmp {\n    monthly\n    create 0664 root utmp\n}\n' >/etc/logrotate.d/wtmp
+mkdir -p /usr/local/bin /etc/sysconfig /etc/nftables
+unit nftables.service firewalld.service
+ln -sf /usr/lib/systemd/system/firewalld.service /etc/systemd/system/multi-user.target.wants/firewalld.service
+printf '#!/usr/sbin/nft -f\nflush ruleset\n\ntable inet filter {\n\tchain input {\n\t\ttype filter hook input priority filter; policy accept;\n\t}\n}\n' >/etc/nftables.conf
 
 case $FAMILY in
     debian-12)
-        stub /usr/sbin/cron; unit cron.service chrony.service
+        unit apparmor.service
+        mkdir -p /etc/apparmor.d/disable /etc/apparmor.d/force-complain
+        printf 'profile app /usr/bin/app flags=(complain) {\n}\n' >/etc/apparmor.d/usr.bin.app
+        printf 'profile two /usr/bin/two flags=(complain, attach_disconnected) {\n}\n' >/etc/apparmor.d/usr.bin.two
+        ln -sf ../usr.bin.two /etc/apparmor.d/disable/usr.bin.two
+        : >/etc/bash.bashrc
+        stub /usr/sbin/cron; unit cron.service chrony.service; mkdir -p /etc/aide; echo '/usr/sbin/auditctl p' >/etc/aide/aide.conf; rm -f /etc/aide.conf
         rm -f /etc/systemd/system/*.wants/systemd-timesyncd.service
         mkdir -p /etc/chrony; : >/etc/chrony/chrony.conf
         printf 'deb [trusted=yes] http://example.invalid stable main\n' >/etc/apt/sources.list
@@ -99,32 +116,49 @@ case $verb in
 esac
 END
         chmod 755 /usr/local/bin/apt-get
-        without='aide|sudo|auditd|rsyslog|chrony|systemd-timesyncd|ntpsec|apparmor|nftables|libpam-pwquality'
+        without='aide|aide-common|sudo|auditd|audispd-plugins|apparmor-utils|rsyslog|chrony|systemd-timesyncd|ntpsec|apparmor|nftables|libpam-pwquality'
         awk -v without="^Package: ($without)\n" 'BEGIN { RS = ""; ORS = "\n\n" } $0 !~ without { print }' /var/lib/dpkg/status >/var/lib/dpkg/status-n
         cat /var/lib/dpkg/status-n >/var/lib/dpkg/status; rm /var/lib/dpkg/status-n
         for name in $UNWANTED; do printf 'Package: %s\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n' "$name" >>/var/lib/dpkg/status; done
         ;;
     amazon-linux-2023)
+        # Its shell is bash.
+        ln -sf bash /bin/sh
         stub /usr/sbin/crond; unit crond.service chronyd.service
         printf 'NAME="Amazon Linux"\nVERSION="2023"\nID="amzn"\nID_LIKE="fedora"\nVERSION_ID="2023"\nPRETTY_NAME="Amazon Linux 2023"\n' >/usr/lib/os-release
         : >/etc/chrony.conf
+        printf '# main.nft is a sample\n#include "/etc/nftables/main.nft"\n' >/etc/sysconfig/nftables.conf
+        printf 'CRYPTO_POLICY=\n' >/etc/sysconfig/sshd
+        printf '@@define DBDIR /var/lib/aide\n/usr/sbin/auditctl p\n' >/etc/aide.conf; rm -rf /etc/aide
         # The packages that Amazon Linux does not have.
         rm -rf /var/lib/dpkg /etc/apt /etc/pam.d/common-*
         mkdir -p /etc/dnf /etc/yum.repos.d /etc/selinux /etc/crypto-policies /boot/loader/entries /boot/grub2
         printf '[main]\ngpgcheck=0\ninstallonly_limit=3\n' >/etc/dnf/dnf.conf
-        printf '[amazonlinux]\nname=Amazon Linux\nbaseurl=https://example.invalid\nenabled=1\ngpgcheck=0\n' >/etc/yum.repos.d/amazonlinux.repo
+        if rpm -q system-release >/dev/null 2>&1; then
+            real=yes repository=file:///srv/repository
+        else
+            real=no repository=https://example.invalid
+        fi
+        printf '[amazonlinux]\nname=Amazon Linux\nbaseurl=%s\nenabled=1\ngpgcheck=0\n' "$repository" >/etc/yum.repos.d/amazonlinux.repo
+        echo 'gpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-amazon-linux-2023' >>/etc/yum.repos.d/amazonlinux.repo
         printf 'SELINUX=disabled\nSELINUXTYPE=minimum\n' >/etc/selinux/config
         echo LEGACY >/etc/crypto-policies/config
         printf 'title Amazon Linux\nlinux /vmlinuz\noptions root=UUID=1 ro quiet selinux=0\n' >/boot/loader/entries/a.conf
-        for file in system-auth password-auth; do
+        [ $real = yes ] || for file in system-auth password-auth; do
             printf 'auth required pam_env.so\nauth sufficient pam_unix.so\nauth required pam_deny.so\naccount required pam_unix.so\npassword sufficient pam_unix.so sha512 shadow\npassword required pam_deny.so\nsession required pam_unix.so\n' >/etc/pam.d/$file
         done
         printf 'auth sufficient pam_rootok.so\nauth substack system-auth\n' >/etc/pam.d/su
+        rm -f /usr/bin/dpkg /usr/bin/apt-get
+        if [ $real = yes ]; then
+            # shellcheck disable=SC2086
+            dnf -y -q install $UNWANTED
+            exit 0
+        fi
         mkdir -p /var/lib/fake-rpm; : >/var/lib/fake-rpm/names
         for name in basesystem $UNWANTED; do echo "$name" >>/var/lib/fake-rpm/names; done
         cat >/usr/local/bin/rpm <<'END'
 #!/bin/sh
-case "$*" in "-qa --qf "*) cat /var/lib/fake-rpm/names ;; *) exit 1 ;; esac
+case "$*" in "--eval "*) echo /var/lib/rpm ;; "-qa --qf "*) cat /var/lib/fake-rpm/names ;; *) exit 1 ;; esac
 END
         cat >/usr/local/bin/dnf <<'END'
 #!/bin/sh
@@ -137,6 +171,5 @@ case $verb in
 esac
 END
         chmod 755 /usr/local/bin/rpm /usr/local/bin/dnf
-        rm -f /usr/bin/dpkg /usr/bin/apt-get
         ;;
 esac

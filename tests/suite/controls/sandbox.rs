@@ -15,6 +15,12 @@ pub fn base_root() -> PathBuf {
     std::env::var_os("AMIFACTORY_TEST_ROOTFS").map_or_else(|| PathBuf::from("/"), PathBuf::from)
 }
 
+/// That root filesystem is one of rpm packages, with a package database of its own and a repository in `/srv`: nothing
+/// stands in for rpm and dnf then.
+pub fn has_rpm() -> bool {
+    base_root().join("var/lib/rpm/rpmdb.sqlite").exists()
+}
+
 /// None where overlays can be mounted here, else why not.
 pub fn why_not() -> Option<String> {
     if !nix::unistd::geteuid().is_root() {

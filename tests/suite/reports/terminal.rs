@@ -53,6 +53,9 @@ fn summary_of_a_refused_image() {
     let evidence = Some(Path::new(".amifactory/evidence/img-0a1b2c3d4e5f6071"));
     let finished = Finished { result: &result, record: Some(&record), channel: None, evidence, previous: None };
     assert_snapshot!(summary(&finished, Style::PLAIN));
+    result.image = None;
+    let gone = Finished { result: &result, record: Some(&record), channel: None, evidence: None, previous: None };
+    assert_snapshot!("summary_of_an_image_that_was_refused_and_is_gone", summary(&gone, Style::PLAIN));
 }
 
 #[test]
@@ -220,11 +223,24 @@ fn what_was_left_behind() {
             why: "its build's process is gone".into(),
         }],
         removed: false,
+        spared: vec![],
     };
     assert_snapshot!(sweep(&swept, Style { width: 140, ..Style::PLAIN }));
+    let young = Leftover {
+        kind: "builder".into(),
+        id: "i-0123456789abcdef0".into(),
+        build: Some("app-0123456789ab-1".into()),
+        created_at: "2025-06-01T11:58:00Z".into(),
+        why: "another machine began it and may be at work".into(),
+    };
+    let both = Swept { spared: vec![young], ..swept.clone() };
+    assert_snapshot!("what_may_be_at_work_elsewhere", sweep(&both, Style { width: 140, ..Style::PLAIN }));
     swept.removed = true;
     assert!(sweep(&swept, Style::PLAIN).contains("1 thing removed"));
-    assert_eq!(sweep(&Swept { found: vec![], removed: true }, Style::PLAIN), "nothing was left behind\n");
+    assert_eq!(
+        sweep(&Swept { found: vec![], removed: true, spared: vec![] }, Style::PLAIN),
+        "nothing was left behind\n"
+    );
 }
 
 #[test]

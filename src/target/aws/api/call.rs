@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -18,6 +18,10 @@ pub const PATIENCE: Duration = Duration::from_secs(600);
 pub const EVENTUAL: Duration = Duration::from_secs(150);
 /// How long expired credentials may take to be renewed by whoever renews them.
 const RENEWAL: Duration = Duration::from_secs(20);
+
+/// How long a service is asked that has never answered at all: then it is rather the address, the name server or the
+/// network that is wrong than the weather.
+const NEVER_ANSWERED: Duration = Duration::from_secs(30);
 
 /// Why a call had no success.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +53,7 @@ impl CallError {
 pub struct Caller {
     limiter: Limiter,
     calls: AtomicU64,
+    answered: AtomicBool,
 }
 
 impl Default for Caller {
@@ -60,7 +65,7 @@ impl Default for Caller {
 impl Caller {
     /// With full buckets.
     pub fn new() -> Caller {
-        Caller { limiter: Limiter::new(), calls: AtomicU64::new(0) }
+        Caller { limiter: Limiter::new(), calls: AtomicU64::new(0), answered: AtomicBool::new(false) }
     }
 
     /// How many requests were sent.
@@ -103,17 +108,20 @@ impl Caller {
             self.limiter.take(operation.bucket).await;
             self.calls.fetch_add(1, Ordering::Relaxed);
             attempts += 1;
-            let error = match send().await {
+            let result = send().await;
+            let status = result.as_ref().err().and_then(|error| Some(error.raw_response()?.status().as_u16()));
+            let answered = self.answered.fetch_or(result.is_ok() || status.is_some(), Ordering::Relaxed);
+            let error = match result {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let status = error.raw_response().map(|response| response.status().as_u16());
             let class = classify(error.code(), status, operation.eventual);
             let (since, patience) = match class {
                 Class::Throttle => {
                     self.limiter.drain(operation.bucket).await;
                     (began, PATIENCE)
                 }
+                Class::Transient if status.is_none() && !answered => (began, NEVER_ANSWERED),
                 Class::Transient => (began, PATIENCE),
                 Class::Eventual => (*not_yet.get_or_insert_with(Instant::now), EVENTUAL),
                 Class::Expired => (*expired.get_or_insert_with(Instant::now), RENEWAL),

@@ -32,6 +32,10 @@ const THROTTLE: &[&str] = &[
     "EC2ThrottledException",
     "SlowDown",
     "SnapshotCreationPerVolumeRateExceeded",
+    // So many snapshots may be on their way at once; each that is done makes room (EC2 API reference, "Error codes").
+    "PendingSnapshotLimitExceeded",
+    "ConcurrentSnapshotLimitExceeded",
+    "ConcurrentLimitExceededException",
 ];
 /// Error codes of failures inside the service.
 const TRANSIENT: &[&str] = &[
@@ -100,6 +104,8 @@ mod tests {
     #[test]
     fn codes_come_before_status_and_the_operation_says_what_is_eventual() {
         assert_eq!(classify(Some("RequestLimitExceeded"), Some(503), &[]), Class::Throttle);
+        assert_eq!(classify(Some("PendingSnapshotLimitExceeded"), Some(400), &[]), Class::Throttle);
+        assert_eq!(classify(Some("ConcurrentLimitExceededException"), Some(400), &[]), Class::Throttle);
         assert_eq!(classify(Some("InvalidInstanceId"), Some(400), &["InvalidInstanceId"]), Class::Eventual);
         assert_eq!(classify(Some("InvalidInstanceId"), Some(400), &[]), Class::Permanent);
         assert_eq!(classify(Some("UnauthorizedOperation"), Some(403), &[]), Class::Denied);

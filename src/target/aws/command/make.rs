@@ -25,6 +25,8 @@ const PART_BYTES: usize = 36_000;
 const MAX_PARTS: usize = 16;
 /// Beyond the bundles' own time: unpacking, compressing and writing results to disk.
 const MARGIN: Duration = Duration::from_secs(300);
+/// The longest that the document lets a command take (`executionTimeout` of AWS-RunShellScript).
+const LONGEST: Duration = Duration::from_secs(172_800);
 /// Reading what is there.
 const SHORT: Duration = Duration::from_secs(300);
 
@@ -190,7 +192,7 @@ impl Packed {
             common(options),
         );
         let bundles = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        let time = options.limit.saturating_mul(bundles).saturating_add(MARGIN);
+        let time = options.limit.saturating_mul(bundles).saturating_add(MARGIN).min(LONGEST);
         command(&format!("amifactory: {} of {}", self.names, options.build), &head, time)
     }
 }

@@ -312,7 +312,7 @@ pub async fn launch(
     });
     let aws = wanted.aws.clone();
     let request = LaunchRequest { token: String::new(), base, limits: wanted.limits, aws, arch, attempt: 1, tags };
-    let launch = Launch { image, root_device, request: &request };
+    let launch = Launch { image, root_device, other_devices: &[], request: &request };
     let place = Placement { instance_type, subnet, spot: false };
     let send = || launch::rehearsal(api, &launch, profile, &place).send();
     rehearse(api, op::RUN_INSTANCES, "a builder", true, send).await

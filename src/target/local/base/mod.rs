@@ -12,7 +12,7 @@ use super::oci;
 use super::tree::{
     FileFailure, FileOperation, FileOutcome, Owners, Runner, UnpackLimits, Unpacked, cached, digest_file, perform,
 };
-use crate::identity::{Arch, Digest};
+use crate::identity::{Arch, Digest, OsFamily};
 use crate::recipe::LocalBase;
 use crate::target::{ResolvedBase, TargetError};
 use std::collections::BTreeMap;
@@ -47,6 +47,12 @@ pub struct Resolver<'a> {
 /// Resolves a base in this process, with the default limits. Unpacking takes root; see [`Resolver`] for the rest.
 pub fn resolve(spec: &LocalBase, factory: &Path, cache: &Path) -> Result<Resolved, TargetError> {
     Resolver { factory, cache, limits: UnpackLimits::default(), owners: Owners::Archive, run: &perform }.resolve(spec)
+}
+
+/// What a root filesystem is: its OS family, its own name for itself, and its architecture.
+pub fn os_of(root: &Path) -> Result<(OsFamily, String, Arch), TargetError> {
+    let os = os::detect(root).map_err(|failure| failure.of_base(&root.display().to_string()))?;
+    Ok((os.family, os.name, os.arch))
 }
 
 /// For sweeping: removes what unpacks that were killed have left in the cache, and answers what that was.

@@ -8,6 +8,7 @@
 
 mod digest;
 mod failure;
+mod list;
 mod member;
 mod operation;
 mod overlay;
@@ -20,6 +21,7 @@ mod walk;
 
 pub use digest::{Hashed, Pass, TreeHasher, cached, digest_file};
 pub use failure::FileFailure;
+pub use list::{Listing, list_tree};
 pub use operation::{FileOperation, FileOutcome, Runner, perform};
 pub use overlay::OverlayXattrs;
 pub use pack::{Packed, pack_layer};

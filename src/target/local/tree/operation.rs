@@ -56,6 +56,13 @@ pub enum FileOperation {
         /// Where the last answer is kept with the times of all files, so that an unchanged tree is not read again.
         cache: Option<PathBuf>,
     },
+    /// Writes down every entry of a directory, as a [`super::Listing`].
+    ListTree {
+        /// The directory.
+        root: PathBuf,
+        /// The file to write.
+        into: PathBuf,
+    },
 }
 
 /// What an operation answered.
@@ -70,6 +77,8 @@ pub enum FileOutcome {
     Removed,
     /// Of `HashTree`.
     Hashed(Hashed),
+    /// Of `ListTree`.
+    Listed,
 }
 
 /// Who performs operations: [`perform`] for this process, or the sandbox's helper process.
@@ -89,5 +98,12 @@ pub fn perform(operation: &FileOperation) -> Result<FileOutcome, FileFailure> {
         }
         FileOperation::RemoveTree { path } => remove::remove_tree(path).map(|()| FileOutcome::Removed),
         FileOperation::HashTree { root, cache } => digest::digest_tree(root, cache.as_deref()).map(FileOutcome::Hashed),
+        FileOperation::ListTree { root, into } => {
+            let listing = serde_json::to_vec(&super::list_tree(root)?).map_err(std::io::Error::from);
+            let written = listing.and_then(|bytes| std::fs::write(into, bytes));
+            written
+                .map(|()| FileOutcome::Listed)
+                .map_err(|error| FileFailure::io(format!("writing {}", into.display()), error))
+        }
     }
 }

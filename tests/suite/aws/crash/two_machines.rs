@@ -1,20 +1,49 @@
 //! Two machines that know nothing of each other build at the same time.
 
 use super::contract;
-use super::machine::Machine;
+use super::machine::{Machine, state};
 use super::scene::Scene;
 use super::threads;
 use crate::fake_aws::Consistency;
+use amifactory::identity::Digest;
+use amifactory::pipeline::journal::{Journal, What};
 use std::time::Duration;
 
 /// How long after the first the second one begins.
 const LATER: [u64; 12] = [0, 1, 3, 5, 8, 11, 14, 17, 20, 24, 28, 32];
 
-async fn of_one_plan(later: u64) -> usize {
+/// What the first machine's state folder knows of an earlier attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Earlier {
+    Nothing,
+    /// It failed before it launched anything.
+    Failed,
+    /// It had launched a builder, long ago: EC2 has forgotten the token.
+    Launched,
+}
+
+/// Writes what a machine knows of an earlier attempt of a plan.
+fn remember(machine: &Machine, digest: &Digest, earlier: Earlier) {
+    if earlier == Earlier::Nothing {
+        return;
+    }
+    let build = format!("web-{}-1", digest.short()).parse().unwrap();
+    let folder = state(machine.state.path()).make_build(&build).unwrap();
+    let mut journal = Journal::open(&folder).unwrap();
+    let begun = What::Begun { recipe: "web".into(), version: "1.0.1".into(), digest: digest.to_string() };
+    journal.write(begun).unwrap();
+    if earlier == Earlier::Launched {
+        journal.write(What::Answered { step: "launch".into(), call: "launch".into() }).unwrap();
+    }
+    journal.write(What::Ended { outcome: "failed".into() }).unwrap();
+}
+
+async fn of_one_plan(later: u64, earlier: Earlier) -> usize {
     let mut scene = Scene::new(later, Consistency::none()).await;
     let (factory, digest, prefix) = scene.next().await;
     let (one, two) = (Machine::new(&scene.fake), Machine::new(&scene.fake));
-    let place = format!("the second {later} s later");
+    let place = format!("the second {later} s later, the first knows of an attempt: {earlier:?}");
+    remember(&one, &digest, earlier);
     let second = async {
         tokio::time::sleep(Duration::from_secs(later)).await;
         two.build_until(&factory, &place, None).await.unwrap()
@@ -55,8 +84,17 @@ async fn of_two_plans(later: u64) -> usize {
 
 #[test]
 fn two_machines_that_build_one_plan_make_one_image() {
-    let work = LATER.map(|later| threads::piece(move || of_one_plan(later)));
+    let work = LATER.map(|later| threads::piece(move || of_one_plan(later, Earlier::Nothing)));
     assert_eq!(threads::all(work.into()), LATER.len());
+}
+
+#[test]
+fn two_machines_make_one_image_though_one_remembers_an_earlier_attempt() {
+    let mut work = Vec::new();
+    for earlier in [Earlier::Failed, Earlier::Launched] {
+        work.extend(LATER.map(|later| threads::piece(move || of_one_plan(later, earlier))));
+    }
+    assert_eq!(threads::all(work), 2 * LATER.len());
 }
 
 #[test]

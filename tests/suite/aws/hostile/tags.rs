@@ -37,6 +37,26 @@ async fn values_past_the_limit_are_shortened_and_the_record_has_all() {
     assert_eq!(place.leaks().await, [] as [String; 0]);
 }
 
+/// As many and as long as `validate` lets a factory have (`MOST_TAGS`), with all that amifactory adds.
+#[tokio::test(start_paused = true)]
+async fn as_many_tags_as_a_factory_may_have_fit_everywhere() {
+    let place = Place::new(|_| {});
+    let most = |plan: &mut Plan| {
+        plan.profile = Some("cis-l1-server".into());
+        plan.aws.owner = Some("platform".into());
+        plan.aws.tags = (0..37).map(|n| (format!("{n:0>127}"), "v".repeat(256))).collect();
+    };
+    let force = BuildOptions { force: true, version: None };
+    let ended = place.build_with(most, &force).await;
+    let id = ended.well_within(CALM).image.id.to_string();
+    {
+        let world = place.fake.world();
+        let tags = world.ec2.tags_at(&id, world.clock.now());
+        assert!(tags.len() >= 49, "with a score it has one more: {}", tags.len());
+    }
+    assert_eq!(place.leaks().await, [] as [String; 0]);
+}
+
 /// What someone may write who can tag, but not more.
 const HOSTILE: &[&str] =
     &["<script>alert(1)</script>", "a\nb\r\n\u{1b}[31mred\u{1b}[0m", "../../etc/passwd", "", "ünïcödé\u{202e}"];
@@ -73,7 +93,7 @@ async fn values_written_by_others_are_harmless_when_read_back() {
                 created_at: left.created_at.clone(),
                 why: images[0].tags[key].clone(),
             });
-            let shown = view::sweep(&Swept { found: rows.collect(), removed: false }, Style::PLAIN);
+            let shown = view::sweep(&Swept { found: rows.collect(), removed: false, spared: Vec::new() }, Style::PLAIN);
             assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}') && !shown.contains('\r'), "{shown:?}");
             sweep::remove(&target, &state, found).await.unwrap();
             assert_eq!(place.leaks_after_sweep().await, [] as [String; 0], "{key}={value:?}");

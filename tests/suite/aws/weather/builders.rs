@@ -3,6 +3,7 @@
 use super::CALM;
 use super::place::{Place, called, colleague, newest, seconds};
 use crate::fake_aws::ec2::model::InstanceState;
+use amifactory::target::Target as _;
 use std::time::Duration;
 
 /// An agent is waited for this long (`wait::ONLINE`), then everything is taken away.
@@ -112,5 +113,58 @@ async fn a_colleague_terminates_each_of_them() {
     // Three builders of half a minute each, as far as they get.
     insta::assert_snapshot!(place.build().await.badly_within(seconds(300)));
     assert_eq!(place.calls("RunInstances").0, 3);
+    assert_eq!(place.leaks().await, [] as [String; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_limit_of_a_day_is_more_than_ssm_takes_and_is_cut_to_that() {
+    let place = Place::new(|_| {});
+    place.build_with(|plan| plan.limits.time_s = 24 * 3600, &Default::default()).await.well_within(CALM);
+    assert_eq!(place.leaks().await, [] as [String; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_a_describe_shows_and_a_call_does_not_know_yet_is_terminated_all_the_same() {
+    let place = Place::new(|_| {});
+    place.when(
+        |world| called(world, "SendCommand"),
+        |world| world.credentials.default_mut().expires = Some(world.clock.now()),
+    );
+    place.build().await.badly_within(CALM);
+    let id = {
+        let mut world = place.fake.world();
+        world.credentials.default_mut().expires = None;
+        newest(&world).unwrap().id.clone()
+    };
+    let target = place.target();
+    assert_eq!(target.builders().await.unwrap().len(), 1);
+    {
+        let mut world = place.fake.world();
+        let later = world.clock.now() + seconds(60);
+        world.ec2.instances.get_mut(&id).unwrap().visible = later;
+    }
+    target.terminate(&id.parse().unwrap()).await.unwrap();
+    assert_eq!(place.leaks().await, [] as [String; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_builder_that_nobody_comes_back_for_ends_itself() {
+    let place = Place::new(|_| {});
+    place.when(
+        |world| called(world, "SendCommand"),
+        |world| world.credentials.default_mut().expires = Some(world.clock.now()),
+    );
+    place.build().await.badly_within(CALM);
+    let hours = |hours: u64| tokio::time::sleep(seconds(hours * 3600));
+    let alive = |place: &Place| {
+        let mut world = place.fake.world();
+        let now = world.clock.now();
+        world.settle(now);
+        world.ec2.living_instances(now).len()
+    };
+    hours(5).await;
+    assert_eq!(alive(&place), 1, "six hours are its time");
+    hours(2).await;
+    assert_eq!(alive(&place), 0);
     assert_eq!(place.leaks().await, [] as [String; 0]);
 }

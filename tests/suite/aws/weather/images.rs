@@ -5,6 +5,7 @@ use super::place::{Place, seconds};
 use crate::fake_aws::Consistency;
 use crate::fake_aws::ec2::ImageFate;
 use amifactory::pipeline::BuildOptions;
+use amifactory::target::{Target as _, TargetError};
 
 #[tokio::test(start_paused = true)]
 async fn three_hours_are_waited_for_without_hurry() {
@@ -60,4 +61,43 @@ async fn the_record_of_an_image_just_published_is_waited_for() {
     let again = place.build().await;
     assert!(!again.well_within(seconds(60 + 30)).fresh);
     assert_eq!(place.leaks().await, [] as [String; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_of_someone_else_that_has_the_name_is_not_taken_for_ours() {
+    let place = Place::new(|_| {});
+    let name = {
+        let (plan, _) = crate::aws::factory::plan(&place.target()).await;
+        format!("web-{}-1", plan.digest.short())
+    };
+    let other = {
+        let mut world = place.fake.world();
+        let base = world.ec2.latest_al2023("us-east-1", "x86_64").unwrap();
+        let mut image = world.ec2.images[&base].clone();
+        let mut home = image.home.clone();
+        home.account.clone_from(&world.account);
+        (image.id, image.name, image.home) = ("ami-0badbadbadbadbad0".to_owned(), name, home);
+        let id = image.id.clone();
+        world.ec2.images.insert(id.clone(), image);
+        id
+    };
+    insta::assert_snapshot!(place.build().await.badly_within(CALM));
+    assert!(!place.fake.world().ssm.parameters().any(|(_, name, _)| name.starts_with("/amifactory/")));
+    // Built again, it has a name of its own.
+    assert_ne!(place.build().await.well_within(CALM).image.id.as_str(), other);
+    place.fake.world().ec2.images.remove(&other);
+    assert_eq!(place.leaks().await, [] as [String; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_published_image_that_a_describe_leaves_out_is_not_deleted() {
+    let place = Place::new(|_| {});
+    let image = place.build().await.well_within(CALM).image.id.clone();
+    let target = place.target();
+    target.images().await.unwrap();
+    let hidden = tokio::time::Instant::now() + seconds(100);
+    place.fake.world().ec2.images.get_mut(image.as_str()).unwrap().visible = hidden;
+    let refused = target.delete_image(&image).await.unwrap_err();
+    assert!(matches!(refused, TargetError::Conflict { .. }), "{refused}");
+    assert_eq!(place.calls("DeregisterImage").0, 0);
 }

@@ -7,7 +7,9 @@
 mod builders;
 mod credentials;
 mod denied;
+mod disks;
 mod images;
+mod overtaken;
 pub mod place;
 mod pointers;
 mod room;

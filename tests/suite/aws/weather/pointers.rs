@@ -32,6 +32,30 @@ fn write(world: &mut World, name: &str, value: &str) {
     store.put(put, now, seconds(0)).unwrap();
 }
 
+/// Someone moves a channel as a build does.
+pub fn overwrite(
+    world: &mut World,
+    name: &str,
+    image: &str,
+    now: tokio::time::Instant,
+    validation: std::time::Duration,
+) {
+    let home = Home { account: world.account.clone(), region: "us-east-1".to_owned() };
+    let put = Put {
+        name: name.to_owned(),
+        value: image.to_owned(),
+        kind: Some(Kind::String),
+        data_type: Some("aws:ec2:image".to_owned()),
+        description: String::new(),
+        allowed_pattern: String::new(),
+        tags: Default::default(),
+        overwrite: true,
+        by: "arn:aws:iam::123456789012:user/colleague".to_owned(),
+        may_describe_images: true,
+    };
+    world.ssm.place(&home).parameters.put(put, now, validation).unwrap();
+}
+
 fn delete(world: &mut World, name: &str) {
     let home = Home { account: world.account.clone(), region: "us-east-1".to_owned() };
     assert!(world.ssm.place(&home).parameters.delete(name));

@@ -1,0 +1,15 @@
+if [ ! -d /etc/apparmor.d ]; then
+    af_look fail "/etc/apparmor.d" "no profile switched off" "no such folder"
+else
+    off=
+    for link in /etc/apparmor.d/disable/*; do
+        if [ -e "$link" ] || [ -L "$link" ]; then
+            off="$off, ${link##*/}"
+        fi
+    done
+    if [ -n "$off" ]; then
+        af_look fail "/etc/apparmor.d/disable" none "${off#, }"
+    else
+        af_look pass "/etc/apparmor.d/disable" none none
+    fi
+fi

@@ -1,0 +1,15 @@
+# Only the word goes; other flags of a profile stay.
+for file in /etc/apparmor.d/*; do
+    [ -f "$file" ] || continue
+    sed -E '/^[^#]*flags=\(/{
+        s/(flags=\([^)]*)\bcomplain\b[ ,]*/\1/
+        s/[ ,]+\)/)/
+        s/[[:blank:]]*flags=\(\)//
+    }' "$file" >"$AF_TMP/lines"
+    af_replace "$file" <"$AF_TMP/lines"
+done
+for link in /etc/apparmor.d/force-complain/*; do
+    if [ -e "$link" ] || [ -L "$link" ]; then
+        rm -f "$link"
+    fi
+done

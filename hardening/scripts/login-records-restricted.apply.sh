@@ -1,0 +1,19 @@
+for name in wtmp btmp lastlog faillog; do
+    file=/var/log/$name
+    if [ -f "$file" ] && [ $((0$(stat -c %a "$file") & 0137)) -ne 0 ]; then
+        chmod u-x,g-wx,o-rwx "$file"
+    fi
+done
+# systemd gives them their modes anew at every boot; of several lines for one path it takes the first.
+af_write_file /etc/tmpfiles.d/00-amifactory-login-records.conf 0644 root:root <<'RECORDS'
+# Written by amifactory.
+f /var/log/wtmp 0640 root utmp -
+f /var/log/btmp 0640 root utmp -
+f /var/log/lastlog 0640 root utmp -
+RECORDS
+# And so does logrotate.
+for file in /etc/logrotate.d/wtmp /etc/logrotate.d/btmp; do
+    [ -f "$file" ] || continue
+    sed -E 's/^([[:blank:]]*create[[:blank:]]+)0?66[0-7]([[:blank:]])/\10640\2/' "$file" >"$AF_TMP/lines"
+    af_replace "$file" <"$AF_TMP/lines"
+done

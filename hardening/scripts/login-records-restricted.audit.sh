@@ -1,0 +1,35 @@
+if [ ! -d /var/log ]; then
+    af_look fail /var/log "login records 0640 or stricter" "no such folder"
+else
+    open=
+    for name in wtmp btmp lastlog faillog; do
+        mode=$(stat -c %a "/var/log/$name" 2>/dev/null) || continue
+        if [ $((0$mode & 0137)) -ne 0 ]; then
+            open="$open, $name is $mode"
+        fi
+    done
+    if [ -n "$open" ]; then
+        af_look fail "/var/log login records" "0640 or stricter" "${open#, }"
+    else
+        af_look pass "/var/log login records" "0640 or stricter" "0640 or stricter"
+    fi
+fi
+# What boot and rotation will make of them: the first line of the first folder, in the order of names.
+for name in wtmp btmp lastlog; do
+    mode=$(awk -v path="/var/log/$name" "$AF_AWK_DROPINS"'
+        BEGIN {
+            for (i = 1; i < ARGC; i++) paths[i] = ARGV[i]
+            n = dropins(paths, ARGC - 1)
+            for (i = 1; i <= n; i++) while ((getline < ordered[i]) > 0) if ($1 ~ /^f/ && $2 == path) { print $3; exit }
+        }' /etc/tmpfiles.d/*.conf /run/tmpfiles.d/*.conf /usr/lib/tmpfiles.d/*.conf /lib/tmpfiles.d/*.conf)
+    case $mode in
+        0640 | 0600) af_look pass "tmpfiles.d /var/log/$name" "0640 or stricter" "$mode" ;;
+        *) af_look fail "tmpfiles.d /var/log/$name" "0640 or stricter" "${mode:-not set}" ;;
+    esac
+done
+rotated=$(grep -hsE '^[[:blank:]]*create[[:blank:]]+0?66[0-7][[:blank:]]' /etc/logrotate.d/wtmp /etc/logrotate.d/btmp)
+if [ -n "$rotated" ]; then
+    af_look fail "logrotate of login records" "0640 or stricter" "$rotated"
+else
+    af_look pass "logrotate of login records" "0640 or stricter" "0640 or stricter"
+fi

@@ -1,0 +1,16 @@
+case $AF_PARAM_LOG_HOST in
+    '') ;;
+    *[!A-Za-z0-9.:_-]*)
+        echo "log_host can't be a host or host:port: $AF_PARAM_LOG_HOST" >&2
+        exit 1
+        ;;
+    *)
+        port=514
+        case $AF_PARAM_LOG_HOST in
+            *:*) port=${AF_PARAM_LOG_HOST##*:} ;;
+        esac
+        # What can't be sent yet waits on disk, and never holds up who logs.
+        printf '# Written by amifactory.\n*.* action(type="omfwd" target="%s" port="%s" protocol="tcp"\n    action.resumeRetryCount="-1" queue.type="LinkedList" queue.filename="amifactory-forward"\n    queue.maxDiskSpace="256m" queue.saveOnShutdown="on")\n' \
+            "${AF_PARAM_LOG_HOST%:*}" "$port" | af_write_file /etc/rsyslog.d/99-amifactory-forward.conf 0644 root:root
+        ;;
+esac

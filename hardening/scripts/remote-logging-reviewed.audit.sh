@@ -1,0 +1,10 @@
+# Any host counts that rsyslog sends everything to: `*.* @host`, `@@host`, or an action of its forwarding module.
+targets=$(cat /etc/rsyslog.conf /etc/rsyslog.d/*.conf 2>/dev/null | grep -vE '^[[:blank:]]*#' \
+    | grep -oE '^[[:blank:]]*\*\.\*[[:blank:]]+@@?[^[:blank:]]+|type="omfwd"[^)]*|target="[^"]+"' | tr '\n' ' ')
+if [ -n "$targets" ]; then
+    af_look pass "rsyslog targets" "${AF_PARAM_LOG_HOST:-a log host}" "$targets"
+elif [ -n "$AF_PARAM_LOG_HOST" ]; then
+    af_look fail "rsyslog targets" "$AF_PARAM_LOG_HOST" none
+else
+    af_look not_applicable "rsyslog targets" "a log host" "none: the parameter log_host is empty, so another agent has to send logs"
+fi

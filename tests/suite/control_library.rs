@@ -1,0 +1,7 @@
+//! What the library says of itself is true: its table, what its controls can break, and the order that keeps an image
+//! whole.
+
+mod coverage;
+mod order;
+mod readme;
+mod verb;

@@ -1,0 +1,115 @@
+//! `controls`: listed, explained, and one of them tried.
+
+use super::readme::factory_with_library;
+use crate::program::{TestFactory, can_build_on_host, stderr};
+use serde_json::Value;
+use std::os::unix::fs::MetadataExt as _;
+
+fn root() -> String {
+    std::env::var("AMIFACTORY_TEST_ROOTFS").unwrap_or_else(|_| "/".to_owned())
+}
+
+fn listed(factory: &TestFactory, arguments: &[&str]) -> Vec<Value> {
+    let (exit, result) = factory.json(&[&["controls"], arguments].concat());
+    assert_eq!(exit, 0, "{arguments:?}: {result}");
+    result["controls"].as_array().unwrap().clone()
+}
+
+#[test]
+fn lists_are_narrowed_by_level_section_family_profile_and_id() {
+    let factory = TestFactory::tiny("true");
+    let all = listed(&factory, &[]);
+    let two = listed(&factory, &["--level", "2", "--section", "5"]);
+    assert!(!two.is_empty() && two.len() < all.len());
+    assert!(two.iter().all(|control| control["level"] == 2 && control["section"] == 5), "{two:?}");
+    let ids = listed(&factory, &["--id", "1.1.1"]);
+    assert!(ids.len() >= 7, "{ids:?}");
+    let one = listed(&factory, &["--id", "cis-al2023-1.0.0:5.2.3.1"]);
+    assert_eq!(one.len(), 1, "{one:?}");
+    assert_eq!(one[0]["slug"], "audit-sudoers");
+    assert!(listed(&factory, &["--id", "cis-al2023-1.0.0:5.2.3"]).len() > 15);
+    let debian = listed(&factory, &["--family", "debian-12"]);
+    assert!(debian.iter().any(|control| control["slug"] == "apparmor-installed"));
+    assert!(debian.iter().all(|control| control["slug"] != "selinux-installed"));
+    let profile = listed(&factory, &["--profile", "cis-al2023-l1-server", "--level", "2"]);
+    assert!(profile.is_empty(), "{profile:?}");
+    assert_eq!(listed(&factory, &["squashfs"]).len(), 1);
+    assert!(listed(&factory, &["squashfs", "--level", "1"]).is_empty());
+}
+
+#[test]
+fn what_is_not_there_is_told_with_the_nearest() {
+    let factory = TestFactory::tiny("true");
+    for (arguments, help) in [
+        (&["controls", "audit-sudoer-s"][..], "did you mean `audit-sudoers`?"),
+        (&["controls", "test", "audit-sudoer", "--root", "/"], "did you mean `audit-sudoers`?"),
+        (&["controls", "--profile", "cis-l1-servr"], "did you mean `cis-l1-server`?"),
+        (&["controls", "--level", "3"], "1..=2"),
+        (&["controls", "test", "audit-sudoers", "--root", "/no/such/folder"], "holds a root filesystem"),
+        (&["controls", "test", "audit-sudoers", "--root", "amifactory.yaml"], "is not a folder"),
+        (&["controls", "test", "audit-sudoers", "--root", "recipes"], "no /etc/os-release"),
+        (&["controls", "test", "audit-sudoers"], "--root"),
+    ] {
+        let output = factory.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(stderr(&output).contains(help), "{arguments:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn one_control_is_tried_and_the_root_is_only_read() {
+    if !can_build_on_host("one_control_is_tried_and_the_root_is_only_read") {
+        return;
+    }
+    let factory = TestFactory::tiny("true");
+    let root = root();
+    let folder = std::path::Path::new(&root).join("etc/modprobe.d");
+    let looks = || std::fs::metadata(&folder).map(|found| (found.ctime(), found.ctime_nsec())).ok();
+    let before = looks();
+    let (exit, result) = factory.json(&["controls", "test", "kernel-module-cramfs-disabled", "--root", &root]);
+    assert_eq!((exit, &result["outcome"]), (0, &Value::from("kept")), "{result:#}");
+    let parts: Vec<&str> =
+        result["findings"].as_array().unwrap().iter().map(|finding| finding["part"].as_str().unwrap()).collect();
+    assert_eq!(&parts[..5], ["audit", "apply", "audit_after", "apply_again", "mutation"], "{result:#}");
+    assert_eq!(parts.last(), Some(&"empty_root"));
+    assert_eq!(looks(), before);
+    // What only a person can tell is not said to be kept.
+    let (exit, result) = factory.json(&["controls", "test", "updates-reviewed", "--root", &root]);
+    assert_eq!((exit, &result["outcome"]), (5, &Value::from("not_shown")), "{result:#}");
+}
+
+/// Each of these breaks one clause, and that one is named.
+#[test]
+fn a_control_that_breaks_its_contract_is_found_out() {
+    if !can_build_on_host("a_control_that_breaks_its_contract_is_found_out") {
+        return;
+    }
+    let root = root();
+    let factory = factory_with_library();
+    let passes = "af_look pass it good good\n";
+    let made = "if [ -e /etc/made ]; then af_look pass it made made; else af_look fail it made missing; fi\n";
+    for (slug, apply, audit, part) in [
+        ("audit-writes", ": >/etc/made\n", ": >/etc/made\naf_look fail it a b\n", "audit"),
+        ("audit-breaks", ": >/etc/made\n", "exit 1\n", "audit"),
+        ("apply-fails", "exit 3\n", made, "apply"),
+        ("apply-does-nothing", "true\n", made, "audit_after"),
+        ("apply-appends", "echo more >>/etc/made\n", made, "apply_again"),
+        ("audit-is-blind", ": >/etc/made\n", passes, "mutation"),
+        ("audit-likes-nothing", ": >/etc/made\n", "[ -e /etc/passwd ] || af_look pass it a a\n", "empty_root"),
+    ] {
+        factory.write(
+            "hardening/controls/9-broken.yaml",
+            &format!(
+                "controls:\n  - control: {slug}\n    title: Broken\n    rationale: For a test.\n    level: 1\n    \
+                 section: 1\n    phase: config\n    ensure:\n      - script: {{apply: true}}\n"
+            ),
+        );
+        factory.write(&format!("hardening/scripts/{slug}.apply.sh"), apply);
+        factory.write(&format!("hardening/scripts/{slug}.audit.sh"), audit);
+        let (exit, result) = factory.json(&["controls", "test", slug, "--root", &root]);
+        assert_eq!((exit, &result["outcome"]), (1, &Value::from("broken")), "{slug}: {result:#}");
+        let broken =
+            result["findings"].as_array().unwrap().iter().any(|f| f["part"] == part && f["outcome"] == "broken");
+        assert!(broken, "{slug}: {result:#}");
+    }
+}
