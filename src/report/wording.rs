@@ -132,7 +132,9 @@ pub fn score(score: Option<f64>) -> String {
 
 /// `61.2 → 93.4`. What was measured at rest and what was measured running are not two points of one way.
 pub fn score_change(record: &ImageRecord) -> String {
-    let running = |audits: &[Audit]| audits.iter().any(|audit| audit.kind == AuditKind::Runtime);
+    let running = |audits: &[Audit]| {
+        audits.iter().any(|audit| audit.kind == AuditKind::Runtime && audit.status != Status::Unknown)
+    };
     let only_now =
         record.controls.iter().any(|c| running(&c.after)) && !record.controls.iter().any(|c| running(&c.before));
     match record.score_before {
