@@ -21,15 +21,7 @@ pub fn section(number: u8) -> String {
 
 /// A status as people read it.
 pub fn status(status: Status) -> &'static str {
-    match status {
-        Status::Pass => "pass",
-        Status::Fail => "fail",
-        Status::Error => "error",
-        Status::Unknown => "unknown",
-        Status::NotApplicable => "not applicable",
-        Status::Manual => "manual",
-        Status::Waived => "waived",
-    }
+    status.words()
 }
 
 /// The benchmark id of the image's OS family, or, where that family's benchmark has none, another's, which then says
