@@ -1,6 +1,6 @@
 //! The built program against the fake AWS on loopback.
 
-use crate::fake_aws::agents::NoAgent;
+use crate::fake_aws::agents::{Agent, NoAgent};
 use crate::fake_aws::{Fake, Settings, World, credentials, serve};
 use crate::program::TestFactory;
 use std::process::Command;
@@ -13,10 +13,15 @@ pub struct Cloud {
     _runtime: tokio::runtime::Runtime,
 }
 
+/// Its instances have no agent.
 pub fn cloud(change: impl FnOnce(&mut World)) -> Cloud {
+    cloud_with(Arc::new(NoAgent), change)
+}
+
+pub fn cloud_with(agent: Arc<dyn Agent>, change: impl FnOnce(&mut World)) -> Cloud {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (fake, endpoint) = runtime.block_on(async {
-        let settings = Settings { start: time::OffsetDateTime::now_utc(), ..Settings::new(Arc::new(NoAgent)) };
+        let settings = Settings { start: time::OffsetDateTime::now_utc(), ..Settings::new(agent) };
         let fake = Fake::new(settings);
         change(&mut fake.world());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -8,6 +8,7 @@ mod factory;
 mod hostile;
 mod live;
 pub mod loopback;
+mod many;
 mod readme;
 mod sigkill;
 mod unreached;
