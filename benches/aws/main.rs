@@ -54,16 +54,16 @@ fn bench(builds: usize) -> Result<(), Failure> {
     // Side by side: both mostly wait.
     let (amifactory, packer) = (Amifactory::new(1)?, Packer::new(1)?);
     let running = (amifactory.start(&server)?, packer.as_ref().map(|packer| packer.start(&server)).transpose()?);
-    let one = running.0.end()?;
+    let one = whole(running.0.end()?)?;
     row("amifactory, boot test and all", &one, server.calls(clients::AMIFACTORY)?, 1, server::critical_path());
     if let Some(running) = running.1 {
-        let took = running.end()?;
+        let took = whole(running.end()?)?;
         let calls = server.calls(clients::PACKER)?;
         row("Packer, no command, no boot test", &took, calls, 1, server::critical_path_of_packer());
     }
 
     // One after the other: they share the processors.
-    let many = Amifactory::new(builds)?.start(&server)?.end()?;
+    let many = whole(Amifactory::new(builds)?.start(&server)?.end()?)?;
     row(
         &format!("amifactory, {builds} at once"),
         &many,
@@ -75,6 +75,9 @@ fn bench(builds: usize) -> Result<(), Failure> {
         let took = packer.start(&server)?.end()?;
         let calls = server.calls(clients::PACKER)?;
         row(&format!("Packer, {builds} processes at once"), &took, calls, builds, server::critical_path_of_packer());
+        if let Some(first) = took.failed.first() {
+            println!("{} of these {builds} made no image; the first error: {first}", took.failed.len());
+        }
         println!(
             "per build, of {builds} at once: {:.2} of Packer's processor time, {:.2} of its memory",
             many.cpu_s / took.cpu_s,
@@ -91,6 +94,14 @@ fn bench(builds: usize) -> Result<(), Failure> {
         server::critical_path_of_packer()
     );
     Ok(())
+}
+
+/// One of which nothing failed.
+fn whole(took: Took) -> Result<Took, Failure> {
+    match took.failed.first() {
+        Some(first) => Err(format!("{} of the programs failed, the first one so: {first}", took.failed.len()).into()),
+        None => Ok(took),
+    }
 }
 
 fn row(what: &str, took: &Took, calls: usize, builds: usize, cloud: f64) {

@@ -17,6 +17,8 @@ pub struct Took {
     pub cpu_s: f64,
     /// In bytes: the peak of each program's largest process, added up.
     pub memory: f64,
+    /// Those that did not succeed: the first error that each told of.
+    pub failed: Vec<String>,
 }
 
 /// Programs that run at once.
@@ -47,7 +49,7 @@ impl Running {
         Ok(Running { began, children })
     }
 
-    /// Waits for all; each must succeed.
+    /// Waits for all.
     pub fn end(self) -> Result<Took, Failure> {
         let mut all = Took::default();
         for mut child in self.children {
@@ -55,10 +57,11 @@ impl Running {
             if let Some(mut stdout) = child.stdout.take() {
                 stdout.read_to_string(&mut text)?;
             }
+            let (numbers, why) = text.split_once('\n').unwrap_or((&text, ""));
             if !child.wait()?.success() {
-                return Err(format!("a measured program failed: {text}").into());
+                all.failed.push(why.trim().to_owned());
             }
-            let numbers: Vec<f64> = text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+            let numbers: Vec<f64> = numbers.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
             let [wall_s, cpu_s, memory] = numbers[..] else { return Err("a measurement has three numbers".into()) };
             // Each says when it ended by how long it took: those that are read late are not late.
             all.wall_s = all.wall_s.max(wall_s);
@@ -70,19 +73,21 @@ impl Running {
     }
 }
 
-/// Runs a program; prints seconds, processor seconds and bytes.
+/// Runs a program; prints seconds, processor seconds and bytes, and then, where it failed, the first error it told of.
 pub fn child(program: &str, arguments: &[&str]) -> Result<(), Failure> {
     let began = Instant::now();
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output()?;
     let wall = began.elapsed().as_secs_f64();
-    if !output.status.success() {
-        let text = [&output.stdout[..], &output.stderr[..]].concat();
-        print!("{}", String::from_utf8_lossy(&text));
-        return Err(format!("{program} ended with {}", output.status).into());
-    }
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     println!("{wall} {} {}", seconds(&usage), usage.max_rss() as f64 * 1024.0);
-    Ok(())
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = [&output.stdout[..], &output.stderr[..]].concat();
+    let text = String::from_utf8_lossy(&text);
+    let first = text.lines().find(|line| line.to_ascii_lowercase().contains("error")).or(text.lines().last());
+    println!("{}", first.unwrap_or("it told of none"));
+    std::process::exit(1);
 }
 
 fn seconds(usage: &Usage) -> f64 {

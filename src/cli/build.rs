@@ -3,13 +3,13 @@
 use super::exit::{CliError, Exit};
 use super::interrupt::or_interrupted;
 use super::session::{Open, Session};
-use crate::identity::{BuildId, Channel, RecipeName, Version};
+use crate::identity::{BuildId, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::clock;
 use crate::pipeline::prepare::Planner;
 use crate::pipeline::schedule::{Finished, Run, RunError};
 use crate::pipeline::{BuildError, BuildOptions, BuildResult, Event, Outcome, Sink, published, tags};
 use crate::report::{files, json, summary, view};
-use crate::target::{ImageRecord, PointerName, Slot};
+use crate::target::{Image, ImageRecord, Pointer, PointerName, Slot};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -97,6 +97,7 @@ pub async fn build(
         sink.inner.close();
         return interrupted(session, &sink);
     };
+    let around = Around::read(open, &finished).await?;
     let mut results = Vec::new();
     let mut texts = Vec::new();
     let mut exits = Vec::new();
@@ -109,7 +110,7 @@ pub async fn build(
             sink.event(&Event::Notice { build: result.build.clone(), text });
             None
         });
-        let previous = previous_image(open, &build).await?;
+        let previous = around.previous(&build);
         // A base that was up to date is not what was asked for.
         if !asked && result.outcome == Outcome::UpToDate {
             continue;
@@ -118,15 +119,14 @@ pub async fn build(
         if asked {
             exits.push(exit_of(&build, result.outcome));
         }
-        let channel = open.factory.recipes.get(&build.recipe).and_then(|recipe| recipe.publish.clone());
-        let channel = named_by(open, &build, channel).await?;
+        let channel = around.named_by(&build, channel_of(open, &build));
         texts.push(summary::summary(
             &summary::Finished {
                 result: &result,
                 record: record_of(&build),
                 channel: channel.as_ref(),
                 evidence: evidence.as_deref(),
-                previous: previous.as_ref(),
+                previous,
             },
             session.style(),
         ));
@@ -201,25 +201,53 @@ fn evidence_of(open: &Open, build: &Finished) -> Result<Option<PathBuf>, CliErro
     }
 }
 
-/// The published image before this one, to compare with.
-async fn previous_image(open: &Open, build: &Finished) -> Result<Option<crate::identity::ImageId>, CliError> {
-    let Ok(built) = &build.outcome else { return Ok(None) };
-    let images = published::all(&*open.target).await?;
-    let older = images.iter().filter_map(|image| Some((tags::owner(&image.tags)?, image)));
-    let newest = older
-        .filter(|(_, image)| tags::ImageState::of(&image.tags) == tags::ImageState::Published && image.available)
-        .filter(|(owner, _)| owner.recipe == build.recipe && owner.version < built.record.version)
-        .max_by_key(|(owner, _)| owner.version);
-    Ok(newest.map(|(_, image)| image.id.clone()))
+/// What there is beside the images that were built. Read once for all of them: hundreds of recipes can be built at once.
+struct Around {
+    /// All images; none where nothing was built.
+    images: Vec<Image>,
+    /// The channels that the recipes built publish to.
+    channels: Vec<Pointer>,
 }
 
-/// The channel, where it really names the image.
-async fn named_by(open: &Open, build: &Finished, channel: Option<Channel>) -> Result<Option<Channel>, CliError> {
-    let (Ok(built), Some(channel)) = (&build.outcome, channel) else { return Ok(None) };
-    let slot = Slot::Channel(channel.clone());
-    let name = PointerName { recipe: build.recipe.clone(), arch: built.record.base.arch, slot };
-    let pointer = open.target.pointer(&name).await?;
-    Ok(pointer.filter(|pointer| pointer.image == built.image.id).map(|_| channel))
+impl Around {
+    async fn read(open: &Open, finished: &[Finished]) -> Result<Around, CliError> {
+        let built: Vec<&Finished> = finished.iter().filter(|build| build.outcome.is_ok()).collect();
+        if built.is_empty() {
+            return Ok(Around { images: Vec::new(), channels: Vec::new() });
+        }
+        let names: Vec<PointerName> =
+            built.iter().filter_map(|build| channel_name(build, channel_of(open, build)?)).collect();
+        let images = published::all(&*open.target).await?;
+        Ok(Around { images, channels: open.target.pointers_named(&names).await? })
+    }
+
+    /// The published image before this one, to compare with.
+    fn previous(&self, build: &Finished) -> Option<&ImageId> {
+        let built = build.outcome.as_ref().ok()?;
+        let older = self.images.iter().filter_map(|image| Some((tags::owner(&image.tags)?, image)));
+        let newest = older
+            .filter(|(_, image)| tags::ImageState::of(&image.tags) == tags::ImageState::Published && image.available)
+            .filter(|(owner, _)| owner.recipe == build.recipe && owner.version < built.record.version)
+            .max_by_key(|(owner, _)| owner.version);
+        newest.map(|(_, image)| &image.id)
+    }
+
+    /// The channel, where it really names the image.
+    fn named_by(&self, build: &Finished, channel: Option<Channel>) -> Option<Channel> {
+        let (built, channel) = (build.outcome.as_ref().ok()?, channel?);
+        let name = channel_name(build, channel.clone())?;
+        let names_it = |pointer: &Pointer| pointer.name == name && pointer.image == built.image.id;
+        self.channels.iter().any(names_it).then_some(channel)
+    }
+}
+
+fn channel_of(open: &Open, build: &Finished) -> Option<Channel> {
+    open.factory.recipes.get(&build.recipe)?.publish.clone()
+}
+
+fn channel_name(build: &Finished, channel: Channel) -> Option<PointerName> {
+    let arch = build.outcome.as_ref().ok()?.record.base.arch;
+    Some(PointerName { recipe: build.recipe.clone(), arch, slot: Slot::Channel(channel) })
 }
 
 /// Remembers which builds were running, for the way out.

@@ -90,16 +90,7 @@ impl Contract {
 
 /// What an audit saw, for people: its status and each look that did not pass.
 pub fn seen(evidence: &ControlEvidence) -> String {
-    let word = match evidence.status {
-        Status::Pass => "pass",
-        Status::Fail => "fail",
-        Status::Error => "error",
-        Status::Unknown => "unknown",
-        Status::NotApplicable => "not applicable",
-        Status::Manual => "manual",
-        Status::Waived => "waived",
-    };
-    let mut text = word.to_owned();
+    let mut text = evidence.status.words().to_owned();
     // A throw-away root has no running system that could be looked at.
     for audit in evidence.after.iter().filter(|audit| audit.kind == AuditKind::Persisted) {
         for check in audit.checks.iter().filter(|check| check.status != Status::Pass) {

@@ -25,6 +25,21 @@ pub enum Status {
     Waived,
 }
 
+impl Status {
+    /// As people read it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Status::Pass => "pass",
+            Status::Fail => "fail",
+            Status::Error => "error",
+            Status::Unknown => "unknown",
+            Status::NotApplicable => "not applicable",
+            Status::Manual => "manual",
+            Status::Waived => "waived",
+        }
+    }
+}
+
 /// When an audit's answer is true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

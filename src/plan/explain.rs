@@ -54,6 +54,7 @@ fn noun(component: &str) -> String {
         Some(("control", slug)) => format!("control {slug}"),
         Some(("group", name)) => format!("group {name}"),
         Some(("parameter", name)) => format!("parameter {name}"),
+        Some(("volume", mount)) if !matches!(mount, "kms_key" | "size") => format!("the volume at /{mount}"),
         Some(("volume", "kms_key")) => "the volume's key".to_owned(),
         Some(("volume", what)) => format!("the volume's {what}"),
         Some(("test", name)) => format!("test \"{name}\""),

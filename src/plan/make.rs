@@ -6,7 +6,8 @@ use crate::hardening::shell::NulError;
 use crate::hardening::{self, Library, SelectError, SelectedControl};
 use crate::identity::{Digest, GroupName, OsFamily, RecipeName, TargetKind};
 use crate::recipe::{
-    BaseSpec, Factory, Group, GroupUse, ImpliedException, NetworkAccess, ParameterValue, Recipe, TemplateError, Volume,
+    BaseSpec, ExtraVolume, Factory, Group, GroupUse, ImpliedException, NetworkAccess, ParameterValue, Recipe,
+    TemplateError, Volume,
 };
 use crate::target::ResolvedBase;
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,9 +100,15 @@ pub fn make(
     let secrets: BTreeSet<String> =
         own.iter().chain(checked).flat_map(|ready| ready.group.secrets.iter().cloned()).collect();
     let groups = own.iter().map(|ready| planned(ready, base.family)).collect();
+    let mut aws = recipe.aws.clone();
+    if matches!(recipe.base, BaseSpec::Recipe { .. }) {
+        // They come with the image below.
+        aws.volumes.clear();
+    }
     let mut inputs = inputs(library, recipe, &base, &own, &below, &controls, &bundles);
     if target == TargetKind::Aws {
         inputs.0.extend(volume(&recipe.aws.volume));
+        inputs.0.extend(aws.volumes.iter().map(extra_volume));
     }
     Ok(Plan {
         recipe: recipe.name.clone(),
@@ -114,7 +121,7 @@ pub fn make(
         gate: recipe.gate.clone(),
         publish: recipe.publish.clone(),
         limits: recipe.limits,
-        aws: recipe.aws.clone(),
+        aws,
         digest: inputs.digest(),
         inputs,
         controls,
@@ -238,6 +245,11 @@ fn volume(volume: &Volume) -> impl Iterator<Item = (String, String)> {
     let size = volume.size_gib.map(|size| ("volume/size".to_owned(), format!("{size} GiB")));
     let key = volume.kms_key.as_ref().map(|key| ("volume/kms_key".to_owned(), key.clone()));
     size.into_iter().chain(key)
+}
+
+fn extra_volume(volume: &ExtraVolume) -> (String, String) {
+    let what = format!("{} GiB {}", volume.size_gib, volume.fstab_options());
+    (format!("volume{}", volume.mount.as_str()), what)
 }
 
 /// `host:<digest>` as `sha256:<digest>`, so that only what people can read is shown of it.

@@ -1,5 +1,6 @@
 //! What recipes and the factory file say about AWS: bases, and the settings of builders there.
 
+use super::ExtraVolume;
 use crate::identity::{Arch, ImageId, OsFamily};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -48,6 +49,9 @@ pub struct AwsSettings {
     pub spot: bool,
     /// Their root volume.
     pub volume: Volume,
+    /// Volumes of their own for parts of the image's file tree. A recipe on another's image has that image's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<ExtraVolume>,
     /// The CloudWatch log group that commands write to, for live progress.
     pub log_group: Option<String>,
     /// Who answers for builders and images, for the tag `amifactory:owner`.
@@ -95,6 +99,7 @@ impl Default for AwsSettings {
             instance_types: InstanceTypes::default(),
             spot: false,
             volume: Volume::default(),
+            volumes: Vec::new(),
             log_group: None,
             owner: None,
             expires: Duration::from_secs(6 * 3600),

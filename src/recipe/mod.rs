@@ -14,6 +14,7 @@ pub mod schema;
 mod shape;
 mod tables;
 pub mod template;
+mod volumes;
 
 pub use aws::{AwsBase, AwsBaseImage, AwsSettings, InstanceTypes, Subnet, Volume};
 pub use channel::ChannelRule;
@@ -22,3 +23,4 @@ pub use graph::build_order;
 pub use load::{load, load_only, load_readable};
 pub use model::*;
 pub use template::{TemplateError, render_content, render_script, undefined_names};
+pub use volumes::{ExtraVolume, MOST_VOLUMES, MountOption, MountPoint};

@@ -2,7 +2,7 @@
 
 mod aws;
 
-pub use aws::{AWS, AWS_BASE, INSTANCE_TYPES, SUBNET, VOLUME};
+pub use aws::{AWS, AWS_BASE, EXTRA_VOLUME, INSTANCE_TYPES, SUBNET, VOLUME};
 
 use super::shape::Kind::{
     Block, Boolean, Either, Integer, Line, List, Map, MapOf, MapOfWords, Number, NumberLike, Pattern, Value, Words,

@@ -21,15 +21,7 @@ pub fn section(number: u8) -> String {
 
 /// A status as people read it.
 pub fn status(status: Status) -> &'static str {
-    match status {
-        Status::Pass => "pass",
-        Status::Fail => "fail",
-        Status::Error => "error",
-        Status::Unknown => "unknown",
-        Status::NotApplicable => "not applicable",
-        Status::Manual => "manual",
-        Status::Waived => "waived",
-    }
+    status.words()
 }
 
 /// The benchmark id of the image's OS family, or, where that family's benchmark has none, another's, which then says
@@ -132,7 +124,9 @@ pub fn score(score: Option<f64>) -> String {
 
 /// `61.2 → 93.4`. What was measured at rest and what was measured running are not two points of one way.
 pub fn score_change(record: &ImageRecord) -> String {
-    let running = |audits: &[Audit]| audits.iter().any(|audit| audit.kind == AuditKind::Runtime);
+    let running = |audits: &[Audit]| {
+        audits.iter().any(|audit| audit.kind == AuditKind::Runtime && audit.status != Status::Unknown)
+    };
     let only_now =
         record.controls.iter().any(|c| running(&c.after)) && !record.controls.iter().any(|c| running(&c.before));
     match record.score_before {

@@ -13,7 +13,7 @@ pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Prov
 
 use crate::identity::{Arch, BuildId, BuilderId, Channel, Digest, ImageId, OsFamily, RecipeName, TargetKind, Version};
 use crate::plan::{Bundle, StepResult};
-use crate::recipe::{AwsSettings, BaseSpec, Limits, NetworkAccess};
+use crate::recipe::{AwsSettings, BaseSpec, ExtraVolume, Limits, NetworkAccess};
 use crate::release::Note;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -115,6 +115,8 @@ pub struct RunRequest<'a> {
     pub time_s: u64,
     /// The log group that AWS writes live output to, where there is one.
     pub log_group: Option<&'a str>,
+    /// The volumes that have to be mounted when the bundle runs.
+    pub volumes: &'a [ExtraVolume],
     /// Called for each step as it starts and ends.
     pub watch: &'a (dyn Fn(RunEvent) + Send + Sync),
 }

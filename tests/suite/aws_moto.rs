@@ -165,7 +165,7 @@ async fn moto_launches_with_all_that_a_builder_must_have() {
     let script = base64::engine::general_purpose::STANDARD.decode(script).unwrap();
     assert_eq!(
         String::from_utf8(script).unwrap(),
-        amifactory::target::aws::command::user_data(AwsSettings::default().expires)
+        amifactory::target::aws::command::user_data(AwsSettings::default().expires, &[])
     );
 
     let attached = filter("attachment.instance-id", builder.id.as_str());

@@ -5,7 +5,9 @@ use super::recipes::{catalogue, today};
 use amifactory::hardening::Library;
 use amifactory::identity::{Arch, OsFamily, TargetKind};
 use amifactory::plan::{self, Plan};
-use amifactory::recipe::{AwsBase, AwsBaseImage, AwsSettings, BaseSpec, Factory, LocalBase, Subnet, Volume, load};
+use amifactory::recipe::{
+    AwsBase, AwsBaseImage, AwsSettings, BaseSpec, ExtraVolume, Factory, LocalBase, MountPoint, Subnet, Volume, load,
+};
 use amifactory::target::ResolvedBase;
 use std::time::Duration;
 
@@ -58,9 +60,13 @@ fn each_kind_of_base_is_read() {
 
 /// The plan of the corpus' web server, with a volume.
 fn planned(target: TargetKind, volume: Volume) -> Plan {
+    planned_recipe("web", target, |aws| aws.volume = volume)
+}
+
+fn planned_recipe(name: &str, target: TargetKind, change: impl FnOnce(&mut AwsSettings)) -> Plan {
     let mut factory = load(factory_with("base").path(), &catalogue(), today()).unwrap();
-    let mut recipe = factory.recipes["web"].clone();
-    recipe.aws.volume = volume;
+    let mut recipe = factory.recipes[name].clone();
+    change(&mut recipe.aws);
     factory.recipes.insert(recipe.name.clone(), recipe.clone());
     let base = ResolvedBase {
         id: "ami-0123456789abcdef0".into(),
@@ -86,6 +92,29 @@ fn on_aws_the_volume_decides_what_the_image_is_and_here_it_does_not() {
     assert_eq!(plan::changes(&inputs(volume(20)), &inputs(volume(30))), ["the volume's size changed: 20 GiB → 30 GiB"]);
     assert_eq!(plan::changes(&inputs(volume(20)), &inputs(keyed.clone())), ["the volume's key added"]);
     assert_eq!(planned(TargetKind::Aws, keyed.clone()).aws.volume, keyed);
+}
+
+#[test]
+fn volumes_of_its_own_decide_what_the_image_at_the_bottom_is() {
+    let volume = |size_gib| {
+        let mount: MountPoint = "/var".parse().unwrap();
+        ExtraVolume { options: mount.usual_options(), mount, size_gib }
+    };
+    let plan_of = |name: &str, target, volumes: &[ExtraVolume]| {
+        planned_recipe(name, target, |aws| aws.volumes = volumes.to_vec())
+    };
+    let bottom = |target, volumes: &[ExtraVolume]| plan_of("base", target, volumes);
+    assert_eq!(bottom(TargetKind::Local, &[volume(5)]).digest, bottom(TargetKind::Local, &[]).digest);
+    let (five, ten) = (bottom(TargetKind::Aws, &[volume(5)]), bottom(TargetKind::Aws, &[volume(10)]));
+    assert_eq!(
+        plan::changes(&five.inputs, &ten.inputs),
+        ["the volume at /var changed: 5 GiB defaults,nodev,nosuid → 10 GiB defaults,nodev,nosuid"]
+    );
+    assert_eq!(five.aws.volumes, [volume(5)]);
+    // Those of amifactory.yaml are in the image below already.
+    let above = plan_of("web", TargetKind::Aws, &[volume(5)]);
+    assert_eq!(above.aws.volumes, []);
+    assert_eq!(above.digest, plan_of("web", TargetKind::Aws, &[]).digest);
 }
 
 #[test]

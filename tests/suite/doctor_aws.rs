@@ -1,32 +1,10 @@
 //! `doctor --target aws`: the built program against the fake AWS on loopback.
 
-use crate::fake_aws::agents::NoAgent;
+use crate::aws::loopback::{Cloud, cloud};
 use crate::fake_aws::ec2::model::Home;
 use crate::fake_aws::ssm::parameters::{Kind, Put};
-use crate::fake_aws::{Fake, Settings, World, credentials, serve};
 use crate::program::TestFactory;
 use serde_json::Value;
-use std::sync::Arc;
-
-/// A fake with one thread, as long as the test.
-struct Cloud {
-    fake: Fake,
-    endpoint: String,
-    _runtime: tokio::runtime::Runtime,
-}
-
-fn cloud(change: impl FnOnce(&mut World)) -> Cloud {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let (fake, endpoint) = runtime.block_on(async {
-        let fake = Fake::new(Settings { start: time::OffsetDateTime::now_utc(), ..Settings::new(Arc::new(NoAgent)) });
-        change(&mut fake.world());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(serve::serve(fake.clone(), listener));
-        (fake, endpoint)
-    });
-    Cloud { fake, endpoint, _runtime: runtime }
-}
 
 const AWS: &str = "aws: {instance_profile: amifactory-builder, log_group: /af/builds}\n";
 const HEAD: &str = "default_target: aws\nchannels: [dev, staging, prod]\n";
@@ -45,14 +23,8 @@ fn factory(aws: &str) -> TestFactory {
 
 /// Runs doctor: its exit code and its checks.
 fn doctor(factory: &TestFactory, cloud: &Cloud, more: &[&str]) -> (i32, Vec<Value>) {
-    let mut command = factory.command(&["doctor", "--format", "json"]);
-    command.args(more);
-    command.env("AWS_ENDPOINT_URL", &cloud.endpoint).env("AWS_REGION", "us-east-1");
-    command.env("AWS_ACCESS_KEY_ID", credentials::DEFAULT_KEY).env("AWS_SECRET_ACCESS_KEY", "secret");
-    for name in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
-        command.env_remove(name);
-    }
-    let output = command.output().unwrap();
+    let mut command = cloud.command(factory, &["doctor", "--format", "json"]);
+    let output = command.args(more).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let result: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     let checks = result["checks"].as_array().unwrap_or_else(|| panic!("{text}")).clone();
@@ -214,10 +186,7 @@ fn what_others_wrote_does_not_reach_the_terminal_as_it_is() {
                   groups: [hello]\npublish: {channel: dev}\n";
     factory.write("recipes/tiny.yaml", recipe);
     for verb in [&["plan", "tiny"][..], &["build", "tiny"], &["doctor"]] {
-        let mut command = factory.command(verb);
-        command.env("AWS_ENDPOINT_URL", &cloud.endpoint).env("AWS_REGION", "us-east-1");
-        command.env("AWS_ACCESS_KEY_ID", credentials::DEFAULT_KEY).env("AWS_SECRET_ACCESS_KEY", "secret");
-        let output = command.output().unwrap();
+        let output = cloud.command(&factory, verb).output().unwrap();
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert!(text.contains("ami-1\\u{1b}[2J\\u{202e}"), "{verb:?}: {text:?}");
         assert!(!text.contains(['\u{1b}', '\u{202e}']), "{verb:?}: {text:?}");

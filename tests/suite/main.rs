@@ -8,6 +8,7 @@ mod aws_settings;
 mod bases;
 mod build;
 mod builder_commands;
+mod builder_volumes;
 mod control_library;
 mod controls;
 mod corpus;

@@ -49,11 +49,16 @@ pub fn request(build: &Build<'_>, purpose: Purpose, token: String, base: LaunchB
     let mut tags = build.tags.clone();
     tags.insert(tags::PURPOSE.into(), purpose.as_str().into());
     tags.insert(tags::EXPIRES.into(), clock::timestamp_in(build.plan.aws.expires));
+    let mut aws = build.plan.aws.clone();
+    if purpose != Purpose::Build {
+        // The image has them.
+        aws.volumes.clear();
+    }
     LaunchRequest {
         token,
         base,
         limits: build.plan.limits,
-        aws: build.plan.aws.clone(),
+        aws,
         arch: build.plan.base.arch,
         attempt: build.attempt(),
         tags,

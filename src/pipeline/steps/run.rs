@@ -31,7 +31,9 @@ pub async fn run(
     let plan = build.plan;
     let log_group = plan.aws.log_group.as_deref();
     let (bid, time_s) = (build.id.clone(), plan.limits.time_s);
-    let request = RunRequest { bundle, build: &bid, then, network, log: &log, time_s, log_group, watch: &watch };
+    let volumes = &plan.aws.volumes;
+    let request =
+        RunRequest { bundle, build: &bid, then, network, log: &log, time_s, log_group, volumes, watch: &watch };
     build.mutate("run", format!("{} bundle on {builder}", bundle.name), target.run(builder, request)).await
 }
 

@@ -2,9 +2,10 @@
 
 use super::super::aws::{AwsBase, AwsBaseImage, AwsSettings, InstanceTypes, Subnet, Volume};
 use super::super::tables;
+use super::super::volumes::{ExtraVolume, MOST_VOLUMES, MountOption, MountPoint};
 use super::{aws_value, distinct, line, maybe, value};
 use crate::identity::{Arch, OsFamily};
-use crate::source::{Diagnostics, Node, Value};
+use crate::source::{Diagnostics, Node, Value, printable};
 use std::collections::BTreeMap;
 
 /// EC2 takes 50 tags for a resource, and a builder or an image has up to 13 of amifactory's own: see
@@ -23,6 +24,7 @@ pub(super) fn settings(node: &Node, below: &AwsSettings, diagnostics: &mut Diagn
         maybe(&mut reader, "instance_types", diagnostics, |node, d| instance_types(node, &below.instance_types, d));
     let spot = maybe(&mut reader, "spot", diagnostics, Node::boolean);
     let volume = maybe(&mut reader, "volume", diagnostics, |node, d| volume(node, &below.volume, d));
+    let volumes = maybe(&mut reader, "volumes", diagnostics, volumes);
     let log_group = maybe(&mut reader, "log_group", diagnostics, aws_value::log_group);
     let owner = maybe(&mut reader, "owner", diagnostics, |node, diagnostics| {
         line(node, diagnostics)?;
@@ -41,6 +43,7 @@ pub(super) fn settings(node: &Node, below: &AwsSettings, diagnostics: &mut Diagn
         instance_types: instance_types?.unwrap_or_else(|| below.instance_types.clone()),
         spot: spot?.unwrap_or(below.spot),
         volume: volume?.unwrap_or_else(|| below.volume.clone()),
+        volumes: volumes?.unwrap_or_else(|| below.volumes.clone()),
         log_group: log_group?.or_else(|| below.log_group.clone()),
         owner: owner?.or_else(|| below.owner.clone()),
         expires: expires?.unwrap_or(below.expires),
@@ -93,6 +96,64 @@ fn volume(node: &Node, below: &Volume, diagnostics: &mut Diagnostics) -> Option<
     let kms_key = maybe(&mut reader, "kms_key", diagnostics, aws_value::kms_key);
     reader.finish();
     Some(Volume { size_gib: size?.or(below.size_gib), kms_key: kms_key?.or_else(|| below.kms_key.clone()) })
+}
+
+/// Reports volumes of a recipe whose image is made of another recipe's.
+pub(super) fn no_volumes(node: &Node, diagnostics: &mut Diagnostics) {
+    let Value::Map(entries) = &node.value else { return };
+    if let Some((key, _)) = entries.iter().find(|(key, _)| key.text == "volumes") {
+        let message = "a recipe on another's image has the volumes of that image";
+        diagnostics.report_with_help(&key.span, message, "give them in the recipe that it is built on");
+    }
+}
+
+/// In the order in which they have to be mounted.
+fn volumes(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<ExtraVolume>> {
+    let mut volumes = BTreeMap::new();
+    let mut whole = true;
+    let items = node.list("volumes", diagnostics)?;
+    for item in items {
+        match extra_volume(item, diagnostics) {
+            Some(volume) => {
+                if let Some(before) = volumes.insert(volume.mount.clone(), volume) {
+                    let message = format!("{} has two volumes", before.mount.as_str());
+                    diagnostics.report(&item.span, message);
+                    whole = false;
+                }
+            }
+            None => whole = false,
+        }
+    }
+    if items.len() > MOST_VOLUMES {
+        let message = format!("{} volumes: there can be at most {MOST_VOLUMES}", items.len());
+        diagnostics.report(&node.span, message);
+        return None;
+    }
+    whole.then(|| volumes.into_values().collect())
+}
+
+fn extra_volume(node: &Node, diagnostics: &mut Diagnostics) -> Option<ExtraVolume> {
+    let mut reader = tables::EXTRA_VOLUME.read(node, diagnostics)?;
+    let mount = reader.take("mount").and_then(|node| {
+        let text = node.text(diagnostics)?;
+        let parsed: Result<MountPoint, String> = text.parse();
+        let wrong =
+            |why| diagnostics.report(&node.span, format!("a volume can't be mounted at `{}`: {why}", printable(text)));
+        parsed.map_err(wrong).ok()
+    });
+    let size_gib = reader.take("size").and_then(|node| aws_value::volume_size(node, diagnostics));
+    let words: Vec<&str> = MountOption::ALL.iter().map(|option| option.as_str()).collect();
+    let options = maybe(&mut reader, "options", diagnostics, |node, diagnostics| {
+        distinct(node, "mount options", diagnostics, |node, diagnostics| {
+            node.one_of("mount option", &words, diagnostics).map(str::to_owned)
+        })
+    });
+    reader.finish();
+    let (mount, options) = (mount?, options?);
+    let given = options.map(|given| {
+        MountOption::ALL.into_iter().filter(|option| given.iter().any(|word| word == option.as_str())).collect()
+    });
+    Some(ExtraVolume { options: given.unwrap_or_else(|| mount.usual_options()), mount, size_gib: size_gib? })
 }
 
 fn tags(

@@ -55,7 +55,13 @@ pub(in crate::recipe) fn recipe(
         channel
     });
     let limits = maybe(&mut reader, "limits", diagnostics, limits);
-    let aws = maybe(&mut reader, "aws", diagnostics, |node, d| aws::settings(node, &names.aws, d));
+    let on_another = matches!(base, Some(BaseSpec::Recipe { .. }));
+    let aws = maybe(&mut reader, "aws", diagnostics, |node, d| {
+        if on_another {
+            aws::no_volumes(node, d);
+        }
+        aws::settings(node, &names.aws, d)
+    });
     reader.finish();
     Some(Recipe {
         name: name?,

@@ -32,6 +32,12 @@ pub static AWS: Shape = Shape {
         optional("spot", Boolean, "Spot instances first, on-demand where there are none. Default: false."),
         optional("volume", Map(&VOLUME), "The builders' root volume. It is always gp3 and encrypted."),
         optional(
+            "volumes",
+            List(&Map(&EXTRA_VOLUME)),
+            "Volumes of their own for parts of the image's file tree, gp3 and encrypted like its root volume. A recipe on \
+             another's image has that image's.",
+        ),
+        optional(
             "log_group",
             Pattern("^[A-Za-z0-9_./#-]{1,512}$"),
             "The CloudWatch log group that commands write to, for live progress. Default: none.",
@@ -80,6 +86,22 @@ pub static VOLUME: Shape = Shape {
             "kms_key",
             Line,
             "The KMS key that it is encrypted with: an id, an ARN or alias/NAME. Default: the account's key for EBS.",
+        ),
+    ],
+    one_of: &[],
+    pairs: &[],
+};
+
+/// One of `volumes:`
+pub static EXTRA_VOLUME: Shape = Shape {
+    what: "a volume of its own",
+    keys: &[
+        required("mount", Pattern("^(/[A-Za-z0-9_.-]+)+$"), "Where it is mounted, such as /var/log/audit."),
+        required("size", SIZE, "Its size, such as 4GiB."),
+        optional(
+            "options",
+            List(&Words(&["nodev", "nosuid", "noexec"])),
+            "How it is mounted. Default: nodev and nosuid, and noexec at /var/tmp, /var/log and /var/log/audit.",
         ),
     ],
     one_of: &[],

@@ -6,7 +6,7 @@ use super::view::{Instance, Life, read_instance};
 use super::{command, tags};
 use crate::identity::Digest;
 use crate::pipeline::tags as keys;
-use crate::recipe::{AwsSettings, Subnet};
+use crate::recipe::{AwsSettings, ExtraVolume, Subnet};
 use crate::target::{LaunchRequest, TargetError};
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
@@ -170,7 +170,7 @@ fn request(api: &Api, launch: &Launch<'_>, profile: &str, place: &Placement, tok
         .metadata_options(metadata)
         // Until it is disarmed, the builder's own timer ends it and takes its volumes along.
         .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
-        .user_data(STANDARD.encode(command::user_data(aws.expires)))
+        .user_data(STANDARD.encode(command::user_data(aws.expires, &aws.volumes)))
         .set_tag_specifications(Some(tags::at_creation(&keys::with_settings(builder_tags, aws), &kinds)))
         .set_subnet_id(place.subnet.clone());
     if !aws.security_groups.is_empty() {
@@ -178,6 +178,11 @@ fn request(api: &Api, launch: &Launch<'_>, profile: &str, place: &Placement, tok
     }
     if let Some(root_device) = launch.root_device {
         request = request.block_device_mappings(root_volume(root_device, aws));
+    }
+    let taken: Vec<&str> =
+        launch.root_device.into_iter().chain(launch.other_devices.iter().map(String::as_str)).collect();
+    for (device, volume) in free_devices(&taken).zip(&aws.volumes) {
+        request = request.block_device_mappings(extra_volume(&device, volume, aws));
     }
     // What else the base brings along is encrypted too, and goes with its builder.
     for device in launch.other_devices {
@@ -209,6 +214,26 @@ fn other_volume(device: &str, aws: &AwsSettings) -> BlockDeviceMapping {
     let volume = EbsBlockDevice::builder()
         .encrypted(true)
         .delete_on_termination(true)
+        .set_kms_key_id(aws.volume.kms_key.clone())
+        .build();
+    BlockDeviceMapping::builder().device_name(device).ebs(volume).build()
+}
+
+/// Names for further devices, `/dev/sdf` and on (EC2 user guide, "Device names for volumes"), but for those that the
+/// image has: `/dev/xvdf` is another name of `/dev/sdf`.
+fn free_devices(taken: &[&str]) -> impl Iterator<Item = String> {
+    let letter =
+        |device: &str| device.trim_start_matches("/dev/").trim_start_matches("xv").trim_start_matches('s').to_owned();
+    let taken: Vec<String> = taken.iter().map(|device| letter(device)).collect();
+    ('f'..='p').filter(move |name| !taken.contains(&format!("d{name}"))).map(|name| format!("/dev/sd{name}"))
+}
+
+fn extra_volume(device: &str, extra: &ExtraVolume, aws: &AwsSettings) -> BlockDeviceMapping {
+    let volume = EbsBlockDevice::builder()
+        .volume_type(VolumeType::Gp3)
+        .encrypted(true)
+        .delete_on_termination(true)
+        .set_volume_size(i32::try_from(extra.size_gib).ok())
         .set_kms_key_id(aws.volume.kms_key.clone())
         .build();
     BlockDeviceMapping::builder().device_name(device).ebs(volume).build()

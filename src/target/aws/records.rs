@@ -26,6 +26,8 @@ const MOST_BLOCKS: usize = 16;
 const LONGEST: u64 = 64 << 20;
 /// How long a snapshot of a few blocks takes at most until it can be read.
 const READABLE: Duration = Duration::from_secs(300);
+/// How many snapshots are begun for one record. The service gives one up that gets no block for an hour.
+const ATTEMPTS: u32 = 3;
 /// The pause between looks at it.
 const LOOK: Duration = Duration::from_secs(5);
 const MAGIC: &[u8] = b"amifactory record 1\n";
@@ -58,30 +60,47 @@ pub async fn write(
             aws_sdk_ebs::types::Tag::builder().key(key).value(tags::fit(value, tags::LONGEST_EBS_VALUE)).build()
         })
         .collect::<Vec<_>>();
-    // The bytes are part of the token: another record of the same build is another snapshot.
-    let token = Digest::of(format!("{build} {}", checksum(&blocks.concat()))).to_string()[..48].to_owned();
-    let start = || {
+    let start = |token: String| {
         api.ebs
             .start_snapshot()
             .volume_size(1)
-            .client_token(&token)
+            .client_token(token)
             .description(format!("amifactory evidence of {build}"))
             .set_tags(Some(ebs_tags.clone()))
             .timeout(60)
             .send()
     };
-    let started = api.caller.call(op::START_SNAPSHOT, build, start).await?;
-    let id = started.snapshot_id.unwrap_or_default();
-    view.recorded(build, &id);
-    if started.status == Some(aws_sdk_ebs::types::Status::Completed) {
-        return Ok(id);
+    // The bytes are part of the token: another record of the same build is another snapshot.
+    let content = checksum(&blocks.concat());
+    let began = Instant::now();
+    for attempt in 1..=ATTEMPTS {
+        let token = Digest::of(format!("{build} {content} {attempt}")).to_string()[..48].to_owned();
+        let started = api.caller.call(op::START_SNAPSHOT, build, || start(token.clone())).await?;
+        let id = started.snapshot_id.unwrap_or_default();
+        view.recorded(build, &id);
+        if started.status == Some(aws_sdk_ebs::types::Status::Completed) || fill(api, &id, &blocks).await? {
+            return Ok(id);
+        }
+        // Begun by a run that ended before it was whole, and given up by the service since. What is left of it carries
+        // the build's tags and is removed with what else it left.
     }
-    for (index, block) in (0_i32..).zip(&blocks) {
+    Err(TargetError::GaveUp {
+        call: op::START_SNAPSHOT.action.into(),
+        resource: build.to_owned(),
+        attempts: ATTEMPTS,
+        seconds: began.elapsed().as_secs(),
+        last: "each snapshot for the evidence failed before it was whole".into(),
+    })
+}
+
+/// Writes all blocks of a snapshot and ends it. False where it is one that failed and can't be written any more.
+async fn fill(api: &Api, id: &str, blocks: &[Vec<u8>]) -> Result<bool, TargetError> {
+    for (index, block) in (0_i32..).zip(blocks) {
         let sum = checksum(block);
         let put = || {
             api.ebs
                 .put_snapshot_block()
-                .snapshot_id(&id)
+                .snapshot_id(id)
                 .block_index(index)
                 .data_length(BLOCK as i32)
                 .checksum(&sum)
@@ -89,11 +108,15 @@ pub async fn write(
                 .block_data(ByteStream::from(block.clone()))
                 .send()
         };
-        match api.caller.call(op::PUT_BLOCK, &id, put).await {
+        match api.caller.call(op::PUT_BLOCK, id, put).await {
             Ok(_) => {}
-            // Completed by a call whose reply was lost.
-            Err(error) if error.is("ConflictException") || error.is("ValidationException") && index == 0 => {
-                return if is_whole(api, &id).await? { Ok(id) } else { Err(error.into()) };
+            // Completed by a call whose reply was lost, or given up by the service.
+            Err(error) if error.is("ConflictException") || error.is("ValidationException") => {
+                return match ending(api, id).await? {
+                    Some(SnapshotState::Completed) => Ok(true),
+                    Some(SnapshotState::Error) => Ok(false),
+                    _ => Err(error.into()),
+                };
             }
             Err(error) => return Err(error.into()),
         }
@@ -102,28 +125,27 @@ pub async fn write(
     let complete = || {
         api.ebs
             .complete_snapshot()
-            .snapshot_id(&id)
+            .snapshot_id(id)
             .changed_blocks_count(blocks.len() as i32)
             .checksum(checksum(&sums))
             .checksum_algorithm(ChecksumAlgorithm::ChecksumAlgorithmSha256)
             .checksum_aggregation_method(ChecksumAggregationMethod::ChecksumAggregationLinear)
             .send()
     };
-    api.caller.call(op::COMPLETE_SNAPSHOT, &id, complete).await?;
-    Ok(id)
+    api.caller.call(op::COMPLETE_SNAPSHOT, id, complete).await?;
+    Ok(true)
 }
 
-/// Whether a snapshot that takes no more blocks comes to its end as a whole one.
-async fn is_whole(api: &Api, id: &str) -> Result<bool, TargetError> {
+/// How a snapshot that takes no more blocks ends; none where that is not known in time.
+async fn ending(api: &Api, id: &str) -> Result<Option<SnapshotState>, TargetError> {
     let filter = Filter::builder().name("snapshot-id").values(id).build();
     let began = Instant::now();
     loop {
         let ask = || api.ec2.describe_snapshots().owner_ids("self").filters(filter.clone()).send();
         let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, id, ask).await?;
         match answer.snapshots().first().and_then(Snapshot::state) {
-            Some(SnapshotState::Completed) => return Ok(true),
-            Some(SnapshotState::Error) => return Ok(false),
-            _ if began.elapsed() > READABLE => return Ok(false),
+            Some(state @ (SnapshotState::Completed | SnapshotState::Error)) => return Ok(Some(state.clone())),
+            _ if began.elapsed() > READABLE => return Ok(None),
             _ => sleep(LOOK).await,
         }
     }

@@ -83,7 +83,12 @@ impl Runs {
         }
         let bundles: Vec<_> = [request.bundle].into_iter().chain(request.then).collect();
         let live = request.log_group.is_some();
-        let options = Options { build: request.build, limit: Duration::from_secs(request.time_s), live };
+        let options = Options {
+            build: request.build,
+            limit: Duration::from_secs(request.time_s),
+            live,
+            volumes: request.volumes,
+        };
         let mut commands = command::run_in_parts(&bundles, &options).map_err(|error| too_large(&error))?;
         let Some(last) = commands.pop() else {
             return Err(unreadable(builder, "no command was made"));
@@ -134,7 +139,7 @@ impl Runs {
         digests: &[&Digest],
         log: &Path,
     ) -> Result<Option<Vec<RunResult>>, TargetError> {
-        let options = Options { build, limit: LOOK, live: false };
+        let options = Options { build, limit: LOOK, live: false, volumes: &[] };
         let asked = command::result(digests, &options);
         let output = self.send(api, view, builder, &asked, None).await?;
         let answers = self.collect(api, view, builder, digests, &options, &output).await?;
@@ -344,7 +349,7 @@ fn without_answer(request: &RunRequest<'_>, output: &Output, why: String) -> Run
 
 /// Whether commands can carry these bundles.
 pub fn check(build: &BuildId, bundles: &[&Bundle]) -> Result<(), TargetError> {
-    let options = Options { build, limit: LOOK, live: false };
+    let options = Options { build, limit: LOOK, live: false, volumes: &[] };
     command::run_in_parts(bundles, &options).map(drop).map_err(|error| too_large(&error))
 }
 

@@ -81,7 +81,9 @@ pub fn start(world: &mut World, call: &Incoming<'_>) -> Reply {
     let done = answer(&snapshot, &tags, world.clock.epoch(call.now), "pending");
     world.ec2.snapshots.insert(id.clone(), snapshot);
     world.ec2.tags.insert(id.clone(), Timeline::new(call.now, tags));
-    let timeout = Duration::from_secs(minutes.unsigned_abs() * 60);
+    let fails = world.ebs.failing > 0;
+    world.ebs.failing = world.ebs.failing.saturating_sub(1);
+    let timeout = if fails { Duration::ZERO } else { Duration::from_secs(minutes.unsigned_abs() * 60) };
     let content = Content { blocks: BTreeMap::new(), touched: call.now, timeout, completed: false };
     world.ebs.contents.insert(id.clone(), content);
     if let Some(token) = token {

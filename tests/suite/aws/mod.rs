@@ -3,11 +3,15 @@
 mod build;
 mod calls;
 pub mod crash;
+mod elsewhere;
 mod factory;
 mod hostile;
 mod live;
+pub mod loopback;
+mod many;
 mod readme;
 mod sigkill;
+mod unreached;
 mod waits;
 mod weather;
 pub mod wire;

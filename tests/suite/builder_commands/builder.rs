@@ -53,7 +53,7 @@ impl Builder {
     }
 
     pub fn options(&self) -> Options<'_> {
-        Options { build: &self.build, limit: self.limit, live: self.live }
+        Options { build: &self.build, limit: self.limit, live: self.live, volumes: &[] }
     }
 
     pub fn set_build(&mut self, build: &str) {

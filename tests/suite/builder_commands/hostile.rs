@@ -80,6 +80,8 @@ fn no_change_to_an_answer_passes_for_another_answer() {
     assert!(matches!(Incoming::begin(&[&other, &bundle.digest], &said.stdout, ""), Err(AnswerError::Header(_))));
     let (mut same, mut refused, mut more) = (0, 0, 0);
     let mut check = |changed: &str| match read(&bundle, changed, "") {
+        // Many a character was put in place of itself.
+        _ if changed == said.stdout => {}
         Ok(Some(read)) => {
             assert_eq!(read, answers, "{changed}");
             same += 1;

@@ -5,7 +5,7 @@ use crate::skip::skipped;
 use amifactory::hardening::Library;
 use amifactory::identity::{Arch, OsFamily};
 use amifactory::plan;
-use amifactory::recipe::load;
+use amifactory::recipe::{ExtraVolume, MountPoint, load};
 use amifactory::target::ResolvedBase;
 use amifactory::target::aws::command;
 use std::path::Path;
@@ -62,8 +62,34 @@ fn scripts_for_builders_are_clean_for_shellcheck() {
 }
 
 #[test]
+fn nothing_runs_where_a_volume_is_not_mounted() {
+    let wrapper = include_str!("../../../src/target/aws/command/wrapper.sh");
+    for (mounts, code) in [("", 0), ("/proc", 0), ("/proc /nowhere", 1)] {
+        let script = format!("AF_MOUNTS='{mounts}'\n{wrapper}\naf_mounted\n");
+        let output = Command::new("sh").args(["-c", &script]).env_remove("AMIFACTORY_ROOT").output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{mounts}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(said.starts_with("amifactory failed 1 no volume is mounted at /nowhere"), code == 1, "{said}");
+    }
+}
+
+#[test]
+fn volumes_are_laid_out_after_the_dead_man_is_armed() {
+    let volumes = [("/srv/data", 5), ("/var/log", 2)].map(|(mount, size_gib)| {
+        let mount: MountPoint = mount.parse().unwrap();
+        ExtraVolume { options: mount.usual_options(), mount, size_gib }
+    });
+    let text = command::user_data(Duration::from_secs(7201), &volumes);
+    let (dead_man, layout) = text.split_once("af_layout=").unwrap();
+    assert_eq!(dead_man, command::user_data(Duration::from_secs(7201), &[]));
+    assert!(layout.starts_with("'/srv/data 5 defaults,nodev,nosuid\n/var/log 2 defaults,nodev,nosuid,noexec'\n"));
+    // EC2 user guide, "Run commands when you launch an EC2 instance with user data input": 16 KB before base64.
+    assert!(text.len() < 16 * 1024, "{}", text.len());
+}
+
+#[test]
 fn the_dead_man_user_data_starts_a_timer_at_each_start_of_the_machine() {
-    let text = command::user_data(Duration::from_secs(7201));
+    let text = command::user_data(Duration::from_secs(7201), &[]);
     let mut lines = text.lines();
     assert_eq!(lines.next(), Some("#cloud-boothook"));
     assert_eq!(lines.next(), Some("#!/bin/sh"));

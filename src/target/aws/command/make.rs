@@ -3,6 +3,7 @@
 use super::{LOG_BLOCK, More, STDERR_BYTES, STDOUT_BYTES};
 use crate::identity::{BuildId, Digest};
 use crate::plan::Bundle;
+use crate::recipe::ExtraVolume;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
@@ -51,6 +52,8 @@ pub struct Options<'a> {
     /// A log group receives standard error as it comes: steps are told of there, and the answer is on standard output
     /// alone.
     pub live: bool,
+    /// What must be mounted before a bundle runs.
+    pub volumes: &'a [ExtraVolume],
 }
 
 /// Why a command can't be made. Nothing was sent.
@@ -184,8 +187,10 @@ impl Packed {
     }
 
     fn command(&self, options: &Options<'_>, source: &str) -> Command {
+        let mounts: Vec<&str> = options.volumes.iter().map(|volume| volume.mount.as_str()).collect();
         let head = format!(
-            "AF_VERB=run\nAF_BUNDLES='{}'\nAF_COMMON={}\nAF_LIMIT={}\n{}{source}",
+            "AF_VERB=run\nAF_MOUNTS='{}'\nAF_BUNDLES='{}'\nAF_COMMON={}\nAF_LIMIT={}\n{}{source}",
+            mounts.join(" "),
             self.entries.join(" "),
             self.shared,
             options.limit.as_secs().max(1),

@@ -6,15 +6,15 @@
 //! log, and all logs in one stream.
 
 mod answer;
-mod dead_man;
 mod live;
 mod make;
 mod payload;
+mod user_data;
 
 pub use answer::{Answer, AnswerError, Incoming, More, State, put};
-pub use dead_man::user_data;
 pub use live::Live;
 pub use make::{Command, CommandError, MAX_BYTES, Options, fetch, result, run, run_in_parts};
+pub use user_data::user_data;
 
 /// Standard output comes back up to 24,000 characters, standard error up to 8,000 (GetCommandInvocation in the SSM API
 /// reference). Base64 makes four characters of three bytes; header lines take the rest.

@@ -29,6 +29,7 @@ af_command() {
         put) af_put_part ;;
         run)
             af_after_restart
+            af_mounted
             af_run
             af_payload
             af_print answer "$AF_ANSWERS" 0 "$AF_PAYLOAD_BYTES"
@@ -43,6 +44,17 @@ af_command() {
             af_print slice "" "$AF_OFFSET" "$AF_LENGTH"
             ;;
     esac
+}
+
+# af_mounted: the volumes that the builder was to lay out at its start are there.
+af_mounted() {
+    local mount
+    # With a root of its own this is no builder, and nothing was laid out.
+    [ -z "${AMIFACTORY_ROOT:-}" ] || return 0
+    for mount in $AF_MOUNTS; do
+        mountpoint -q "$mount" \
+            || af_fail "no volume is mounted at $mount: $(tail -n 1 /run/amifactory-volumes/why 2>/dev/null)"
+    done
 }
 
 # af_name DIGEST: sets AF_DIR and AF_LOGS to a bundle's folders, on disk and in memory.

@@ -6,7 +6,7 @@ use crate::aws::factory;
 use crate::fake_aws::ec2::model::{Home, Mapping, Volume};
 use crate::fake_aws::ec2::timeline::Timeline;
 use amifactory::pipeline::BuildOptions;
-use amifactory::recipe::Volume as Asked;
+use amifactory::recipe::{ExtraVolume, MountPoint, Volume as Asked};
 use amifactory::target::{LaunchBase, Target as _};
 
 #[tokio::test(start_paused = true)]
@@ -41,6 +41,39 @@ async fn a_recipe_on_the_image_of_another_has_the_disk_that_it_asks_for() {
         assert!(sizes.contains(&40), "{sizes:?}");
     }
     assert_eq!(place.leaks().await, [] as [String; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn volumes_that_the_recipe_lays_out_are_in_the_image_and_nothing_is_left_of_them() {
+    let place = Place::new(|_| {});
+    {
+        // The base has a disk for data under the first name that is free otherwise.
+        let mut world = place.fake.world();
+        let base = world.ec2.latest_al2023("us-east-1", "x86_64").unwrap();
+        let image = world.ec2.images.get_mut(&base).unwrap();
+        let data = Mapping { device: "/dev/xvdf".into(), ..image.mappings[0].clone() };
+        image.mappings.push(data);
+    }
+    let volumes = [("/var", 10), ("/var/log/audit", 4)].map(|(mount, size_gib)| {
+        let mount: MountPoint = mount.parse().unwrap();
+        ExtraVolume { options: mount.usual_options(), mount, size_gib }
+    });
+    place.build_with(|plan| plan.aws.volumes = volumes.to_vec(), &BuildOptions::default()).await.well_within(CALM);
+    assert_eq!(place.leaks().await, [] as [String; 0]);
+    let world = place.fake.world();
+    let image = world.ec2.own_images(&world.account)[0];
+    let devices: Vec<(&str, u64)> =
+        image.mappings.iter().map(|mapping| (mapping.device.as_str(), mapping.size)).skip(1).collect();
+    assert_eq!(devices, [("/dev/xvdf", 8), ("/dev/sdg", 10), ("/dev/sdh", 4)]);
+    assert!(image.mappings.iter().all(|mapping| mapping.encrypted && mapping.delete_on_termination));
+    // The boot test starts from the image, which brings them.
+    let launches = world.calls.iter().filter(|call| call.action == "RunInstances");
+    let data: Vec<bool> = launches.map(|call| call.params.to_string().contains("/dev/sdg")).collect();
+    assert_eq!(data, [true, false]);
+    let orders = world.calls.iter().filter(|call| call.action == "SendCommand");
+    for order in orders {
+        assert!(order.params.to_string().contains("AF_MOUNTS='/var /var/log/audit'"), "{}", order.params);
+    }
 }
 
 #[tokio::test(start_paused = true)]

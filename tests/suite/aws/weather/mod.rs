@@ -12,6 +12,7 @@ mod images;
 mod overtaken;
 pub mod place;
 mod pointers;
+mod records;
 mod room;
 mod sky;
 
