@@ -180,6 +180,8 @@ pub enum Primitive {
         parameters: BTreeSet<String>,
         /// The audit looks at the running system instead of the image at rest.
         runtime: bool,
+        /// Text of a second audit, of the running system, where there is one: `<slug>.runtime.sh`.
+        also_runtime: Option<String>,
     },
 }
 
@@ -393,8 +395,12 @@ impl Primitive {
         if !self.can(verb) {
             return Ok(None);
         }
-        if let Primitive::Script { apply, audit, parameters, .. } = self {
-            let text = if verb == Verb::Apply { apply.as_ref() } else { Some(audit) };
+        if let Primitive::Script { apply, audit, parameters, also_runtime, .. } = self {
+            let text = match verb {
+                Verb::Apply => apply.as_ref(),
+                Verb::Persisted => Some(audit),
+                Verb::Runtime => also_runtime.as_ref().or(Some(audit)),
+            };
             let mut lines = String::new();
             for name in parameters {
                 let value = values.get(name).map(ParameterValue::to_string).unwrap_or_default();
@@ -418,7 +424,7 @@ impl Primitive {
             (Verb::Apply, Primitive::Script { apply, .. }) => apply.is_some(),
             (Verb::Apply, Primitive::MountOption { required, .. }) => !required,
             (Verb::Persisted, Primitive::Script { runtime, .. }) => !runtime,
-            (Verb::Runtime, Primitive::Script { runtime, .. }) => *runtime,
+            (Verb::Runtime, Primitive::Script { runtime, also_runtime, .. }) => *runtime || also_runtime.is_some(),
             (Verb::Apply | Verb::Persisted, _) => true,
             (Verb::Runtime, primitive) => matches!(
                 primitive,

@@ -224,13 +224,14 @@ fn fields_of(kind: &str, read: &mut Reader<'_, '_>) -> Option<Primitive> {
 }
 
 /// `script: {apply: true, parameters: [...]}`: the texts are in files named after the control. With `runtime: true` the
-/// audit is one of the running system.
+/// audit is one of the running system; `also_runtime: true` says that there is one of that kind too, `<slug>.runtime.sh`.
 fn script(node: &Node, slug: &Slug, scripts: &Scripts, diagnostics: &mut Diagnostics) -> Option<Primitive> {
     let mut fields = node.fields("a script", diagnostics)?;
     let applies = fields.required("apply", diagnostics).and_then(|node| node.boolean(diagnostics));
     let parameters: BTreeSet<String> =
         list_of(fields.optional("parameters"), "parameter names", diagnostics).into_iter().collect();
     let runtime = fields.optional("runtime").and_then(|node| node.boolean(diagnostics)).unwrap_or(false);
+    let also = fields.optional("also_runtime").and_then(|node| node.boolean(diagnostics)).unwrap_or(false);
     fields.finish(diagnostics);
     let mut text = |what: &str| {
         let name = format!("{slug}.{what}.sh");
@@ -241,5 +242,6 @@ fn script(node: &Node, slug: &Slug, scripts: &Scripts, diagnostics: &mut Diagnos
         found
     };
     let apply = if applies? { Some(text("apply")?) } else { None };
-    Some(Primitive::Script { apply, audit: text("audit")?, parameters, runtime })
+    let also_runtime = if also { Some(text("runtime")?) } else { None };
+    Some(Primitive::Script { apply, audit: text("audit")?, parameters, runtime, also_runtime })
 }
