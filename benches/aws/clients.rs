@@ -64,7 +64,7 @@ impl Packer {
         let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/packer.json");
         let commands = (0..self.images).map(|number| {
             let mut command = Command::new("packer");
-            command.args(["build", "-var", &format!("endpoint={}", endpoint(server))]);
+            command.args(["build", "-color=false", "-var", &format!("endpoint={}", endpoint(server))]);
             command.args(["-var", &format!("image_name=packer-{}-{number}", self.images)]).arg(&template);
             command.current_dir(self.folder.path());
             with(&mut command, PACKER, self.folder.path());
