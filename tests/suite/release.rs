@@ -266,6 +266,11 @@ fn a_revoked_image_goes_nowhere_and_takes_those_built_on_it_along() {
         let (code, text) = refused(&factory, arguments);
         assert!(code == 3 && text.contains("is revoked") && text.contains("a key was left in it"), "{text}");
     }
+    let output = factory.run(&["build", "child"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("of tiny, which is revoked: a key was left in it"), "{}", stderr(&output));
+    let text = String::from_utf8(factory.run(&["plan", "tiny"]).stdout).unwrap();
+    assert!(text.contains("it is revoked: a key was left in it; amifactory build tiny --force"), "{text}");
     let (code, verified) = factory.json(&["verify"]);
     assert_eq!((code, verified["drift"].as_array().unwrap().len()), (4, 3), "{verified}");
     ok(&factory, &["rollback", "tiny", "--channel", "dev"]);
