@@ -10,7 +10,7 @@ use serde::Serialize;
 /// Show what a build's commands printed.
 #[derive(Debug, Args)]
 pub struct Logs {
-    /// The build's id, as `build` and `show` name it
+    /// The build's id, as `build` and `show` name it, or a recipe for its last build here
     #[arg(value_name = "BUILD")]
     build: String,
     /// Only this bundle's: apply, seal or boot-test
@@ -35,7 +35,12 @@ impl Logs {
     pub fn run(self, session: &Session) -> Result<Exit, CliError> {
         let state: StateFolder = session.state()?;
         let builds = state.builds()?;
-        let Some(build) = builds.iter().find(|build| build.as_str() == self.build) else {
+        let last = match self.build.parse() {
+            Ok(recipe) => state.last_build(&recipe)?,
+            Err(_) => None,
+        };
+        let named = builds.iter().find(|build| build.as_str() == self.build);
+        let Some(build) = named.or(last.as_ref()) else {
             let near = crate::source::nearest(&self.build, builds.iter().map(|build| build.as_str()));
             let help = near.map_or_else(
                 || "`amifactory images` and the summary of each build name them".to_owned(),

@@ -50,7 +50,10 @@ impl Plan {
             reasons,
             steps: match current {
                 Some(_) => Vec::new(),
-                None => plan::describe(plan).into_iter().map(|(step, what)| view::PlanStep { step, what }).collect(),
+                None => plan::describe(plan, target.kind())
+                    .into_iter()
+                    .map(|(step, what)| view::PlanStep { step, what })
+                    .collect(),
             },
             calls: if current.is_some() { engine::CALLS_UP_TO_DATE } else { engine::CALLS_OF_A_BUILD },
             about_s,

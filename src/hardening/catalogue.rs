@@ -1,16 +1,16 @@
 //! The names that recipes may use: controls, profiles and parameters.
 
+use super::control::ControlParameter;
 use crate::identity::Slug;
-use crate::recipe::ParameterKind;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All names of a hardening library, for checking recipes against.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     /// Slugs of all controls.
     pub controls: BTreeSet<Slug>,
-    /// Names of all profiles.
-    pub profiles: BTreeSet<String>,
-    /// Parameters of all controls, with their types.
-    pub parameters: BTreeMap<String, ParameterKind>,
+    /// All profiles, each with its controls.
+    pub profiles: BTreeMap<String, BTreeSet<Slug>>,
+    /// Parameters of all controls, with the values that they take.
+    pub parameters: BTreeMap<String, ControlParameter>,
 }

@@ -64,12 +64,12 @@ impl Library {
     pub fn catalogue(&self) -> Catalogue {
         Catalogue {
             controls: self.controls.keys().cloned().collect(),
-            profiles: self.profiles.keys().cloned().collect(),
-            parameters: self
-                .parameters
-                .iter()
-                .map(|(name, parameter)| (name.clone(), parameter.declaration.kind.clone()))
+            profiles: self
+                .profiles
+                .keys()
+                .filter_map(|name| Some((name.clone(), self.resolve_profile(name)?.0)))
                 .collect(),
+            parameters: self.parameters.clone(),
         }
     }
 

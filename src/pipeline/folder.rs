@@ -57,6 +57,14 @@ impl StateFolder {
         Ok(builds)
     }
 
+    /// The build of a recipe that was last at work here.
+    pub fn last_build(&self, recipe: &RecipeName) -> io::Result<Option<BuildId>> {
+        // `<recipe>-<digest>-<attempt>`
+        let of_recipe = |build: &BuildId| build.as_str().rsplitn(3, '-').nth(2) == Some(recipe.as_str());
+        let builds = self.builds()?.into_iter().filter(of_recipe);
+        Ok(builds.max_by_key(|build| fs::metadata(self.build(build).join("log")).and_then(|log| log.modified()).ok()))
+    }
+
     /// Makes a build's folder.
     pub fn make_build(&self, build: &BuildId) -> io::Result<PathBuf> {
         let folder = self.build(build);

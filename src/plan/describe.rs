@@ -1,9 +1,11 @@
 //! What a build of a plan will do, step by step, for people.
 
 use super::Plan;
+use crate::identity::TargetKind;
+use crate::recipe::Subnet;
 
 /// Each step of the pipeline with what it does for this plan.
-pub fn describe(plan: &Plan) -> Vec<(String, String)> {
+pub fn describe(plan: &Plan, target: TargetKind) -> Vec<(String, String)> {
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let applied = plan.bundles.apply.steps.iter().filter(|(id, _)| id.ends_with("/apply")).count();
     let audits = plan.bundles.boot_test.steps.iter().filter(|(id, _)| id.starts_with("control/")).count();
@@ -11,7 +13,7 @@ pub fn describe(plan: &Plan) -> Vec<(String, String)> {
     let tests = plan.bundles.boot_test.steps.iter().filter(|(id, _)| asks(id)).count();
     let publish = plan.publish.as_ref().map_or_else(String::new, |channel| format!(" and channel {channel}"));
     [
-        ("launch", format!("a builder on {}", plan.base.description)),
+        ("launch", launch(plan, target)),
         ("online", "wait until it accepts commands".to_owned()),
         (
             "apply",
@@ -32,6 +34,30 @@ pub fn describe(plan: &Plan) -> Vec<(String, String)> {
     ]
     .map(|(step, what)| (step.to_owned(), what))
     .into()
+}
+
+fn launch(plan: &Plan, target: TargetKind) -> String {
+    let on = format!("a builder on {}", plan.base.description);
+    if target != TargetKind::Aws {
+        return on;
+    }
+    let aws = &plan.aws;
+    let place = match &aws.subnet {
+        None => "in the default VPC".to_owned(),
+        Some(Subnet::Id(id)) => format!("in {id}"),
+        Some(Subnet::Tags(tags)) => {
+            let tags: Vec<String> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            format!("in a subnet with {}", tags.join(", "))
+        }
+    };
+    let spot = if aws.spot { "spot if there is any, " } else { "" };
+    let mut text = format!("{on}: {spot}{} {place}", aws.instance_types.of(plan.base.arch).join(" or "));
+    if !aws.volumes.is_empty() {
+        let volumes: Vec<String> =
+            aws.volumes.iter().map(|volume| format!("{} ({} GiB)", volume.mount.as_str(), volume.size_gib)).collect();
+        text.push_str(&format!("; volumes for {}", volumes.join(", ")));
+    }
+    text
 }
 
 fn gate(plan: &Plan) -> String {

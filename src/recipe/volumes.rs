@@ -6,8 +6,29 @@ use std::collections::BTreeSet;
 /// Device names are `/dev/sdf` to `/dev/sdp` (EC2 user guide, "Device names for volumes").
 pub const MOST_VOLUMES: usize = 11;
 
-/// Where the system itself must be able to start from, or where no disk belongs.
-const NEVER: [&str; 11] = ["/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr"];
+/// Where the system itself must be able to start from, or where no disk belongs: these and all beneath.
+const NEVER: [&str; 17] = [
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/lib64",
+    "/proc",
+    "/root",
+    "/run",
+    "/sbin",
+    "/sys",
+    "/usr",
+    // Links to /run; results; package databases, which belong to the programs that they list.
+    "/var/run",
+    "/var/lock",
+    "/var/lib/amifactory",
+    "/var/lib/dpkg",
+    "/var/lib/rpm",
+];
+/// Where programs run that builds and packages need: the agent of Systems Manager, and packages' scripts.
+const PROGRAMS: [&str; 2] = ["/var", "/var/lib"];
 
 /// A further volume of the image, beside its root volume: gp3 and encrypted like that one, with the root's kind of file
 /// system. All of it decides what the image is.
@@ -30,6 +51,11 @@ impl MountPoint {
     /// The path.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether programs have to run from there.
+    pub fn runs_programs(&self) -> bool {
+        PROGRAMS.contains(&self.as_str())
     }
 
     /// How the benchmark wants a volume at this place to be mounted; one that it does not name holds data alone.
@@ -57,9 +83,10 @@ impl std::str::FromStr for MountPoint {
         if !text.starts_with('/') || !parts.iter().all(plain) || text.len() > 100 {
             return Err("it is no absolute path of letters, digits, _, . and -".to_owned());
         }
-        // /tmp is in memory, as the benchmark has it, and /var/lib/amifactory holds results.
-        let top = format!("/{}", parts[0]);
-        if NEVER.contains(&top.as_str()) || text == "/tmp" || text.starts_with("/var/lib/amifactory") {
+        let beneath =
+            |place: &&str| text.strip_prefix(*place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        // /tmp is in memory, as the benchmark has it.
+        if text == "/tmp" || NEVER.iter().any(|place| beneath(place)) {
             return Err("no volume of its own belongs there".to_owned());
         }
         Ok(MountPoint(text.to_owned()))
@@ -142,6 +169,10 @@ mod tests {
             "/ä",
             "/var/lib/amifactory",
             "/proc/1",
+            "/var/run",
+            "/var/lock/x",
+            "/root",
+            "/var/lib/dpkg",
         ] {
             assert!(bad.parse::<MountPoint>().is_err(), "{bad}");
         }

@@ -118,6 +118,24 @@ fn volumes_of_its_own_decide_what_the_image_at_the_bottom_is() {
 }
 
 #[test]
+fn the_plan_says_what_its_builder_would_be() {
+    let mount: MountPoint = "/var/log".parse().unwrap();
+    let plan = planned_recipe("base", TargetKind::Aws, |aws| {
+        aws.volumes = vec![ExtraVolume { options: mount.usual_options(), mount, size_gib: 4 }];
+        aws.instance_types.x86_64 = vec!["m7i.large".into(), "t3.large".into()];
+        aws.subnet = Some(Subnet::Id("subnet-0123456789abcdef0".into()));
+        aws.spot = true;
+    });
+    let launch = |target| plan::describe(&plan, target).remove(0).1;
+    assert_eq!(
+        launch(TargetKind::Aws),
+        "a builder on a base: spot if there is any, m7i.large or t3.large in subnet-0123456789abcdef0; \
+         volumes for /var/log (4 GiB)"
+    );
+    assert_eq!(launch(TargetKind::Local), "a builder on a base");
+}
+
+#[test]
 fn secrets_and_restarts_reach_the_plan() {
     let mut factory = load(factory_with("base").path(), &catalogue(), today()).unwrap();
     let everything = everything();

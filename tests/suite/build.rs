@@ -62,8 +62,12 @@ fn a_failing_step_says_which_its_last_lines_and_what_to_type() {
     }
     assert!(factory.stored("builders").is_empty() && factory.stored("layers").is_empty(), "nothing is left");
     let build = fs::read_dir(factory.state().join("builds")).unwrap().next().unwrap().unwrap().file_name();
-    let logs = factory.run(&["logs", build.to_str().unwrap()]);
-    assert!(String::from_utf8_lossy(&logs.stdout).contains("about to fail"));
+    for name in [build.to_str().unwrap(), "tiny"] {
+        let logs = factory.run(&["logs", name]);
+        assert!(String::from_utf8_lossy(&logs.stdout).contains("about to fail"), "{name}");
+    }
+    let output = factory.run(&["logs", "tinny"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
 }
 
 #[test]

@@ -30,7 +30,7 @@ impl Disks {
             let file = fs::File::create(folder.path().join(format!("disks/{number}.img"))).unwrap();
             file.set_len(size << 30).unwrap();
         }
-        for (path, text) in [("var/log/old.log", "before"), ("var/lib/state", "kept"), ("fstab", "# none\n")] {
+        for (path, text) in [("var/log/old.log", "before"), ("var/lib/state", "kept"), ("fstab", "# none")] {
             let path = folder.path().join("tree").join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
@@ -84,5 +84,5 @@ fn a_disk_that_holds_something_or_has_another_size_is_not_taken() {
     assert!(!output.status.success(), "{text}");
     assert!(text.contains("there is no empty disk of 1 GiB for /tree/var/log"), "{text}");
     assert_eq!(fs::read_to_string(disks.path().join("tree/var/log/old.log")).unwrap(), "before");
-    assert_eq!(fs::read_to_string(disks.path().join("tree/fstab")).unwrap(), "# none\n");
+    assert_eq!(fs::read_to_string(disks.path().join("tree/fstab")).unwrap(), "# none");
 }

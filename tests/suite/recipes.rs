@@ -1,12 +1,12 @@
 //! The shipped recipes: they load, their scripts are clean, their order is right.
 
 use amifactory::hardening::Catalogue;
-use amifactory::identity::{GroupName, OsFamily, RecipeName};
+use amifactory::identity::{GroupName, OsFamily, RecipeName, Slug};
 use amifactory::recipe::{
     AwsBase, AwsBaseImage, BaseSpec, Factory, GroupAction, LocalBase, ParameterValue, build_order, load, load_only,
     render_content, render_script,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,7 +16,12 @@ pub fn root() -> PathBuf {
 
 /// A catalogue that knows what the shipped recipes and the corpus name, whatever the library holds.
 pub fn catalogue() -> Catalogue {
-    use amifactory::recipe::ParameterKind;
+    use amifactory::hardening::ControlParameter;
+    use amifactory::recipe::{Parameter, ParameterKind};
+    let parameter = |kind| ControlParameter {
+        declaration: Parameter { kind, default: None, description: String::new() },
+        bounds: Some((1, 60)),
+    };
     let slugs = [
         "web-server-absent",
         "sshd-tcp-forwarding-disabled",
@@ -24,12 +29,15 @@ pub fn catalogue() -> Catalogue {
         "kernel-module-cramfs-disabled",
         "auditd-installed",
     ];
+    let controls: BTreeSet<Slug> = slugs.iter().map(|slug| slug.parse().unwrap()).collect();
+    // In the library, and in no profile.
+    let others = ["disk-encrypted".parse().unwrap()];
     Catalogue {
-        controls: slugs.iter().map(|slug| slug.parse().unwrap()).collect(),
-        profiles: ["cis-l1-server", "cis-l2-server"].map(String::from).into(),
+        profiles: ["cis-l1-server", "cis-l2-server"].map(|name| (name.to_owned(), controls.clone())).into(),
+        controls: controls.into_iter().chain(others).collect(),
         parameters: [
-            ("sshd_login_grace_time".to_owned(), ParameterKind::Integer),
-            ("firewall".to_owned(), ParameterKind::Choice(vec!["nftables".into(), "firewalld".into()])),
+            ("sshd_login_grace_time".to_owned(), parameter(ParameterKind::Integer)),
+            ("firewall".to_owned(), parameter(ParameterKind::Choice(vec!["nftables".into(), "firewalld".into()]))),
         ]
         .into(),
     }

@@ -2,7 +2,8 @@
 # shellcheck shell=sh
 set -u
 here=$1
-mount --make-rprivate /
+# As systemd has it.
+mount --make-rshared /
 mkdir -p "$here/block"
 loops=
 for image in "$here"/disks/*.img; do

@@ -6,7 +6,7 @@ use super::super::volumes::{ExtraVolume, MOST_VOLUMES, MountOption, MountPoint};
 use super::{aws_value, distinct, line, maybe, value};
 use crate::identity::{Arch, OsFamily};
 use crate::source::{Diagnostics, Node, Value, printable};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// EC2 takes 50 tags for a resource, and a builder or an image has up to 13 of amifactory's own: see
 /// `pipeline::tags`.
@@ -153,6 +153,12 @@ fn extra_volume(node: &Node, diagnostics: &mut Diagnostics) -> Option<ExtraVolum
     let given = options.map(|given| {
         MountOption::ALL.into_iter().filter(|option| given.iter().any(|word| word == option.as_str())).collect()
     });
+    if mount.runs_programs() && given.as_ref().is_some_and(|given: &BTreeSet<_>| given.contains(&MountOption::Noexec)) {
+        let message =
+            format!("{} can't be noexec: commands for builders and packages' scripts run there", mount.as_str());
+        diagnostics.report(&node.span, message);
+        return None;
+    }
     Some(ExtraVolume { options: given.unwrap_or_else(|| mount.usual_options()), mount, size_gib: size_gib? })
 }
 

@@ -11,8 +11,8 @@ pub(super) fn hardening(node: &Node, names: &Names<'_>, diagnostics: &mut Diagno
     let mut reader = tables::HARDENING.read(node, diagnostics)?;
     let profile = reader.take("profile").and_then(|node| {
         let text = node.text(diagnostics)?;
-        if !names.catalogue.profiles.contains(text) {
-            let profiles = names.catalogue.profiles.iter().map(String::as_str);
+        if !names.catalogue.profiles.contains_key(text) {
+            let profiles = names.catalogue.profiles.keys().map(String::as_str);
             diagnostics.report_unknown(&node.span, "hardening profile", text, profiles);
             return None;
         }
@@ -20,9 +20,20 @@ pub(super) fn hardening(node: &Node, names: &Names<'_>, diagnostics: &mut Diagno
     });
     let parameters = maybe(&mut reader, "parameters", diagnostics, |node, d| parameters(node, names, d));
     let add = maybe(&mut reader, "add", diagnostics, |node, d| controls(node, names, d));
+    // What the image has; none where that is not known, because of a mistake.
+    let selected = match (&profile, &add) {
+        (Some(profile), Some(add)) => names.catalogue.profiles.get(profile).map(|controls| {
+            let mut all = controls.clone();
+            all.extend(add.iter().flatten().cloned());
+            all
+        }),
+        _ => None,
+    };
     let mut seen = BTreeSet::new();
     let waivers = maybe(&mut reader, "waivers", diagnostics, |node, diagnostics| {
-        each(node, "waivers", diagnostics, |node, diagnostics| waiver(node, names, &mut seen, diagnostics))
+        each(node, "waivers", diagnostics, |node, diagnostics| {
+            waiver(node, names, selected.as_ref(), &mut seen, diagnostics)
+        })
     });
     reader.finish();
     Some(HardeningSpec {
@@ -76,7 +87,7 @@ fn parameters(
     };
     let mut all = BTreeMap::new();
     for (key, node) in entries {
-        let Some(kind) = names.catalogue.parameters.get(&key.text) else {
+        let Some(parameter) = names.catalogue.parameters.get(&key.text) else {
             let known = names.catalogue.parameters.keys().map(String::as_str);
             diagnostics.report_unknown(&key.span, "control parameter", &key.text, known);
             continue;
@@ -85,7 +96,9 @@ fn parameters(
         if value::refuse_template(node, &value, diagnostics).is_none() {
             continue;
         }
-        match value::typed(value, kind) {
+        let value = value::typed(value, &parameter.declaration.kind);
+        let value = value.and_then(|value| parameter.refuses(&value).map_or(Ok(value), Err));
+        match value {
             Ok(value) => drop(all.insert(key.text.clone(), value)),
             Err(message) => diagnostics.report(&node.span, format!("`{}`: {message}", key.text)),
         }
@@ -93,7 +106,13 @@ fn parameters(
     (all.len() == entries.len()).then_some(all)
 }
 
-fn waiver(node: &Node, names: &Names<'_>, seen: &mut BTreeSet<Slug>, diagnostics: &mut Diagnostics) -> Option<Waiver> {
+fn waiver(
+    node: &Node,
+    names: &Names<'_>,
+    selected: Option<&BTreeSet<Slug>>,
+    seen: &mut BTreeSet<Slug>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Waiver> {
     let mut reader = tables::WAIVER.read(node, diagnostics)?;
     let control_node = reader.take("control");
     let control = control_node.and_then(|node| control(node, names, diagnostics));
@@ -106,6 +125,13 @@ fn waiver(node: &Node, names: &Names<'_>, seen: &mut BTreeSet<Slug>, diagnostics
         && !seen.insert(control.clone())
     {
         diagnostics.report(&node.span, format!("`{control}` is waived twice"));
+        return None;
+    }
+    if let (Some(control), Some(node), Some(selected)) = (&control, control_node, selected)
+        && !selected.contains(control)
+    {
+        let message = format!("`{control}` is waived, and neither the profile nor `add` has it");
+        diagnostics.report_with_help(&node.span, message, "remove the waiver, or add the control");
         return None;
     }
     Some(Waiver { control: control?, reason: reason?, owner: owner?, ticket: ticket?, expires: expires? })

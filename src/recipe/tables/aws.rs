@@ -101,7 +101,8 @@ pub static EXTRA_VOLUME: Shape = Shape {
         optional(
             "options",
             List(&Words(&["nodev", "nosuid", "noexec"])),
-            "How it is mounted. Default: nodev and nosuid, and noexec at /var/tmp, /var/log and /var/log/audit.",
+            "How it is mounted, all of it. Default: nodev and nosuid, and noexec at /var/tmp, /var/log and \
+             /var/log/audit, as the benchmark has it.",
         ),
     ],
     one_of: &[],

@@ -61,9 +61,13 @@ af_lay_out() {
         chcon --reference="$1" "$af_work/new" 2>/dev/null
     fi
     umount "$af_work/new" || return 1
-    mount --bind "$1" "$af_work/old" || return 1
+    # Of its own: systemd shares all mounts, and what is mounted at $1 next would be mounted here too.
+    mount --bind "$1" "$af_work/old" && mount --make-private "$af_work/old" || return 1
     mount -t "$kind" -o "$3" "$device" "$1" || return 1
-    printf '# amifactory: a volume at %s\nUUID=%s %s %s %s 0 2\n' "$1" "$uuid" "$1" "$kind" "$3" >>"$af_fstab" || return 1
+    # A last line may lack its end.
+    awk 1 "$af_fstab" >"$af_work/fstab" || return 1
+    printf '# amifactory: a volume at %s\nUUID=%s %s %s %s 0 2\n' "$1" "$uuid" "$1" "$kind" "$3" >>"$af_work/fstab" || return 1
+    cat "$af_work/fstab" >"$af_fstab" || return 1
     # What lies beneath a mount is in the image's snapshot all the same, and nothing that seals the image sees it.
     find "$af_work/old" -xdev -mindepth 1 -delete 2>/dev/null
     if [ -n "$(find "$af_work/old" -xdev ! -type d | head -n 1)" ]; then
