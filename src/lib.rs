@@ -6,6 +6,7 @@ pub mod identity;
 pub mod pipeline;
 pub mod plan;
 pub mod recipe;
+pub mod release;
 pub mod report;
 pub mod source;
 pub mod target;

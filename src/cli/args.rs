@@ -1,8 +1,8 @@
 //! The command line's grammar.
 
 use super::{
-    build, completions, controls, diff, doctor, iam_policy, images, init, logs, man, plan, report, resume, schema,
-    show, sweep, validate,
+    build, completions, controls, diff, doctor, history, iam_policy, images, init, logs, man, pin, plan, promote,
+    report, resume, revoke, rollback, schema, show, sweep, validate, verify,
 };
 use crate::identity::TargetKind;
 use crate::report::sink::{Color, Format};
@@ -80,6 +80,20 @@ pub enum Verb {
     Logs(logs::Logs),
     /// Compare two images
     Diff(diff::Diff),
+    /// Move a channel to the image of the channel before it, if its gates are met
+    Promote(promote::Promote),
+    /// Move a channel back to an earlier image
+    Rollback(rollback::Rollback),
+    /// Show who moved which channel, when and why
+    History(history::History),
+    /// Hold a channel: nobody moves it
+    Pin(pin::Pin),
+    /// Let a channel go again
+    Unpin(pin::Unpin),
+    /// Mark an image, and all images built on it, as not to be used
+    Revoke(revoke::Revoke),
+    /// Check all pointers against what is really there
+    Verify(verify::Verify),
     /// Write an image's evidence as a page, JUnit or CycloneDX
     Report(report::Report),
     /// List, explain or test hardening controls

@@ -62,12 +62,12 @@ impl Build {
 /// Images reach later channels by promotion alone: a build may go to the first one.
 fn publish_to(open: &mut Open, recipes: &[RecipeName], channel: &Channel) -> Result<(), CliError> {
     match open.factory.channels.first() {
-        Some(first) if first == channel => {}
+        Some(first) if first.name == *channel => {}
         first => {
-            let known = open.factory.channels.contains(channel);
+            let known = open.factory.channels.iter().any(|rule| rule.name == *channel);
             let why =
                 if known { "takes images by promotion only" } else { "is not among the channels of amifactory.yaml" };
-            let first = first.map_or_else(|| "none".to_owned(), ToString::to_string);
+            let first = first.map_or_else(|| "none".to_owned(), |first| first.name.to_string());
             return Err(CliError::Usage(format!("channel `{channel}` {why}\n  builds publish to: {first}")));
         }
     }

@@ -36,6 +36,9 @@ pub enum CliError {
     /// It was tried and failed.
     #[error("{0}")]
     Failed(String),
+    /// It must not be done.
+    #[error("{0}")]
+    Refused(String),
 }
 
 impl CliError {
@@ -44,6 +47,7 @@ impl CliError {
         match self {
             CliError::Usage(_) | CliError::Invalid(_) => Exit::Usage,
             CliError::Failed(_) => Exit::Failed,
+            CliError::Refused(_) => Exit::Refused,
         }
     }
 }
@@ -72,6 +76,18 @@ impl From<crate::pipeline::prepare::PrepareError> for CliError {
         match error {
             crate::pipeline::prepare::PrepareError::Target(error) => error.into(),
             other => CliError::Usage(other.to_string()),
+        }
+    }
+}
+
+impl From<crate::release::ReleaseError> for CliError {
+    fn from(error: crate::release::ReleaseError) -> CliError {
+        use crate::release::{Class, ReleaseError};
+        match (error.class(), error) {
+            (Class::Failed, ReleaseError::Target(error)) => error.into(),
+            (Class::Failed, error) => CliError::Failed(error.to_string()),
+            (Class::Refused, error) => CliError::Refused(error.to_string()),
+            (Class::Input, error) => CliError::Usage(error.to_string()),
         }
     }
 }

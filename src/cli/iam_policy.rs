@@ -31,6 +31,8 @@ const HELP: &str = "The policies fit the factory they are printed in: its instan
 enum Whom {
     /// Whoever runs builds
     Operator,
+    /// Whoever promotes, rolls back, pins and revokes
+    Releaser,
     /// The role of the builders' instance profile
     Builder,
     /// That role's trust policy
@@ -60,6 +62,13 @@ impl IamPolicy {
                 "For whoever runs builds: a managed policy",
                 Some(policy::MANAGED_LIMIT),
                 policy::operator(&scope),
+            ),
+            part(
+                Whom::Releaser,
+                "releaser",
+                "For whoever promotes, rolls back, pins and revokes: a managed policy",
+                Some(policy::MANAGED_LIMIT),
+                policy::releaser(&scope),
             ),
             part(
                 Whom::Builder,

@@ -68,6 +68,7 @@ pub async fn row(open: &Open, image: &Image, known: &mut Pointers) -> Result<Opt
         (false, _) if image.failed.is_some() => "failed",
         (false, tags::ImageState::Published) => "damaged",
         (false, _) => "pending",
+        (true, _) if tags::revoked(&image.tags).is_some() => "revoked",
         (true, tags::ImageState::Candidate) => "unverified",
         (true, _) => "verified",
     };

@@ -8,20 +8,26 @@ mod controls_test;
 mod diff;
 mod doctor;
 mod exit;
+mod history;
 mod iam_policy;
 mod images;
 mod init;
 mod interrupt;
 mod logs;
 mod man;
+mod pin;
 mod plan;
+mod promote;
 mod report;
 mod resume;
+mod revoke;
+mod rollback;
 mod schema;
 mod session;
 mod show;
 mod sweep;
 mod validate;
+mod verify;
 
 pub use exit::Exit;
 
@@ -58,6 +64,13 @@ pub fn run() -> Exit {
         Verb::Show(verb) => session.block_on(verb.run(&session)),
         Verb::Logs(verb) => verb.run(&session),
         Verb::Diff(verb) => session.block_on(verb.run(&session)),
+        Verb::Promote(verb) => session.block_on(verb.run(&session)),
+        Verb::Rollback(verb) => session.block_on(verb.run(&session)),
+        Verb::History(verb) => session.block_on(verb.run(&session)),
+        Verb::Pin(verb) => session.block_on(verb.run(&session)),
+        Verb::Unpin(verb) => session.block_on(verb.run(&session)),
+        Verb::Revoke(verb) => session.block_on(verb.run(&session)),
+        Verb::Verify(verb) => session.block_on(verb.run(&session)),
         Verb::Report(verb) => session.block_on(verb.run(&session)),
         Verb::Controls(verb) => verb.run(&session),
         Verb::Doctor(verb) => session.block_on(verb.run(&session)),

@@ -5,8 +5,10 @@ use super::exit::{CliError, Exit};
 use super::session::Session;
 use crate::identity::{BuildId, RecipeName};
 use crate::pipeline::prepare::Planner;
-use crate::pipeline::resume::{self, Fate, Settled, Unfinished};
+use crate::pipeline::resume::{self, Fate, Settled as Ended, Unfinished};
 use crate::pipeline::{BuildOptions, Event, clock, sweep};
+use crate::release::leftover;
+use crate::target::{Settled, Underway};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -23,6 +25,23 @@ pub struct Resume {
 struct Nothing {
     resumed: Vec<BuildId>,
     removed: Vec<BuildId>,
+    moves: Vec<Moved>,
+}
+
+/// A move of a channel that someone had begun, and what became of it.
+#[derive(Serialize)]
+struct Moved {
+    pointer: String,
+    image: String,
+    by: String,
+    outcome: Settled,
+}
+
+impl Moved {
+    fn of(underway: &Underway, outcome: Settled) -> Moved {
+        let Underway { name, image, by, .. } = underway;
+        Moved { pointer: name.to_string(), image: image.to_string(), by: by.clone(), outcome }
+    }
 }
 
 impl Resume {
@@ -74,12 +93,12 @@ impl Resume {
                 }
                 Fate::Remove(why) => {
                     let text = match resume::settle(target, &open.state, unfinished).await? {
-                        Settled::Removed => {
+                        Ended::Removed => {
                             removed.push(unfinished.build.clone());
                             format!("{} is removed: {why}", unfinished.build)
                         }
-                        Settled::Kept => format!("{} stays, since a pointer names its image: {why}", unfinished.build),
-                        Settled::Busy(holder) => {
+                        Ended::Kept => format!("{} stays, since a pointer names its image: {why}", unfinished.build),
+                        Ended::Busy(holder) => {
                             format!("{} is left alone: {} is in use by {holder}", unfinished.build, unfinished.recipe)
                         }
                     };
@@ -87,13 +106,21 @@ impl Resume {
                 }
             }
         }
+        let recipes = open.all_released().await?;
+        let moves = leftover::settle(target, leftover::find(target, &recipes).await?).await?;
+        for (underway, settled) in &moves {
+            sink.event(&Event::Notice { build: None, text: leftover::told(underway, *settled) });
+        }
+        let settled = moves.iter().any(|(_, settled)| *settled != Settled::Underway);
         sink.close();
         let finish: BTreeSet<RecipeName> =
             found.iter().filter(|u| u.fate == Fate::Finish).map(|Unfinished { recipe, .. }| recipe.clone()).collect();
         let finish: Vec<RecipeName> = finish.into_iter().collect();
         if finish.is_empty() {
-            let nothing = Nothing { resumed: Vec::new(), removed };
+            let moves = moves.iter().map(|(underway, settled)| Moved::of(underway, *settled)).collect();
+            let nothing = Nothing { resumed: Vec::new(), removed, moves };
             session.result(&nothing, |_| match nothing.removed.len() {
+                0 if settled => "moves of channels were settled\n".to_owned(),
                 0 if kept => "nothing could be finished\n".to_owned(),
                 0 => "no build was left unfinished\n".to_owned(),
                 n => format!("{n} unfinished {} removed\n", if n == 1 { "build was" } else { "builds were" }),

@@ -201,6 +201,30 @@ impl Session {
         self.open_with(&folder, factory, library)
     }
 
+    /// The same for verbs that release: a mistake in a recipe keeps nobody from that, one in `amifactory.yaml` does.
+    pub fn open_to_release(&self) -> Result<Open, CliError> {
+        let open = self.open_to_look()?;
+        if open.factory.channels.is_empty() {
+            // Its own mistakes are the only reason.
+            self.read(&self.folder()?)?;
+        }
+        Ok(open)
+    }
+
+    /// Whether a person sits there who can be asked.
+    pub fn can_ask(&self) -> bool {
+        use std::io::IsTerminal;
+        !self.is_json() && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Asks; anything but a yes is a no.
+    pub fn ask(&self, question: &str) -> Result<bool, CliError> {
+        write!(std::io::stderr().lock(), "{question} [y/N] ")?;
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer)?;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+
     /// The state folder.
     pub fn state(&self) -> Result<StateFolder, CliError> {
         let root = match &self.global.state {
@@ -282,6 +306,25 @@ impl Open {
             };
             CliError::Usage(format!("there is no recipe `{}`\n  {help}", crate::report::visible::line(name)))
         })
+    }
+
+    /// The recipe of this name: one that there is, or one that has left images.
+    pub async fn released(&self, name: &str) -> Result<RecipeName, CliError> {
+        let unknown = match self.recipe(name) {
+            Ok(recipe) => return Ok(recipe),
+            Err(unknown) => unknown,
+        };
+        let images = self.target.images().await?;
+        let owners = images.iter().filter_map(|image| tags::owner(&image.tags));
+        owners.map(|owner| owner.recipe).find(|recipe| recipe.as_str() == name).ok_or(unknown)
+    }
+
+    /// All recipes that there are, and those that have left images.
+    pub async fn all_released(&self) -> Result<Vec<RecipeName>, CliError> {
+        let images = self.target.images().await?;
+        let owners = images.iter().filter_map(|image| tags::owner(&image.tags)).map(|owner| owner.recipe);
+        let all: std::collections::BTreeSet<RecipeName> = self.factory.recipes.keys().cloned().chain(owners).collect();
+        Ok(all.into_iter().collect())
     }
 
     /// What was found out in a build that a gate refused; none where there is no such build.

@@ -5,7 +5,9 @@ use super::session::Session;
 use crate::pipeline::clock;
 use crate::pipeline::sweep::{self, LeftOver, Resource};
 use crate::recipe;
+use crate::release::leftover;
 use crate::report::view;
+use crate::target::{Settled, Underway};
 use clap::Args;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -38,12 +40,17 @@ impl Sweep {
         let alive = |left: &LeftOver| left.build.as_ref().is_some_and(|build| elsewhere.contains(build));
         let (spared, dead): (Vec<_>, Vec<_>) = rest.into_iter().partition(alive);
         let dead = if self.yes { sweep::remove(&*open.target, &open.state, dead).await? } else { dead };
-        let rows = |some: &[LeftOver], why: Option<&str>| some.iter().map(|left| row(left, why)).collect();
-        let swept = view::Swept {
-            found: rows(&dead, None),
-            removed: self.yes,
-            spared: rows(&spared, Some("another machine began it and may be at work")),
-        };
+        let recipes = open.all_released().await?;
+        let moves = leftover::find(&*open.target, &recipes).await?;
+        let (over, running): (Vec<_>, Vec<_>) = moves.into_iter().partition(|underway| underway.over);
+        let rows = |some: &[LeftOver], why: Option<&str>| some.iter().map(|left| row(left, why)).collect::<Vec<_>>();
+        let mut found = rows(&dead, None);
+        found.extend(over.iter().map(left_move));
+        if self.yes {
+            leftover::settle(&*open.target, over).await?;
+        }
+        let spared = rows(&spared, Some("another machine began it and may be at work"));
+        let swept = view::Swept { found, removed: self.yes, spared };
         session.result(&swept, |style| {
             let mut text = view::sweep(&swept, style);
             for left in &busy {
@@ -51,9 +58,24 @@ impl Sweep {
                 text.push_str(&style.dim(&format!("{} is in use by {holder}", left.resource)));
                 text.push('\n');
             }
+            for underway in &running {
+                text.push_str(&style.dim(&leftover::told(underway, Settled::Underway)));
+                text.push('\n');
+            }
             text
         })?;
         Ok(Exit::Done)
+    }
+}
+
+/// A move of a channel whose time is over; `sweep --yes` finishes it where the channel has not moved, as `resume` does.
+fn left_move(underway: &Underway) -> view::Leftover {
+    view::Leftover {
+        kind: "move".into(),
+        id: underway.name.to_string(),
+        build: None,
+        created_at: underway.since.clone(),
+        why: format!("{} began it and did not end it: it is finished or cleared", underway.by),
     }
 }
 

@@ -6,7 +6,7 @@ use super::folder::StateFolder;
 use super::journal::{Journal, What};
 use crate::identity::{BuildId, Version};
 use crate::plan::Plan;
-use crate::target::{Builder, Image, ImageRecord, LaunchBase, Pointer, Tags, Target, TargetError};
+use crate::target::{Builder, Image, ImageRecord, LaunchBase, Standing, Tags, Target, TargetError};
 use std::future::Future;
 use std::path::PathBuf;
 
@@ -40,8 +40,10 @@ pub struct Build<'a> {
     pub(super) half_made: bool,
     /// The version was asked for by number: it is this one or none.
     pub(super) version_asked: bool,
-    /// What its pointers name, where that was just read.
-    pub(super) pointers: Option<Vec<Pointer>>,
+    /// What its pointers name and which channels are held, where that was just read.
+    pub(super) standing: Option<Standing>,
+    /// The channel was moved on by someone else while this build was at it.
+    pub(super) channel_stays: bool,
     /// How often an image that failed was made again.
     pub(super) image_retries: u32,
     /// The record, once there is something to record.

@@ -16,6 +16,12 @@ pub fn timestamp_in(after: std::time::Duration) -> String {
     then.replace_nanosecond(0).ok().and_then(|t| t.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
+/// A moment in the same form.
+pub fn rfc3339(at: OffsetDateTime) -> String {
+    let at = at.to_offset(time::UtcOffset::UTC);
+    at.replace_nanosecond(0).ok().and_then(|t| t.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
 /// The moment this long ago, in the same form.
 pub fn timestamp_ago(before: std::time::Duration) -> String {
     let then = OffsetDateTime::now_utc() - before;

@@ -3,7 +3,7 @@
 use super::published;
 use super::tags;
 use crate::hardening::Library;
-use crate::identity::{Arch, Channel, Digest, RecipeName};
+use crate::identity::{Arch, Channel, Digest, ImageId, RecipeName};
 use crate::plan::{self, Plan, PlanError};
 use crate::recipe::{BaseSpec, Factory, Recipe};
 use crate::target::{Image, LaunchBase, Pointer, PointerName, ResolvedBase, Slot, Target, TargetError};
@@ -55,6 +55,21 @@ pub enum PrepareError {
         /// The channel.
         channel: Channel,
     },
+    /// The image that the recipe would be built on is revoked.
+    #[error(
+        "recipe {recipe} is built on {image} of {parent}, which is revoked: {reason}\n  \
+         make another image of {parent}: amifactory build {parent} --force; or roll the channel that names it back"
+    )]
+    RevokedBase {
+        /// The recipe.
+        recipe: RecipeName,
+        /// The recipe that it builds on.
+        parent: RecipeName,
+        /// The image.
+        image: ImageId,
+        /// Why it was revoked.
+        reason: String,
+    },
     /// There is no such recipe.
     #[error("there is no recipe `{0}`")]
     UnknownRecipe(RecipeName),
@@ -96,7 +111,7 @@ impl<'a> Planner<'a> {
 
     async fn plan_on(&self, recipe: &'a Recipe, parent: Option<&Plan>) -> Result<Prepared, PrepareError> {
         let (base, launch) = match (&recipe.base, parent) {
-            (BaseSpec::Recipe { channel: None, .. }, Some(parent)) => self.on_recipe(parent).await?,
+            (BaseSpec::Recipe { channel: None, .. }, Some(parent)) => self.on_recipe(&recipe.name, parent).await?,
             (BaseSpec::Recipe { recipe: parent, channel: Some(channel), arch }, _) => {
                 let pointer = self.channel_pointer(&recipe.name, parent, channel, *arch).await?;
                 self.on_channel(&recipe.name, parent, pointer).await?
@@ -130,10 +145,17 @@ impl<'a> Planner<'a> {
 
     /// The base that another recipe's up-to-date image is: its identity is that recipe's plan, so that it is the same
     /// on every machine, and known before the image is built.
-    async fn on_recipe(&self, parent: &Plan) -> Result<(ResolvedBase, Option<LaunchBase>), PrepareError> {
+    async fn on_recipe(
+        &self,
+        recipe: &RecipeName,
+        parent: &Plan,
+    ) -> Result<(ResolvedBase, Option<LaunchBase>), PrepareError> {
         let images = self.target.images().await?;
         let image = published::of_plan(self.target, &images, parent).await?;
         let image = image.as_ref();
+        if let Some(image) = image {
+            not_revoked(recipe, &parent.recipe, image)?;
+        }
         Ok((
             image_base(&parent.recipe, &parent.digest, image, &parent.base),
             image.map(|i| LaunchBase::Image(i.id.clone())),
@@ -175,6 +197,7 @@ impl<'a> Planner<'a> {
         let empty = || empty_channel(recipe, parent, std::slice::from_ref(&pointer.name));
         let images = self.target.images().await?;
         let image = images.iter().find(|image| image.id == pointer.image && image.available).ok_or_else(empty)?;
+        not_revoked(recipe, parent, image)?;
         let record = self.target.record(&image.id).await?;
         let below = ResolvedBase {
             id: record.base.id,
@@ -186,6 +209,18 @@ impl<'a> Planner<'a> {
         };
         let base = image_base(parent, &record.digest, Some(image), &below);
         Ok((base, Some(LaunchBase::Image(image.id.clone()))))
+    }
+}
+
+fn not_revoked(recipe: &RecipeName, parent: &RecipeName, image: &Image) -> Result<(), PrepareError> {
+    match tags::revoked(&image.tags) {
+        None => Ok(()),
+        Some(reason) => Err(PrepareError::RevokedBase {
+            recipe: recipe.clone(),
+            parent: parent.clone(),
+            image: image.id.clone(),
+            reason: crate::report::visible::line(reason).into_owned(),
+        }),
     }
 }
 
@@ -238,6 +273,10 @@ pub async fn reasons(target: &dyn Target, plan: &Plan, force: bool) -> Result<Ve
         let nothing = format!("nothing has changed since {version}");
         if let Some(elsewhere) = channel_elsewhere(target, plan, image, &images).await?.filter(|_| !force) {
             return Ok(vec![nothing, elsewhere]);
+        }
+        if let Some(reason) = tags::revoked(&image.tags).filter(|_| !force) {
+            let revoked = format!("it is revoked: {reason}; amifactory build {} --force makes another", plan.recipe);
+            return Ok(vec![nothing, revoked]);
         }
         return Ok(if force { vec!["asked for with --force".into(), nothing] } else { vec![nothing] });
     }

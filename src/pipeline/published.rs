@@ -5,7 +5,8 @@
 use super::tags::{self, ImageState, Owner};
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::plan::Plan;
-use crate::target::{Image, Pointer, PointerName, Slot, Target, TargetError};
+use crate::target::{Image, Pointer, PointerName, Slot, Standing, Target, TargetError};
+use time::OffsetDateTime;
 
 /// The newest published, usable image of exactly this plan.
 pub async fn of_plan(target: &dyn Target, images: &[Image], plan: &Plan) -> Result<Option<Image>, TargetError> {
@@ -55,10 +56,13 @@ async fn mark(
     }
     names.sort();
     names.dedup();
-    let pointers = target.pointers_named(&names).await?;
+    let standing = target.standing(&names).await?;
     for (at, names, channel) in verified {
-        let of_image: Vec<Pointer> = pointers.iter().filter(|p| names.contains(&p.name)).cloned().collect();
-        if is_published(&images[at], &of_image, channel.as_ref(), &images) {
+        let of_image = Standing {
+            pointers: standing.pointers.iter().filter(|p| names.contains(&p.name)).cloned().collect(),
+            pins: standing.pins.iter().filter(|(name, _)| names.contains(name)).cloned().collect(),
+        };
+        if is_published(&images[at], &of_image, channel.as_ref(), (&images, target.now())) {
             images[at].tags.insert(tags::STATE.into(), ImageState::Published.as_str().into());
         }
     }
@@ -74,20 +78,30 @@ pub fn names(recipe: &RecipeName, arch: Arch, version: Version, channel: Option<
 
 /// Whether pointers show that the build of this image came to its end. A channel that names another image was moved
 /// since, where it was written after the version pointer; where it was written before, the build died in between, unless
-/// it names a newer version: then this build has left it where it is.
-pub fn is_published(image: &Image, pointers: &[Pointer], channel: Option<&Channel>, images: &[Image]) -> bool {
+/// it names a newer version: then this build has left it where it is. A channel that is held, or was when the version was
+/// written, was not to be moved.
+pub fn is_published(
+    image: &Image,
+    standing: &Standing,
+    channel: Option<&Channel>,
+    (images, now): (&[Image], OffsetDateTime),
+) -> bool {
+    let pointers = &standing.pointers;
     let version = pointers.iter().find_map(|pointer| match pointer.name.slot {
         Slot::Version(version) if pointer.image == image.id => Some((version, pointer)),
         _ => None,
     });
     let Some((version, pointer)) = version else { return false };
     let Some(channel) = channel else { return true };
-    let Some(named) = of_channel(pointers, channel) else { return false };
-    let newer = || {
+    let is_it = |name: &PointerName| matches!(&name.slot, Slot::Channel(other) if other == channel);
+    let held =
+        standing.pins.iter().any(|(name, pin)| is_it(name) && (pin.holds(now) || pin.held_at(&pointer.written_at)));
+    let newer = |named: &Pointer| {
         let other = images.iter().find(|other| other.id == named.image);
         other.and_then(tags::version_of).is_some_and(|other| other > version)
     };
-    named.image == image.id || named.written_at > pointer.written_at || newer()
+    let moved_on = |named: &Pointer| named.image == image.id || named.written_at > pointer.written_at || newer(named);
+    held || of_channel(pointers, channel).is_some_and(moved_on)
 }
 
 /// The pointer of a channel.
@@ -112,6 +126,7 @@ pub async fn ended(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::Pin;
 
     fn pointer(slot: &str, image: &str, at: &str) -> Pointer {
         let slot = match slot.parse() {
@@ -120,6 +135,12 @@ mod tests {
         };
         let name = PointerName { recipe: "web".parse().unwrap(), arch: Arch::X86_64, slot };
         Pointer { name, image: image.parse().unwrap(), revision: 1, written_at: at.into() }
+    }
+
+    const NOW: OffsetDateTime = time::macros::datetime!(2026-02-01 0:00 UTC);
+
+    fn pin(at: &str) -> Pin {
+        Pin { by: "ops".into(), why: "freeze".into(), at: at.into(), until: None, lifted: None }
     }
 
     #[test]
@@ -143,14 +164,26 @@ mod tests {
         let ours = pointer("1.0.2", "ami-0000000000000000a", "2026-01-02T00:00:00Z");
         let case = |channel: Option<Pointer>| {
             let all: Vec<Pointer> = [ours.clone()].into_iter().chain(channel).collect();
-            is_published(&image, &all, Some(&dev), &others)
+            is_published(&image, &Standing { pointers: all, pins: Vec::new() }, Some(&dev), (&others, NOW))
         };
         assert!(case(Some(pointer("dev", "ami-0000000000000000a", "2026-01-02T00:00:01Z"))));
         assert!(!case(Some(pointer("dev", "ami-0000000000000000b", "2026-01-01T00:00:00Z"))), "died in between");
         assert!(case(Some(pointer("dev", "ami-0000000000000000b", "2026-01-03T00:00:00Z"))), "moved on since");
         assert!(case(Some(pointer("dev", "ami-0000000000000000c", "2026-01-01T00:00:00Z"))), "left at a newer one");
         assert!(!case(None));
-        assert!(is_published(&image, &[ours], None, &[]));
-        assert!(!is_published(&image, &[], None, &[]));
+        let standing = |pointers: &[Pointer]| Standing { pointers: pointers.to_vec(), pins: Vec::new() };
+        assert!(is_published(&image, &standing(std::slice::from_ref(&ours)), None, (&[], NOW)));
+        assert!(!is_published(&image, &Standing::default(), None, (&[], NOW)));
+        let with = |pin: Pin| {
+            let name = pointer("dev", "ami-0000000000000000b", "").name;
+            Standing { pointers: vec![ours.clone()], pins: vec![(name, pin)] }
+        };
+        assert!(is_published(&image, &with(pin("2026-01-01T00:00:00Z")), Some(&dev), (&[], NOW)), "held");
+        assert!(is_published(&image, &with(pin("2026-01-03T00:00:00Z")), Some(&dev), (&[], NOW)), "held since");
+        let lifted = |at: &str, lifted: &str| Pin { lifted: Some((lifted.into(), "ops".into())), ..pin(at) };
+        let then = lifted("2026-01-01T00:00:00Z", "2026-01-03T00:00:00Z");
+        assert!(is_published(&image, &with(then), Some(&dev), (&[], NOW)), "held when it was written");
+        let later = lifted("2026-01-03T00:00:00Z", "2026-01-04T00:00:00Z");
+        assert!(!is_published(&image, &with(later), Some(&dev), (&[], NOW)), "held only later, and no more");
     }
 }

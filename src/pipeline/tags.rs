@@ -35,6 +35,11 @@ pub const OWNER: &str = "amifactory:owner";
 /// `true` where the image was built although nothing had changed.
 pub const FORCED: &str = "amifactory:forced";
 
+/// Why an image must not be used any more.
+pub const REVOKED: &str = "amifactory:revoked";
+/// Who said so, and when: `<RFC 3339> <who>`.
+pub const REVOKED_BY: &str = "amifactory:revoked-by";
+
 /// Where an image is on its way to its consumers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ImageState {
@@ -123,6 +128,11 @@ pub fn owner(tags: &Tags) -> Option<Owner> {
 /// The architecture, where the tags say.
 pub fn arch(tags: &Tags) -> Option<crate::identity::Arch> {
     tags.get(ARCH)?.parse().ok()
+}
+
+/// Why it was revoked, where it was.
+pub fn revoked(tags: &Tags) -> Option<&str> {
+    tags.get(REVOKED).map(String::as_str)
 }
 
 /// The version, where the tags say.

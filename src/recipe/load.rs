@@ -75,7 +75,7 @@ fn load_all(
     let mut names = Names {
         catalogue,
         today,
-        channels: settings.as_ref().map(|settings| settings.channels.clone()),
+        channels: settings.as_ref().map(|s| s.channels.iter().map(|rule| rule.name.clone()).collect()),
         aws: settings.as_ref().map(|settings| settings.aws.clone()).unwrap_or_default(),
         recipes: recipe_files.keys().cloned().collect(),
         groups: BTreeMap::new(),

@@ -4,6 +4,7 @@
 //! once, in `tables`; the decoder and the JSON [`schema`] both read it from there.
 
 mod aws;
+mod channel;
 pub mod date;
 mod decode;
 mod graph;
@@ -16,6 +17,7 @@ pub mod template;
 mod volumes;
 
 pub use aws::{AwsBase, AwsBaseImage, AwsSettings, InstanceTypes, Subnet, Volume};
+pub use channel::ChannelRule;
 pub use decode::read_duration as duration;
 pub use graph::build_order;
 pub use load::{load, load_only, load_readable};

@@ -1,6 +1,7 @@
 //! What recipes, package groups and the factory file say, once read and checked. Nothing here is resolved yet: names
 //! of groups, profiles and controls are known to exist, templates are known to compile, values have their types.
 
+use super::ChannelRule;
 use super::aws::{AwsBase, AwsSettings};
 use crate::identity::{Arch, Channel, GroupName, OsFamily, RecipeName, Slug, TargetKind, VersionLine};
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ pub struct Factory {
     /// From `amifactory.yaml`: the target where none is named.
     pub default_target: TargetKind,
     /// From `amifactory.yaml`: channels in the order that images pass through them.
-    pub channels: Vec<Channel>,
+    pub channels: Vec<ChannelRule>,
     /// From `amifactory.yaml`: how builders run on AWS. Recipes hold it with their own settings over it.
     pub aws: AwsSettings,
     /// All recipes by name.

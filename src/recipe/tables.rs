@@ -13,6 +13,7 @@ const NAME_PATTERN: &str = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$";
 const PARAMETER_PATTERN: &str = "^[a-z][a-z0-9_]*$";
 const NAME: Kind = Pattern(NAME_PATTERN);
 const DURATION: Kind = Pattern("^([0-9]+h)?([0-9]+m)?([0-9]+s)?$");
+const DAYS: Kind = Pattern("^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$");
 const SIZE: Kind = Pattern("^[0-9]+(KiB|MiB|GiB|TiB)$");
 const VALUES: Kind = MapOf(PARAMETER_PATTERN, &Value);
 const FAMILIES: &[&str] = &["amazon-linux-2023", "debian-12", "ubuntu"];
@@ -28,10 +29,34 @@ pub static FACTORY: Shape = Shape {
         ),
         required(
             "channels",
-            List(&NAME),
-            "The channels, in the order in which images pass through them, such as dev, staging, prod.",
+            List(&Either(&[NAME, Map(&CHANNEL)])),
+            "The channels, in the order in which images pass through them, such as dev, staging, prod: a name, or a \
+             name with rules. Builds publish to the first.",
         ),
         optional("aws", Map(&AWS), "How builders run on AWS. A recipe can say otherwise, key by key."),
+    ],
+    one_of: &[],
+    pairs: &[],
+};
+
+/// An entry of `channels:` that is more than a name.
+pub static CHANNEL: Shape = Shape {
+    what: "a channel",
+    keys: &[
+        required("name", NAME, "The channel's name."),
+        optional("from", NAME, "The channel that its images come from. Default: the one before it in the list."),
+        optional(
+            "soak",
+            DAYS,
+            "How long an image must have been in that channel, such as 24h or 7d. Default: not at all.",
+        ),
+        optional("minimum_score", Number(0, 100), "The lowest score, 0 to 100, with which an image is taken."),
+        optional("maximum_age", DAYS, "How old an image may be, such as 30d."),
+        optional(
+            "approval",
+            Boolean,
+            "true: someone other than the one who promotes must have said yes. Default: false.",
+        ),
     ],
     one_of: &[],
     pairs: &[],

@@ -4,14 +4,17 @@ pub mod aws;
 mod base;
 pub mod finding;
 pub mod local;
+mod moves;
 mod record;
 
 pub use base::{aws_base, local_base};
+pub use moves::{Entry, Move, Pin, Settled, Standing, Underway, moment};
 pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
 
 use crate::identity::{Arch, BuildId, BuilderId, Channel, Digest, ImageId, OsFamily, RecipeName, TargetKind, Version};
 use crate::plan::{Bundle, StepResult};
 use crate::recipe::{AwsSettings, BaseSpec, ExtraVolume, Limits, NetworkAccess};
+use crate::release::Note;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -346,6 +349,42 @@ pub enum TargetError {
         /// What it holds.
         found: String,
     },
+    /// Someone else is moving this pointer.
+    #[error(
+        "{what} is being moved by {by}, until {until} at the latest\n  \
+         try again when that is done; if that run is dead, `amifactory resume` settles it after that time"
+    )]
+    Busy {
+        /// Which pointer.
+        what: String,
+        /// Who.
+        by: String,
+        /// Until when others wait, RFC 3339.
+        until: String,
+    },
+    /// Someone else has moved this pointer in between.
+    #[error(
+        "{what} was moved meanwhile, by {by}: it names {found}\n  \
+         `amifactory history` shows it; run the same command again to decide anew"
+    )]
+    Overtaken {
+        /// Which pointer.
+        what: String,
+        /// Who.
+        by: String,
+        /// What it names now.
+        found: String,
+    },
+    /// Someone holds this pointer.
+    #[error("{what} was pinned by {by} meanwhile: {why}\n  nobody moves it until it is unpinned")]
+    Held {
+        /// Which pointer.
+        what: String,
+        /// Who.
+        by: String,
+        /// Why.
+        why: String,
+    },
     /// Reading or writing failed.
     #[error("{what}: {source}")]
     Io {
@@ -477,15 +516,51 @@ pub trait Target: Send + Sync {
     }
     /// All pointers of a recipe.
     async fn pointers(&self, recipe: &RecipeName) -> Result<Vec<Pointer>, TargetError>;
+    /// The same, one by one: what someone has damaged keeps nobody from reading the others.
+    async fn pointers_read(&self, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
+        Ok(self.pointers(recipe).await?.into_iter().map(Ok).collect())
+    }
+    /// What several pointers name, and which of their channels are held.
+    async fn standing(&self, names: &[PointerName]) -> Result<Standing, TargetError> {
+        let mut standing = Standing { pointers: self.pointers_named(names).await?, pins: Vec::new() };
+        for name in names.iter().filter(|name| matches!(name.slot, Slot::Channel(_))) {
+            standing.pins.extend(self.pin(name).await?.map(|pin| (name.clone(), pin)));
+        }
+        Ok(standing)
+    }
     /// Writes a pointer that must not exist. Writing the same value again is success.
-    async fn create_pointer(&self, name: &PointerName, image: &ImageId) -> Result<(), TargetError>;
-    /// Moves a pointer from the image that it is expected to name.
+    async fn create_pointer(&self, name: &PointerName, image: &ImageId, note: &Note) -> Result<(), TargetError>;
+    /// Moves a pointer from what it is expected to name, as builds do: of two builds the newest version stands, and
+    /// what someone else decided meanwhile stands in any case.
     async fn move_pointer(
         &self,
         name: &PointerName,
         expected: Option<&Pointer>,
         image: &ImageId,
+        note: &Note,
     ) -> Result<(), TargetError>;
+    /// Moves a pointer alone: of several who try at once one has success, and the others hear of it.
+    async fn move_alone(&self, wanted: &Move) -> Result<Pointer, TargetError>;
+    /// All that is kept of a pointer's writes, oldest first; nothing where it does not exist.
+    async fn history(&self, name: &PointerName) -> Result<Vec<Entry>, TargetError>;
+    /// Moves of a recipe's channels that are under way, or that someone left.
+    async fn underway(&self, _recipe: &RecipeName) -> Result<Vec<Underway>, TargetError> {
+        Ok(Vec::new())
+    }
+    /// Finishes or clears a move whose time is over.
+    async fn settle_move(&self, _underway: &Underway) -> Result<Settled, TargetError> {
+        Ok(Settled::Cleared)
+    }
+    /// The pin of a channel, lifted ones too.
+    async fn pin(&self, name: &PointerName) -> Result<Option<Pin>, TargetError>;
+    /// Replaces the pin of a channel.
+    async fn put_pin(&self, name: &PointerName, pin: &Pin) -> Result<(), TargetError>;
+    /// Who calls, as it is recorded with moves.
+    async fn who(&self) -> Result<String, TargetError>;
+    /// The time, by the target's own clock where it has one.
+    fn now(&self) -> time::OffsetDateTime {
+        time::OffsetDateTime::now_utc()
+    }
     /// What pointers name that were just written with this image. A target that takes its time with a write that it has
     /// accepted waits here until it shows, or is certain not to.
     async fn read_back(&self, names: &[PointerName], _image: &ImageId) -> Result<Vec<Pointer>, TargetError> {

@@ -106,7 +106,18 @@ fn answer(fake: &Fake, world: &mut World, request: &Request, routed: &Routed) ->
     if fault == Some(Fault::LostReply) {
         return Err(Broken::ConnectionReset);
     }
-    Ok(write(routed, &request_id, reply))
+    let mut response = write(routed, &request_id, reply);
+    // Every answer says what time it is, in whole seconds.
+    response.headers.push(("Date".to_owned(), http_date(world.clock.wall(now))));
+    Ok(response)
+}
+
+/// `Tue, 15 Nov 1994 08:12:31 GMT`
+fn http_date(at: time::OffsetDateTime) -> String {
+    let format = time::macros::format_description!(
+        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+    );
+    at.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_default()
 }
 
 /// Everything that may refuse a call before its service looks at it.

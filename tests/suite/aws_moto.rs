@@ -8,6 +8,7 @@ use crate::reports::fixture;
 use amifactory::identity::{Arch, BuilderId, ImageId, RecipeName};
 use amifactory::pipeline::tags as keys;
 use amifactory::recipe::{AwsBase, AwsBaseImage, AwsSettings, BaseSpec, Subnet, Volume};
+use amifactory::release::{Kind, Note};
 use amifactory::target::aws::AwsTarget;
 use amifactory::target::{
     BuilderState, ImageRecord, LaunchBase, LaunchRequest, PointerName, Slot, Tags, Target, TargetError,
@@ -289,18 +290,19 @@ async fn moto_keeps_pointers() {
     let version = |text: &str| name(Slot::Version(text.parse().unwrap()));
     let [old, new]: [ImageId; 2] = ["ami-0aaaaaaaaaaaaaaa1", "ami-0aaaaaaaaaaaaaaa2"].map(|id| id.parse().unwrap());
 
+    let note = Note::new(Kind::Publish, "2026-11-20T12:00:00Z".into());
     let first = version("1.0.0");
     assert_eq!(target.pointer(&first).await.unwrap(), None);
-    target.create_pointer(&first, &old).await.unwrap();
-    target.create_pointer(&first, &old).await.unwrap();
-    let error = target.create_pointer(&first, &new).await.unwrap_err();
+    target.create_pointer(&first, &old, &note).await.unwrap();
+    target.create_pointer(&first, &old, &note).await.unwrap();
+    let error = target.create_pointer(&first, &new, &note).await.unwrap_err();
     assert!(matches!(&error, TargetError::Conflict { found, .. } if found == old.as_str()), "{error}");
 
     let dev = name(Slot::Channel("dev".parse().unwrap()));
-    target.move_pointer(&dev, None, &old).await.unwrap();
+    target.move_pointer(&dev, None, &old, &note).await.unwrap();
     let before = target.pointer(&dev).await.unwrap().unwrap();
     assert_eq!((&before.image, before.revision), (&old, 1));
-    target.move_pointer(&dev, Some(&before), &new).await.unwrap();
+    target.move_pointer(&dev, Some(&before), &new, &note).await.unwrap();
     let after = target.pointer(&dev).await.unwrap().unwrap();
     assert_eq!((&after.image, after.revision), (&new, 2));
     assert!(after.written_at >= before.written_at && after.written_at.ends_with('Z'), "{after:?}");
@@ -309,11 +311,11 @@ async fn moto_keeps_pointers() {
     // More than one call's names, more than one page, and what belongs to others.
     let versions: Vec<PointerName> = (1..=25).map(|patch| version(&format!("1.1.{patch}"))).collect();
     for name in &versions {
-        target.create_pointer(name, &old).await.unwrap();
+        target.create_pointer(name, &old, &note).await.unwrap();
     }
     let neighbour = RecipeName::to_string(&recipe) + "-two";
     let other = PointerName { recipe: neighbour.parse().unwrap(), ..first.clone() };
-    target.create_pointer(&other, &new).await.unwrap();
+    target.create_pointer(&other, &new, &note).await.unwrap();
     let mut asked = versions.clone();
     asked.push(version("9.9.9"));
     assert_eq!(target.pointers_named(&asked).await.unwrap().len(), 25);

@@ -7,10 +7,11 @@ use amifactory::pipeline::tags::{self, ImageState};
 use amifactory::pipeline::{BuildOptions, Engine, Event, Sink, StateFolder};
 use amifactory::plan::{Bundle, BundleStep, Bundles, Inputs, OnFailure, PACKAGE_LIST, Plan};
 use amifactory::recipe::{BaseSpec, Gate, Limits, LocalBase};
+use amifactory::release::Note;
 use amifactory::target::local::LocalTarget;
 use amifactory::target::{
-    Builder, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Pointer, PointerName, ResolvedBase,
-    RunRequest, RunResult, Slot, Tags, Target, TargetError,
+    Builder, Entry, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Move, Pin, Pointer, PointerName,
+    ResolvedBase, RunRequest, RunResult, Slot, Tags, Target, TargetError,
 };
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
@@ -116,16 +117,32 @@ impl Target for Dying {
     async fn pointers(&self, recipe: &RecipeName) -> Result<Vec<Pointer>, TargetError> {
         self.call(self.inner.pointers(recipe)).await
     }
-    async fn create_pointer(&self, name: &PointerName, image: &ImageId) -> Result<(), TargetError> {
-        self.call(self.inner.create_pointer(name, image)).await
+    async fn create_pointer(&self, name: &PointerName, image: &ImageId, note: &Note) -> Result<(), TargetError> {
+        self.call(self.inner.create_pointer(name, image, note)).await
     }
     async fn move_pointer(
         &self,
         name: &PointerName,
         expected: Option<&Pointer>,
         image: &ImageId,
+        note: &Note,
     ) -> Result<(), TargetError> {
-        self.call(self.inner.move_pointer(name, expected, image)).await
+        self.call(self.inner.move_pointer(name, expected, image, note)).await
+    }
+    async fn move_alone(&self, wanted: &Move) -> Result<Pointer, TargetError> {
+        self.call(self.inner.move_alone(wanted)).await
+    }
+    async fn history(&self, name: &PointerName) -> Result<Vec<Entry>, TargetError> {
+        self.call(self.inner.history(name)).await
+    }
+    async fn pin(&self, name: &PointerName) -> Result<Option<Pin>, TargetError> {
+        self.inner.pin(name).await
+    }
+    async fn put_pin(&self, name: &PointerName, pin: &Pin) -> Result<(), TargetError> {
+        self.call(self.inner.put_pin(name, pin)).await
+    }
+    async fn who(&self) -> Result<String, TargetError> {
+        self.inner.who().await
     }
 }
 

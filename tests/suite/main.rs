@@ -27,6 +27,7 @@ mod oci;
 mod program;
 mod readme;
 mod recipes;
+mod release;
 mod reports;
 mod sandbox;
 mod sandbox_hostile;

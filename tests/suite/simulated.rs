@@ -5,9 +5,10 @@ use amifactory::identity::{Arch, BuilderId, Digest, ImageId, OsFamily, RecipeNam
 use amifactory::pipeline::tags::{self, ImageState};
 use amifactory::plan::StepResult;
 use amifactory::recipe::BaseSpec;
+use amifactory::release::Note;
 use amifactory::target::{
-    Builder, BuilderState, Image, ImageRecord, ImageRequest, LaunchRequest, Pointer, PointerName, ResolvedBase, RunEnd,
-    RunEvent, RunRequest, RunResult, Slot, Tags, Target, TargetError,
+    Builder, BuilderState, Entry, Image, ImageRecord, ImageRequest, LaunchRequest, Move, Pin, Pointer, PointerName,
+    ResolvedBase, RunEnd, RunEvent, RunRequest, RunResult, Slot, Standing, Tags, Target, TargetError,
 };
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -307,7 +308,7 @@ impl Target for Simulated {
         self.call(|world| Ok(world.pointers.values().filter(|p| p.name.recipe == *recipe).cloned().collect()), |_| ())
             .await
     }
-    async fn create_pointer(&self, name: &PointerName, image: &ImageId) -> Result<(), TargetError> {
+    async fn create_pointer(&self, name: &PointerName, image: &ImageId, _: &Note) -> Result<(), TargetError> {
         self.call(
             |world| match world.pointers.get(name) {
                 Some(pointer) if pointer.image == *image => Ok(()),
@@ -328,6 +329,7 @@ impl Target for Simulated {
         name: &PointerName,
         expected: Option<&Pointer>,
         image: &ImageId,
+        _: &Note,
     ) -> Result<(), TargetError> {
         self.call(
             |world| {
@@ -343,6 +345,27 @@ impl Target for Simulated {
             |_| (),
         )
         .await
+    }
+    async fn move_alone(&self, wanted: &Move) -> Result<Pointer, TargetError> {
+        self.move_pointer(&wanted.name, wanted.expected.as_ref(), &wanted.image, &wanted.note).await?;
+        Ok(self.world().pointers[&wanted.name].clone())
+    }
+    async fn history(&self, _: &PointerName) -> Result<Vec<Entry>, TargetError> {
+        Ok(Vec::new())
+    }
+    async fn standing(&self, names: &[PointerName]) -> Result<Standing, TargetError> {
+        let find = |world: &mut World| names.iter().filter_map(|name| world.pointers.get(name).cloned()).collect();
+        let pointers = self.call(|world| Ok(find(world)), |_| ()).await?;
+        Ok(Standing { pointers, pins: Vec::new() })
+    }
+    async fn pin(&self, _: &PointerName) -> Result<Option<Pin>, TargetError> {
+        Ok(None)
+    }
+    async fn put_pin(&self, name: &PointerName, _: &Pin) -> Result<(), TargetError> {
+        Err(missing(name))
+    }
+    async fn who(&self) -> Result<String, TargetError> {
+        Ok("someone".into())
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::{Build, BuildError, Observed, Step};
 use crate::identity::{Channel, ImageId, Version};
-use crate::pipeline::published;
 use crate::pipeline::tags::{self, ImageState};
-use crate::target::{Pointer, PointerName, Slot, Tags, TargetError};
+use crate::pipeline::{clock, published};
+use crate::release::{Kind, Note};
+use crate::target::{Pin, Pointer, PointerName, Slot, Standing, Tags, TargetError};
 use async_trait::async_trait;
 
 /// How often another version is chosen, where someone else was quicker.
@@ -24,24 +25,24 @@ impl Step for Publish {
             let published = ImageState::of(&image.tags) == ImageState::Published;
             return Ok(if published { Observed::Done } else { Observed::Missing });
         }
-        let pointers = pointers(build).await?;
-        let channel = build.plan.publish.as_ref();
-        let mut published = published::is_published(&image, &pointers, channel, &[]);
-        let is_elsewhere = channel.and_then(|channel| published::of_channel(&pointers, channel)).is_some();
-        if !published && is_elsewhere && pointers.iter().any(|pointer| pointer.image == image.id) {
+        let standing = standing(build).await?;
+        let (channel, now) = (channel(build).cloned(), build.target.now());
+        let mut published = published::is_published(&image, &standing, channel.as_ref(), (&[], now));
+        let is_elsewhere = channel.as_ref().and_then(|c| published::of_channel(&standing.pointers, c)).is_some();
+        if !published && is_elsewhere && standing.pointers.iter().any(|pointer| pointer.image == image.id) {
             // The channel may name a newer version, and stay there.
             let target = build.target;
             let images = build.read(target.images()).await?;
-            published = published::is_published(&image, &pointers, channel, &images);
+            published = published::is_published(&image, &standing, channel.as_ref(), (&images, now));
         }
-        build.pointers = Some(pointers);
+        build.standing = Some(standing);
         Ok(if published { Observed::Done } else { Observed::Missing })
     }
 
     async fn act(&self, build: &mut Build<'_>) -> Result<(), BuildError> {
         let Some(image) = build.image.clone() else { return Ok(()) };
         let target = build.target;
-        let (mut found, mut kept) = (Vec::new(), None);
+        let (mut found, mut kept, mut pinned) = (Vec::new(), None, None);
         for round in 1..=VERSIONS {
             create_version(build, &image.id).await?;
             let version = pointer(build, Slot::Version(build.version));
@@ -54,6 +55,7 @@ impl Step for Publish {
                         before = old;
                     }
                     Moved::Kept(newer) => kept = Some(newer),
+                    Moved::Pinned(name, pin) => pinned = Some((name, pin)),
                 }
             }
             // A write that was accepted is not a write that happened: all of them are read back.
@@ -70,7 +72,8 @@ impl Step for Publish {
             }
         }
         if target.is_remote() {
-            build.pointers = Some(found.into_iter().chain(kept).collect());
+            let pins = pinned.into_iter().collect();
+            build.standing = Some(Standing { pointers: found.into_iter().chain(kept).collect(), pins });
             return Ok(());
         }
         let state: Tags = [(tags::STATE.into(), ImageState::Published.as_str().into())].into();
@@ -79,6 +82,11 @@ impl Step for Publish {
         build.image = images.into_iter().find(|other| other.id == image.id);
         Ok(())
     }
+}
+
+/// The channel that is to name the image, unless something that counts more is there.
+fn channel<'a>(build: &Build<'a>) -> Option<&'a Channel> {
+    build.plan.publish.as_ref().filter(|_| !build.channel_stays)
 }
 
 /// Whether all that was written is there.
@@ -112,14 +120,23 @@ fn pointer(build: &Build<'_>, slot: Slot) -> PointerName {
     PointerName { recipe: build.plan.recipe.clone(), arch: build.plan.base.arch, slot }
 }
 
+/// What is recorded with a pointer that a build writes. Who wrote it is known to a service by itself, and asking for
+/// that would be a call more.
+async fn note(build: &mut Build<'_>) -> Result<Note, BuildError> {
+    let target = build.target;
+    let by = if target.is_remote() { None } else { Some(target.who().await?) };
+    let why = Some(format!("build {}", build.id));
+    Ok(Note { by, why, version: Some(build.version), ..Note::new(Kind::Publish, clock::rfc3339(target.now())) })
+}
+
 /// What the pointers of this build name now: as just read, or read now.
-async fn pointers(build: &mut Build<'_>) -> Result<Vec<Pointer>, BuildError> {
-    if let Some(pointers) = build.pointers.take() {
-        return Ok(pointers);
+async fn standing(build: &mut Build<'_>) -> Result<Standing, BuildError> {
+    if let Some(standing) = build.standing.take() {
+        return Ok(standing);
     }
     let (target, plan) = (build.target, build.plan);
     let names = published::names(&plan.recipe, plan.base.arch, build.version, plan.publish.as_ref());
-    build.read(target.pointers_named(&names)).await
+    build.read(target.standing(&names)).await
 }
 
 /// Writes the version pointer. Where another build has taken the version meanwhile, this one counts on, unless just this
@@ -128,7 +145,9 @@ async fn create_version(build: &mut Build<'_>, image: &ImageId) -> Result<(), Bu
     let target = build.target;
     for _ in 0..VERSIONS {
         let name = pointer(build, Slot::Version(build.version));
-        let created = build.mutate("create pointer", name.to_string(), target.create_pointer(&name, image)).await;
+        let note = note(build).await?;
+        let created = target.create_pointer(&name, image, &note);
+        let created = build.mutate("create pointer", name.to_string(), created).await;
         let found = match created {
             Err(BuildError::Target(TargetError::Conflict { found, .. })) => found,
             other => return other,
@@ -172,57 +191,57 @@ enum Moved {
     Written(Option<Pointer>),
     /// It names a newer one, and stays.
     Kept(Pointer),
+    /// Someone holds it, and it stays.
+    Pinned(PointerName, Pin),
 }
 
 /// Moves the channel to this image, unless it already names a newer one: a build that was resumed late must not take
-/// its consumers back.
+/// its consumers back. A channel that someone holds is not moved: that is no failure of the build.
+///
+/// No lock is taken, as those take who move a channel by hand: it would make each build three calls longer. What it is
+/// for holds all the same. Whoever writes a pointer sees by its revision whether someone came between, and of a build
+/// and a person who do the decision of the person stands (see `release::contest`).
 async fn move_channel(build: &mut Build<'_>, channel: &Channel, image: &ImageId) -> Result<Moved, BuildError> {
     let target = build.target;
     let name = pointer(build, Slot::Channel(channel.clone()));
-    let mut current = match build.pointers.take() {
-        Some(pointers) => pointers.into_iter().find(|pointer| pointer.name == name),
-        None => build.read(target.pointer(&name)).await?,
+    let standing = match build.standing.take() {
+        Some(standing) => standing,
+        None => build.read(target.standing(std::slice::from_ref(&name))).await?,
     };
-    let mut outcome = Ok(());
-    for _ in 0..VERSIONS {
-        if let Some(current) = &current {
-            if current.image == *image {
-                return Ok(Moved::Written(None));
-            }
-            if let Some(newer) = named_version(build, current).await?.filter(|version| *version > build.version) {
-                build.notice(format!("channel {channel} stays at {newer}, which is newer than {}", build.version));
-                return Ok(Moved::Kept(current.clone()));
-            }
+    if let Some(pin) = standing.pin(&name).filter(|pin| pin.holds(target.now())) {
+        let (recipe, version) = (&build.plan.recipe, build.version);
+        build.notice(format!(
+            "channel {channel} is pinned by {} {}: {}\n  {recipe} {version} is published by its version alone; once \
+             it is unpinned: amifactory promote {recipe}@{version} --to {channel}",
+            pin.by,
+            pin.end(),
+            pin.why
+        ));
+        return Ok(Moved::Pinned(name, pin.clone()));
+    }
+    let current = standing.pointers.into_iter().find(|pointer| pointer.name == name);
+    if let Some(current) = &current {
+        if current.image == *image {
+            return Ok(Moved::Written(None));
         }
-        let moved = target.move_pointer(&name, current.as_ref(), image);
-        outcome = build.mutate("move pointer", name.to_string(), moved).await;
-        if !matches!(outcome, Err(BuildError::Target(TargetError::Conflict { .. }))) {
-            return outcome.map(|()| Moved::Written(current));
-        }
-        // Someone came between. Where the target can't compare, ours may have gone over theirs.
-        current = build.read(target.read_back(std::slice::from_ref(&name), image)).await?.pop();
-        if let Some(ours) = current.as_ref().filter(|current| current.image == *image)
-            && let Some(newer) = newest_version(build).await?.filter(|newer| newer.image != *image)
-        {
-            build.notice(format!("channel {channel} goes to {}, which was published meanwhile", newer.name));
-            let moved = target.move_pointer(&name, Some(ours), &newer.image);
-            build.mutate("move pointer", name.to_string(), moved).await?;
-            let there = build.read(target.read_back(&[name], &newer.image)).await?.pop();
-            return Ok(there.map_or(Moved::Written(None), Moved::Kept));
+        if let Some(newer) = named_version(build, current).await?.filter(|version| *version > build.version) {
+            build.notice(format!("channel {channel} stays at {newer}, which is newer than {}", build.version));
+            return Ok(Moved::Kept(current.clone()));
         }
     }
-    outcome.map(|()| Moved::Written(current))
-}
-
-/// The pointer of the newest version there is, where that is newer than this build's.
-async fn newest_version(build: &mut Build<'_>) -> Result<Option<Pointer>, BuildError> {
-    let (target, arch, ours) = (build.target, build.plan.base.arch, build.version);
-    let pointers = build.read(target.pointers(&build.plan.recipe)).await?;
-    let version = |pointer: &Pointer| match pointer.name.slot {
-        Slot::Version(version) if pointer.name.arch == arch && version > ours => Some(version),
-        _ => None,
-    };
-    Ok(pointers.into_iter().filter(|pointer| version(pointer).is_some()).max_by_key(version))
+    let note = note(build).await?;
+    let moved = target.move_pointer(&name, current.as_ref(), image, &note);
+    match build.mutate("move pointer", name.to_string(), moved).await {
+        Ok(()) => Ok(Moved::Written(current)),
+        // What someone decided meanwhile stands; the image is published by its version.
+        Err(BuildError::Target(TargetError::Overtaken { by, found, .. })) => {
+            build.notice(format!("{name} was moved on to {found} by {by} meanwhile, and stays there"));
+            build.channel_stays = true;
+            let now = build.read(target.standing(std::slice::from_ref(&name))).await?;
+            Ok(now.pointers.into_iter().next().or(current).map_or(Moved::Written(None), Moved::Kept))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn named_version(build: &mut Build<'_>, pointer: &Pointer) -> Result<Option<Version>, BuildError> {

@@ -1,13 +1,13 @@
 //! `amifactory.yaml`.
 
-use super::super::{AwsSettings, tables};
-use crate::identity::{Channel, TargetKind};
+use super::super::{AwsSettings, ChannelRule, tables};
+use crate::identity::TargetKind;
 use crate::source::{Diagnostics, Node};
 
 /// What the factory file says.
 pub(in crate::recipe) struct FactoryFile {
     pub default_target: TargetKind,
-    pub channels: Vec<Channel>,
+    pub channels: Vec<ChannelRule>,
     pub aws: AwsSettings,
 }
 
@@ -18,14 +18,7 @@ pub(in crate::recipe) fn factory(node: &Node, diagnostics: &mut Diagnostics) -> 
         let words: Vec<&str> = TargetKind::ALL.iter().map(|kind| kind.as_str()).collect();
         node.one_of("target", &words, diagnostics)?.parse().ok()
     });
-    let channels = reader.take("channels").and_then(|node| {
-        let channels = super::distinct(node, "channels", diagnostics, |node, diagnostics| node.parse(diagnostics))?;
-        if channels.is_empty() {
-            diagnostics.report(&node.span, "at least one channel is needed");
-            return None;
-        }
-        Some(channels)
-    });
+    let channels = reader.take("channels").and_then(|node| super::channels::channels(node, diagnostics));
     let aws = super::maybe(&mut reader, "aws", diagnostics, |node, diagnostics| {
         super::aws::settings(node, &AwsSettings::default(), diagnostics)
     });

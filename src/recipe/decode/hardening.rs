@@ -47,17 +47,7 @@ pub(super) fn hardening(node: &Node, names: &Names<'_>, diagnostics: &mut Diagno
 /// Reads `gate:`.
 pub(super) fn gate(node: &Node, hardened: bool, names: &Names<'_>, diagnostics: &mut Diagnostics) -> Option<Gate> {
     let mut reader = tables::GATE.read(node, diagnostics)?;
-    let minimum_score = maybe(&mut reader, "minimum_score", diagnostics, |node, diagnostics| {
-        let text = node.text(diagnostics)?;
-        let plain = matches!(node.value, Value::Scalar { plain: true, .. });
-        let digits = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-        let score = text.parse::<f64>().ok().filter(|score| plain && digits && (0.0..=100.0).contains(score));
-        if score.is_none() {
-            let message = format!("`{}` is not a score: expected a number from 0 to 100", printable(text));
-            diagnostics.report(&node.span, message);
-        }
-        score
-    });
+    let minimum_score = maybe(&mut reader, "minimum_score", diagnostics, score);
     let required = maybe(&mut reader, "required", diagnostics, |node, d| controls(node, names, d));
     reader.finish();
     if !hardened {
@@ -66,6 +56,19 @@ pub(super) fn gate(node: &Node, hardened: bool, names: &Names<'_>, diagnostics: 
         return None;
     }
     Some(Gate { minimum_score: minimum_score?, required: required?.unwrap_or_default() })
+}
+
+/// A score, 0 to 100.
+pub(super) fn score(node: &Node, diagnostics: &mut Diagnostics) -> Option<f64> {
+    let text = node.text(diagnostics)?;
+    let plain = matches!(node.value, Value::Scalar { plain: true, .. });
+    let digits = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let score = text.parse::<f64>().ok().filter(|score| plain && digits && (0.0..=100.0).contains(score));
+    if score.is_none() {
+        let message = format!("`{}` is not a score: expected a number from 0 to 100", printable(text));
+        diagnostics.report(&node.span, message);
+    }
+    score
 }
 
 fn controls(node: &Node, names: &Names<'_>, diagnostics: &mut Diagnostics) -> Option<Vec<Slug>> {

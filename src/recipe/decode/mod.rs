@@ -3,6 +3,7 @@
 
 mod aws;
 mod aws_value;
+mod channels;
 mod factory;
 mod group;
 mod hardening;

@@ -141,15 +141,36 @@ pub(super) fn duration_from(node: &Node, least: (u64, &str), diagnostics: &mut D
     }
 }
 
+/// A long time: with days, of at most ten years.
+pub(super) fn days(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    let text = node.text(diagnostics)?;
+    match seconds_of(text, &[('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)]) {
+        Some(seconds) if seconds <= 3650 * 86_400 => Some(Duration::from_secs(seconds)),
+        Some(_) => {
+            diagnostics.report(&node.span, format!("`{}` is out of bounds: expected at most 3650d", printable(text)));
+            None
+        }
+        None => {
+            let message = format!("`{}` is not a duration", printable(text));
+            diagnostics.report_with_help(&node.span, message, "write 7d, 24h, 1d12h or 30m");
+            None
+        }
+    }
+}
+
 /// A duration as recipes and the command line write it.
 pub fn read_duration(text: &str) -> Option<Duration> {
     seconds(text).map(Duration::from_secs)
 }
 
 fn seconds(text: &str) -> Option<u64> {
+    seconds_of(text, &[('h', 3600), ('m', 60), ('s', 1)])
+}
+
+fn seconds_of(text: &str, units: &[(char, u64)]) -> Option<u64> {
     let mut rest = text;
     let mut total: u64 = 0;
-    for (unit, factor) in [('h', 3600), ('m', 60), ('s', 1)] {
+    for &(unit, factor) in units {
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         if digits > 0 && rest[digits..].starts_with(unit) {
             total = total.checked_add(rest[..digits].parse::<u64>().ok()?.checked_mul(factor)?)?;

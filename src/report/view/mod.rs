@@ -6,9 +6,11 @@ mod checked;
 mod contract;
 mod controls;
 mod diff;
+mod history;
 mod images;
 mod plan;
 mod policy;
+mod release;
 mod show;
 mod sweep;
 
@@ -17,9 +19,11 @@ pub use checked::{Checked, checked};
 pub use contract::{TriedContract, contract};
 pub use controls::{ControlRow, Controls, controls};
 pub use diff::diff;
+pub use history::{ChannelHistory, Histories, MoveRow, histories, verified};
 pub use images::{ImageRow, Images, images};
 pub use plan::{PlanStep, PlanVerdict, Planned, plan};
 pub use policy::{Policies, PolicyPart, policies};
+pub use release::{Pinned, Promoted, Revocation, RolledBack, pinned, promoted, promotion, revocation, rolled_back};
 pub use show::{Shown, ShownControl, show};
 pub use sweep::{Leftover, Swept, sweep};
 

@@ -134,6 +134,10 @@ pub fn show(row: &ImageRow, record: &ImageRecord, all: bool, style: Style) -> St
         }
     };
     field("image", &format!("{}   {}", style.cyan(row.image.as_str()), visible::line(&row.state)));
+    if let Some(reason) = crate::pipeline::tags::revoked(&row.tags) {
+        let by = row.tags.get(crate::pipeline::tags::REVOKED_BY).map(String::as_str).unwrap_or_default();
+        field("revoked", &style.red(&format!("{} ({})", visible::line(reason), visible::line(by))));
+    }
     field("digest", record.digest.as_str());
     let channels: Vec<&str> = row.channels.iter().map(|channel| channel.as_str()).collect();
     field("channels", &if channels.is_empty() { "none".to_owned() } else { channels.join(", ") });

@@ -10,6 +10,7 @@
 //! | [`policy`] | what IAM must allow for all this |
 //! | [`runs`], [`live`] | commands in flight |
 //! | [`images`], [`records`], [`pointers`], [`orphans`] | what comes out, and what may be left |
+//! | [`moves`], [`contest`], [`parameters`] | moving a channel alone; who was first; documents in parameters |
 
 pub mod api;
 #[cfg(feature = "aws")]
@@ -17,6 +18,8 @@ mod bases;
 #[cfg(feature = "aws")]
 mod clock;
 pub mod command;
+#[cfg(feature = "aws")]
+mod contest;
 #[cfg(feature = "aws")]
 mod doctor;
 #[cfg(feature = "aws")]
@@ -28,7 +31,11 @@ mod launch;
 #[cfg(feature = "aws")]
 mod live;
 #[cfg(feature = "aws")]
+mod moves;
+#[cfg(feature = "aws")]
 mod orphans;
+#[cfg(feature = "aws")]
+mod parameters;
 #[cfg(feature = "aws")]
 mod placement;
 #[cfg(feature = "aws")]

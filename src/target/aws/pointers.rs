@@ -2,9 +2,14 @@
 //! later, and a value that fails is dropped without a word. So the engine reads back, and reading back waits.
 
 use super::api::{Api, EVENTUAL, op};
-use super::clock;
+use super::contest::{self, Write};
+use super::{clock, parameters};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
-use crate::target::{Pointer, PointerName, Slot, TargetError};
+use crate::pipeline::tags;
+use crate::release::Note;
+use crate::release::contest::only_older_builds;
+use crate::target::{Entry, Pointer, PointerName, Slot, Standing, TargetError};
+use aws_sdk_ec2::types::{Filter, Image, ImageState};
 use aws_sdk_ssm::types::{Parameter, ParameterType};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -13,6 +18,8 @@ use tokio::time::{Instant, sleep};
 const NAMES: usize = 10;
 /// Parameters per page (Systems Manager API reference, `GetParametersByPath`).
 const PAGE: i32 = 10;
+/// Versions per page (Systems Manager API reference, `GetParameterHistory`).
+const HISTORY: i32 = 50;
 /// The data type that has the image checked.
 const DATA_TYPE: &str = "aws:ec2:image";
 
@@ -32,8 +39,75 @@ pub async fn read(api: &Api, names: &[PointerName]) -> Result<Vec<Pointer>, Targ
     Ok(found)
 }
 
+/// What several pointers name, and the pins of their channels: in the same calls.
+pub async fn standing(api: &Api, names: &[PointerName]) -> Result<Standing, TargetError> {
+    let pins: Vec<(String, &PointerName)> =
+        names.iter().filter_map(|name| Some((parameters::pin_name(name)?, name))).collect();
+    let pointers: Vec<(String, &PointerName)> = names.iter().map(|name| (name.to_string(), name)).collect();
+    let texts: Vec<&String> = pointers.iter().chain(&pins).map(|(text, _)| text).collect();
+    let mut standing = Standing::default();
+    for some in texts.chunks(NAMES) {
+        let some: Vec<String> = some.iter().map(|text| (*text).clone()).collect();
+        let ask = || api.ssm.get_parameters().set_names(Some(some.clone())).send();
+        let answer = api.caller.call(op::GET_PARAMETERS, &some.join(" "), ask).await?;
+        for parameter in answer.parameters() {
+            let text = parameter.name().unwrap_or_default();
+            if let Some((_, name)) = pointers.iter().find(|(pointer, _)| pointer == text) {
+                standing.pointers.push(pointer(parameter, (*name).clone())?);
+            } else if let Some((_, name)) = pins.iter().find(|(pin, _)| pin == text) {
+                standing.pins.push(((*name).clone(), parameters::read_pin(parameter)?));
+            }
+        }
+    }
+    Ok(standing)
+}
+
+/// All that is kept of a pointer's writes, oldest first: the last hundred.
+pub async fn history(api: &Api, name: &PointerName) -> Result<Vec<Entry>, TargetError> {
+    let text = name.to_string();
+    let (mut entries, mut page) = (Vec::new(), None);
+    loop {
+        let ask = || {
+            let request = api.ssm.get_parameter_history().name(&text).max_results(HISTORY);
+            request.set_next_token(page.clone()).send()
+        };
+        let answer = match api.caller.call(op::PARAMETER_HISTORY, &text, ask).await {
+            Err(error) if error.is("ParameterNotFound") => return Ok(entries),
+            answer => answer?,
+        };
+        entries.extend(answer.parameters().iter().map(|version| Entry {
+            revision: u64::try_from(version.version()).unwrap_or_default(),
+            image: version.value().unwrap_or_default().to_owned(),
+            at: version.last_modified_date().map(clock::rfc3339_ms).unwrap_or_default(),
+            by: version.last_modified_user().map(str::to_owned),
+            note: version.description().unwrap_or_default().to_owned(),
+        }));
+        page = answer.next_token;
+        if page.as_deref().is_none_or(str::is_empty) {
+            entries.sort_by_key(|entry| entry.revision);
+            return Ok(entries);
+        }
+    }
+}
+
+/// Whether an image is there, can be used, and was not revoked.
+pub async fn available(api: &Api, image: &ImageId) -> Result<bool, TargetError> {
+    let ask = || {
+        let by_id = Filter::builder().name("image-id").values(image.as_str()).build();
+        api.ec2.describe_images().owners("self").filters(by_id).send()
+    };
+    let answer = api.caller.call(op::DESCRIBE_IMAGES, image.as_str(), ask).await?;
+    let revoked = |found: &Image| found.tags().iter().any(|tag| tag.key() == Some(tags::REVOKED));
+    Ok(answer.images().iter().any(|found| found.state() == Some(&ImageState::Available) && !revoked(found)))
+}
+
 /// All pointers of a recipe.
 pub async fn of_recipe(api: &Api, recipe: &RecipeName) -> Result<Vec<Pointer>, TargetError> {
+    each_of_recipe(api, recipe).await?.into_iter().collect()
+}
+
+/// The same, each by itself.
+pub async fn each_of_recipe(api: &Api, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
     let path = format!("/amifactory/{recipe}");
     let mut found = Vec::new();
     let mut page = None;
@@ -46,7 +120,7 @@ pub async fn of_recipe(api: &Api, recipe: &RecipeName) -> Result<Vec<Pointer>, T
         for parameter in answer.parameters() {
             // What else someone keeps under the same path is not ours.
             if let Some(name) = parameter.name().and_then(parse) {
-                found.push(pointer(parameter, name)?);
+                found.push(pointer(parameter, name));
             }
         }
         page = answer.next_token;
@@ -87,8 +161,8 @@ fn pointer(parameter: &Parameter, name: PointerName) -> Result<Pointer, TargetEr
 }
 
 /// Writes a pointer that must not exist; one that names this image already is success.
-pub async fn create(api: &Api, name: &PointerName, image: &ImageId) -> Result<(), TargetError> {
-    match put(api, name, image, false).await {
+pub async fn create(api: &Api, name: &PointerName, image: &ImageId, note: &Note) -> Result<(), TargetError> {
+    match put(api, name, image, false, note).await {
         Err(error) if error.is("ParameterAlreadyExists") => {
             match read(api, std::slice::from_ref(name)).await?.pop() {
                 Some(there) if there.image == *image => Ok(()),
@@ -102,34 +176,47 @@ pub async fn create(api: &Api, name: &PointerName, image: &ImageId) -> Result<()
     }
 }
 
-/// Moves a pointer. Parameter Store has no compare-and-set: the engine has read it just before, and the revision that
-/// the write got tells whether someone may have come between. A write that was made again after a lost reply counts
-/// twice, and looks the same: whoever is told of a conflict reads what is there.
+/// Moves a pointer as a build does, without a lock: the revision that the write got tells whether someone came between.
+/// The engine reads it back together with the version's.
 pub async fn replace(
     api: &Api,
     name: &PointerName,
     expected: Option<&Pointer>,
     image: &ImageId,
+    note: &Note,
 ) -> Result<(), TargetError> {
-    let Some(before) = expected else { return create(api, name, image).await };
-    let revision = put(api, name, image, true).await.map_err(TargetError::from)?;
-    let next = before.revision + 1;
-    if revision > next {
-        return Err(TargetError::Conflict {
-            what: name.to_string(),
-            found: format!("a value that someone else wrote meanwhile (revision {revision}, expected {next})"),
-        });
+    let Some(before) = expected else { return create(api, name, image, note).await };
+    let entries = history(api, name).await?;
+    let since = entries.iter().position(|entry| entry.revision > before.revision).unwrap_or(entries.len());
+    if let Some(last) = entries.last().filter(|_| !only_older_builds(&entries[since..], note)) {
+        return Err(contest::overtaken(name, last));
     }
-    Ok(())
+    let last = entries.last();
+    let follows = last.map_or(before.revision, |last| last.revision);
+    let chained = note.after(last.map(|last| (last.image.as_str(), last.note.as_str())));
+    let revision = put(api, name, image, true, &chained).await.map_err(TargetError::from)?;
+    if revision == follows + 1 {
+        return Ok(());
+    }
+    // Made again after a lost reply, or written by someone else too.
+    contest::judged(api, &Write { name, follows, image, note }).await.map(drop)
 }
 
-async fn put(api: &Api, name: &PointerName, image: &ImageId, overwrite: bool) -> Result<u64, super::api::CallError> {
-    let text = name.to_string();
+/// Writes a pointer with its note; answers with the revision that the service gives it.
+pub async fn put(
+    api: &Api,
+    name: &PointerName,
+    image: &ImageId,
+    overwrite: bool,
+    note: &Note,
+) -> Result<u64, super::api::CallError> {
+    let (text, note) = (name.to_string(), note.text());
     let request = || {
         api.ssm
             .put_parameter()
             .name(&text)
             .value(image.as_str())
+            .description(&note)
             .r#type(ParameterType::String)
             .data_type(DATA_TYPE)
             .overwrite(overwrite)

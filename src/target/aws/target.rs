@@ -1,19 +1,21 @@
 //! The target itself: what the engine asks for, in terms of the modules beside it.
 
-use super::api::Api;
+use super::api::{Api, op};
 use super::launch::{self, Launch};
 use super::runs::Runs;
 use super::shared::FRESH;
 use super::view::{Ami, Instance, Life, NO_REASON, View};
-use super::{bases, images, locked, orphans, pointers, records};
+use super::{bases, images, locked, moves, orphans, parameters, pointers, records};
 use crate::identity::{BuildId, BuilderId, Digest, ImageId, RecipeName, TargetKind};
 use crate::pipeline::tags::{self as keys, ImageState, Purpose};
 use crate::plan::Bundle;
 use crate::recipe::BaseSpec;
+use crate::release::Note;
 use crate::target::finding::{Finding, Wanted};
 use crate::target::{
-    Builder, BuilderState, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Orphan, Pointer, PointerName,
-    ResolvedBase, RunRequest, RunResult, Tags, Target, TargetError, aws_base,
+    Builder, BuilderState, Entry, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Move, Orphan, Pin,
+    Pointer, PointerName, ResolvedBase, RunRequest, RunResult, Settled, Standing, Tags, Target, TargetError, Underway,
+    aws_base,
 };
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -37,6 +39,8 @@ pub struct AwsTarget {
     records: Mutex<BTreeMap<ImageId, ImageRecord>>,
     /// Snapshots of records that this program has written or seen, by build: another record replaces them.
     replaced: Mutex<BTreeMap<String, Vec<String>>>,
+    /// Who calls, once that was asked.
+    who: Mutex<Option<String>>,
 }
 
 impl AwsTarget {
@@ -54,6 +58,7 @@ impl AwsTarget {
             bases: Mutex::default(),
             records: Mutex::default(),
             replaced: Mutex::default(),
+            who: Mutex::default(),
         }
     }
 
@@ -307,8 +312,16 @@ impl Target for AwsTarget {
         pointers::of_recipe(&self.api, recipe).await
     }
 
-    async fn create_pointer(&self, name: &PointerName, image: &ImageId) -> Result<(), TargetError> {
-        pointers::create(&self.api, name, image).await
+    async fn pointers_read(&self, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
+        pointers::each_of_recipe(&self.api, recipe).await
+    }
+
+    async fn standing(&self, names: &[PointerName]) -> Result<Standing, TargetError> {
+        pointers::standing(&self.api, names).await
+    }
+
+    async fn create_pointer(&self, name: &PointerName, image: &ImageId, note: &Note) -> Result<(), TargetError> {
+        pointers::create(&self.api, name, image, note).await
     }
 
     async fn move_pointer(
@@ -316,8 +329,49 @@ impl Target for AwsTarget {
         name: &PointerName,
         expected: Option<&Pointer>,
         image: &ImageId,
+        note: &Note,
     ) -> Result<(), TargetError> {
-        pointers::replace(&self.api, name, expected, image).await
+        pointers::replace(&self.api, name, expected, image, note).await
+    }
+
+    async fn move_alone(&self, wanted: &Move) -> Result<Pointer, TargetError> {
+        let by = self.who().await?;
+        moves::alone(&self.api, wanted, &by).await
+    }
+
+    async fn history(&self, name: &PointerName) -> Result<Vec<Entry>, TargetError> {
+        pointers::history(&self.api, name).await
+    }
+
+    async fn underway(&self, recipe: &RecipeName) -> Result<Vec<Underway>, TargetError> {
+        moves::of_recipe(&self.api, recipe).await
+    }
+
+    async fn settle_move(&self, underway: &Underway) -> Result<Settled, TargetError> {
+        moves::settle(&self.api, underway).await
+    }
+
+    async fn pin(&self, name: &PointerName) -> Result<Option<Pin>, TargetError> {
+        parameters::pin(&self.api, name).await
+    }
+
+    async fn put_pin(&self, name: &PointerName, pin: &Pin) -> Result<(), TargetError> {
+        parameters::put_pin(&self.api, name, pin).await
+    }
+
+    async fn who(&self) -> Result<String, TargetError> {
+        if let Some(who) = locked(&self.who).clone() {
+            return Ok(who);
+        }
+        let ask = || self.api.sts.get_caller_identity().send();
+        let answer = self.api.caller.call(op::WHO_AM_I, "the caller", ask).await?;
+        let who = answer.arn().unwrap_or("an unknown caller").to_owned();
+        *locked(&self.who) = Some(who.clone());
+        Ok(who)
+    }
+
+    fn now(&self) -> time::OffsetDateTime {
+        self.api.clock.now()
     }
 
     async fn read_back(&self, names: &[PointerName], image: &ImageId) -> Result<Vec<Pointer>, TargetError> {

@@ -12,6 +12,7 @@
 pub mod base;
 mod builders;
 mod files;
+mod history;
 mod images;
 mod layers;
 pub mod oci;
@@ -27,9 +28,10 @@ pub mod trial;
 use crate::identity::{BuilderId, Digest, ImageId, RecipeName, TargetKind};
 use crate::pipeline::clock;
 use crate::recipe::{BaseSpec, LocalBase};
+use crate::release::{History, Note};
 use crate::target::{
-    Builder, BuilderState, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Pointer, PointerName,
-    ResolvedBase, RunRequest, RunResult, Tags, Target, TargetError, local_base,
+    Builder, BuilderState, Entry, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Move, Pin, Pointer,
+    PointerName, ResolvedBase, RunRequest, RunResult, Tags, Target, TargetError, local_base,
 };
 use async_trait::async_trait;
 use builders::{BuilderDocument, RootDocument, RootSpec};
@@ -200,11 +202,15 @@ impl Target for LocalTarget {
         pointers::of_recipe(&self.inner.store, recipe)
     }
 
-    async fn create_pointer(&self, name: &PointerName, image: &ImageId) -> Result<(), TargetError> {
-        let (name, image) = (name.clone(), image.clone());
+    async fn pointers_read(&self, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
+        pointers::each_of_recipe(&self.inner.store, recipe)
+    }
+
+    async fn create_pointer(&self, name: &PointerName, image: &ImageId, note: &Note) -> Result<(), TargetError> {
+        let (name, image, note) = (name.clone(), image.clone(), note.clone());
         self.blocking(move |inner| {
             images::expect(&inner.store, &image)?;
-            pointers::create(&inner.store, &name, &image)
+            pointers::create(&inner.store, &name, &image, &note)
         })
         .await
     }
@@ -214,13 +220,54 @@ impl Target for LocalTarget {
         name: &PointerName,
         expected: Option<&Pointer>,
         image: &ImageId,
+        note: &Note,
     ) -> Result<(), TargetError> {
-        let (name, expected, image) = (name.clone(), expected.map(|pointer| pointer.image.clone()), image.clone());
+        let (name, expected, image, note) = (name.clone(), expected.cloned(), image.clone(), note.clone());
         self.blocking(move |inner| {
             images::expect(&inner.store, &image)?;
-            pointers::replace(&inner.store, &name, expected.as_ref(), &image)
+            pointers::replace(&inner.store, &name, expected.as_ref(), &image, &note).map(drop)
         })
         .await
+    }
+
+    /// The store's lock makes compare-and-set of it: nothing is left where the program dies.
+    async fn move_alone(&self, wanted: &Move) -> Result<Pointer, TargetError> {
+        let Move { name, expected, image, note } = wanted.clone();
+        self.blocking(move |inner| {
+            images::expect(&inner.store, &image)?;
+            if let Some(pin) = pointers::pin(&inner.store, &name)?.filter(|pin| pin.holds(clock::now())) {
+                return Err(TargetError::Held { what: name.to_string(), by: pin.by, why: pin.why });
+            }
+            match pointers::replace(&inner.store, &name, expected.as_ref(), &image, &note) {
+                Err(TargetError::Conflict { what, found }) => {
+                    let entries = pointers::entries(&inner.store, &name)?;
+                    let by = History::of(&entries).last().and_then(|last| last.by.clone());
+                    Err(TargetError::Overtaken { what, found, by: by.unwrap_or_else(|| "someone else".into()) })
+                }
+                other => other,
+            }
+        })
+        .await
+    }
+
+    async fn history(&self, name: &PointerName) -> Result<Vec<Entry>, TargetError> {
+        pointers::entries(&self.inner.store, name)
+    }
+
+    async fn pin(&self, name: &PointerName) -> Result<Option<Pin>, TargetError> {
+        pointers::pin(&self.inner.store, name)
+    }
+
+    async fn put_pin(&self, name: &PointerName, pin: &Pin) -> Result<(), TargetError> {
+        let (name, pin) = (name.clone(), pin.clone());
+        self.blocking(move |inner| pointers::put_pin(&inner.store, &name, &pin)).await
+    }
+
+    /// The name of the user that the program runs as, or the number where it has none.
+    async fn who(&self) -> Result<String, TargetError> {
+        let uid = nix::unistd::Uid::effective();
+        let user = nix::unistd::User::from_uid(uid).ok().flatten();
+        Ok(user.map_or_else(|| format!("uid {uid}"), |user| user.name))
     }
 }
 

@@ -1,9 +1,11 @@
-//! Pointers on this machine: one JSON document each, changed under the store's lock.
+//! Pointers on this machine: one JSON document each with its history beside it, changed under the store's lock.
 
+use super::history;
 use super::store::{self, Store};
 use crate::identity::{Arch, ImageId, RecipeName};
 use crate::pipeline::clock;
-use crate::target::{Pointer, PointerName, Slot, TargetError};
+use crate::release::Note;
+use crate::target::{Entry, Pin, Pointer, PointerName, Slot, TargetError};
 use std::path::PathBuf;
 
 fn path(store: &Store, name: &PointerName) -> PathBuf {
@@ -21,12 +23,17 @@ pub fn get(store: &Store, name: &PointerName) -> Result<Option<Pointer>, TargetE
 
 /// All pointers of a recipe, on all architectures.
 pub fn of_recipe(store: &Store, recipe: &RecipeName) -> Result<Vec<Pointer>, TargetError> {
+    each_of_recipe(store, recipe)?.into_iter().collect()
+}
+
+/// The same, each by itself.
+pub fn each_of_recipe(store: &Store, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
     let mut pointers = Vec::new();
     for arch in Arch::ALL {
         for kind in ["versions", "channels"] {
             let folder = store.pointers().join(recipe.as_str()).join(arch.as_str()).join(kind);
             for name in store::names(&folder)?.iter().filter(|name| name.ends_with(".json") && !name.starts_with('.')) {
-                pointers.extend(store::read::<Pointer>(&folder.join(name))?);
+                pointers.extend(store::read::<Pointer>(&folder.join(name)).transpose());
             }
         }
     }
@@ -34,43 +41,94 @@ pub fn of_recipe(store: &Store, recipe: &RecipeName) -> Result<Vec<Pointer>, Tar
 }
 
 /// Writes a pointer that must not exist; the same value again is fine.
-pub fn create(store: &Store, name: &PointerName, image: &ImageId) -> Result<(), TargetError> {
+pub fn create(store: &Store, name: &PointerName, image: &ImageId, note: &Note) -> Result<(), TargetError> {
     let _lock = store.lock()?;
     match get(store, name)? {
         Some(pointer) if pointer.image == *image => Ok(()),
         Some(pointer) => Err(TargetError::Conflict { what: name.to_string(), found: pointer.image.to_string() }),
-        None => put(store, name, image, 1),
+        None => put(store, name, None, image, note).map(drop),
     }
 }
 
-/// Moves a pointer from what it is expected to name.
+/// Moves a pointer from what it is expected to name. Under the store's lock this is compare-and-set.
 pub fn replace(
     store: &Store,
     name: &PointerName,
-    expected: Option<&ImageId>,
+    expected: Option<&Pointer>,
     image: &ImageId,
-) -> Result<(), TargetError> {
+    note: &Note,
+) -> Result<Pointer, TargetError> {
     let _lock = store.lock()?;
     let current = get(store, name)?;
-    if current.as_ref().map(|pointer| &pointer.image) != expected {
+    let seen = |pointer: &Pointer| (pointer.image.clone(), pointer.revision);
+    if current.as_ref().map(seen) != expected.map(seen) {
         let found = current.map_or_else(|| "nothing".to_owned(), |pointer| pointer.image.to_string());
         return Err(TargetError::Conflict { what: name.to_string(), found });
     }
-    put(store, name, image, current.map_or(1, |pointer| pointer.revision + 1))
+    put(store, name, current.as_ref(), image, note)
 }
 
-fn put(store: &Store, name: &PointerName, image: &ImageId, revision: u64) -> Result<(), TargetError> {
+/// The history first: an entry that no pointer followed is not in effect, and goes with the next write.
+fn put(
+    store: &Store,
+    name: &PointerName,
+    current: Option<&Pointer>,
+    image: &ImageId,
+    note: &Note,
+) -> Result<Pointer, TargetError> {
     let path = path(store, name);
     if let Some(folder) = path.parent() {
         store::make_folder(folder)?;
     }
-    let pointer = Pointer { name: name.clone(), image: image.clone(), revision, written_at: clock::timestamp() };
-    store::write(&path, &pointer)
+    let mut entries = history::in_effect(&path, current)?;
+    let note = note.after(entries.last().map(|entry| (entry.image.as_str(), entry.note.as_str())));
+    let revision = current.map_or(1, |pointer| pointer.revision + 1);
+    let at = clock::timestamp();
+    entries.push(Entry { revision, image: image.to_string(), at: at.clone(), by: None, note: note.text() });
+    history::write(&path, &entries)?;
+    let pointer = Pointer { name: name.clone(), image: image.clone(), revision, written_at: at };
+    store::write(&path, &pointer)?;
+    Ok(pointer)
+}
+
+/// All writes of a pointer that are in effect, oldest first.
+pub fn entries(store: &Store, name: &PointerName) -> Result<Vec<Entry>, TargetError> {
+    let current = get(store, name)?;
+    match &current {
+        Some(_) => history::in_effect(&path(store, name), current.as_ref()),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn pin_path(store: &Store, name: &PointerName) -> Option<PathBuf> {
+    let Slot::Channel(channel) = &name.slot else { return None };
+    let folder = store.pointers().join(name.recipe.as_str()).join(name.arch.as_str());
+    Some(folder.join("pins").join(format!("{channel}.json")))
+}
+
+/// The pin of a channel.
+pub fn pin(store: &Store, name: &PointerName) -> Result<Option<Pin>, TargetError> {
+    pin_path(store, name).map_or(Ok(None), |path| store::read(&path))
+}
+
+/// Replaces the pin of a channel.
+pub fn put_pin(store: &Store, name: &PointerName, pin: &Pin) -> Result<(), TargetError> {
+    let _lock = store.lock()?;
+    let Some(path) = pin_path(store, name) else { return Ok(()) };
+    if let Some(folder) = path.parent() {
+        store::make_folder(folder)?;
+    }
+    store::write(&path, pin)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::release::{History, Kind};
+
+    fn note() -> Note {
+        Note::new(Kind::Promote, clock::timestamp())
+    }
 
     fn name(slot: Slot) -> PointerName {
         PointerName { recipe: "web".parse().unwrap(), arch: Arch::X86_64, slot }
@@ -83,18 +141,25 @@ mod tests {
         let (one, two): (ImageId, ImageId) = ("img-00000001".parse().unwrap(), "img-00000002".parse().unwrap());
 
         let version = name(Slot::Version("1.0.0".parse().unwrap()));
-        create(&store, &version, &one).unwrap();
-        create(&store, &version, &one).unwrap();
-        assert!(matches!(create(&store, &version, &two), Err(TargetError::Conflict { .. })));
+        create(&store, &version, &one, &note()).unwrap();
+        create(&store, &version, &one, &note()).unwrap();
+        assert!(matches!(create(&store, &version, &two, &note()), Err(TargetError::Conflict { .. })));
         assert_eq!(get(&store, &version).unwrap().unwrap().image, one);
 
         let channel = name(Slot::Channel("dev".parse().unwrap()));
-        assert!(matches!(replace(&store, &channel, Some(&one), &two), Err(TargetError::Conflict { .. })));
-        replace(&store, &channel, None, &one).unwrap();
-        assert!(matches!(replace(&store, &channel, None, &two), Err(TargetError::Conflict { .. })));
-        replace(&store, &channel, Some(&one), &two).unwrap();
-        let moved = get(&store, &channel).unwrap().unwrap();
-        assert_eq!((moved.image, moved.revision), (two, 2));
+        let never = Pointer { name: channel.clone(), image: one.clone(), revision: 1, written_at: String::new() };
+        assert!(matches!(replace(&store, &channel, Some(&never), &two, &note()), Err(TargetError::Conflict { .. })));
+        let first = replace(&store, &channel, None, &one, &note()).unwrap();
+        assert!(matches!(replace(&store, &channel, None, &two, &note()), Err(TargetError::Conflict { .. })));
+        let moved = replace(&store, &channel, Some(&first), &two, &note()).unwrap();
+        assert_eq!(get(&store, &channel).unwrap(), Some(moved.clone()));
+        // Once it has moved and come back, what was seen before is not what is there.
+        let back = replace(&store, &channel, Some(&moved), &one, &note()).unwrap();
+        assert!(matches!(replace(&store, &channel, Some(&first), &two, &note()), Err(TargetError::Conflict { .. })));
+        let moved = replace(&store, &channel, Some(&back), &two, &note()).unwrap();
+        assert_eq!((moved.image, moved.revision), (two, 4));
+        let history = History::of(&entries(&store, &channel).unwrap());
+        assert!(history.is_whole() && history.moves.len() == 4, "{history:?}");
         assert_eq!(of_recipe(&store, &"web".parse().unwrap()).unwrap().len(), 2);
     }
 
@@ -108,11 +173,58 @@ mod tests {
                 .map(|n| {
                     let (store, channel) = (&store, &channel);
                     let image: ImageId = format!("img-0000000{n}").parse().unwrap();
-                    scope.spawn(move || replace(store, channel, None, &image).is_ok())
+                    scope.spawn(move || replace(store, channel, None, &image, &note()).is_ok())
                 })
                 .collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert_eq!(moved.iter().filter(|moved| **moved).count(), 1);
+    }
+
+    #[test]
+    fn a_crash_between_history_and_pointer_leaves_the_old_image_and_a_whole_chain() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let (one, two): (ImageId, ImageId) = ("img-00000001".parse().unwrap(), "img-00000002".parse().unwrap());
+        let channel = name(Slot::Channel("dev".parse().unwrap()));
+        let first = replace(&store, &channel, None, &one, &note()).unwrap();
+        let document = std::fs::read(path(&store, &channel)).unwrap();
+        replace(&store, &channel, Some(&first), &two, &note()).unwrap();
+        std::fs::write(path(&store, &channel), document).unwrap();
+        let history = History::of(&entries(&store, &channel).unwrap());
+        assert_eq!((history.moves.len(), history.is_whole()), (1, true));
+        replace(&store, &channel, Some(&first), &two, &note()).unwrap();
+        let history = History::of(&entries(&store, &channel).unwrap());
+        assert_eq!((history.moves.len(), history.is_whole()), (2, true));
+        assert_eq!(history.last().unwrap().image, two.to_string());
+    }
+
+    #[test]
+    fn edits_by_hand_show() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let (one, two): (ImageId, ImageId) = ("img-00000001".parse().unwrap(), "img-00000002".parse().unwrap());
+        let channel = name(Slot::Channel("dev".parse().unwrap()));
+        let first = replace(&store, &channel, None, &one, &note()).unwrap();
+        let second = replace(&store, &channel, Some(&first), &two, &note()).unwrap();
+        // The pointer alone: what it names was never moved there.
+        store::write(&path(&store, &channel), &Pointer { image: one.clone(), ..second.clone() }).unwrap();
+        let history = History::of(&entries(&store, &channel).unwrap());
+        assert_eq!(
+            (history.last().unwrap().image.clone(), history.last().unwrap().note.clone()),
+            (one.to_string(), None)
+        );
+        // The history alone.
+        store::write(&path(&store, &channel), &second).unwrap();
+        let file = history::path(&path(&store, &channel));
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replacen("img-00000001", "img-00000003", 1)).unwrap();
+        assert!(!History::of(&entries(&store, &channel).unwrap()).is_whole());
+        std::fs::remove_file(&file).unwrap();
+        let history = History::of(&entries(&store, &channel).unwrap());
+        assert!(history.earlier_dropped && history.moves.len() == 1 && history.moves[0].note.is_none());
+        // What can't be read is not taken for nothing.
+        std::fs::write(&file, "{\n").unwrap();
+        assert!(matches!(entries(&store, &channel), Err(TargetError::Damaged { .. })));
     }
 }

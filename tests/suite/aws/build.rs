@@ -9,6 +9,7 @@ use amifactory::pipeline::BuildOptions;
 use amifactory::pipeline::prepare::{Planner, PrepareError};
 use amifactory::plan::Plan;
 use amifactory::recipe::{Volume, load};
+use amifactory::release::{Kind, Note};
 use amifactory::target::{PointerName, Slot, Target as _};
 use std::collections::BTreeMap;
 
@@ -27,7 +28,11 @@ fn told(call: &Call) -> String {
     let chance = ["UserData", "ClientToken", "Version", "Action", "Parameters", "TagSpecification", "Tag."];
     for (key, value) in call.params.as_object().unwrap() {
         if !chance.iter().any(|word| key.starts_with(word)) && !value.is_array() {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let mut value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            if let Some(mut note) = Note::read(&value) {
+                note.at = "…".into();
+                value = note.text();
+            }
             text.push_str(&format!("\n    {key}: {}", plain(&value)));
         }
     }
@@ -119,7 +124,8 @@ async fn arm_builds_run_on_arm_and_their_channel_is_found_from_any_machine() {
     // Where there are both, one has to be chosen.
     let name = |arch| PointerName { recipe: "web".parse().unwrap(), arch, slot: Slot::Channel("dev".parse().unwrap()) };
     let image = target.pointer(&name(Arch::Arm64)).await.unwrap().unwrap().image;
-    target.create_pointer(&name(Arch::X86_64), &image).await.unwrap();
+    let note = Note::new(Kind::Publish, "2026-11-20T12:00:00Z".into());
+    target.create_pointer(&name(Arch::X86_64), &image, &note).await.unwrap();
     tokio::time::sleep(seconds(10)).await;
     insta::assert_snapshot!(planner.prepare(&"child".parse().unwrap()).await.unwrap_err());
 }

@@ -1,6 +1,6 @@
 //! The clients of the services, over one configuration.
 
-use super::Caller;
+use super::{Caller, ServiceClock};
 use aws_config::AppName;
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
@@ -29,6 +29,8 @@ pub struct Api {
     pub credentials: Option<SharedCredentialsProvider>,
     /// All calls go through it.
     pub caller: Caller,
+    /// What time it is by Parameter Store.
+    pub clock: ServiceClock,
     /// The region that all this is in.
     pub region: String,
 }
@@ -41,15 +43,18 @@ impl Api {
         // Read in CloudTrail by whoever asks who did this.
         config.set_app_name(AppName::new(env!("CARGO_PKG_NAME")).ok());
         let config = config.build();
+        let clock = ServiceClock::default();
+        let ssm = aws_sdk_ssm::config::Builder::from(&config).interceptor(clock.clone()).build();
         Api {
             ec2: aws_sdk_ec2::Client::new(&config),
-            ssm: aws_sdk_ssm::Client::new(&config),
+            ssm: aws_sdk_ssm::Client::from_conf(ssm),
             ebs: aws_sdk_ebs::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
             quotas: aws_sdk_servicequotas::Client::new(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             credentials: config.credentials_provider(),
             caller: Caller::new(),
+            clock,
             region: config.region().map(ToString::to_string).unwrap_or_default(),
         }
     }

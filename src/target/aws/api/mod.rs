@@ -8,6 +8,8 @@ mod class;
 mod clients;
 pub mod limit;
 pub mod op;
+#[cfg(feature = "aws")]
+mod service_clock;
 
 #[cfg(feature = "aws")]
 pub use call::{CallError, Caller, EVENTUAL};
@@ -16,3 +18,5 @@ pub use class::Class;
 #[cfg(feature = "aws")]
 pub use clients::{Api, standard_config};
 pub use op::Operation;
+#[cfg(feature = "aws")]
+pub use service_clock::ServiceClock;

@@ -70,6 +70,10 @@ pub const LIST_INVOCATIONS: Operation = op("ssm:ListCommandInvocations", Grant::
 pub const GET_PARAMETERS: Operation = op("ssm:GetParameters", Grant::ReadPointer, Bucket::ReadParameter, &[]);
 /// `ssm:GetParametersByPath`
 pub const LIST_PARAMETERS: Operation = op("ssm:GetParametersByPath", Grant::ListPointers, Bucket::ReadParameter, &[]);
+/// `ssm:GetParameterHistory`
+pub const PARAMETER_HISTORY: Operation = op("ssm:GetParameterHistory", Grant::ListPointers, Bucket::ReadParameter, &[]);
+/// `ssm:DeleteParameter`
+pub const DELETE_PARAMETER: Operation = op("ssm:DeleteParameter", Grant::Lock, Bucket::WriteParameter, &[]);
 /// `ssm:PutParameter`
 pub const PUT_PARAMETER: Operation = op("ssm:PutParameter", Grant::WritePointer, Bucket::WriteParameter, &[]);
 
@@ -134,6 +138,8 @@ pub const ALL: &[Operation] = &[
     LIST_INVOCATIONS,
     GET_PARAMETERS,
     LIST_PARAMETERS,
+    PARAMETER_HISTORY,
+    DELETE_PARAMETER,
     PUT_PARAMETER,
     START_SNAPSHOT,
     PUT_BLOCK,

@@ -1,9 +1,10 @@
-//! What IAM must allow: policies for whoever runs builds and for the builders' role, made from the table of operations
+//! What IAM must allow: policies for whoever runs builds, for whoever releases, and for the builders' role, made from the table of operations
 //! ([`super::api::op`]) and from what a factory says. Pure: nothing is asked of AWS.
 
 mod builder;
 mod document;
 mod operator;
+mod releaser;
 mod scope;
 #[cfg(test)]
 mod tests;
@@ -11,4 +12,5 @@ mod tests;
 pub use builder::{builder, trust};
 pub use document::{INLINE_LIMIT, MANAGED_LIMIT, Policy, Statement, matches};
 pub use operator::{Grant, operator};
+pub use releaser::releaser;
 pub use scope::Scope;

@@ -38,6 +38,8 @@ pub enum Grant {
     ListPointers,
     /// Writing pointers.
     WritePointer,
+    /// Removing the lock of a move: for whoever releases.
+    Lock,
     /// What `doctor` alone asks.
     Doctor,
 }
@@ -63,11 +65,11 @@ pub fn operator(scope: &Scope) -> Policy {
     Policy::new(statements.concat())
 }
 
-fn actions(grant: Grant) -> impl Iterator<Item = &'static str> {
+pub(super) fn actions(grant: Grant) -> impl Iterator<Item = &'static str> {
     op::ALL.iter().filter(move |operation| operation.grant == grant).map(|operation| operation.action)
 }
 
-fn resource_tag() -> String {
+pub(super) fn resource_tag() -> String {
     format!("aws:ResourceTag/{BUILD}")
 }
 
@@ -76,7 +78,7 @@ fn request_tag() -> String {
 }
 
 /// On everything, but in the one region, where that is known.
-fn everywhere(statement: Statement, scope: &Scope) -> Statement {
+pub(super) fn everywhere(statement: Statement, scope: &Scope) -> Statement {
     let statement = statement.on(["*".to_owned()]);
     match &scope.region {
         Some(region) => statement.only("StringEquals", "aws:RequestedRegion", [region]),
@@ -181,9 +183,9 @@ fn parts(scope: &Scope) -> Vec<Statement> {
 
 fn command(scope: &Scope) -> Vec<Statement> {
     vec![
-        Statement::allow("CommandDocument", actions(Grant::Command), "Commands are shell scripts: AWS's own document.")
+        Statement::allow("Document", actions(Grant::Command), "Commands are shell scripts: AWS's own document.")
             .on([scope.shell_document()]),
-        Statement::allow("CommandBuilder", actions(Grant::Command), "Commands go to builders alone.")
+        Statement::allow("Command", actions(Grant::Command), "Commands go to builders alone.")
             .on([scope.arn("ec2", "instance/*")])
             .only("StringLike", format!("ssm:resourceTag/{BUILD}"), ["*"]),
     ]
@@ -202,10 +204,10 @@ fn pointers(scope: &Scope) -> Vec<Statement> {
     let bases = scope.base_parameters.iter().map(|name| scope.parameter_arn(name));
     let write = |sid, reason| Statement::allow(sid, actions(Grant::WritePointer), reason);
     vec![
-        Statement::allow("ReadParameters", actions(Grant::ReadPointer), "Pointers, and bases that a parameter names.")
+        Statement::allow("Read", actions(Grant::ReadPointer), "Pointers, and bases that a parameter names.")
             .on([ours(), scope.public_parameters()])
             .on(bases),
-        Statement::allow("ListPointers", actions(Grant::ListPointers), "The pointers of a recipe, by their path.")
+        Statement::allow("ListPointers", actions(Grant::ListPointers), "The pointers of a recipe, and their history.")
             .on([ours()]),
         write("WriteVersions", "A version's pointer is written once and never over.")
             .on([scope.arn("ssm", "parameter/amifactory/*/versions/*")])

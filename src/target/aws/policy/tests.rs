@@ -36,16 +36,23 @@ fn json(policy: &Policy) -> String {
 
 #[test]
 fn every_operation_is_allowed_and_nothing_else() {
-    let policy = operator(&full());
+    let (operator, releaser) = (operator(&full()), releaser(&full()));
     let called: BTreeSet<&str> = op::ALL.iter().map(|operation| operation.action).collect();
     for action in &called {
-        assert!(policy.allows(action), "{action} is called and not allowed");
+        assert!(operator.allows(action) || releaser.allows(action), "{action} is called and not allowed");
     }
     // What the services do in the caller's name is called by nobody here.
     let in_our_name = |action: &str| action == "iam:PassRole" || action.starts_with("kms:");
-    let spare: Vec<_> = policy.actions().into_iter().filter(|a| !called.contains(a) && !in_our_name(a)).collect();
+    let all = operator.actions().into_iter().chain(releaser.actions());
+    let spare: Vec<_> = all.filter(|a| !called.contains(a) && !in_our_name(a)).collect();
     assert!(spare.is_empty(), "allowed and never called: {spare:?}");
-    assert!(!policy.allows("ssm:DeleteParameter") && !policy.allows("ec2:DescribeInstanceAttribute"));
+    assert!(!operator.allows("ssm:DeleteParameter") && !operator.allows("ec2:DescribeInstanceAttribute"));
+    // Whoever releases removes locks, and starts, stops, makes and removes nothing else.
+    let removes = releaser.statement.iter().filter(|s| s.actions.iter().any(|action| action == "ssm:DeleteParameter"));
+    for statement in removes {
+        assert!(statement.resources.iter().all(|resource| resource.ends_with("parameter/amifactory/*/moves/*")));
+    }
+    assert!(!releaser.allows("ec2:RunInstances") && !releaser.allows("ec2:DeregisterImage"));
 }
 
 #[test]
@@ -61,8 +68,8 @@ fn what_a_factory_does_not_use_is_not_allowed() {
 
 #[test]
 fn what_changes_something_is_narrowed_down() {
-    let policy = operator(&full());
-    for statement in &policy.statement {
+    let policies = [operator(&full()), releaser(&full())];
+    for statement in policies.iter().flat_map(|policy| &policy.statement) {
         let reads = statement.actions.iter().all(|action| {
             let name = action.split_once(':').unwrap().1;
             ["Describe", "Get", "List"].iter().any(|verb| name.starts_with(verb))
@@ -71,7 +78,7 @@ fn what_changes_something_is_narrowed_down() {
         if !reads {
             assert!(!statement.resources.iter().any(|resource| resource == "*"), "{} on everything", statement.sid);
             // A document has no tags, and what builders are launched from is anyone's.
-            let free = ["CommandDocument", "LaunchFrom", "WriteChannels"].contains(&statement.sid);
+            let free = ["Document", "LaunchFrom", "WriteChannels"].contains(&statement.sid);
             assert!(free || !statement.conditions.is_empty(), "{} without a condition", statement.sid);
         }
     }
@@ -79,7 +86,7 @@ fn what_changes_something_is_narrowed_down() {
 
 #[test]
 fn names_are_unique_and_each_has_a_reason() {
-    for policy in [operator(&full()), builder(&full()), trust(&full())] {
+    for policy in [operator(&full()), releaser(&full()), builder(&full()), trust(&full())] {
         let sids: BTreeSet<_> = policy.statement.iter().map(|statement| statement.sid).collect();
         assert_eq!(sids.len(), policy.statement.len());
         for statement in &policy.statement {
@@ -94,6 +101,7 @@ fn they_fit_into_iam() {
     for scope in [full(), plain()] {
         let (operator, builder) = (operator(&scope), builder(&scope));
         assert!(operator.length() <= MANAGED_LIMIT, "{}", operator.length());
+        assert!(releaser(&scope).length() <= MANAGED_LIMIT);
         assert!(builder.length() <= MANAGED_LIMIT && builder.length() <= INLINE_LIMIT, "{}", builder.length());
     }
     // Length is counted as IAM does.
@@ -109,6 +117,11 @@ fn the_operators_policy() {
 #[test]
 fn the_operators_policy_of_the_shipped_factory() {
     insta::assert_snapshot!(json(&operator(&plain())));
+}
+
+#[test]
+fn the_releasers_policy() {
+    insta::assert_snapshot!(json(&releaser(&full())));
 }
 
 #[test]

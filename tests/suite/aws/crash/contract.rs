@@ -6,10 +6,11 @@ use amifactory::pipeline::tags::{self, ImageState, Owner};
 use amifactory::target::Tags;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Each parameter's value.
+/// Each pointer's value. Locks and pins stand beside them.
 pub fn parameters(world: &World) -> BTreeMap<String, String> {
     let newest = |(_, name, found): (_, &String, &crate::fake_aws::ssm::parameters::Parameter)| {
-        Some((name.clone(), found.newest()?.value.clone()))
+        let is_pointer = ["/versions/", "/channels/"].iter().any(|kind| name.contains(kind));
+        Some((name.clone(), found.newest()?.value.clone())).filter(|_| is_pointer)
     };
     world.ssm.parameters().filter_map(newest).collect()
 }

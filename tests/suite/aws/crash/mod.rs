@@ -5,6 +5,7 @@ pub mod contract;
 mod doubles;
 mod dying;
 mod machine;
+mod moves;
 mod scene;
 mod single;
 mod threads;

@@ -1,0 +1,47 @@
+//! `history`: who moved which channel, when and why.
+
+use super::exit::{CliError, Exit};
+use super::session::Session;
+use crate::release::promote::rule;
+use crate::release::scene::{self, Scene};
+use crate::report::view::{self, ChannelHistory, Histories};
+use clap::Args;
+
+/// Show who moved which channel, when and why.
+#[derive(Debug, Args)]
+pub struct History {
+    /// Which recipe
+    #[arg(value_name = "RECIPE")]
+    recipe: String,
+    /// Only this channel
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<String>,
+}
+
+impl History {
+    pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
+        let open = session.open_to_release()?;
+        let target = &*open.target;
+        let recipe = open.released(&self.recipe).await?;
+        let only = self.channel.as_deref().map(|name| rule(&open.factory.channels, name)).transpose()?;
+        let scene = Scene::look(target, &recipe).await?;
+        let place = |name: &crate::identity::Channel| {
+            open.factory.channels.iter().position(|rule| rule.name == *name).unwrap_or(usize::MAX)
+        };
+        let mut channels: Vec<_> = scene.channels().collect();
+        channels.sort_by_key(|(channel, pointer)| (place(channel), (*channel).clone(), pointer.name.arch));
+        let mut histories = Vec::new();
+        for (channel, pointer) in channels {
+            if only.is_some_and(|only| only.name != *channel) {
+                continue;
+            }
+            let history = scene::history(target, &pointer.name).await?;
+            let versions = |image: &str| image.parse().ok().and_then(|image| scene.version_of(&image));
+            let pin = target.pin(&pointer.name).await?.filter(|pin| pin.holds(target.now()));
+            histories.push(ChannelHistory::of(channel.clone(), pointer.name.arch, &history, versions, pin));
+        }
+        let shown = Histories { recipe, channels: histories };
+        session.result(&shown, |style| view::histories(&shown, style))?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,40 @@
+//! `revoke`: an image that must not be used any more.
+
+use super::exit::{CliError, Exit};
+use super::promote::parse_what;
+use super::session::Session;
+use crate::identity::Arch;
+use crate::release::revoke;
+use crate::report::view::{self, Revocation};
+use clap::Args;
+
+/// Mark an image, and all images built on it, as not to be used.
+#[derive(Debug, Args)]
+pub struct Revoke {
+    /// Which
+    #[arg(value_name = "RECIPE@VERSION")]
+    what: String,
+    /// Why; whoever is refused reads it
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// For which architecture, where the recipe has several
+    #[arg(long, value_name = "ARCH")]
+    arch: Option<Arch>,
+}
+
+impl Revoke {
+    pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
+        let open = session.open_to_release()?;
+        let (recipe, version) = parse_what(&self.what)?;
+        let recipe = open.released(recipe).await?;
+        let Some(version) = version else {
+            return Err(CliError::Usage(format!(
+                "which version of {recipe}?\n  name it: amifactory revoke {recipe}@VERSION --reason TEXT; amifactory images {recipe} lists them"
+            )));
+        };
+        let revoked = revoke::revoke(&*open.target, &recipe, version, self.arch, &self.reason).await?;
+        let shown = Revocation::of(revoked);
+        session.result(&shown, |style| view::revocation(&shown, style))?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,47 @@
+//! `rollback`: a channel goes back.
+
+use super::exit::{CliError, Exit};
+use super::session::Session;
+use crate::identity::{Arch, Version};
+use crate::release::rollback::{self, Request};
+use crate::report::view::{self, RolledBack};
+use clap::Args;
+
+/// Move a channel back to an earlier image.
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// Which recipe
+    #[arg(value_name = "RECIPE")]
+    recipe: String,
+    /// Which channel
+    #[arg(long, value_name = "CHANNEL")]
+    channel: String,
+    /// To this version [default: the image that the channel named before]
+    #[arg(long, value_name = "VERSION")]
+    to: Option<Version>,
+    /// For which architecture, where the recipe has several
+    #[arg(long, value_name = "ARCH")]
+    arch: Option<Arch>,
+    /// Why; it is kept in the channel's history
+    #[arg(long, value_name = "TEXT")]
+    why: Option<String>,
+}
+
+impl Rollback {
+    pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
+        let open = session.open_to_release()?;
+        let target = &*open.target;
+        target.check().await?;
+        let request = Request {
+            recipe: open.released(&self.recipe).await?,
+            channel: self.channel,
+            arch: self.arch,
+            to: self.to,
+            why: self.why,
+        };
+        let done = rollback::roll_back(target, &open.factory.channels, &request).await?;
+        let shown = RolledBack::of(&done);
+        session.result(&shown, |style| view::rolled_back(&shown, style))?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,29 @@
+//! `verify`: all pointers against what is really there.
+
+use super::exit::{CliError, Exit};
+use super::session::Session;
+use crate::release::verify;
+use crate::report::view;
+use clap::Args;
+
+/// Check all pointers against what is really there.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Only this recipe's
+    #[arg(value_name = "RECIPE")]
+    recipe: Option<String>,
+}
+
+impl Verify {
+    pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
+        let open = session.open_to_release()?;
+        let target = &*open.target;
+        let recipes = match &self.recipe {
+            Some(recipe) => vec![open.released(recipe).await?],
+            None => open.all_released().await?,
+        };
+        let verified = verify::verify(target, &open.factory.channels, &recipes).await?;
+        session.result(&verified, |style| view::verified(&verified, style))?;
+        Ok(if verified.drift.is_empty() { Exit::Done } else { Exit::Stale })
+    }
+}

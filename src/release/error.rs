@@ -1,0 +1,191 @@
+//! Why a release verb did not do what it was asked.
+
+use super::note::TooLong;
+use crate::identity::{Arch, Channel, ImageId, RecipeName, TargetKind, Version};
+use crate::target::{Pin, TargetError};
+
+/// Why a release verb did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// The target could not do what it was asked.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// There is no such channel.
+    #[error("there is no channel `{channel}`\n  {help}")]
+    NoChannel {
+        /// What was asked for.
+        channel: String,
+        /// The nearest, or all.
+        help: String,
+    },
+    /// The recipe has no image here.
+    #[error(
+        "{recipe} has no image on the target {target}\n  amifactory build {recipe} --target {target} makes one{}",
+        rehearsal(*target)
+    )]
+    NoImage {
+        /// The recipe.
+        recipe: RecipeName,
+        /// Where was looked.
+        target: TargetKind,
+    },
+    /// There never was such a version here.
+    #[error("{recipe} has no version {version} on the target {target}\n  {help}{}", rehearsal(*target))]
+    NoVersion {
+        /// The recipe.
+        recipe: RecipeName,
+        /// What was asked for.
+        version: Version,
+        /// Where was looked.
+        target: TargetKind,
+        /// Those there are.
+        help: String,
+    },
+    /// The channel names nothing yet.
+    #[error("channel {channel} of {recipe} names nothing yet\n  {help}")]
+    Empty {
+        /// The recipe.
+        recipe: RecipeName,
+        /// The channel.
+        channel: Channel,
+        /// What to do.
+        help: String,
+    },
+    /// The recipe has images for several architectures.
+    #[error("{recipe} has images for several architectures\n  say which: {}", several(archs))]
+    SeveralArchitectures {
+        /// The recipe.
+        recipe: RecipeName,
+        /// Which.
+        archs: Vec<Arch>,
+    },
+    /// Images come to the first channel by builds.
+    #[error(
+        "builds publish to {channel}, the first channel: which of them is it to name?\n  \
+         name the version: amifactory promote {recipe}@VERSION --to {channel}"
+    )]
+    FirstChannel {
+        /// The recipe.
+        recipe: RecipeName,
+        /// The channel.
+        channel: Channel,
+    },
+    /// The image was revoked.
+    #[error("{recipe} {version} is revoked: {reason}\n  {help}")]
+    Revoked {
+        /// The recipe.
+        recipe: RecipeName,
+        /// Its version.
+        version: Version,
+        /// Why.
+        reason: String,
+        /// What to do.
+        help: String,
+    },
+    /// The channel is held.
+    #[error(
+        "channel {channel} of {recipe} is pinned by {} {}: {}\n  \
+         nobody moves it until then, or until: amifactory unpin {recipe} --channel {channel}", pin.by, pin.end(), pin.why
+    )]
+    Pinned {
+        /// The recipe.
+        recipe: RecipeName,
+        /// The channel.
+        channel: Channel,
+        /// By whom, why, until when.
+        pin: Box<Pin>,
+    },
+    /// The channel is not held.
+    #[error("channel {channel} of {recipe} is not pinned")]
+    NotPinned {
+        /// The recipe.
+        recipe: RecipeName,
+        /// The channel.
+        channel: Channel,
+    },
+    /// The image is gone, or can't be used.
+    #[error("{recipe} {version} can't be used: its image {image} {what}\n  {help}")]
+    Gone {
+        /// The recipe.
+        recipe: RecipeName,
+        /// Its version.
+        version: Version,
+        /// Its image.
+        image: ImageId,
+        /// What is wrong with it.
+        what: &'static str,
+        /// What to do.
+        help: String,
+    },
+    /// There is nothing to go back to.
+    #[error(
+        "channel {channel} of {recipe} has named no other image that still is there and is not revoked\n  \
+         name a version: amifactory rollback {recipe} --channel {channel} --to VERSION"
+    )]
+    NothingBefore {
+        /// The recipe.
+        recipe: RecipeName,
+        /// The channel.
+        channel: Channel,
+    },
+    /// The note does not fit.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
+    /// Text that can't be kept.
+    #[error("{option}: {what}")]
+    Text {
+        /// Which option.
+        option: &'static str,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+fn rehearsal(target: TargetKind) -> &'static str {
+    match target {
+        TargetKind::Local => "",
+        _ => "; what was built with --target local is a rehearsal, and stays in local channels",
+    }
+}
+
+fn several(archs: &[Arch]) -> String {
+    archs.iter().map(|arch| format!("--arch {arch}")).collect::<Vec<_>>().join(" or ")
+}
+
+/// What kind of failure it is, for exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// The input names what is not there.
+    Input,
+    /// It must not be done.
+    Refused,
+    /// It was tried and failed.
+    Failed,
+}
+
+impl ReleaseError {
+    /// What kind of failure it is.
+    pub fn class(&self) -> Class {
+        match self {
+            ReleaseError::Target(TargetError::Held { .. }) => Class::Refused,
+            ReleaseError::Target(_) | ReleaseError::Gone { .. } | ReleaseError::NothingBefore { .. } => Class::Failed,
+            ReleaseError::Revoked { .. } | ReleaseError::Pinned { .. } => Class::Refused,
+            _ => Class::Input,
+        }
+    }
+}
+
+/// Text that goes into a record: one line that can be seen.
+pub fn one_line(option: &'static str, text: &str, most: usize) -> Result<String, ReleaseError> {
+    let text = text.trim();
+    let what = if text.is_empty() {
+        "expected a reason, found nothing".to_owned()
+    } else if text.chars().any(|c| c.is_control() || crate::source::is_invisible(c)) {
+        "expected one line of text without control characters".to_owned()
+    } else if text.chars().count() > most {
+        format!("at most {most} characters are kept, found {}", text.chars().count())
+    } else {
+        return Ok(text.to_owned());
+    };
+    Err(ReleaseError::Text { option, what })
+}

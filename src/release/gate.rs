@@ -1,0 +1,285 @@
+//! What a channel asks of an image. Pure: rule, facts and time in, the list of what is not met out.
+
+use crate::identity::{Channel, Slug, Version};
+use crate::recipe::ChannelRule;
+use serde::Serialize;
+use std::time::Duration;
+use time::{Date, OffsetDateTime};
+
+/// What is known of an image that is to go into a channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts {
+    /// Its recipe and version, for people: `web-tier 1.0.3`.
+    pub name: String,
+    /// The longest time that the channel it comes from has named it without a break, up to now where it still does. None
+    /// where that channel never did.
+    pub stayed: Option<Duration>,
+    /// What that channel names now.
+    pub from_names: Option<Version>,
+    /// Its score.
+    pub score: Option<f64>,
+    /// When it was made; none where that can't be read.
+    pub created_at: Option<OffsetDateTime>,
+    /// Its waivers and their last days.
+    pub waivers: Vec<(Slug, Date)>,
+    /// Whether its record says that it was started and tested to the end.
+    pub tested: bool,
+    /// Tests that failed.
+    pub failed_tests: Vec<String>,
+    /// What its recipe's own gate asked and did not get.
+    pub gate_unmet: Vec<String>,
+}
+
+/// Someone's yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Approval {
+    /// Whose.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A gate that is not met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unmet {
+    /// Which: `from`, `soak`, `boot-test`, `gate`, `minimum_score`, `waivers`, `maximum_age`, `approval`.
+    pub gate: &'static str,
+    /// What is.
+    pub is: String,
+    /// What is needed.
+    pub needed: String,
+    /// What to do.
+    pub mend: String,
+}
+
+/// All gates that are not met. `mover` is who promotes: nobody says yes to themselves.
+pub fn unmet(
+    rule: &ChannelRule,
+    facts: &Facts,
+    approval: Option<&Approval>,
+    mover: &str,
+    now: OffsetDateTime,
+) -> Vec<Unmet> {
+    let mut unmet = Vec::new();
+    if let Some(from) = &rule.from {
+        unmet.extend(came_through(rule, from, facts, now));
+    }
+    unmet.extend(tested(facts));
+    if let Some(least) = rule.minimum_score
+        && facts.score.is_none_or(|score| score < least)
+    {
+        unmet.push(Unmet {
+            gate: "minimum_score",
+            is: facts.score.map_or_else(|| format!("{} has no score", facts.name), |s| format!("its score is {s:.1}")),
+            needed: format!("{} asks for at least {least}", rule.name),
+            mend: "mend the controls that fail (amifactory show lists them) and build again".into(),
+        });
+    }
+    unmet.extend(expired(facts, now.date()));
+    unmet.extend(rule.maximum_age.and_then(|most| too_old(rule, most, facts, now)));
+    if rule.approval {
+        unmet.extend(approved(rule, approval, mover));
+    }
+    unmet
+}
+
+fn came_through(rule: &ChannelRule, from: &Channel, facts: &Facts, now: OffsetDateTime) -> Option<Unmet> {
+    let needed = match rule.soak.is_zero() {
+        true => format!("{} takes images that {from} names or has named", rule.name),
+        false => format!("{} asks for {} in {from}", rule.name, span(rule.soak)),
+    };
+    let Some(stayed) = facts.stayed else {
+        let names = facts.from_names.map_or_else(|| "nothing".to_owned(), |version| version.to_string());
+        return Some(Unmet {
+            gate: "from",
+            is: format!("{} was never in {from}, which names {names}", facts.name),
+            needed,
+            mend: format!("promote it to {from} first"),
+        });
+    };
+    let left = rule.soak.checked_sub(stayed).filter(|left| !left.is_zero())?;
+    Some(Unmet {
+        gate: "soak",
+        is: format!("{} was in {from} for {}", facts.name, span(stayed)),
+        needed,
+        mend: format!("promote it after {}, where {from} still names it then", minute(now + left)),
+    })
+}
+
+fn tested(facts: &Facts) -> Vec<Unmet> {
+    let mut unmet = Vec::new();
+    let build_again = || "build it again".to_owned();
+    if !facts.tested || !facts.failed_tests.is_empty() {
+        let is = match facts.failed_tests.as_slice() {
+            [] => format!("the record of {} does not say that it was started and tested", facts.name),
+            failed => format!("tests failed in the started image: {}", failed.join(", ")),
+        };
+        let needed = "every image in a channel has passed its boot test".into();
+        unmet.push(Unmet { gate: "boot-test", is, needed, mend: build_again() });
+    }
+    if !facts.gate_unmet.is_empty() {
+        unmet.push(Unmet {
+            gate: "gate",
+            is: facts.gate_unmet.join("; "),
+            needed: "the gate of its own recipe is met".into(),
+            mend: build_again(),
+        });
+    }
+    unmet
+}
+
+fn expired(facts: &Facts, today: Date) -> Option<Unmet> {
+    let over: Vec<String> = facts
+        .waivers
+        .iter()
+        .filter(|(_, last)| *last < today)
+        .map(|(control, last)| format!("{control} (expired {last})"))
+        .collect();
+    (!over.is_empty()).then(|| Unmet {
+        gate: "waivers",
+        is: format!("waivers are over: {}", over.join(", ")),
+        needed: "every control passes or has a waiver that holds".into(),
+        mend: "meet the controls, or move the dates in the recipe, and build again".into(),
+    })
+}
+
+fn too_old(rule: &ChannelRule, most: Duration, facts: &Facts, now: OffsetDateTime) -> Option<Unmet> {
+    let age = facts.created_at.map(|at| now - at);
+    if age.is_some_and(|age| age <= most) {
+        return None;
+    }
+    let age = age.and_then(|age| Duration::try_from(age).ok());
+    Some(Unmet {
+        gate: "maximum_age",
+        is: age.map_or_else(|| "it is not known when it was made".to_owned(), |age| format!("it is {} old", span(age))),
+        needed: format!("{} takes images of at most {}", rule.name, span(most)),
+        mend: "build it again, with --force where nothing has changed".into(),
+    })
+}
+
+fn approved(rule: &ChannelRule, approval: Option<&Approval>, mover: &str) -> Option<Unmet> {
+    let is = match approval {
+        None => "nobody has said yes".to_owned(),
+        Some(approval) if is_same_person(&approval.by, mover) => format!("{} promotes it too", approval.by),
+        Some(_) => return None,
+    };
+    Some(Unmet {
+        gate: "approval",
+        is,
+        needed: format!("{} asks for the yes of someone else", rule.name),
+        mend: "say whose and why: --approved-by NAME --approval-reason TEXT".into(),
+    })
+}
+
+/// The same name, or the name at the end of an ARN.
+fn is_same_person(name: &str, mover: &str) -> bool {
+    let last = |text: &str| text.rsplit('/').next().unwrap_or(text).to_lowercase();
+    name.eq_ignore_ascii_case(mover) || last(name) == last(mover)
+}
+
+/// A time, by its two largest units.
+pub fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let parts = [(seconds / 86_400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let shown: Vec<String> =
+        parts.iter().filter(|(n, _)| *n > 0).take(2).map(|(n, unit)| format!("{n}{unit}")).collect();
+    if shown.is_empty() { "0s".to_owned() } else { shown.join(" ") }
+}
+
+fn minute(at: OffsetDateTime) -> String {
+    let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
+    at.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::{date, datetime};
+
+    const NOW: OffsetDateTime = datetime!(2026-11-20 12:00 UTC);
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn rule() -> ChannelRule {
+        ChannelRule {
+            soak: 24 * HOUR,
+            minimum_score: Some(90.0),
+            maximum_age: Some(30 * 24 * HOUR),
+            approval: true,
+            ..ChannelRule::open("prod".parse().unwrap(), Some("staging".parse().unwrap()))
+        }
+    }
+
+    fn good() -> Facts {
+        Facts {
+            name: "web 1.0.3".into(),
+            stayed: Some(24 * HOUR),
+            from_names: Some("1.0.3".parse().unwrap()),
+            score: Some(90.0),
+            created_at: Some(datetime!(2026-10-21 12:00 UTC)),
+            waivers: vec![("sshd-sessions-limited".parse().unwrap(), date!(2026 - 11 - 20))],
+            tested: true,
+            failed_tests: Vec::new(),
+            gate_unmet: Vec::new(),
+        }
+    }
+
+    fn yes() -> Approval {
+        Approval { by: "lead".into(), reason: "looked at it".into() }
+    }
+
+    fn gates(facts: &Facts, approval: Option<&Approval>) -> Vec<&'static str> {
+        unmet(&rule(), facts, approval, "arn:aws:iam::1:user/release", NOW).iter().map(|unmet| unmet.gate).collect()
+    }
+
+    #[test]
+    fn at_its_very_bounds_an_image_passes() {
+        assert_eq!(gates(&good(), Some(&yes())), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn each_gate_is_met_or_not_by_itself() {
+        let second = Duration::from_secs(1);
+        type Spoil = fn(&mut Facts);
+        let cases: [(&str, Spoil); 8] = [
+            ("from", |f| f.stayed = None),
+            ("soak", |f| f.stayed = Some(24 * HOUR - Duration::from_secs(1))),
+            ("boot-test", |f| f.tested = false),
+            ("boot-test", |f| f.failed_tests = vec!["a page is served".into()]),
+            ("gate", |f| f.gate_unmet = vec!["score 70 is below 80".into()]),
+            ("minimum_score", |f| f.score = Some(89.99)),
+            ("waivers", |f| f.waivers[0].1 = date!(2026 - 11 - 19)),
+            ("maximum_age", |f| f.created_at = None),
+        ];
+        for (gate, spoil) in cases {
+            let mut facts = good();
+            spoil(&mut facts);
+            assert_eq!(gates(&facts, Some(&yes())), [gate]);
+        }
+        let older = Facts { created_at: good().created_at.map(|at| at - second), ..good() };
+        assert_eq!(gates(&older, Some(&yes())), ["maximum_age"]);
+        assert_eq!(gates(&Facts { score: None, ..good() }, Some(&yes())), ["minimum_score"]);
+    }
+
+    #[test]
+    fn nobody_says_yes_to_themselves() {
+        assert_eq!(gates(&good(), None), ["approval"]);
+        for by in ["release", "Release", "arn:aws:iam::1:user/release"] {
+            assert_eq!(gates(&good(), Some(&Approval { by: by.into(), ..yes() })), ["approval"], "{by}");
+        }
+    }
+
+    #[test]
+    fn all_that_is_not_met_is_told_at_once_with_what_to_do() {
+        let facts = Facts { stayed: Some(5 * HOUR), score: Some(71.25), tested: false, ..good() };
+        let told: Vec<String> = unmet(&rule(), &facts, None, "release", NOW)
+            .iter()
+            .map(|u| format!("{}: {} / {} / {}", u.gate, u.is, u.needed, u.mend))
+            .collect();
+        insta::assert_snapshot!(told.join("\n"), @r"
+        soak: web 1.0.3 was in staging for 5h / prod asks for 1d in staging / promote it after 2026-11-21 07:00:00 UTC, where staging still names it then
+        boot-test: the record of web 1.0.3 does not say that it was started and tested / every image in a channel has passed its boot test / build it again
+        minimum_score: its score is 71.2 / prod asks for at least 90 / mend the controls that fail (amifactory show lists them) and build again
+        approval: nobody has said yes / prod asks for the yes of someone else / say whose and why: --approved-by NAME --approval-reason TEXT
+        ");
+    }
+}

@@ -1,0 +1,35 @@
+//! Moves that someone began and did not end: whoever comes by finishes or clears them, once their time is over.
+
+use crate::identity::RecipeName;
+use crate::target::{Settled, Target, TargetError, Underway};
+
+/// All of these recipes.
+pub async fn find(target: &dyn Target, recipes: &[RecipeName]) -> Result<Vec<Underway>, TargetError> {
+    let mut found = Vec::new();
+    for recipe in recipes {
+        found.extend(target.underway(recipe).await?);
+    }
+    Ok(found)
+}
+
+/// Settles those whose time is over. Answers with what became of each.
+pub async fn settle(target: &dyn Target, found: Vec<Underway>) -> Result<Vec<(Underway, Settled)>, TargetError> {
+    let mut settled = Vec::new();
+    for underway in found {
+        let outcome = if underway.over { target.settle_move(&underway).await? } else { Settled::Underway };
+        settled.push((underway, outcome));
+    }
+    Ok(settled)
+}
+
+/// What became of a move, in one sentence.
+pub fn told(underway: &Underway, settled: Settled) -> String {
+    let Underway { name, image, by, until, .. } = underway;
+    match settled {
+        Settled::Finished => format!("{name} names {image} now, as {by} had begun"),
+        Settled::Cleared => {
+            format!("the move of {name} to {image} that {by} had begun is cleared: nothing is left to do")
+        }
+        Settled::Underway => format!("{name} is being moved to {image} by {by}, until {until} at the latest"),
+    }
+}

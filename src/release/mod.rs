@@ -1,0 +1,27 @@
+//! Release: which image each channel names, who decided that, and by what right.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`gate`] | pure: what a channel's rule asks of an image, and what is not met |
+//! | [`note`], [`history`] | what is recorded with each move, and whether the record is whole |
+//! | [`contest`] | pure: who was first, where two have written one pointer |
+//! | [`scene`] | a recipe's images and pointers, which all verbs look at first |
+//! | [`promote`], [`rollback`], [`pin`], [`revoke`], [`verify`] | the verbs |
+//! | [`leftover`] | moves that someone began and did not end |
+
+pub mod contest;
+mod error;
+pub mod gate;
+mod history;
+pub mod leftover;
+pub mod note;
+pub mod pin;
+pub mod promote;
+pub mod revoke;
+pub mod rollback;
+pub mod scene;
+pub mod verify;
+
+pub use error::{Class, ReleaseError};
+pub use history::{Break, History, Moved};
+pub use note::{Kind, Note};

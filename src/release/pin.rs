@@ -1,0 +1,61 @@
+//! Pins: a channel that nobody moves, neither people nor builds.
+
+use super::error::{ReleaseError, one_line};
+use super::promote::{refuse_pinned, rule};
+use super::scene::Scene;
+use crate::identity::{Arch, RecipeName};
+use crate::pipeline::clock;
+use crate::recipe::ChannelRule;
+use crate::target::{Pin, PointerName, Target};
+use time::Date;
+
+/// Which channel.
+#[derive(Debug, Clone)]
+pub struct Which {
+    /// Which recipe.
+    pub recipe: RecipeName,
+    /// Which channel.
+    pub channel: String,
+    /// For which architecture.
+    pub arch: Option<Arch>,
+}
+
+/// Holds a channel from now on.
+pub async fn pin(
+    target: &dyn Target,
+    channels: &[ChannelRule],
+    which: &Which,
+    why: &str,
+    until: Option<Date>,
+) -> Result<(PointerName, Pin), ReleaseError> {
+    let rule = rule(channels, &which.channel)?;
+    let why = one_line("--why", why, 500)?;
+    if let Some(until) = until.filter(|until| *until < target.now().date()) {
+        return Err(ReleaseError::Text { option: "--until", what: format!("{until} is over") });
+    }
+    let scene = Scene::look(target, &which.recipe).await?;
+    let name = scene.channel(scene.arch(which.arch)?, &rule.name);
+    // Whoever holds it already has a reason that must not get lost.
+    refuse_pinned(target, &name, &rule.name).await?;
+    let pin = Pin { by: target.who().await?, why, at: clock::rfc3339(target.now()), until, lifted: None };
+    target.put_pin(&name, &pin).await?;
+    Ok((name, pin))
+}
+
+/// Lets a channel go. Answers with the pin that held it.
+pub async fn unpin(
+    target: &dyn Target,
+    channels: &[ChannelRule],
+    which: &Which,
+) -> Result<(PointerName, Pin), ReleaseError> {
+    let rule = rule(channels, &which.channel)?;
+    let scene = Scene::look(target, &which.recipe).await?;
+    let name = scene.channel(scene.arch(which.arch)?, &rule.name);
+    let held = target.pin(&name).await?.filter(|pin| pin.holds(target.now()));
+    let Some(pin) = held else {
+        return Err(ReleaseError::NotPinned { recipe: which.recipe.clone(), channel: rule.name.clone() });
+    };
+    let lifted = (clock::rfc3339(target.now()), target.who().await?);
+    target.put_pin(&name, &Pin { lifted: Some(lifted), ..pin.clone() }).await?;
+    Ok((name, pin))
+}

@@ -1,0 +1,205 @@
+//! Promotion: what would change, what stands against it, and then the move.
+
+use super::error::{ReleaseError, one_line};
+use super::gate::{self, Approval, Facts, Unmet};
+use super::note::{Kind, Note};
+use super::scene::{Scene, history, longest_stay};
+use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
+use crate::pipeline::clock;
+use crate::pipeline::tags::ImageState;
+use crate::recipe::ChannelRule;
+use crate::source::nearest;
+use crate::target::{ImageRecord, Move, Pointer, PointerName, Target, TargetError, moment};
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Which recipe.
+    pub recipe: RecipeName,
+    /// Which version; what the channel before names where none is said.
+    pub version: Option<Version>,
+    /// To which channel.
+    pub to: String,
+    /// For which architecture.
+    pub arch: Option<Arch>,
+    /// Why.
+    pub why: Option<String>,
+    /// Why gates that are not met don't count.
+    pub overridden: Option<String>,
+    /// Someone's yes.
+    pub approval: Option<Approval>,
+}
+
+/// What would change, and what stands against it.
+pub struct Promotion {
+    /// The pointer that would move.
+    pub name: PointerName,
+    /// The channel.
+    pub channel: Channel,
+    /// The version that it would name.
+    pub version: Version,
+    /// Its image.
+    pub image: ImageId,
+    /// Its record.
+    pub record: ImageRecord,
+    /// What it names now.
+    pub current: Option<Pointer>,
+    /// The version of that.
+    pub current_version: Option<Version>,
+    /// The record of that, where it still can be read.
+    pub current_record: Option<ImageRecord>,
+    /// Gates that are not met.
+    pub unmet: Vec<Unmet>,
+    /// What would be recorded.
+    pub note: Note,
+}
+
+impl Promotion {
+    /// Whether the channel names the image already.
+    pub fn is_done(&self) -> bool {
+        self.current.as_ref().is_some_and(|pointer| pointer.image == self.image)
+    }
+
+    /// Whether gates stand against it.
+    pub fn is_refused(&self) -> bool {
+        !self.is_done() && !self.unmet.is_empty() && self.note.overridden.is_none()
+    }
+}
+
+/// The rule of a channel.
+pub fn rule<'a>(channels: &'a [ChannelRule], name: &str) -> Result<&'a ChannelRule, ReleaseError> {
+    channels.iter().find(|rule| rule.name.as_str() == name).ok_or_else(|| {
+        let names: Vec<&str> = channels.iter().map(|rule| rule.name.as_str()).collect();
+        let help = match nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("amifactory.yaml has: {}", names.join(", ")),
+        };
+        ReleaseError::NoChannel { channel: crate::report::visible::line(name).into_owned(), help }
+    })
+}
+
+/// Refuses where the channel is held.
+pub async fn refuse_pinned(target: &dyn Target, name: &PointerName, channel: &Channel) -> Result<(), ReleaseError> {
+    match target.pin(name).await? {
+        Some(pin) if pin.holds(target.now()) => {
+            Err(ReleaseError::Pinned { recipe: name.recipe.clone(), channel: channel.clone(), pin: Box::new(pin) })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Finds out what would change, and changes nothing.
+pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Request) -> Result<Promotion, ReleaseError> {
+    let rule = rule(channels, &request.to)?;
+    let scene = Scene::look(target, &request.recipe).await?;
+    let arch = scene.arch(request.arch)?;
+    let name = scene.channel(arch, &rule.name);
+    refuse_pinned(target, &name, &rule.name).await?;
+
+    let from = rule.from.as_ref().map(|from| scene.channel(arch, from));
+    let from_pointer = from.as_ref().and_then(|from| scene.pointer(from));
+    let from_names = from_pointer.and_then(|pointer| scene.version_of(&pointer.image));
+    let candidate = match (request.version, &rule.from) {
+        (Some(version), _) => scene.usable(arch, version)?,
+        (None, None) => {
+            return Err(ReleaseError::FirstChannel { recipe: scene.recipe.clone(), channel: rule.name.clone() });
+        }
+        (None, Some(from)) => {
+            let empty = || ReleaseError::Empty {
+                recipe: scene.recipe.clone(),
+                channel: from.clone(),
+                help: format!("promote an image to {from} first, or name a version: {}@VERSION", scene.recipe),
+            };
+            let pointer = from_pointer.ok_or_else(empty)?;
+            let version = from_names.ok_or_else(|| unknown_image(&pointer.name, from, &pointer.image))?;
+            scene.fit(version, &pointer.image)?
+        }
+    };
+    let image = &candidate.image;
+    let record = target.record(&image.id).await?;
+    let stayed = match &from {
+        Some(from) => longest_stay(&history(target, from).await?, &image.id, target.now()),
+        None => None,
+    };
+    let who = target.who().await?;
+    let facts = Facts {
+        name: format!("{} {}", scene.recipe, candidate.version),
+        stayed,
+        from_names,
+        score: record.score,
+        created_at: moment(&image.created_at),
+        waivers: record
+            .controls
+            .iter()
+            .filter_map(|control| Some((control.slug.clone(), control.waiver.as_ref()?.expires)))
+            .collect(),
+        tested: ImageState::of(&image.tags) >= ImageState::Verified && !record.provenance.finished_at.is_empty(),
+        failed_tests: record.tests.iter().filter(|test| test.exit != 0).map(|test| test.name.clone()).collect(),
+        gate_unmet: record.gate.unmet.clone(),
+    };
+    let unmet = gate::unmet(rule, &facts, request.approval.as_ref(), &who, target.now());
+    let current = scene.pointer(&name).cloned();
+    let current_record = match &current {
+        Some(pointer) if scene.image(&pointer.image).is_some() => target.record(&pointer.image).await.ok(),
+        _ => None,
+    };
+    let note = note(request, &unmet, &who, &candidate.version, rule.from.clone(), clock::rfc3339(target.now()))?;
+    Ok(Promotion {
+        channel: rule.name.clone(),
+        version: candidate.version,
+        image: image.id.clone(),
+        record,
+        current_version: current.as_ref().and_then(|pointer| scene.version_of(&pointer.image)),
+        current,
+        current_record,
+        unmet,
+        note,
+        name,
+    })
+}
+
+fn unknown_image(name: &PointerName, from: &Channel, image: &ImageId) -> ReleaseError {
+    TargetError::Damaged {
+        what: format!("pointer {name}"),
+        why: format!("it names {image}, which is no image of this recipe, or is gone"),
+        help: format!("put it back to one of its own: amifactory rollback {} --channel {from}", name.recipe),
+    }
+    .into()
+}
+
+fn note(
+    request: &Request,
+    unmet: &[Unmet],
+    who: &str,
+    version: &Version,
+    from: Option<Channel>,
+    at: String,
+) -> Result<Note, ReleaseError> {
+    let line = |option, text: &Option<String>| text.as_deref().map(|text| one_line(option, text, 1000)).transpose();
+    let overridden = line("--override", &request.overridden)?;
+    let approval = request.approval.as_ref();
+    let note = Note {
+        by: Some(who.to_owned()),
+        version: Some(*version),
+        from,
+        why: line("--why", &request.why)?,
+        // Where nothing stood against it, nothing was overridden.
+        overridden: overridden.filter(|_| !unmet.is_empty()),
+        approved_by: approval.map(|yes| one_line("--approved-by", &yes.by, 200)).transpose()?,
+        approval: approval.map(|yes| one_line("--approval-reason", &yes.reason, 1000)).transpose()?,
+        ..Note::new(Kind::Promote, at)
+    };
+    note.check()?;
+    Ok(note)
+}
+
+/// Moves the channel.
+pub async fn carry_out(target: &dyn Target, promotion: &Promotion) -> Result<Pointer, ReleaseError> {
+    let wanted = Move {
+        name: promotion.name.clone(),
+        expected: promotion.current.clone(),
+        image: promotion.image.clone(),
+        note: promotion.note.clone(),
+    };
+    Ok(target.move_alone(&wanted).await?)
+}

@@ -1,0 +1,158 @@
+//! Revoking an image, and with it all images that were built on it.
+
+use super::error::{ReleaseError, one_line};
+use super::scene::Scene;
+use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
+use crate::pipeline::{clock, tags};
+use crate::target::{Image, Slot, Tags, Target};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// The most that a reason may have: a tag's value has 256 characters, and says more than the reason.
+const REASON: usize = 180;
+
+/// An image that is revoked now.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Revoked {
+    /// Its recipe.
+    pub recipe: RecipeName,
+    /// Its version.
+    pub version: Version,
+    /// The image.
+    pub image: ImageId,
+    /// Why, as its tag says.
+    pub reason: String,
+    /// The channels that name it.
+    pub channels: Vec<Channel>,
+}
+
+/// Revokes a version. The image itself comes first: whatever happens after that, nothing is promoted to it any more; and
+/// the same command again does the rest.
+pub async fn revoke(
+    target: &dyn Target,
+    recipe: &RecipeName,
+    version: Version,
+    arch: Option<Arch>,
+    reason: &str,
+) -> Result<Vec<Revoked>, ReleaseError> {
+    let reason = one_line("--reason", reason, REASON)?;
+    let scene = Scene::look(target, recipe).await?;
+    let arch = scene.arch(arch)?;
+    let first = match scene.usable(arch, version) {
+        Ok(candidate) => candidate.image,
+        // Once more: what was built on it since is revoked too.
+        Err(ReleaseError::Revoked { .. }) => {
+            let name = |image: &&Image| {
+                let owner = tags::owner(&image.tags);
+                owner.is_some_and(|owner| owner.recipe == *recipe && owner.version == version)
+                    && tags::arch(&image.tags).is_none_or(|found| found == arch)
+            };
+            match scene.images.iter().find(name) {
+                Some(image) => image.clone(),
+                None => scene.usable(arch, version)?.image,
+            }
+        }
+        Err(error) => return Err(error),
+    };
+    let by = format!("{} {}", clock::rfc3339(target.now()), target.who().await?);
+    let by: String = by.chars().take(256).collect();
+    let mut revoked = Vec::new();
+    let on = format!("built on {recipe} {version}: {reason}");
+    for (image, reason) in
+        std::iter::once((&first, &reason)).chain(built_on(&scene.images, &first).into_iter().map(|image| (image, &on)))
+    {
+        let Some(owner) = tags::owner(&image.tags) else { continue };
+        let reason: String = match tags::revoked(&image.tags) {
+            // The reason that was there first stays.
+            Some(there) => there.to_owned(),
+            None => reason.chars().take(256).collect(),
+        };
+        if tags::revoked(&image.tags).is_none() {
+            let tags: Tags =
+                [(tags::REVOKED.to_owned(), reason.clone()), (tags::REVOKED_BY.to_owned(), by.clone())].into();
+            target.tag_image(&image.id, &tags).await?;
+        }
+        revoked.push(Revoked {
+            recipe: owner.recipe,
+            version: owner.version,
+            image: image.id.clone(),
+            reason,
+            channels: Vec::new(),
+        });
+    }
+    let recipes: BTreeSet<RecipeName> = revoked.iter().map(|revoked| revoked.recipe.clone()).collect();
+    for recipe in recipes {
+        for pointer in target.pointers(&recipe).await? {
+            let Slot::Channel(channel) = pointer.name.slot else { continue };
+            if let Some(revoked) = revoked.iter_mut().find(|revoked| revoked.image == pointer.image) {
+                revoked.channels.push(channel);
+            }
+        }
+    }
+    Ok(revoked)
+}
+
+/// All images that were built on this one, and on those, nearest first.
+pub fn built_on<'a>(images: &'a [Image], first: &Image) -> Vec<&'a Image> {
+    let mut found: Vec<&Image> = Vec::new();
+    let mut bases: Vec<String> = base_id(first).into_iter().collect();
+    while let Some(base) = bases.pop() {
+        for image in images.iter().filter(|image| image.tags.get(tags::BASE) == Some(&base)) {
+            if image.id != first.id && !found.iter().any(|other| other.id == image.id) {
+                found.push(image);
+                bases.extend(base_id(image));
+            }
+        }
+    }
+    found
+}
+
+/// How images that were built on this one call it: by its plan, and by its version where it was built although nothing
+/// had changed.
+fn base_id(image: &Image) -> Option<String> {
+    let owner = tags::owner(&image.tags)?;
+    let forced = if image.tags.contains_key(tags::FORCED) { format!("+{}", owner.version) } else { String::new() };
+    Some(format!("image:{}:{}{forced}", owner.recipe, owner.digest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Digest;
+
+    fn image(id: u32, recipe: &str, content: &str, base: &str, forced: bool) -> Image {
+        let mut tags: Tags = [
+            (tags::RECIPE, recipe.to_owned()),
+            (tags::VERSION, format!("1.0.{id}")),
+            (tags::DIGEST, Digest::of(content).to_string()),
+            (tags::BUILD, format!("{recipe}-{id}")),
+            (tags::BASE, base.to_owned()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into();
+        if forced {
+            tags.insert(tags::FORCED.into(), "true".into());
+        }
+        let id = format!("img-{id:08x}").parse().unwrap();
+        Image { id, name: String::new(), tags, available: true, failed: None, created_at: String::new() }
+    }
+
+    #[test]
+    fn images_on_images_are_found_to_the_last_and_a_forced_one_has_its_own() {
+        let base = |recipe: &str, content: &str| format!("image:{recipe}:{}", Digest::of(content));
+        let images = vec![
+            image(1, "base", "a", "host:0", false),
+            image(2, "base", "a", "host:0", true),
+            image(3, "web", "b", &base("base", "a"), false),
+            image(4, "web", "c", &format!("{}+1.0.2", base("base", "a")), false),
+            image(5, "shop", "d", &base("web", "b"), false),
+            image(6, "other", "e", "host:0", false),
+        ];
+        let ids = |first: usize| -> Vec<String> {
+            built_on(&images, &images[first]).iter().map(|image| image.id.to_string()).collect()
+        };
+        assert_eq!(ids(0), ["img-00000003", "img-00000005"]);
+        assert_eq!(ids(1), ["img-00000004"]);
+        assert_eq!(ids(5), [] as [String; 0]);
+    }
+}

@@ -1,0 +1,111 @@
+//! Rollback: a channel goes back to an image that it has named before, or to any version that is still there. No gate
+//! asks anything: whoever rolls back is in a hurry.
+
+use super::error::{ReleaseError, one_line};
+use super::history::History;
+use super::note::{Kind, Note};
+use super::promote::{refuse_pinned, rule};
+use super::scene::{Candidate, Scene, history};
+use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
+use crate::pipeline::clock;
+use crate::recipe::ChannelRule;
+use crate::target::{Move, Pointer, PointerName, Target, TargetError};
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Which recipe.
+    pub recipe: RecipeName,
+    /// Which channel.
+    pub channel: String,
+    /// For which architecture.
+    pub arch: Option<Arch>,
+    /// To which version; to the image before the current one where none is said.
+    pub to: Option<Version>,
+    /// Why.
+    pub why: Option<String>,
+}
+
+/// What came of it.
+pub struct RolledBack {
+    /// The pointer.
+    pub name: PointerName,
+    /// The channel.
+    pub channel: Channel,
+    /// What it named before.
+    pub from: Pointer,
+    /// The version of that, where it has one.
+    pub from_version: Option<Version>,
+    /// What it names now.
+    pub version: Version,
+    /// The image of that.
+    pub image: ImageId,
+    /// Whether it had to move.
+    pub moved: bool,
+}
+
+/// Rolls back.
+pub async fn roll_back(
+    target: &dyn Target,
+    channels: &[ChannelRule],
+    request: &Request,
+) -> Result<RolledBack, ReleaseError> {
+    let rule = rule(channels, &request.channel)?;
+    let why = request.why.as_deref().map(|text| one_line("--why", text, 1000)).transpose()?;
+    let scene = Scene::look(target, &request.recipe).await?;
+    let arch = scene.arch(request.arch)?;
+    let name = scene.channel(arch, &rule.name);
+    refuse_pinned(target, &name, &rule.name).await?;
+    let Some(current) = scene.pointer(&name).cloned() else {
+        return Err(ReleaseError::Empty {
+            recipe: scene.recipe.clone(),
+            channel: rule.name.clone(),
+            help: format!("promote an image to it: amifactory promote {} --to {}", scene.recipe, rule.name),
+        });
+    };
+    let candidate = match request.to {
+        Some(version) => scene.usable(arch, version)?,
+        None => before(&scene, &history(target, &name).await?, &current)
+            .ok_or_else(|| ReleaseError::NothingBefore { recipe: scene.recipe.clone(), channel: rule.name.clone() })?,
+    };
+    let mut done = RolledBack {
+        channel: rule.name.clone(),
+        from_version: scene.version_of(&current.image),
+        version: candidate.version,
+        image: candidate.image.id.clone(),
+        moved: false,
+        from: current.clone(),
+        name: name.clone(),
+    };
+    if current.image == candidate.image.id {
+        return Ok(done);
+    }
+    let note = Note {
+        by: Some(target.who().await?),
+        version: Some(candidate.version),
+        why,
+        ..Note::new(Kind::Rollback, clock::rfc3339(target.now()))
+    };
+    note.check()?;
+    let wanted = Move { name, expected: Some(current), image: candidate.image.id, note };
+    match target.move_alone(&wanted).await {
+        // An image that went since it was looked for.
+        Err(TargetError::NotFound { .. }) => Err(scene
+            .fit(candidate.version, &wanted.image)
+            .err()
+            .unwrap_or_else(|| TargetError::NotFound { what: format!("image {}", wanted.image) }.into())),
+        Err(error) => Err(error.into()),
+        Ok(_) => {
+            done.moved = true;
+            Ok(done)
+        }
+    }
+}
+
+/// The last other image that the channel has named and that still can be used.
+fn before(scene: &Scene, history: &History, current: &Pointer) -> Option<Candidate> {
+    history.moves.iter().rev().filter(|moved| moved.image != current.image.as_str()).find_map(|moved| {
+        let image: ImageId = moved.image.parse().ok()?;
+        scene.fit(scene.version_of(&image)?, &image).ok()
+    })
+}

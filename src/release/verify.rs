@@ -1,0 +1,260 @@
+//! Verify: all pointers and what they name against what is really there. Looks and changes nothing.
+
+use super::error::ReleaseError;
+use super::history::History;
+use super::note::Note;
+use super::revoke::built_on;
+use crate::identity::{Arch, Channel, RecipeName, Version};
+use crate::pipeline::tags;
+use crate::recipe::ChannelRule;
+use crate::target::{Image, Pointer, PointerName, Slot, Target, TargetError};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Drift {
+    /// Its recipe.
+    pub recipe: RecipeName,
+    /// Which pointer or image.
+    pub what: String,
+    /// What is wrong with it.
+    pub wrong: String,
+    /// A way out.
+    pub mend: String,
+}
+
+/// What was looked at, and what was found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Verified {
+    /// How many recipes.
+    pub recipes: usize,
+    /// How many pointers.
+    pub pointers: usize,
+    /// What is wrong; empty where all is as it should be.
+    pub drift: Vec<Drift>,
+}
+
+struct Look<'a> {
+    target: &'a dyn Target,
+    recipe: &'a RecipeName,
+    images: &'a [Image],
+    rules: &'a [ChannelRule],
+    found: &'a mut Vec<Drift>,
+}
+
+/// Looks at all pointers of these recipes.
+pub async fn verify(
+    target: &dyn Target,
+    rules: &[ChannelRule],
+    recipes: &[RecipeName],
+) -> Result<Verified, ReleaseError> {
+    let images = target.images().await?;
+    let mut verified = Verified { recipes: recipes.len(), ..Verified::default() };
+    for recipe in recipes {
+        let mut look = Look { target, recipe, images: &images, rules, found: &mut verified.drift };
+        verified.pointers += look.recipe().await?;
+    }
+    Ok(verified)
+}
+
+impl Look<'_> {
+    fn wrong(&mut self, what: impl ToString, wrong: impl Into<String>, mend: impl Into<String>) {
+        let recipe = self.recipe.clone();
+        self.found.push(Drift { recipe, what: what.to_string(), wrong: wrong.into(), mend: mend.into() });
+    }
+
+    async fn recipe(&mut self) -> Result<usize, TargetError> {
+        let read = self.target.pointers_read(self.recipe).await?;
+        let count = read.len();
+        let mut pointers = Vec::new();
+        for pointer in read {
+            match pointer {
+                Ok(pointer) => pointers.push(pointer),
+                Err(TargetError::Damaged { what, why, help }) => self.wrong(what, why, help),
+                Err(error) => return Err(error),
+            }
+        }
+        for pointer in &pointers {
+            match &pointer.name.slot {
+                Slot::Version(version) => self.version(pointer, *version),
+                Slot::Channel(channel) => self.channel(pointer, channel, &pointers).await?,
+            }
+        }
+        self.revoked();
+        for underway in self.target.underway(self.recipe).await?.into_iter().filter(|underway| underway.over) {
+            let wrong = format!(
+                "a move to {} was begun by {} at {} and not ended",
+                underway.image, underway.by, underway.since
+            );
+            self.wrong(&underway.name, wrong, "amifactory resume finishes or clears it");
+        }
+        Ok(count)
+    }
+
+    fn image(&self, pointer: &Pointer) -> Option<&Image> {
+        self.images.iter().find(|image| image.id == pointer.image)
+    }
+
+    fn version(&mut self, pointer: &Pointer, version: Version) {
+        let name = &pointer.name;
+        if pointer.revision > 1 {
+            let wrong = format!("it was written {} times, and a version is written once", pointer.revision);
+            self.wrong(
+                name,
+                wrong,
+                "someone overwrote it by hand: find out who did (its history says), and publish another version",
+            );
+        }
+        let Some(image) = self.image(pointer).cloned() else {
+            let wrong = format!("it names {}, which is gone", pointer.image);
+            self.wrong(name, wrong, self.delete(name));
+            return;
+        };
+        self.usable(pointer, &image);
+        match tags::owner(&image.tags) {
+            Some(owner) if owner.recipe == *self.recipe && owner.version == version => {}
+            Some(owner) => {
+                let wrong = format!("it names {}, whose tags say {} {}", image.id, owner.recipe, owner.version);
+                self.wrong(name, wrong, "find out which is right: put the tags right, or delete the pointer");
+            }
+            None => self.untagged(name, &image),
+        }
+        if tags::arch(&image.tags).is_some_and(|arch: Arch| arch != name.arch) {
+            let wrong = format!("it names {}, whose tags say another architecture", image.id);
+            self.wrong(name, wrong, "find out which is right: put the tags right, or delete the pointer");
+        }
+    }
+
+    fn untagged(&mut self, name: &PointerName, image: &Image) {
+        let wrong = format!("it names {}, whose tags don't say whose it is", image.id);
+        self.wrong(name, wrong, "put its amifactory: tags back; amifactory show reads them from its record");
+    }
+
+    fn usable(&mut self, pointer: &Pointer, image: &Image) {
+        if !image.available {
+            let why = image.failed.as_deref().unwrap_or("not available");
+            self.wrong(&pointer.name, format!("it names {}, which is {why}", image.id), self.way_back(&pointer.name));
+        }
+    }
+
+    async fn channel(&mut self, pointer: &Pointer, channel: &Channel, all: &[Pointer]) -> Result<(), TargetError> {
+        let name = &pointer.name;
+        if !self.rules.is_empty() && !self.rules.iter().any(|rule| rule.name == *channel) {
+            self.wrong(
+                name,
+                "amifactory.yaml has no such channel",
+                format!("add `{channel}` to its channels, or {}", self.delete(name)),
+            );
+        }
+        self.history(name).await?;
+        let Some(image) = self.image(pointer).cloned() else {
+            self.wrong(
+                name,
+                format!("it names {}, which is gone or no image of ours", pointer.image),
+                self.way_back(name),
+            );
+            return Ok(());
+        };
+        self.usable(pointer, &image);
+        if let Some(reason) = tags::revoked(&image.tags) {
+            self.wrong(name, format!("it names {}, which is revoked: {reason}", image.id), self.way_back(name));
+        }
+        let has_version = |p: &Pointer| matches!(p.name.slot, Slot::Version(_)) && p.image == image.id;
+        if !all.iter().any(|other| other.name.arch == name.arch && has_version(other)) {
+            self.wrong(name, format!("no version names {}, which it names", image.id), self.way_back(name));
+        }
+        let Some(owner) = tags::owner(&image.tags) else {
+            self.untagged(name, &image);
+            return Ok(());
+        };
+        // Of an image that can't be used nothing more is to be read.
+        if !image.available {
+            return Ok(());
+        }
+        match self.target.record(&image.id).await {
+            Ok(record) => {
+                let of_record = (&record.recipe, record.version, &record.digest);
+                if of_record != (&owner.recipe, owner.version, &owner.digest) {
+                    let wrong = format!(
+                        "the tags of {} say {} {} of plan {}, its record says {} {} of plan {}",
+                        image.id,
+                        owner.recipe,
+                        owner.version,
+                        owner.digest.short(),
+                        record.recipe,
+                        record.version,
+                        record.digest.short()
+                    );
+                    self.wrong(name, wrong, "someone changed the tags: put them back to what the record says");
+                }
+            }
+            Err(TargetError::NotFound { .. } | TargetError::Damaged { .. }) => {
+                let wrong = format!("the record of {} can't be read", image.id);
+                self.wrong(name, wrong, format!("build it again: amifactory build {} --force", self.recipe));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    async fn history(&mut self, name: &PointerName) -> Result<(), TargetError> {
+        let entries = match self.target.history(name).await {
+            Ok(entries) => entries,
+            Err(TargetError::Damaged { what, why, help }) => {
+                self.wrong(what, why, help);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let history = History::of(&entries);
+        if !history.is_whole() {
+            let mend = "its history can't be trusted before that: find out who could write there, and restore it from a backup";
+            self.wrong(name, history.verdict(), mend);
+        }
+        if entries.last().is_some_and(|last| Note::read(&last.note).is_none()) {
+            let by = history.last().and_then(|last| last.by.clone());
+            let wrong = format!(
+                "it was last written by {}, and not by amifactory: it passed no gate",
+                by.unwrap_or_else(|| "someone".into())
+            );
+            let mend = format!("{}; or promote what it is to name", self.way_back(name));
+            self.wrong(name, wrong, mend);
+        }
+        Ok(())
+    }
+
+    /// A revoke that was cut off leaves images that were built on the revoked one.
+    fn revoked(&mut self) {
+        let mut left: BTreeMap<String, (String, String)> = BTreeMap::new();
+        let ours = |image: &&Image| tags::owner(&image.tags).is_some_and(|owner| owner.recipe == *self.recipe);
+        for image in self.images.iter().filter(ours).filter(|image| tags::revoked(&image.tags).is_some()) {
+            let Some(owner) = tags::owner(&image.tags) else { continue };
+            for above in built_on(self.images, image).iter().filter(|above| tags::revoked(&above.tags).is_none()) {
+                let wrong = format!(
+                    "it was built on {} {}, which is revoked, and is not revoked itself",
+                    owner.recipe, owner.version
+                );
+                let mend = format!("amifactory revoke {}@{} --reason … does the rest", owner.recipe, owner.version);
+                left.insert(above.id.to_string(), (wrong, mend));
+            }
+        }
+        for (image, (wrong, mend)) in left {
+            self.wrong(format!("image {image}"), wrong, mend);
+        }
+    }
+
+    fn way_back(&self, name: &PointerName) -> String {
+        match &name.slot {
+            Slot::Channel(channel) => format!("amifactory rollback {} --channel {channel}", name.recipe),
+            Slot::Version(_) => self.delete(name),
+        }
+    }
+
+    fn delete(&self, name: &PointerName) -> String {
+        match self.target.is_remote() {
+            true => format!("delete the pointer, where nobody needs it: aws ssm delete-parameter --name {name}"),
+            false => "build another version; this one stays taken".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Who moved which channel, when and why; and what `verify` found.
+
+use crate::identity::{Arch, Channel, RecipeName, Version};
+use crate::release::verify::Verified;
+use crate::release::{Break, History, Kind, Note};
+use crate::report::table::Table;
+use crate::report::wrap::fold;
+use crate::report::{Style, visible, wording};
+use crate::target::Pin;
+use serde::Serialize;
+
+/// The result of `history`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Histories {
+    /// The recipe.
+    pub recipe: RecipeName,
+    /// Its channels, in the factory's order.
+    pub channels: Vec<ChannelHistory>,
+}
+
+/// The history of a channel.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ChannelHistory {
+    /// The channel.
+    pub channel: Channel,
+    /// For which architecture.
+    pub arch: Arch,
+    /// Its moves, newest first.
+    pub moves: Vec<MoveRow>,
+    /// Whether the record is whole.
+    pub whole: bool,
+    /// The same in a sentence.
+    pub verdict: String,
+    /// Where it is not.
+    pub breaks: Vec<Break>,
+    /// Who holds the channel now.
+    pub pin: Option<Pin>,
+}
+
+/// One move.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MoveRow {
+    /// The number of the write.
+    pub revision: u64,
+    /// When, RFC 3339.
+    pub at: String,
+    /// Who.
+    pub by: Option<String>,
+    /// What kind; none where it was written by something else.
+    pub kind: Option<Kind>,
+    /// The version.
+    pub version: Option<Version>,
+    /// The image.
+    pub image: String,
+    /// All that was recorded with it.
+    pub note: Option<Note>,
+}
+
+impl ChannelHistory {
+    /// From what is kept. `versions` names images that no note names.
+    pub fn of(
+        channel: Channel,
+        arch: Arch,
+        history: &History,
+        versions: impl Fn(&str) -> Option<Version>,
+        pin: Option<Pin>,
+    ) -> ChannelHistory {
+        let rows = history.moves.iter().rev().map(|moved| MoveRow {
+            revision: moved.revision,
+            at: moved.at.clone(),
+            by: moved.by.clone(),
+            kind: moved.note.as_ref().map(|note| note.kind),
+            version: moved.version().or_else(|| versions(&moved.image)),
+            image: moved.image.clone(),
+            note: moved.note.clone(),
+        });
+        ChannelHistory {
+            channel,
+            arch,
+            moves: rows.collect(),
+            whole: history.is_whole(),
+            verdict: history.verdict(),
+            breaks: history.breaks.clone(),
+            pin,
+        }
+    }
+}
+
+/// A table for each channel, newest first, and whether it can be trusted.
+pub fn histories(shown: &Histories, style: Style) -> String {
+    if shown.channels.is_empty() {
+        return format!("no channel has named an image of {} yet\n", shown.recipe);
+    }
+    let each = shown.channels.iter().map(|channel| one(&shown.recipe, channel, style));
+    each.collect::<Vec<_>>().join("\n")
+}
+
+fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
+    let mut text =
+        format!("{} {}\n", style.bold(&format!("{recipe} {}", shown.channel)), style.dim(shown.arch.as_str()));
+    if let Some(pin) = &shown.pin {
+        let line = format!("pinned by {} {}: {}", pin.by, pin.end(), pin.why);
+        text.push_str(&format!("{}\n", style.yellow(&visible::line(&line))));
+    }
+    let mut table = Table::new(&["#", "WHEN", "WHAT", "VERSION", "IMAGE", "WHO", "WHY"]).right(&[0]).gives_way(6);
+    for row in &shown.moves {
+        table.row(vec![
+            row.revision.to_string(),
+            super::minute(&row.at),
+            match row.kind {
+                Some(kind) => kind.as_str().to_owned(),
+                None => style.red("by hand"),
+            },
+            row.version.map_or_else(|| "?".to_owned(), |version| version.to_string()),
+            visible::line(&row.image).chars().take(40).collect(),
+            visible::line(last_part(row.by.as_deref().unwrap_or("?"))).into_owned(),
+            visible::line(row.note.as_ref().and_then(|note| note.why.as_deref()).unwrap_or_default()).into_owned(),
+        ]);
+        if let Some(note) = &row.note {
+            if let Some(reason) = &note.overridden {
+                table.under(style.yellow(&format!("   └ gates overridden: {}", visible::line(reason))));
+            }
+            if let (Some(by), Some(reason)) = (&note.approved_by, &note.approval) {
+                table.under(format!("   └ approved by {}: {}", visible::line(by), visible::line(reason)));
+            }
+        }
+    }
+    text.push_str(&table.render(style));
+    let verdict = visible::line(&shown.verdict);
+    let painted = if shown.whole { style.green(&verdict) } else { style.red(&verdict) };
+    text.push_str(&format!("{painted}\n"));
+    text
+}
+
+/// Of an ARN what tells people apart; JSON has the whole.
+fn last_part(who: &str) -> &str {
+    who.split_once(":assumed-role/")
+        .map_or_else(|| who.rsplit_once('/').map_or(who, |(_, last)| last), |(_, role)| role)
+}
+
+/// What is not as it should be, each with a way out.
+pub fn verified(shown: &Verified, style: Style) -> String {
+    let looked = format!(
+        "{} of {} looked at",
+        wording::count(shown.pointers, "pointer"),
+        wording::count(shown.recipes, "recipe")
+    );
+    if shown.drift.is_empty() {
+        return format!("{} {looked}: all is as it should be\n", style.green("✓"));
+    }
+    let mut text = String::new();
+    for drift in &shown.drift {
+        text.push_str(&format!("{} {}\n", style.red("✗"), style.bold(&visible::line(&drift.what))));
+        for (line, dim) in [(&drift.wrong, false), (&drift.mend, true)] {
+            for line in fold(&visible::line(line), style.width.saturating_sub(2)) {
+                text.push_str(&format!("  {}\n", if dim { style.dim(&line) } else { line }));
+            }
+        }
+    }
+    text + &format!("\n{looked}, {} not as it should be\n", wording::count(shown.drift.len(), "thing"))
+}

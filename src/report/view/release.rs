@@ -1,0 +1,261 @@
+//! What the release verbs print.
+
+use crate::hardening::Status;
+use crate::identity::{Arch, Channel, ImageId, RecipeName, Slug, Version};
+use crate::release::gate::Unmet;
+use crate::release::promote::Promotion;
+use crate::release::revoke::Revoked;
+use crate::release::rollback;
+use crate::report::diff::{ControlChange, ImageDiff};
+use crate::report::wrap::fold;
+use crate::report::{Style, visible, wording};
+use crate::target::Pin;
+use serde::Serialize;
+
+/// The result of `promote`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Promoted {
+    /// Its recipe.
+    pub recipe: RecipeName,
+    /// The channel.
+    pub channel: Channel,
+    /// For which architecture.
+    pub arch: Arch,
+    /// `promoted`, `planned`, `refused`, `up-to-date`.
+    pub outcome: &'static str,
+    /// What the channel names, or would.
+    pub version: Version,
+    /// Its image.
+    pub image: ImageId,
+    /// What it named before.
+    pub from_version: Option<Version>,
+    /// The image of that.
+    pub from_image: Option<ImageId>,
+    /// Gates that are not met.
+    pub unmet: Vec<Unmet>,
+    /// Why they did not count.
+    #[serde(rename = "override")]
+    pub overridden: Option<String>,
+    /// What changes, where both records can be read.
+    pub diff: Option<ImageDiff>,
+    /// Controls that pass no more, or are new and don't.
+    pub new_findings: Vec<Slug>,
+    /// Controls that pass now, or are no longer asked.
+    pub resolved_findings: Vec<Slug>,
+}
+
+impl Promoted {
+    /// Puts a promotion together with how it ended.
+    pub fn of(promotion: &Promotion, outcome: &'static str) -> Promoted {
+        let new = (&promotion.image, &promotion.record);
+        let old = promotion.current.as_ref().zip(promotion.current_record.as_ref());
+        let diff = old.map(|(pointer, record)| ImageDiff::between((&pointer.image, record), new));
+        let findings = |now: &dyn Fn(&ControlChange) -> bool| -> Vec<Slug> {
+            let changes = diff.iter().flat_map(|diff| &diff.controls);
+            changes.filter(|change| now(change)).map(|change| change.slug.clone()).collect()
+        };
+        let found = |status: Option<Status>| matches!(status, Some(Status::Fail | Status::Error));
+        Promoted {
+            recipe: promotion.name.recipe.clone(),
+            channel: promotion.channel.clone(),
+            arch: promotion.name.arch,
+            outcome,
+            version: promotion.version,
+            image: promotion.image.clone(),
+            from_version: promotion.current_version,
+            from_image: promotion.current.as_ref().map(|pointer| pointer.image.clone()),
+            unmet: promotion.unmet.clone(),
+            overridden: promotion.note.overridden.clone(),
+            new_findings: findings(&|change| found(change.to) && !found(change.from)),
+            resolved_findings: findings(&|change| found(change.from) && !found(change.to)),
+            diff,
+        }
+    }
+
+    fn from(&self) -> String {
+        match (&self.from_version, &self.from_image) {
+            (Some(version), _) => version.to_string(),
+            (None, Some(image)) => image.to_string(),
+            (None, None) => "nothing".to_owned(),
+        }
+    }
+}
+
+/// What changes, what stands against it, and how it ended.
+pub fn promotion(shown: &Promoted, style: Style) -> String {
+    let mut text = String::new();
+    if shown.outcome == "up-to-date" {
+        return format!("{} names {} {} already\n", shown.channel, shown.recipe, shown.version);
+    }
+    let head = format!("{} {}: {} → {}", shown.recipe, shown.channel, shown.from(), shown.version);
+    text.push_str(&format!("{} ({}, {})\n\n", style.bold(&head), shown.image, shown.arch));
+    match &shown.diff {
+        Some(diff) => text.push_str(&super::diff(diff, style)),
+        None if shown.from_image.is_some() => {
+            text.push_str("what it names now can't be read any more: there is nothing to compare with\n");
+        }
+        None => text.push_str("it is the first image of this channel\n"),
+    }
+    if shown.diff.is_some() {
+        text.push_str(&format!(
+            "\n{}, {}\n",
+            wording::count(shown.new_findings.len(), "new finding"),
+            wording::count(shown.resolved_findings.len(), "resolved finding")
+        ));
+    }
+    if !shown.unmet.is_empty() {
+        text.push_str(&unmet(shown, style));
+    }
+    text.push_str(&promoted(shown, style));
+    text
+}
+
+fn unmet(shown: &Promoted, style: Style) -> String {
+    let mut text = format!("\n{}\n", style.bold("gates that are not met"));
+    for gate in &shown.unmet {
+        text.push_str(&format!("{} {}\n", style.red(&format!("{:<13}", gate.gate)), visible::line(&gate.is)));
+        for line in [&gate.needed, &gate.mend] {
+            for line in fold(&visible::line(line), style.width.saturating_sub(14)) {
+                text.push_str(&format!("{:13} {}\n", "", style.dim(&line)));
+            }
+        }
+    }
+    if let Some(why) = &shown.overridden {
+        text.push_str(&style.yellow(&format!("they don't count: {}\n", visible::line(why))));
+    }
+    text
+}
+
+/// How it ended, in a line or two.
+pub fn promoted(shown: &Promoted, style: Style) -> String {
+    let Promoted { recipe, channel, version, .. } = shown;
+    match shown.outcome {
+        "promoted" => {
+            let back = shown.from_image.as_ref().map(|_| format!("amifactory rollback {recipe} --channel {channel}"));
+            let next = back.map_or_else(String::new, |back| super::next(&[back], style));
+            format!("\n{} {channel} names {recipe} {version} now\n{next}", style.green("✓"))
+        }
+        "refused" => {
+            let command = format!("amifactory promote {recipe}@{version} --to {channel} --override REASON --yes");
+            format!("\n{} nothing was moved\n{}", style.red("refused:"), super::next(&[command], style))
+        }
+        _ => "\nnothing was moved yet\n".to_owned(),
+    }
+}
+
+/// The result of `rollback`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RolledBack {
+    /// Its recipe.
+    pub recipe: RecipeName,
+    /// The channel.
+    pub channel: Channel,
+    /// For which architecture.
+    pub arch: Arch,
+    /// `rolled-back`, or `up-to-date` where it named that image already.
+    pub outcome: &'static str,
+    /// What it names now.
+    pub version: Version,
+    /// Its image.
+    pub image: ImageId,
+    /// What it named before.
+    pub from_version: Option<Version>,
+    /// The image of that.
+    pub from_image: ImageId,
+}
+
+impl RolledBack {
+    /// From what was done.
+    pub fn of(done: &rollback::RolledBack) -> RolledBack {
+        RolledBack {
+            recipe: done.name.recipe.clone(),
+            channel: done.channel.clone(),
+            arch: done.name.arch,
+            outcome: if done.moved { "rolled-back" } else { "up-to-date" },
+            version: done.version,
+            image: done.image.clone(),
+            from_version: done.from_version,
+            from_image: done.from.image.clone(),
+        }
+    }
+}
+
+/// One line, and what shows more.
+pub fn rolled_back(shown: &RolledBack, style: Style) -> String {
+    let RolledBack { recipe, channel, version, image, .. } = shown;
+    if shown.outcome == "up-to-date" {
+        return format!("{channel} names {recipe} {version} already\n");
+    }
+    let from = shown.from_version.map_or_else(|| shown.from_image.to_string(), |version| version.to_string());
+    format!(
+        "{} {channel} names {recipe} {version} ({image}) again, and no more {from}\n{}",
+        style.green("✓"),
+        super::next(&[format!("amifactory history {recipe} --channel {channel}")], style)
+    )
+}
+
+/// The result of `pin` and `unpin`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Pinned {
+    /// Its recipe.
+    pub recipe: RecipeName,
+    /// The channel.
+    pub channel: String,
+    /// For which architecture.
+    pub arch: Arch,
+    /// Whether it is held now.
+    pub pinned: bool,
+    /// The pin; after `unpin` the one that held it.
+    pub pin: Pin,
+}
+
+/// One line.
+pub fn pinned(shown: &Pinned, style: Style) -> String {
+    let Pinned { recipe, channel, pin, .. } = shown;
+    let why = visible::line(&pin.why);
+    match shown.pinned {
+        true => {
+            let next = super::next(&[format!("amifactory unpin {recipe} --channel {channel}")], style);
+            format!("{channel} of {recipe} is held {}: {why}\n{next}", pin.end())
+        }
+        false => format!("{channel} of {recipe} can move again; {} had held it: {why}\n", visible::line(&pin.by)),
+    }
+}
+
+/// The result of `revoke`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Revocation {
+    /// The image first, then all that were built on it.
+    pub revoked: Vec<Revoked>,
+    /// What to type, where channels name one of them.
+    pub next: Vec<String>,
+}
+
+impl Revocation {
+    /// With what to type next.
+    pub fn of(revoked: Vec<Revoked>) -> Revocation {
+        let next = revoked.iter().flat_map(|revoked| {
+            let recipe = &revoked.recipe;
+            revoked.channels.iter().map(move |channel| format!("amifactory rollback {recipe} --channel {channel}"))
+        });
+        Revocation { next: next.collect(), revoked }
+    }
+}
+
+/// One line per image, and what to type next.
+pub fn revocation(shown: &Revocation, style: Style) -> String {
+    let mut text = String::new();
+    for revoked in &shown.revoked {
+        let channels: Vec<&str> = revoked.channels.iter().map(Channel::as_str).collect();
+        let named = match channels.as_slice() {
+            [] => "no channel names it".to_owned(),
+            channels => style.red(&format!("named by {}", channels.join(", "))),
+        };
+        let name = style.bold(&format!("{} {}", revoked.recipe, revoked.version));
+        text.push_str(&format!("{name} ({}) is revoked: {}; {named}\n", revoked.image, visible::line(&revoked.reason)));
+    }
+    if !shown.next.is_empty() {
+        text.push_str(&super::next(&shown.next, style));
+    }
+    text
+}

@@ -1,0 +1,166 @@
+//! What a target keeps beside its pointers: the history of each, channels that are held, moves that are under way.
+
+use super::{Pointer, PointerName};
+use crate::identity::ImageId;
+use crate::release::Note;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+/// One write of a pointer, as the target keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The number of the write, from 1.
+    pub revision: u64,
+    /// What was written: an image's id, or whatever someone wrote by hand.
+    pub image: String,
+    /// When, by the target's own clock, RFC 3339.
+    pub at: String,
+    /// Who wrote it, where the target itself knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The note that came with it, to the letter; empty where none did.
+    pub note: String,
+}
+
+/// A move of a channel's pointer by someone who must be alone in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// Which pointer.
+    pub name: PointerName,
+    /// What it named when the move was decided.
+    pub expected: Option<Pointer>,
+    /// What it is to name.
+    pub image: ImageId,
+    /// What is recorded with it.
+    pub note: Note,
+}
+
+/// A move that is under way, or was begun by someone who died.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Underway {
+    /// Which pointer.
+    pub name: PointerName,
+    /// What it is to name.
+    pub image: ImageId,
+    /// Who moves it.
+    pub by: String,
+    /// Since when, by the target's clock, RFC 3339.
+    pub since: String,
+    /// Until when others wait, RFC 3339.
+    pub until: String,
+    /// Whether that time is over: whoever comes next may finish or clear it.
+    pub over: bool,
+}
+
+/// What became of a move that someone had left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Settled {
+    /// The pointer had not moved: now it has.
+    Finished,
+    /// The pointer had moved already, or must not move any more: what was left is gone.
+    Cleared,
+    /// Its time is not over: nothing was done.
+    Underway,
+}
+
+/// A channel that nobody moves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// Who holds it.
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// Since when, RFC 3339.
+    pub at: String,
+    /// The last day on which it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "day")]
+    pub until: Option<time::Date>,
+    /// When it was lifted, RFC 3339, and by whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifted: Option<(String, String)>,
+}
+
+impl Pin {
+    /// Whether the channel is held at this moment.
+    pub fn holds(&self, now: OffsetDateTime) -> bool {
+        self.lifted.is_none() && self.until.is_none_or(|until| now.date() <= until)
+    }
+
+    /// Whether the channel was held when something was written (RFC 3339).
+    pub fn held_at(&self, then: &str) -> bool {
+        let (Some(then), Some(at)) = (moment(then), moment(&self.at)) else { return false };
+        let lifted = self.lifted.as_ref().and_then(|(at, _)| moment(at));
+        at <= then && lifted.is_none_or(|lifted| then < lifted) && self.until.is_none_or(|until| then.date() <= until)
+    }
+
+    /// Until when, for people.
+    pub fn end(&self) -> String {
+        self.until.map_or_else(|| "until it is lifted".to_owned(), |day| format!("until {day}"))
+    }
+}
+
+/// Reads RFC 3339.
+pub fn moment(text: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()
+}
+
+/// What several pointers name, and which of their channels are held.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// The pointers; those that name nothing are left out.
+    pub pointers: Vec<Pointer>,
+    /// The pins of channels, lifted ones too.
+    pub pins: Vec<(PointerName, Pin)>,
+}
+
+impl Standing {
+    /// The pin of a channel.
+    pub fn pin(&self, name: &PointerName) -> Option<&Pin> {
+        self.pins.iter().find(|(pinned, _)| pinned == name).map(|(_, pin)| pin)
+    }
+}
+
+mod day {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use time::Date;
+
+    pub fn serialize<S: Serializer>(date: &Option<Date>, serializer: S) -> Result<S::Ok, S::Error> {
+        match date {
+            Some(date) => crate::recipe::date::serialize(date, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Date>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        let parse = |text: String| {
+            crate::recipe::date::parse(&text).ok_or_else(|| D::Error::custom(format!("`{text}` is not a date")))
+        };
+        text.map(parse).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::{date, datetime};
+
+    #[test]
+    fn a_pin_holds_to_the_end_of_its_last_day_or_until_it_is_lifted() {
+        let pin = Pin {
+            by: "ops".into(),
+            why: "freeze".into(),
+            at: "2026-11-20T10:00:00Z".into(),
+            until: Some(date!(2026 - 11 - 22)),
+            lifted: None,
+        };
+        assert!(pin.holds(datetime!(2026-11-22 23:59:59 UTC)) && !pin.holds(datetime!(2026-11-23 0:00 UTC)));
+        assert!(pin.held_at("2026-11-20T10:00:00Z") && !pin.held_at("2026-11-20T09:59:59Z"));
+        let lifted = Pin { lifted: Some(("2026-11-21T00:00:00Z".into(), "ops".into())), ..pin };
+        assert!(!lifted.holds(datetime!(2026-11-20 12:00 UTC)));
+        assert!(lifted.held_at("2026-11-20T12:00:00.250Z") && !lifted.held_at("2026-11-21T00:00:00Z"));
+        let text = serde_json::to_string(&lifted).unwrap();
+        assert_eq!(serde_json::from_str::<Pin>(&text).unwrap(), lifted);
+    }
+}

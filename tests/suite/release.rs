@@ -1,0 +1,335 @@
+//! Release on this machine: channels, gates, history, pins and revocation, through the program.
+
+use crate::program::{TestFactory, can_build_on_host, stderr};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::PathBuf;
+
+/// A factory that has built two versions of `tiny`; `dev` names the second.
+fn built(channels: &str) -> TestFactory {
+    let factory = TestFactory::tiny("mkdir -p /srv\necho hello one >/srv/hello");
+    factory.write("amifactory.yaml", &format!("default_target: local\nchannels: {channels}\n"));
+    build(&factory);
+    factory.group("1.0.1", "mkdir -p /srv\necho hello two >/srv/hello");
+    build(&factory);
+    factory
+}
+
+fn build(factory: &TestFactory) -> Value {
+    let (code, result) = factory.json(&["build", "tiny"]);
+    assert_eq!(code, 0, "{result}");
+    result
+}
+
+fn ok(factory: &TestFactory, arguments: &[&str]) -> Value {
+    let (code, result) = factory.json(arguments);
+    assert_eq!(code, 0, "{arguments:?}: {result}");
+    result
+}
+
+/// The exit code, and what was said on standard error.
+fn refused(factory: &TestFactory, arguments: &[&str]) -> (i32, String) {
+    let output = factory.run(arguments);
+    (output.status.code().unwrap(), stderr(&output))
+}
+
+fn version_in(factory: &TestFactory, channel: &str) -> Option<String> {
+    let images = ok(factory, &["images"]);
+    let named = images["images"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|i| i["channels"].as_array().unwrap().contains(&json!(channel)));
+    named.map(|image| image["version"].as_str().unwrap().to_owned())
+}
+
+fn pointers(factory: &TestFactory, kind: &str) -> PathBuf {
+    let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    factory.state().join("local/pointers/tiny").join(arch).join(kind)
+}
+
+const THREE: &str = "[dev, staging, prod]";
+
+#[test]
+fn an_image_goes_through_the_channels_and_back() {
+    if !can_build_on_host("an_image_goes_through_the_channels_and_back") {
+        return;
+    }
+    let factory = built(THREE);
+    // Nobody can be asked here.
+    let (code, text) = refused(&factory, &["promote", "tiny", "--to", "staging"]);
+    assert_eq!(code, 2);
+    assert!(text.contains("--yes") && version_in(&factory, "staging").is_none(), "{text}");
+    let plan = ok(&factory, &["promote", "tiny", "--to", "staging", "--plan"]);
+    assert_eq!((&plan["outcome"], &plan["version"]), (&json!("planned"), &json!("1.0.1")));
+    assert!(version_in(&factory, "staging").is_none());
+
+    let first = ok(&factory, &["promote", "tiny@1.0.0", "--to", "staging", "--yes", "--why", "the first one"]);
+    assert_eq!((&first["outcome"], &first["from_image"]), (&json!("promoted"), &Value::Null));
+    let output = factory.run(&["promote", "tiny", "--to", "staging", "--yes"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("tiny staging: 1.0.0 → 1.0.1") && text.contains("package groups"), "{text}");
+    assert!(text.contains("amifactory rollback tiny --channel staging"), "{text}");
+    assert_eq!(version_in(&factory, "staging").as_deref(), Some("1.0.1"));
+    let again = ok(&factory, &["promote", "tiny", "--to", "staging", "--yes"]);
+    assert_eq!(again["outcome"], "up-to-date");
+
+    ok(&factory, &["promote", "tiny", "--to", "prod", "--yes"]);
+    let back = ok(&factory, &["rollback", "tiny", "--channel", "staging", "--why", "it smells"]);
+    assert_eq!((&back["version"], &back["from_version"]), (&json!("1.0.0"), &json!("1.0.1")));
+    assert_eq!(version_in(&factory, "prod").as_deref(), Some("1.0.1"));
+    let (code, text) = refused(&factory, &["rollback", "tiny", "--channel", "prod"]);
+    assert_eq!(code, 1);
+    assert!(text.contains("--to VERSION"), "{text}");
+    ok(&factory, &["rollback", "tiny", "--channel", "prod", "--to", "1.0.0"]);
+
+    let history = ok(&factory, &["history", "tiny"]);
+    let channels: Vec<&str> =
+        history["channels"].as_array().unwrap().iter().map(|c| c["channel"].as_str().unwrap()).collect();
+    assert_eq!(channels, ["dev", "staging", "prod"]);
+    let moves = |channel: usize| -> Vec<Value> {
+        let rows = history["channels"][channel]["moves"].as_array().unwrap().iter();
+        rows.map(|row| json!([row["kind"], row["version"], row["note"]["why"]])).collect()
+    };
+    assert_eq!(
+        moves(1),
+        [
+            json!(["rollback", "1.0.0", "it smells"]),
+            json!(["promote", "1.0.1", null]),
+            json!(["promote", "1.0.0", "the first one"])
+        ]
+    );
+    assert_eq!(moves(0).len(), 2);
+    assert!(history["channels"].as_array().unwrap().iter().all(|channel| channel["whole"] == true), "{history}");
+    assert_eq!(history["channels"][1]["moves"][0]["by"], "root");
+    let text = String::from_utf8(factory.run(&["history", "tiny", "--channel", "staging"]).stdout).unwrap();
+    assert!(
+        text.contains("it smells") && text.contains("the record is whole") && !text.contains("tiny prod"),
+        "{text}"
+    );
+    let verified = ok(&factory, &["verify"]);
+    assert_eq!(verified["drift"], json!([]));
+    assert_eq!(verified["pointers"], 5);
+}
+
+#[test]
+fn gates_refuse_with_all_that_is_not_met_and_an_override_is_recorded() {
+    if !can_build_on_host("gates_refuse_with_all_that_is_not_met_and_an_override_is_recorded") {
+        return;
+    }
+    let factory =
+        built("[dev, {name: staging, soak: 24h}, {name: prod, from: staging, minimum_score: 90, approval: true}]");
+    let promote = ["promote", "tiny", "--to", "staging", "--yes"];
+    let (code, result) = factory.json(&promote);
+    assert_eq!((code, &result["outcome"]), (3, &json!("refused")), "{result}");
+    assert_eq!(result["unmet"][0]["gate"], "soak");
+    let (code, result) = factory.json(&["promote", "tiny@1.0.0", "--to", "prod", "--yes"]);
+    let gates: Vec<&str> = result["unmet"].as_array().unwrap().iter().map(|u| u["gate"].as_str().unwrap()).collect();
+    assert_eq!((code, gates), (3, vec!["from", "minimum_score", "approval"]));
+    let output = factory.run(&["promote", "tiny@1.0.0", "--to", "prod", "--yes"]);
+    assert_eq!(output.status.code(), Some(3));
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in
+        ["gates that are not met", "tiny 1.0.0 was never in staging", "promote it to staging first", "--override"]
+    {
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!((version_in(&factory, "staging"), version_in(&factory, "prod")), (None, None));
+
+    let mut overriding = promote.to_vec();
+    overriding.extend(["--override", "the old one is on fire"]);
+    assert_eq!(ok(&factory, &overriding)["outcome"], "promoted");
+    let history = ok(&factory, &["history", "tiny", "--channel", "staging"]);
+    assert_eq!(history["channels"][0]["moves"][0]["note"]["override"], "the old one is on fire");
+
+    // Nobody says yes to themselves; a reason goes with every yes.
+    let approving = |by: &str| {
+        factory.json(&["promote", "tiny", "--to", "prod", "--yes", "--approved-by", by, "--approval-reason", "looked"])
+    };
+    let gates = |result: &Value| -> Vec<String> {
+        result["unmet"].as_array().unwrap().iter().map(|u| u["gate"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(gates(&approving("root").1), ["minimum_score", "approval"]);
+    assert_eq!(gates(&approving("lead").1), ["minimum_score"]);
+    assert_eq!(refused(&factory, &["promote", "tiny", "--to", "prod", "--approved-by", "lead"]).0, 2);
+    let (code, text) =
+        refused(&factory, &["promote", "tiny", "--to", "prod", "--yes", "--override", &"x".repeat(1000)]);
+    assert!(code == 2 && text.contains("characters less"), "{text}");
+    assert_eq!(refused(&factory, &["promote", "tiny", "--to", "prod", "--yes", "--override", " "]).0, 2);
+}
+
+#[test]
+fn what_is_not_there_is_named_with_a_way_out() {
+    if !can_build_on_host("what_is_not_there_is_named_with_a_way_out") {
+        return;
+    }
+    let factory = TestFactory::tiny("mkdir -p /srv\necho hello one >/srv/hello");
+    let (code, text) = refused(&factory, &["promote", "tiny", "--to", "staging", "--yes"]);
+    assert!(code == 2 && text.contains("amifactory build tiny"), "{text}");
+    build(&factory);
+    let cases: [(&[&str], &str); 10] = [
+        (&["promote", "tiny", "--to", "stagin", "--yes"], "did you mean `staging`"),
+        (&["promote", "tinny", "--to", "staging", "--yes"], "did you mean `tiny`"),
+        (&["promote", "tiny@1.0.1", "--to", "staging", "--yes"], "did you mean 1.0.0"),
+        (&["promote", "tiny@one", "--to", "staging", "--yes"], "one"),
+        (&["promote", "tiny", "--to", "prod", "--yes"], "promote an image to staging first"),
+        (&["promote", "tiny", "--to", "dev", "--yes"], "amifactory promote tiny@VERSION --to dev"),
+        (&["rollback", "tiny", "--channel", "staging"], "amifactory promote tiny --to staging"),
+        (&["rollback", "tiny", "--channel", "dev", "--to", "9.9.9"], "the newest are: 1.0.0"),
+        (&["history", "tiny", "--channel", "Dev"], "did you mean `dev`"),
+        (&["revoke", "tiny", "--reason", "x"], "amifactory revoke tiny@VERSION"),
+    ];
+    for (arguments, expected) in cases {
+        let (code, text) = refused(&factory, arguments);
+        assert!(code == 2 && text.contains(expected), "{arguments:?}: {code}: {text}");
+        let (code, result) = factory.json(arguments);
+        assert!(code == 2 && result["error"].as_str().is_some_and(|error| !error.is_empty()), "{result}");
+    }
+    // Mistakes in another recipe keep nobody from releasing; one in the factory file does.
+    factory.write("recipes/broken.yaml", "recipe: [");
+    ok(&factory, &["promote", "tiny", "--to", "staging", "--yes"]);
+    factory.write("amifactory.yaml", "default_target: local\nchannels: [dev, {name: prod, soak: soon}]\n");
+    let (code, text) = refused(&factory, &["promote", "tiny", "--to", "prod", "--yes"]);
+    assert!(code == 2 && text.contains("is not a duration"), "{text}");
+}
+
+#[test]
+fn a_pinned_channel_is_moved_by_nobody() {
+    if !can_build_on_host("a_pinned_channel_is_moved_by_nobody") {
+        return;
+    }
+    let factory = built(THREE);
+    ok(&factory, &["promote", "tiny@1.0.0", "--to", "staging", "--yes"]);
+    ok(&factory, &["pin", "tiny", "--channel", "staging", "--why", "audit week", "--until", "2999-01-01"]);
+    ok(&factory, &["pin", "tiny", "--channel", "dev", "--why", "a demo"]);
+    for arguments in [
+        &["promote", "tiny", "--to", "staging", "--yes", "--override", "please"][..],
+        &["rollback", "tiny", "--channel", "dev"],
+        &["pin", "tiny", "--channel", "dev", "--why", "me too"],
+    ] {
+        let (code, text) = refused(&factory, arguments);
+        assert!(code == 3 && text.contains("pinned by root") && text.contains("unpin"), "{arguments:?}: {text}");
+    }
+    // A build publishes its version all the same.
+    factory.group("1.0.2", "mkdir -p /srv\necho hello three >/srv/hello");
+    let output = factory.run(&["build", "tiny"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+    assert!(told.contains("channel dev is pinned by root") && told.contains("a demo"), "{told}");
+    assert_eq!(version_in(&factory, "dev").as_deref(), Some("1.0.1"));
+    assert_eq!(build(&factory)["outcome"], "up-to-date");
+    let history = ok(&factory, &["history", "tiny", "--channel", "dev"]);
+    assert_eq!(history["channels"][0]["pin"]["why"], "a demo");
+
+    ok(&factory, &["unpin", "tiny", "--channel", "dev"]);
+    assert_eq!(refused(&factory, &["unpin", "tiny", "--channel", "dev"]).0, 2);
+    ok(&factory, &["promote", "tiny@1.0.2", "--to", "dev", "--yes"]);
+    assert_eq!(version_in(&factory, "dev").as_deref(), Some("1.0.2"));
+    let (code, text) = refused(&factory, &["pin", "tiny", "--channel", "dev", "--why", "x", "--until", "2020-01-01"]);
+    assert!(code == 2 && text.contains("is over"), "{text}");
+    assert_eq!(ok(&factory, &["verify"])["drift"], json!([]));
+}
+
+#[test]
+fn a_revoked_image_goes_nowhere_and_takes_those_built_on_it_along() {
+    if !can_build_on_host("a_revoked_image_goes_nowhere_and_takes_those_built_on_it_along") {
+        return;
+    }
+    let factory = built(THREE);
+    let recipe = fs::read_to_string(factory.path().join("recipes/tiny.yaml")).unwrap();
+    let child = recipe.replace("recipe: tiny", "recipe: child").replace("{local: host}", "{recipe: tiny}");
+    factory.write("recipes/child.yaml", &child.replace("groups: [hello]\n", ""));
+    let (code, result) = factory.json(&["build", "child"]);
+    assert_eq!(code, 0, "{result}");
+    ok(&factory, &["promote", "child", "--to", "staging", "--yes"]);
+    ok(&factory, &["promote", "tiny@1.0.0", "--to", "staging", "--yes"]);
+
+    let revoked = ok(&factory, &["revoke", "tiny@1.0.1", "--reason", "a key was left in it"]);
+    let images: Vec<Value> = revoked["revoked"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| json!([r["recipe"], r["version"], r["channels"]]))
+        .collect();
+    assert_eq!(images, [json!(["tiny", "1.0.1", ["dev"]]), json!(["child", "1.0.0", ["dev", "staging"]])]);
+    assert_eq!(revoked["next"][0], "amifactory rollback tiny --channel dev");
+    let listed = ok(&factory, &["images", "child"]);
+    assert_eq!(listed["images"][0]["state"], "revoked");
+    let text = String::from_utf8(factory.run(&["show", "tiny@1.0.1"]).stdout).unwrap();
+    assert!(text.contains("a key was left in it"), "{text}");
+
+    for arguments in [
+        &["promote", "tiny", "--to", "staging", "--yes", "--override", "please"][..],
+        &["promote", "child", "--to", "prod", "--yes"],
+        &["rollback", "tiny", "--channel", "staging", "--to", "1.0.1"],
+    ] {
+        let (code, text) = refused(&factory, arguments);
+        assert!(code == 3 && text.contains("is revoked") && text.contains("a key was left in it"), "{text}");
+    }
+    let output = factory.run(&["build", "child"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("of tiny, which is revoked: a key was left in it"), "{}", stderr(&output));
+    let text = String::from_utf8(factory.run(&["plan", "tiny"]).stdout).unwrap();
+    assert!(text.contains("it is revoked: a key was left in it; amifactory build tiny --force"), "{text}");
+    let (code, verified) = factory.json(&["verify"]);
+    assert_eq!((code, verified["drift"].as_array().unwrap().len()), (4, 3), "{verified}");
+    ok(&factory, &["rollback", "tiny", "--channel", "dev"]);
+    assert_eq!(version_in(&factory, "dev").as_deref(), Some("1.0.0"));
+    // Again is no mistake, and changes nothing.
+    let again = ok(&factory, &["revoke", "tiny@1.0.1", "--reason", "another word for it"]);
+    assert_eq!(again["revoked"][0]["reason"], "a key was left in it");
+    let (code, text) = refused(&factory, &["revoke", "tiny@1.0.0", "--reason", &"x".repeat(181)]);
+    assert!(code == 2 && text.contains("180"), "{text}");
+}
+
+#[test]
+fn what_was_changed_behind_our_back_is_found_and_has_a_way_out() {
+    if !can_build_on_host("what_was_changed_behind_our_back_is_found_and_has_a_way_out") {
+        return;
+    }
+    let factory = built(THREE);
+    for version in ["tiny@1.0.0", "tiny@1.0.1"] {
+        ok(&factory, &["promote", version, "--to", "staging", "--yes"]);
+    }
+    let drift = |expected: &str| {
+        let (code, verified) = factory.json(&["verify", "tiny"]);
+        let found = verified["drift"].as_array().unwrap();
+        let one = found.iter().find(|drift| drift["wrong"].as_str().unwrap().contains(expected));
+        let one = one.unwrap_or_else(|| panic!("{expected}: {verified}"));
+        assert!(code == 4 && !one["mend"].as_str().unwrap().is_empty(), "{verified}");
+    };
+    // The history was edited.
+    let history = pointers(&factory, "channels").join("staging.history");
+    let whole = fs::read_to_string(&history).unwrap();
+    fs::write(&history, whole.replacen("1.0.0", "1.0.9", 1)).unwrap();
+    drift("the record was edited: revision 2");
+    let shown = ok(&factory, &["history", "tiny", "--channel", "staging"]);
+    assert_eq!(
+        (&shown["channels"][0]["whole"], &shown["channels"][0]["breaks"][0]["revision"]),
+        (&json!(false), &json!(2))
+    );
+    fs::write(&history, &whole).unwrap();
+    // The pointer was edited.
+    let pointer = pointers(&factory, "channels").join("staging.json");
+    let named = fs::read_to_string(&pointer).unwrap();
+    let mut by_hand: Value = serde_json::from_str(&named).unwrap();
+    let other = ok(&factory, &["images"])["images"][1]["image"].clone();
+    by_hand["image"] = other.clone();
+    fs::write(&pointer, by_hand.to_string()).unwrap();
+    drift("not by amifactory");
+    ok(&factory, &["rollback", "tiny", "--channel", "staging", "--to", "1.0.1"]);
+    assert_eq!(ok(&factory, &["verify", "tiny"])["drift"], json!([]));
+    // It holds garbage.
+    fs::write(&pointer, "garbage").unwrap();
+    let (code, verified) = factory.json(&["verify", "tiny"]);
+    assert_eq!((code, verified["drift"].as_array().unwrap().len()), (4, 1), "{verified}");
+    let (code, text) = refused(&factory, &["promote", "tiny", "--to", "staging", "--yes"]);
+    assert!(code == 1 && text.contains("is damaged"), "{text}");
+    fs::write(&pointer, &named).unwrap();
+    // An image is deleted.
+    let image = other.as_str().unwrap();
+    fs::remove_dir_all(factory.state().join("local/images").join(image)).unwrap();
+    drift("is gone");
+    let (code, text) = refused(&factory, &["rollback", "tiny", "--channel", "staging", "--to", "1.0.0"]);
+    assert!(code == 1 && text.contains("is gone") && text.contains("amifactory images tiny"), "{text}");
+}
