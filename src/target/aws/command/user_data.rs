@@ -26,7 +26,7 @@ pub fn user_data(after: Duration, volumes: &[ExtraVolume]) -> String {
 fn lay_out(volumes: &[ExtraVolume]) -> String {
     let mut layout = String::new();
     for volume in volumes {
-        let _ = write!(layout, "{} {} {}\n", volume.mount.as_str(), volume.size_gib, volume.fstab_options());
+        let _ = writeln!(layout, "{} {} {}", volume.mount.as_str(), volume.size_gib, volume.fstab_options());
     }
     format!("af_layout='{}'\n{VOLUMES}", layout.trim_end())
 }
