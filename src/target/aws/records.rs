@@ -74,7 +74,9 @@ pub async fn write(
     let content = checksum(&blocks.concat());
     let began = Instant::now();
     for attempt in 1..=ATTEMPTS {
-        let token = Digest::of(format!("{build} {content} {attempt}")).to_string()[..48].to_owned();
+        // A token names its snapshot for ever, also one that failed in an earlier run: after the first, each is new.
+        let of_its_own = if attempt == 1 { 0 } else { fastrand::u64(1..) };
+        let token = Digest::of(format!("{build} {content} {of_its_own}")).to_string()[..48].to_owned();
         let started = api.caller.call(op::START_SNAPSHOT, build, || start(token.clone())).await?;
         let id = started.snapshot_id.unwrap_or_default();
         view.recorded(build, &id);
