@@ -59,7 +59,8 @@ fn in_folder(shell: &str, script: &str) -> String {
 fn says(script: &str, wanted: &str) {
     for shell in ["dash", "bash"] {
         let said = in_folder(shell, script);
-        let lines = |text: &str| text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
+        let lines =
+            |text: &str| text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
         let (said, wanted): (Vec<String>, Vec<String>) = (lines(&said), lines(wanted));
         assert_eq!(said, wanted, "{shell}: {script}");
     }
@@ -104,7 +105,9 @@ fn taking_out_a_shell_timeout_leaves_files_that_shells_can_read() {
 
 #[test]
 fn a_shell_timeout_in_quotes_or_without_a_value_is_seen() {
-    for line in ["readonly TMOUT=\"0\"", "readonly TMOUT", "export TMOUT='0'", "TMOUT=", "TMOUT=$((0))", ": ${TMOUT:=0}"] {
+    for line in
+        ["readonly TMOUT=\"0\"", "readonly TMOUT", "export TMOUT='0'", "TMOUT=", "TMOUT=$((0))", ": ${TMOUT:=0}"]
+    {
         let script = "AF_PARAM_SHELL_TIMEOUT=900; apply script_shell_timeout_apply
             audit script_shell_timeout_audit
             echo '@' >/etc/profile.d/a.sh; audit script_shell_timeout_audit
@@ -259,7 +262,7 @@ fn every_umask_that_a_start_file_may_set_counts() {
             twice script_default_umask_apply; audit script_default_umask_audit
             echo '@' >/etc/profile.d/zzz.sh; audit script_default_umask_audit
             twice script_default_umask_apply; audit script_default_umask_audit; sh -n /etc/profile.d/zzz.sh";
-        says(&script.replace('@', line), "pass pass fail pass pass pass");
+        says(&script.replace('@', line), "pass pass pass fail pass pass");
     }
 }
 
@@ -284,15 +287,15 @@ fn drop_ins_are_read_where_systemd_reads_them_and_folders_are_none() {
 fn whatever_switches_signatures_off_is_seen_and_taken_out() {
     for (file, text, left) in [
         ("sources.list.d/x.list", "deb [trusted=true] http://a.example/ x y", "deb http://a.example/ x y"),
-        ("sources.list.d/x.list", "deb-src [ arch=a allow-insecure=yes ] http://a/ x", "deb-src [ arch=a  ] http://a/ x"),
-        ("sources.list.d/x.list", "deb [Trusted=1 allow-weak=on arch=a] http://a/ x", "deb [arch=a] http://a/ x"),
+        (
+            "sources.list.d/x.list",
+            "deb-src [ arch=a allow-insecure=yes ] http://a/ x",
+            "deb-src [ arch=a  ] http://a/ x",
+        ),
+        ("sources.list.d/x.list", "deb [Trusted=1 allow-weak=on arch=a] http://a/ x", "deb [  arch=a] http://a/ x"),
         ("sources.list.d/x.sources", "Types: deb\nTrusted: true", "Types: deb"),
         ("sources.list.d/x.sources", "Types: deb\nAllow-Downgrade-To-Insecure: enable", "Types: deb"),
-        (
-            "apt.conf.d/x",
-            "Acquire::AllowWeakRepositories \"on\";",
-            "Acquire::AllowWeakRepositories \"false\";",
-        ),
+        ("apt.conf.d/x", "Acquire::AllowWeakRepositories \"on\";", "Acquire::AllowWeakRepositories \"false\";"),
     ] {
         let script = "mkdir -p /etc/apt/sources.list.d/ /etc/apt/apt.conf.d/folder.list
             echo 'deb [trusted=no] http://b/ without' >/etc/apt/sources.list
