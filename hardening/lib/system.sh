@@ -6,6 +6,10 @@
 AF_NL='
 '
 
+# A regular expression: where a command may start in a line of shell. Quotes count: what they hold may be run.
+# shellcheck disable=SC2034 # Used by scripts.
+AF_STARTS='(^|[;&|(){}`!"'"'"']|(^|[^A-Za-z0-9_])(then|do|else|elif|if|while|until|eval|exec|command|builtin|time))[ \t]*'
+
 # af_detect: sets AF_PKG to deb, rpm or none. Reads with builtins only: it runs at the start of every bundle.
 af_detect() {
     local key value id=
@@ -186,14 +190,16 @@ af_owner() {
 af_put() {
     local path="$1" mode="$2" owner="${3:-root:root}" dir
     dir=${path%/*}
+    af_drop_stale "$path"
     if [ -f "$path" ] && [ ! -L "$path" ] && cmp -s "$AF_TMP/new" "$path"; then
         [ "$(stat -c '%a' "$path")" = "${mode#0}" ] || chmod "$mode" "$path"
         af_owner "$path" "$owner"
         return 0
     fi
+    af_only_files "$path" || return 1
     [ -d "${dir:-/}" ] || mkdir -p "$dir"
     if cp "$AF_TMP/new" "$path.af-new" && chown "$owner" "$path.af-new" && chmod "$mode" "$path.af-new" \
-        && mv -f "$path.af-new" "$path"; then
+        && mv -fT "$path.af-new" "$path"; then
         af_label "$path"
     else
         rm -f "$path.af-new"
@@ -212,13 +218,79 @@ af_replace() {
     local path
     path=$(readlink -f "$1")
     cat >"$AF_TMP/new"
+    af_only_files "$path" || return 1
+    af_drop_stale "$path"
     cmp -s "$AF_TMP/new" "$path" && return 0
-    if cp -p "$path" "$path.af-new" && cat "$AF_TMP/new" >"$path.af-new" && mv -f "$path.af-new" "$path"; then
+    if cp -p "$path" "$path.af-new" && cat "$AF_TMP/new" >"$path.af-new" && mv -fT "$path.af-new" "$path"; then
         af_label "$path"
     else
         rm -f "$path.af-new"
         return 1
     fi
+}
+
+# af_only_files PATH: fails where PATH is there and neither a file nor a link: a folder, or the device that a site's link
+# leads to.
+af_only_files() {
+    if [ -e "$1" ] && [ ! -f "$1" ] && [ ! -L "$1" ]; then
+        echo "$1 is no regular file: it stays as it is" >&2
+        return 1
+    fi
+}
+
+# af_drop_stale PATH: removes what a write of PATH that was killed left beside it.
+af_drop_stale() {
+    if [ -e "$1.af-new" ] || [ -L "$1.af-new" ]; then
+        rm -f "$1.af-new"
+    fi
+}
+
+# af_replace_shell PATH: as af_replace, for a file that shells read. One that a shell could no longer read stays as it is.
+af_replace_shell() {
+    local shell read_by=
+    cat >"$AF_TMP/shell"
+    cmp -s "$AF_TMP/shell" "$1" && return 0
+    for shell in sh bash; do
+        command -v "$shell" >/dev/null 2>&1 || continue
+        "$shell" -n "$1" 2>/dev/null || continue
+        read_by=$shell
+        "$shell" -n "$AF_TMP/shell" 2>/dev/null && continue
+        read_by=
+        break
+    done
+    if [ -z "$read_by" ]; then
+        echo "$1 stays as it is: what it sets can't be taken out without breaking it" >&2
+        return 0
+    fi
+    af_replace "$1" <"$AF_TMP/shell"
+}
+
+# af_lines FILE...: prints the lines of those that are files, the last one of each ended too.
+af_lines() {
+    local file first=yes
+    for file in "$@"; do
+        [ -z "$first" ] || set --
+        first=
+        if [ -f "$file" ] && [ -r "$file" ]; then
+            set -- "$@" "$file"
+        fi
+    done
+    [ -n "$first" ] || [ $# -eq 0 ] || awk 1 "$@"
+}
+
+# af_append FILE LINES: behind what FILE holds, whose last line may lack its end. Where there is none it is made.
+af_append() {
+    if [ ! -e "$1" ]; then
+        printf '%s\n' "$2" | af_write_file "$1" 0644 root:root
+        return
+    fi
+    # Before it is read: a pipe would never end.
+    af_only_files "$(readlink -f "$1")" || return 1
+    {
+        awk 1 "$1"
+        printf '%s\n' "$2"
+    } >"$AF_TMP/lines"
+    af_replace "$1" <"$AF_TMP/lines"
 }
 
 # af_label PATH: the SELinux label that the policy gives a new file, where there is a policy.

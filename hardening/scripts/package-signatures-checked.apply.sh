@@ -8,15 +8,18 @@ case $AF_PKG in
         done
         ;;
     deb)
+        on='(yes|true|with|on|enable|1)'
+        fields='trusted|allow-insecure|allow-weak|allow-downgrade-to-insecure'
         for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
             [ -f "$file" ] || continue
-            sed -E -e '/^[[:blank:]]*Trusted:[[:blank:]]*yes/Id' -e '/^[[:blank:]]*deb/s/[[:blank:]]*trusted=yes[[:blank:]]*/ /' \
+            sed -E -e "/^($fields):[[:blank:]]*${on}[[:space:]]*\$/Id" -e ':again' \
+                -e "s/^([[:blank:]]*deb(-src)?[[:blank:]]+\\[[^]]*)\\b($fields)[+]?=$on([[:blank:]]+|\\])/\\1\\5/I" -e 't again' \
                 -e '/^[[:blank:]]*deb/s/\[[[:blank:]]*\] *//' "$file" >"$AF_TMP/lines"
             af_replace "$file" <"$AF_TMP/lines"
         done
         for file in /etc/apt/apt.conf /etc/apt/apt.conf.d/*; do
             [ -f "$file" ] || continue
-            sed -E 's/^([^/#]*(AllowUnauthenticated|AllowInsecureRepositories)[[:blank:]]*)"?(1|true|yes)"?/\1"false"/I' "$file" >"$AF_TMP/lines"
+            sed -E "s/^([^/#]*(AllowUnauthenticated|Allow(Insecure|Weak|DowngradeToInsecure)Repositories)[[:blank:]]*)\"?$on\"?([^a-z0-9]|\$)/\\1\"false\"\\5/I" "$file" >"$AF_TMP/lines"
             af_replace "$file" <"$AF_TMP/lines"
         done
         ;;

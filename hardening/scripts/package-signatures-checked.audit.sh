@@ -5,10 +5,15 @@ case $AF_PKG in
         exempt=$(grep -liE '^[[:blank:]]*gpgcheck[[:blank:]]*=[[:blank:]]*(0|false|no|off)' /etc/yum.repos.d/*.repo 2>/dev/null | tr '\n' ' ')
         ;;
     deb)
+        on='(yes|true|with|on|enable|1)'
+        fields='trusted|allow-insecure|allow-weak|allow-downgrade-to-insecure'
         exempt=$(
-            grep -lsE '^[[:blank:]]*deb[^#]*\[[^]]*trusted=yes|^[[:blank:]]*Trusted:[[:blank:]]*yes' \
+            # A field whose value stands on the next line may say anything.
+            grep -lsiE -d skip -e "^[[:blank:]]*deb[^#]*\[[^]]*($fields)[+]?=$on([][:blank:]]|\$)" \
+                -e "^($fields):[[:blank:]]*($on)?[[:space:]]*\$" \
                 /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources
-            grep -lsiE '^[^/#]*(AllowUnauthenticated|AllowInsecureRepositories)[[:blank:]]*"?(1|true|yes)' /etc/apt/apt.conf /etc/apt/apt.conf.d/*
+            grep -lsiE -d skip "^[^/#]*(AllowUnauthenticated|Allow(Insecure|Weak|DowngradeToInsecure)Repositories)[[:blank:]]*\"?$on([^a-z0-9]|\$)" \
+                /etc/apt/apt.conf /etc/apt/apt.conf.d/*
         )
         ;;
     *) exempt= ;;

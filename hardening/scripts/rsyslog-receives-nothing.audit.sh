@@ -2,7 +2,7 @@
 if [ ! -r /etc/rsyslog.conf ]; then
     af_look fail /etc/rsyslog.conf "no input from the network" "no such file"
 else
-    inputs=$(cat /etc/rsyslog.conf /etc/rsyslog.d/*.conf 2>/dev/null \
+    inputs=$(af_lines /etc/rsyslog.conf /etc/rsyslog.d/*.conf \
         | grep -E '^[[:blank:]]*[^#[:blank:]]' | grep -E 'im(tcp|udp|relp|ptcp)|\$(InputTCPServerRun|UDPServerRun)')
     if [ -n "$inputs" ]; then
         af_look fail "rsyslog network inputs" none "$inputs"

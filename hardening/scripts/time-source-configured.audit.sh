@@ -1,5 +1,5 @@
-sources=$(cat /etc/chrony.conf /etc/chrony/chrony.conf /etc/chrony.d/* /etc/chrony/conf.d/*.conf /etc/chrony/sources.d/*.sources \
-    2>/dev/null | grep -E '^[[:blank:]]*(server|pool|peer|refclock)[[:blank:]]+[^[:blank:]]')
+sources=$(af_lines /etc/chrony.conf /etc/chrony/chrony.conf /etc/chrony.d/* /etc/chrony/conf.d/*.conf /etc/chrony/sources.d/*.sources \
+    | grep -E '^[[:blank:]]*(server|pool|peer|refclock)[[:blank:]]+[^[:blank:]]')
 if [ -n "$sources" ]; then
     af_look pass "chrony time sources" "at least one" "$sources"
 else

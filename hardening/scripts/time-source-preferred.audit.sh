@@ -1,8 +1,8 @@
 if [ -x /usr/sbin/chronyd ]; then
     read_too=$(grep -sE '^[[:blank:]]*sourcedir[[:blank:]]+/etc/chrony/sources\.d' /etc/chrony/chrony.conf)
     sources=$(
-        cat /etc/chrony/chrony.conf /etc/chrony/conf.d/*.conf 2>/dev/null
-        [ -z "$read_too" ] || cat /etc/chrony/sources.d/*.sources 2>/dev/null
+        af_lines /etc/chrony/chrony.conf /etc/chrony/conf.d/*.conf
+        [ -z "$read_too" ] || af_lines /etc/chrony/sources.d/*.sources
     )
     found=$(printf '%s\n' "$sources" | awk '$1 ~ /^(server|pool|peer)$/ { list = list " " $2 } END { print substr(list, 2) }')
     case " $found " in

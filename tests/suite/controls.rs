@@ -4,6 +4,7 @@
 mod audit_rules;
 mod sandbox;
 mod shells;
+mod site_files;
 
 use crate::sandbox_support::{EXE, runtime};
 use crate::skip::skipped;

@@ -18,3 +18,17 @@ AF_AWK_DROPINS='
         for (i = 1; i <= count; i++) ordered[i] = seen[names[i]]
         return count
     }'
+
+# af_awk_dropins SECTION KEY PROGRAM PATH...: runs an awk program that has the function. Folders are no drop-ins, and
+# an awk may end where it is told to read one.
+af_awk_dropins() {
+    local section="$1" key="$2" program="$3" path first=yes
+    shift 3
+    for path in "$@"; do
+        [ -z "$first" ] || set --
+        first=
+        [ ! -d "$path" ] || path=/dev/null
+        set -- "$@" "$path"
+    done
+    AF_SECTION=$section AF_KEY=$key awk "$AF_AWK_DROPINS$program" "$@"
+}

@@ -29,10 +29,10 @@ af_ini_option_read() {
     local base="${1##*/}"
     case $1 in
         /etc/systemd/*)
-            AF_VALUE=$(AF_SECTION=$2 AF_KEY=$3 awk "$AF_AWK_DROPINS$AF_AWK_INI" "$1" "/etc/systemd/$base.d"/*.conf \
-                "/run/systemd/$base.d"/*.conf "/usr/lib/systemd/$base.d"/*.conf "/lib/systemd/$base.d"/*.conf)
+            AF_VALUE=$(af_awk_dropins "$2" "$3" "$AF_AWK_INI" "$1" "/etc/systemd/$base.d"/*.conf \
+                "/run/systemd/$base.d"/*.conf "/usr/local/lib/systemd/$base.d"/*.conf "/usr/lib/systemd/$base.d"/*.conf "/lib/systemd/$base.d"/*.conf)
             ;;
-        *) AF_VALUE=$(AF_SECTION=$2 AF_KEY=$3 awk "$AF_AWK_DROPINS$AF_AWK_INI" "$1") ;;
+        *) AF_VALUE=$(af_awk_dropins "$2" "$3" "$AF_AWK_INI" "$1") ;;
     esac
 }
 

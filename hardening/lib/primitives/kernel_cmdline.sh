@@ -18,8 +18,18 @@ af_kernel_cmdline_value() {
 
 # af_kernel_cmdline_configured: prints what the boot loader's settings give every kernel.
 af_kernel_cmdline_configured() {
-    cat /etc/default/grub /etc/default/grub.d/*.cfg 2>/dev/null \
-        | sed -n 's/^[[:blank:]]*GRUB_CMDLINE_LINUX\(_DEFAULT\)\{0,1\}=//p' | tr -d "\"'" | tr '\n' ' '
+    set -- /etc/default/grub
+    # Other families' grub-mkconfig reads no folder.
+    [ "$AF_PKG" = rpm ] || set -- "$@" /etc/default/grub.d/*.cfg
+    # Shell, as grub-mkconfig reads it: what counts is what it amounts to. The second variable comes behind the first.
+    # shellcheck disable=SC2016 # The inner shell expands these.
+    sh -c 'unset GRUB_CMDLINE_LINUX GRUB_CMDLINE_LINUX_DEFAULT
+        for file; do
+            [ -f "$file" ] || continue
+            sh -n "$file" || exit 1
+            . "$file" >/dev/null
+        done
+        printf "%s %s\n" "${GRUB_CMDLINE_LINUX-}" "${GRUB_CMDLINE_LINUX_DEFAULT-}"' grub "$@" </dev/null 2>/dev/null || true
 }
 
 # af_kernel_cmdline_entries: prints the command line of each kernel that the boot loader offers.
@@ -59,35 +69,39 @@ af_kernel_cmdline_runtime() {
 
 # af_kernel_cmdline_apply OPTION OPERATOR VALUE
 af_kernel_cmdline_apply() {
-    local value file
+    local value file add=''
     value=$(af_first_of "$3")
-    af_kernel_cmdline_value "$1" "$(af_kernel_cmdline_configured)"
-    if ! af_meets "$2" "$3" "$AF_VALUE"; then
+    for file in GRUB_CMDLINE_LINUX GRUB_CMDLINE_LINUX_DEFAULT; do
+        af_kernel_cmdline_value "$1" "$(af_kernel_cmdline_configured)"
+        af_meets "$2" "$3" "$AF_VALUE" && break
+        # A new last line adds to what is there, however that is written. The second variable only where it says
+        # otherwise: grub-mkconfig puts it behind the first.
+        add="$add$AF_NL$file=\"\$$file $1=$value\""
         if [ "$AF_PKG" = deb ]; then
-            # Read after the package's own file, so this adds to what is there.
-            # shellcheck disable=SC2016 # grub-mkconfig expands it.
-            printf '# Written by amifactory.\nGRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX %s=%s"\n' "$1" "$value" \
+            # Read after the package's own file.
+            printf '# Written by amifactory.%s\n' "$add" \
                 | af_write_file "/etc/default/grub.d/99-zz-amifactory-$1.cfg" 0644 root:root
-        else
-            AF_ADD=$1=$value awk '
-                /^GRUB_CMDLINE_LINUX=/ && !done++ { sub(/["\047]?[[:blank:]]*$/, ""); q = ($0 ~ /="/ ? "\"" : "\047")
-                    if ($0 !~ /=["\047]/) sub(/=/, "=" q); print $0 " " ENVIRON["AF_ADD"] q; next }
-                { print }
-                END { if (!done) print "GRUB_CMDLINE_LINUX=\"" ENVIRON["AF_ADD"] "\"" }' /etc/default/grub >"$AF_TMP/lines"
-            af_replace /etc/default/grub <"$AF_TMP/lines"
+        elif [ ! -e /etc/default/grub ] || sh -n /etc/default/grub 2>/dev/null; then
+            af_append /etc/default/grub "${add##*"$AF_NL"}"
         fi
-    fi
+    done
     for file in /boot/loader/entries/*.conf /boot/grub/grub.cfg /boot/grub2/grub.cfg; do
         [ -f "$file" ] || continue
         # In its place where it stands already, so that the order of options stays.
         AF_KEY=$1 AF_COMPARE=$2 AF_WANTED=$value awk '
             BEGIN { key = ENVIRON["AF_KEY"]; wanted = ENVIRON["AF_WANTED"]; bound = ENVIRON["AF_COMPARE"] == "at-least" }
             /^options[ \t]/ || /^[ \t]*linux[ \t]/ {
-                line = $0 " "; at = match(line, " " key "(=[^ ]*)? ")
-                if (!at) { print $0 " " key "=" wanted; next }
-                have = substr(line, RSTART + length(key) + 2, RLENGTH - length(key) - 3)
-                if (have == wanted || (bound && have + 0 >= wanted + 0)) { print; next }
-                print substr(line, 1, RSTART) key "=" wanted substr($0, RSTART + RLENGTH - 1); next
+                # Wherever it is mentioned: the last mention wins.
+                out = ""; found = 0
+                for (rest = $0; match(rest, /[^ \t]+/); rest = substr(rest, RSTART + RLENGTH)) {
+                    word = substr(rest, RSTART, RLENGTH); out = out substr(rest, 1, RSTART - 1)
+                    if (word == key || index(word, key "=") == 1) {
+                        found = 1; have = substr(word, length(key) + 2)
+                        if (have != wanted && !(bound && have + 0 >= wanted + 0)) word = key "=" wanted
+                    }
+                    out = out word
+                }
+                print (found ? out rest : $0 " " key "=" wanted); next
             }
             { print }' "$file" >"$AF_TMP/lines"
         af_replace "$file" <"$AF_TMP/lines"

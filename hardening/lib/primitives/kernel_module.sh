@@ -4,18 +4,21 @@
 
 # af_kernel_module_state NAME: sets AF_VALUE to `install=<command> blacklist=<yes|no>` as modprobe.d says.
 af_kernel_module_state() {
-    AF_VALUE=$(AF_KEY=$1 awk "$AF_AWK_DROPINS"'
+    # shellcheck disable=SC2016 # The quoted program is awk's.
+    AF_VALUE=$(af_awk_dropins '' "$1" '
         BEGIN {
             key = ENVIRON["AF_KEY"]; gsub(/-/, "_", key)
             for (i = 1; i < ARGC; i++) paths[i] = ARGV[i]
             n = dropins(paths, ARGC - 1)
             install = "none"; listed = "no"
+            ok = "^(/usr)?/bin/(false|true)$"
             for (i = 1; i <= n; i++) while ((getline < ordered[i]) > 0) {
                 name = $2; gsub(/-/, "_", name)
                 if (name != key) continue
                 if ($1 == "blacklist") listed = "yes"
-                # One command that loads it is enough to load it.
-                if ($1 == "install" && (install == "none" || $3 !~ /^(\/usr)?\/bin\/(false|true)$/)) install = $3
+                # One command that loads it is enough to load it, and modprobe runs all that stands there.
+                command = $3; for (j = 4; j <= NF; j++) command = command " " $j
+                if ($1 == "install" && (install == "none" || command !~ ok)) install = command
             }
             print "install=" install " blacklist=" listed
         }' /etc/modprobe.d/*.conf /run/modprobe.d/*.conf /usr/local/lib/modprobe.d/*.conf /usr/lib/modprobe.d/*.conf \

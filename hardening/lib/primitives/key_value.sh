@@ -2,12 +2,16 @@
 # shellcheck shell=sh
 # shellcheck disable=SC3043 # `local` is not in POSIX, but every shell that this runs in has it.
 
-# af_key_value_read FILE KEY: sets AF_VALUE to the value of the last active line of that key.
+# af_key_value_read FILE KEY [OPERATOR VALUE]: sets AF_VALUE to the value of the last active line of that key; with a
+# bound, to that of the first line that does not meet it, because some readers stop at the first.
 af_key_value_read() {
+    local values value
     AF_VALUE=
-    [ -r "$1" ] || return 0
-    AF_VALUE=$(AF_KEY=$2 awk '
-        BEGIN { key = ENVIRON["AF_KEY"] }
+    [ -f "$1" ] && [ -r "$1" ] || return 0
+    values=$(AF_KEY=$2 awk '
+        # Of these, a line counts where it starts with the key and `=`, and so does a blank behind that.
+        BEGIN { key = ENVIRON["AF_KEY"]; exact = ARGV[1] ~ /\/selinux\/config$/ }
+        exact { if (index($0, key "=") == 1) print substr($0, length(key) + 2); next }
         {
             line = $0; sub(/^[ \t]+/, "", line)
             word = line; sub(/[ \t=].*$/, "", word)
@@ -15,15 +19,21 @@ af_key_value_read() {
             value = substr(line, length(key) + 1)
             sub(/^[ \t]*=?[ \t]*/, "", value); sub(/[ \t]+$/, "", value)
             # A key without a value is a switch that is on.
-            last = value == "" ? "yes" : value
-        }
-        END { print last }' "$1")
-    case $AF_VALUE in
-        \"*\")
-            AF_VALUE=${AF_VALUE#\"}
-            AF_VALUE=${AF_VALUE%\"}
-            ;;
-    esac
+            print (value == "" ? "yes" : value)
+        }' "$1")
+    [ -n "$values" ] || return 0
+    while IFS= read -r value; do
+        AF_VALUE=$value
+        case $value in
+            \"*\")
+                AF_VALUE=${AF_VALUE#\"}
+                AF_VALUE=${AF_VALUE%\"}
+                ;;
+        esac
+        [ $# -lt 4 ] || af_meets "$3" "$4" "$AF_VALUE" || break
+    done <<VALUES
+$values
+VALUES
 }
 
 # af_key_value_audit FILE SEPARATOR KEY OPERATOR VALUE. Files in FILE.d that say otherwise fail it too.
@@ -31,7 +41,7 @@ af_key_value_audit() {
     local other
     for other in "$1.d"/*.conf; do
         [ -f "$other" ] || continue
-        af_key_value_read "$other" "$3"
+        af_key_value_read "$other" "$3" "$4" "$5"
         if [ -n "$AF_VALUE" ] && ! af_meets "$4" "$5" "$AF_VALUE"; then
             af_judge "$other $3" "$4" "$5" "$AF_VALUE"
             return
@@ -41,7 +51,7 @@ af_key_value_audit() {
         af_look fail "$1 $3" "$5" "no such file"
         return
     fi
-    af_key_value_read "$1" "$3"
+    af_key_value_read "$1" "$3" "$4" "$5"
     af_judge "$1 $3" "$4" "$5" "$AF_VALUE"
 }
 
@@ -52,12 +62,12 @@ af_key_value_apply() {
     value=$(af_first_of "$5")
     for other in "$1.d"/*.conf; do
         [ -f "$other" ] || continue
-        af_key_value_read "$other" "$3"
+        af_key_value_read "$other" "$3" "$4" "$5"
         if [ -n "$AF_VALUE" ] && ! af_meets "$4" "$5" "$AF_VALUE"; then
             af_set_line "$other" "$3" "$3$2$value"
         fi
     done
-    af_key_value_read "$1" "$3"
+    af_key_value_read "$1" "$3" "$4" "$5"
     af_meets "$4" "$5" "$AF_VALUE" && return 0
     case $2 in
         none) af_set_line "$1" "$3" "$3" ;;

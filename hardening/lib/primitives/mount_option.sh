@@ -103,12 +103,7 @@ af_mount_option_apply() {
         *)
             # Nothing, or a package's unit: fstab stands over that, and keeps the options that it had.
             [ -n "$2" ] || return 0
-            [ -e /etc/fstab ] || af_write_file /etc/fstab 0644 root:root </dev/null
-            {
-                cat /etc/fstab
-                printf '%s %s %s %s 0 0\n' "$2" "$1" "$2" "${AF_VALUE:-rw,relatime$(af_mount_option_extra "$1")}${AF_LIST:+,$AF_LIST}"
-            } >"$AF_TMP/lines"
-            af_replace /etc/fstab <"$AF_TMP/lines"
+            af_append /etc/fstab "$2 $1 $2 ${AF_VALUE:-rw,relatime$(af_mount_option_extra "$1")}${AF_LIST:+,$AF_LIST} 0 0"
             ;;
     esac
 }

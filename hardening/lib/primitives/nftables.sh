@@ -164,11 +164,7 @@ af_nftables_apply() {
         *" ours "*) return 0 ;;
     esac
     if [ -e "$AF_FROM" ]; then
-        {
-            cat "$AF_FROM"
-            printf 'include "%s"\n' "$AF_NFTABLES_FILE"
-        } >"$AF_TMP/lines"
-        af_replace "$AF_FROM" <"$AF_TMP/lines"
+        af_append "$AF_FROM" "include \"$AF_NFTABLES_FILE\""
     else
         printf '# Written by amifactory.\ninclude "%s"\n' "$AF_NFTABLES_FILE" | af_write_file "$AF_FROM" 0600 root:root
     fi

@@ -8,7 +8,7 @@ AF_SYSCTL_FILE=/etc/sysctl.d/99-zz-amifactory.conf
 # which `sysctl --system` reads last, says of the same key.
 af_sysctl_values() {
     local answer
-    answer=$(AF_KEY=$1 awk "$AF_AWK_DROPINS"'
+    answer=$(af_awk_dropins '' "$1" '
         function wanted(line,    at, name) {
             sub(/^[ \t]+/, "", line)
             if (line == "" || line ~ /^[#;]/) return 0

@@ -1,0 +1,323 @@
+//! Files as sites write them: what really holds is what audits judge, and no apply breaks what it can't mend.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// The library's scripts and this one, with a folder of its own in place of the root, under one shell.
+fn in_folder(shell: &str, script: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_str().unwrap();
+    let hardening = Path::new(env!("CARGO_MANIFEST_DIR")).join("hardening");
+    let mut whole = String::from("umask 022\nLC_ALL=C; export LC_ALL\n");
+    let mut add = |file: &Path| whole.push_str(&fs::read_to_string(file).unwrap());
+    add(&hardening.join("lib/audit.sh"));
+    add(&hardening.join("lib/system.sh"));
+    let mut primitives: Vec<_> =
+        fs::read_dir(hardening.join("lib/primitives")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    primitives.sort();
+    primitives.iter().for_each(|file| add(file));
+    for entry in fs::read_dir(hardening.join("scripts")).unwrap() {
+        let file = entry.unwrap().path();
+        let name = file.file_name().unwrap().to_str().unwrap().trim_end_matches(".sh").replace(['-', '.'], "_");
+        let body = fs::read_to_string(&file).unwrap();
+        whole.push_str(&format!("script_{name}() {{\n:\n{body}\n}}\n"));
+    }
+    whole.push_str(
+        r#"
+        chown() { :; }
+        af_owner() { :; }
+        AF_PKG=deb
+        AF_LOOKS=0
+        # The words that looks begin with.
+        audit() { ( set +e; "$@" ) | cut -f 2 | tr '\n' ' '; }
+        apply() { ( set -e; "$@" ) 2>/dev/null || echo "apply failed"; }
+        twice() {
+            apply "$@"; find /etc/ /boot/ -type f -exec md5sum {} + | sort >"$AF_TMP/once"
+            apply "$@"; find /etc/ /boot/ -type f -exec md5sum {} + | sort | cmp -s - "$AF_TMP/once" || echo "changed again"
+        }
+        mkdir -p /etc/profile.d/ /etc/default/grub.d/ /boot/grub/ /usr/lib/systemd/
+        "#,
+    );
+    whole.push_str(script);
+    for top in ["/etc/", "/boot/", "/run/", "/usr/local/lib/", "/usr/lib/"] {
+        let within = ["\"", " ", "'", "\n", "(", "=", "{", ">", "<"];
+        for before in within {
+            whole = whole.replace(&format!("{before}{top}"), &format!("{before}{root}{top}"));
+        }
+    }
+    fs::create_dir(folder.path().join("work")).unwrap();
+    let file = folder.path().join("script.sh");
+    fs::write(&file, whole).unwrap();
+    let output = Command::new(shell).arg(&file).env("AF_TMP", folder.path().join("work")).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.is_empty(), "{shell}: {errors}");
+    String::from_utf8(output.stdout).unwrap().replace(root, "")
+}
+
+/// What this script prints is the same under both shells.
+fn says(script: &str, wanted: &str) {
+    for shell in ["dash", "bash"] {
+        let said = in_folder(shell, script);
+        let lines =
+            |text: &str| text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
+        let (said, wanted): (Vec<String>, Vec<String>) = (lines(&said), lines(wanted));
+        assert_eq!(said, wanted, "{shell}: {script}");
+    }
+}
+
+#[test]
+fn taking_out_a_shell_timeout_leaves_files_that_shells_can_read() {
+    says(
+        r#"
+        AF_PARAM_SHELL_TIMEOUT=900
+        printf 'if [ -n "$PATH" ]; then\n    TMOUT=1800\nfi\nexport MARK=1\n' >/etc/profile.d/site.sh
+        printf 'case $- in\n*i*) TMOUT=100 ;;\n*) readonly TMOUT="0"; export A=2 ;;\nesac\n[ -z "$TMOUT" ] || export A="$A$TMOUT" # TMOUT\n' \
+            >/etc/profile.d/arm.sh
+        printf 'case $- in\n*i*) export B=1 TMOUT=100 ;;\nesac\n' >/etc/profile.d/both.sh
+        printf 'x() {\n    TMOUT=0 readonly TMOUT\n}\n' >/etc/profile.d/pair.sh
+        twice script_shell_timeout_apply
+        cat /etc/profile.d/site.sh /etc/profile.d/arm.sh /etc/profile.d/both.sh /etc/profile.d/pair.sh
+        audit script_shell_timeout_audit
+        rm /etc/profile.d/both.sh
+        audit script_shell_timeout_audit
+        "#,
+        r#"
+        if [ -n "$PATH" ]; then
+            : # amifactory: TMOUT=1800
+        fi
+        export MARK=1
+        case $- in
+        *i*) : ;; # amifactory: *i*) TMOUT=100 ;;
+        *) :; export A=2 ;; # amifactory: *) readonly TMOUT="0"; export A=2 ;;
+        esac
+        [ -z "$TMOUT" ] || export A="$A$TMOUT" # TMOUT
+        case $- in
+        *i*) export B=1 TMOUT=100 ;;
+        esac
+        x() {
+            : # amifactory: TMOUT=0 readonly TMOUT
+        }
+        pass pass
+        "#,
+    );
+}
+
+#[test]
+fn a_shell_timeout_in_quotes_or_without_a_value_is_seen() {
+    for line in
+        ["readonly TMOUT=\"0\"", "readonly TMOUT", "export TMOUT='0'", "TMOUT=", "TMOUT=$((0))", ": ${TMOUT:=0}"]
+    {
+        let script = "AF_PARAM_SHELL_TIMEOUT=900; apply script_shell_timeout_apply
+            audit script_shell_timeout_audit
+            echo '@' >/etc/profile.d/a.sh; audit script_shell_timeout_audit
+            twice script_shell_timeout_apply; audit script_shell_timeout_audit";
+        says(&script.replace('@', &line.replace('\'', "'\\''")), "pass fail pass");
+    }
+}
+
+#[test]
+fn what_is_appended_gets_a_line_of_its_own() {
+    says(
+        r#"
+        AF_PARAM_TIME_SOURCE=192.0.2.1 AF_PARAM_DEFAULT_UMASK=027
+        printf 'UUID=2 /home ext4 defaults 0 2' >/etc/fstab
+        twice af_mount_option_apply /tmp tmpfs noexec
+        tail -n 1 /etc/fstab
+        printf '%s' 'table inet x { }' >/etc/nftables.conf
+        twice af_nftables_apply loopback 22 443
+        cat /etc/nftables.conf
+        printf 'driftfile /x' >/etc/chrony.conf
+        twice script_time_source_configured_apply
+        cat /etc/chrony.conf
+        printf 'last=1' >/etc/bash.bashrc
+        echo 'UMASK 027' >/etc/login.defs
+        twice script_default_umask_apply
+        cat /etc/bash.bashrc
+        printf 'a=1' >/etc/profile; printf 'umask 000\n' >/etc/bashrc
+        audit script_default_umask_audit
+        "#,
+        "tmpfs /tmp tmpfs rw,relatime,mode=1777,size=50%,noexec 0 0
+        table inet x { }
+        include \"/etc/nftables/amifactory.nft\"
+        driftfile /x
+        # Written by amifactory.
+        server 192.0.2.1 prefer iburst minpoll 4 maxpoll 4
+        last=1
+        # Written by amifactory.
+        umask 027
+        pass fail pass",
+    );
+}
+
+#[test]
+fn the_kernels_command_line_is_what_grub_makes_of_its_settings() {
+    for (family, file) in [
+        ("rpm", r#"GRUB_CMDLINE_LINUX="quiet" # my words"#),
+        ("rpm", "GRUB_CMDLINE_LINUX=\"quiet \\\n  rd.x=1\""),
+        ("rpm", "GRUB_CMDLINE_LINUX='quiet audit=1'\nGRUB_CMDLINE_LINUX=quiet"),
+        ("rpm", r#"GRUB_CMDLINE_LINUX="audit=1"; GRUB_CMDLINE_LINUX_DEFAULT="audit=0""#),
+        ("deb", "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet audit=0\"\nGRUB_CMDLINE_LINUX=\"audit=1\""),
+        ("deb", r#"# GRUB_CMDLINE_LINUX="audit=1""#),
+    ] {
+        let script = r#"
+            AF_PKG=@family@
+            cat >/etc/default/grub <<'FILE'
+@file@
+FILE
+            audit af_kernel_cmdline_audit audit equals 1
+            twice af_kernel_cmdline_apply audit equals 1
+            audit af_kernel_cmdline_audit audit equals 1
+            (
+                for file in /etc/default/grub /etc/default/grub.d/*.cfg; do [ ! -f "$file" ] || . "$file"; done
+                case "$GRUB_CMDLINE_LINUX ${GRUB_CMDLINE_LINUX_DEFAULT-} " in *audit=0*audit=1\ * | *audit=1\ *) echo on ;; esac
+                case "$GRUB_CMDLINE_LINUX ${GRUB_CMDLINE_LINUX_DEFAULT-} " in *audit=1*audit=0\ ) echo off ;; esac
+            )"#;
+        says(&script.replace("@family@", family).replace("@file@", file), "fail pass on");
+    }
+}
+
+#[test]
+fn the_last_mention_on_a_kernels_command_line_is_mended() {
+    says(
+        r#"
+        printf 'linux /vmlinuz audit=1 quiet audit=0\nlinux /vmlinuz audit\nlinux /v\nlinux /v\taudit=1 x\n' >/boot/grub/grub.cfg
+        audit af_kernel_cmdline_audit audit equals 1
+        twice af_kernel_cmdline_apply audit equals 1
+        audit af_kernel_cmdline_audit audit equals 1; echo
+        cat /boot/grub/grub.cfg
+        "#,
+        "fail fail pass pass
+        linux /vmlinuz audit=1 quiet audit=1
+        linux /vmlinuz audit=1
+        linux /v audit=1
+        linux /v\taudit=1 x",
+    );
+}
+
+#[test]
+fn only_regular_files_are_replaced() {
+    says(
+        r#"
+        mkfifo /etc/device; ln -s device /etc/link
+        apply af_append /etc/link more
+        [ -p /etc/device ] && echo device
+        mkdir /etc/motd /etc/elsewhere; ln -s elsewhere /etc/issue
+        apply af_file_content_apply /etc/motd 0644 hello
+        apply af_file_content_apply /etc/issue 0644 hello
+        find /etc/motd /etc/elsewhere; cat /etc/issue
+        echo a >/etc/a; echo junk >/etc/a.af-new
+        apply af_set_line /etc/a a a
+        apply af_file_content_apply /etc/b 0644 b; echo junk >/etc/b.af-new
+        apply af_file_content_apply /etc/b 0644 b
+        ls /etc/*.af-new 2>/dev/null || echo clean
+        "#,
+        "apply failed\ndevice\napply failed\n/etc/motd\n/etc/elsewhere\nhello\nclean",
+    );
+}
+
+#[test]
+fn a_module_that_a_command_loads_after_all_is_seen() {
+    says(
+        r#"
+        mkdir -p /etc/modprobe.d/
+        printf 'install cramfs /bin/true && /sbin/modprobe --ignore-install cramfs\nblacklist cramfs\n' >/etc/modprobe.d/site.conf
+        audit af_kernel_module_audit cramfs
+        twice af_kernel_module_apply cramfs
+        audit af_kernel_module_audit cramfs
+        "#,
+        "fail pass",
+    );
+}
+
+#[test]
+fn a_key_that_is_there_twice_counts_by_its_worst_line() {
+    says(
+        r#"
+        mkdir -p /etc/selinux/
+        for text in 'SELINUX=disabled\nSELINUX=enforcing\n' 'SELINUX = enforcing\n' 'SELINUX=enforcing\nSELINUX=permissive\n'; do
+            printf "$text" >/etc/selinux/config
+            audit af_key_value_audit /etc/selinux/config = SELINUX equals enforcing
+            twice af_key_value_apply /etc/selinux/config = SELINUX equals enforcing
+            audit af_key_value_audit /etc/selinux/config = SELINUX equals enforcing
+        done
+        "#,
+        "fail pass fail pass fail pass",
+    );
+}
+
+#[test]
+fn every_umask_that_a_start_file_may_set_counts() {
+    for line in [
+        "umask u=rwx,g=rwx,o=rwx",
+        "[ -n x ] && umask 000",
+        "if true; then umask 022; fi",
+        "umask 070",
+        "umask \"0\"",
+        "umask -S 022",
+        "[ `umask` -eq 0 ] && umask 022",
+        "command umask $X",
+    ] {
+        let script = "AF_PARAM_DEFAULT_UMASK=027; echo 'UMASK 027' >/etc/login.defs
+            twice script_default_umask_apply; audit script_default_umask_audit
+            echo '@' >/etc/profile.d/zzz.sh; audit script_default_umask_audit
+            twice script_default_umask_apply; audit script_default_umask_audit; sh -n /etc/profile.d/zzz.sh";
+        says(&script.replace('@', line), "pass pass pass fail pass pass");
+    }
+}
+
+#[test]
+fn drop_ins_are_read_where_systemd_reads_them_and_folders_are_none() {
+    says(
+        r#"
+        mkdir -p /etc/systemd/ /usr/local/lib/systemd/journald.conf.d/ /etc/sysctl.d/98-folder.conf
+        printf '[Journal]\nStorage=persistent\n' >/etc/systemd/journald.conf
+        printf '[Journal]\nStorage=volatile\n' >/usr/local/lib/systemd/journald.conf.d/99-a.conf
+        audit af_ini_option_audit /etc/systemd/journald.conf Journal Storage equals persistent
+        twice af_ini_option_apply /etc/systemd/journald.conf Journal Storage equals persistent
+        audit af_ini_option_audit /etc/systemd/journald.conf Journal Storage equals persistent
+        echo 'net.ipv4.ip_forward=0' >/etc/sysctl.d/99-site.conf
+        audit af_sysctl_audit net.ipv4.ip_forward equals 0
+        "#,
+        "fail pass pass",
+    );
+}
+
+#[test]
+fn whatever_switches_signatures_off_is_seen_and_taken_out() {
+    for (file, text, left) in [
+        ("sources.list.d/x.list", "deb [trusted=true] http://a.example/ x y", "deb http://a.example/ x y"),
+        (
+            "sources.list.d/x.list",
+            "deb-src [ arch=a allow-insecure=yes ] http://a/ x",
+            "deb-src [ arch=a  ] http://a/ x",
+        ),
+        ("sources.list.d/x.list", "deb [Trusted=1 allow-weak=on arch=a] http://a/ x", "deb [  arch=a] http://a/ x"),
+        ("sources.list.d/x.sources", "Types: deb\nTrusted: true", "Types: deb"),
+        ("sources.list.d/x.sources", "Types: deb\nAllow-Downgrade-To-Insecure: enable", "Types: deb"),
+        ("apt.conf.d/x", "Acquire::AllowWeakRepositories \"on\";", "Acquire::AllowWeakRepositories \"false\";"),
+    ] {
+        let script = "mkdir -p /etc/apt/sources.list.d/ /etc/apt/apt.conf.d/folder.list
+            echo 'deb [trusted=no] http://b/ without' >/etc/apt/sources.list
+            audit script_package_signatures_checked_audit
+            printf '%s\\n' '@text@' >/etc/apt/@file@; audit script_package_signatures_checked_audit
+            twice script_package_signatures_checked_apply; audit script_package_signatures_checked_audit; echo
+            cat /etc/apt/sources.list /etc/apt/@file@";
+        let wanted = format!("pass fail pass\ndeb [trusted=no] http://b/ without\n{left}");
+        says(&script.replace("@text@", text).replace("@file@", file), &wanted);
+    }
+}
+
+#[test]
+fn a_network_input_of_rsyslog_goes_as_a_whole_or_not_at_all() {
+    let script = r#"
+        rsyslogd() { ! grep -q needed /etc/rsyslog.conf || grep -q '^input' /etc/rsyslog.conf; }
+        printf 'module(load="imuxsock")\nmodule(load="imtcp"\n    Name="g(tls"\n    Mode="1")\ninput(\n type="imtcp")\n*.* /x\n@\n' \
+            >/etc/rsyslog.conf
+        audit script_rsyslog_receives_nothing_audit
+        twice script_rsyslog_receives_nothing_apply
+        audit script_rsyslog_receives_nothing_audit; echo
+        grep -c amifactory /etc/rsyslog.conf; tail -n 2 /etc/rsyslog.conf; head -n 1 /etc/rsyslog.conf"#;
+    says(&script.replace('@', "# end"), "fail pass\n5\n*.* /x\n# end\nmodule(load=\"imuxsock\")");
+    says(&script.replace('@', "needed"), "fail fail\n0\n*.* /x\nneeded\nmodule(load=\"imuxsock\")");
+}
