@@ -1,0 +1,130 @@
+//! What an image may hold that a control was not thought for: audits must not pass it, applies must not break it.
+
+use super::sandbox::{Sandbox, base_root, why_not};
+use crate::skip::skipped;
+use std::path::Path;
+
+/// Before each case: the library, and a word for each look.
+const LIBRARY: &str = r#"
+LC_ALL=C; export LC_ALL; umask 022; cd /
+AF_TMP=$(mktemp -d /dev/shm/af.XXXXXX)
+AF_PKG=deb
+said() { ( set +e; AF_LOOKS=0; "$@" ) | awk -F'\t' '{ print $2 }' | tr '\n' ' ' | sed 's/ $//'; }
+full() { ( set +e; AF_LOOKS=0; "$@" ); }
+wants() { if [ "$2" != "$3" ]; then echo "$1: \`$3\`, not \`$2\`"; fi; }
+script() { . "/run/scripts/$1.sh"; }
+"#;
+
+/// Runs a case in a throw-away root, in both shells; what it says is what is wrong.
+fn case(name: &str, body: &str) {
+    if let Some(why) = why_not() {
+        return skipped(name, &why);
+    }
+    let hardening = Path::new(env!("CARGO_MANIFEST_DIR")).join("hardening");
+    let mut files = String::from("mkdir -p /run/lib /run/scripts\n");
+    for (from, to) in [("lib", "lib"), ("lib/primitives", "lib"), ("scripts", "scripts")] {
+        for entry in std::fs::read_dir(hardening.join(from)).unwrap() {
+            let path = entry.unwrap().path();
+            let file = path.file_name().unwrap().to_str().unwrap();
+            if file.ends_with(".sh") && file != "runner.sh" {
+                let text = std::fs::read_to_string(&path).unwrap();
+                files += &format!("cat >/run/{to}/{file} <<'END_OF_FILE'\n{text}END_OF_FILE\n");
+            }
+        }
+    }
+    for shell in ["dash", "bash"] {
+        let sandbox = Sandbox::over(&[&base_root()]);
+        let said = sandbox.script(&format!(
+            "{files}cat >/run/case.sh <<'END_OF_CASE'\n{LIBRARY}for file in /run/lib/*.sh; do . \"$file\"; done\n{body}\n\
+             END_OF_CASE\ncommand -v {shell} >/dev/null || exit 0\n{shell} -eu /run/case.sh 2>&1"
+        ));
+        assert_eq!(said, "", "{name} with {shell}");
+    }
+}
+
+#[test]
+fn only_a_home_that_is_its_users_alone_is_closed_to_others() {
+    case(
+        "only_a_home_that_is_its_users_alone_is_closed_to_others",
+        r#"
+        {
+            echo 'root:x:0:0::/root:/bin/bash'; echo 'operator:x:11:0::/root:/sbin/nologin'; echo 'daemon:x:2:2::/:/bin/false'
+            echo 'deploy:x:1600:1600::/:/bin/bash'; echo 'sam:x:1601:1601::/home/sam:/bin/bash'
+            echo 'web:x:1602:1602::/var/www:/bin/bash'; echo 'one:x:1603:1603::/home/both:/bin/bash'
+            echo 'two:x:1604:1604::/home/both/:/bin/bash'; echo 'kim:x:1605:1605::/home/kim/:/bin/bash'
+            echo 'app:x:1606:1606::/srv/app:/bin/bash'; echo 'far:x:1607:1607::/srv/far:/bin/bash'
+            echo 'holds:x:1608:1608::/home/holds:/bin/bash'; echo 'held:x:900:900::/home/holds/held:/bin/false'
+            echo 'usr:x:1609:1609::/usr/bin:/bin/bash'; echo 'up:x:1610:1610::/home/up/../../etc:/bin/bash'
+        } >/etc/passwd
+        mkdir -p /root /var/www /home/both /home/kim /srv/app /srv/far /home/holds/held /home/up
+        ln -s /usr/bin /home/sam
+        chown 1606 /srv/app
+        chmod 755 / /root /var/www /home/both /home/kim /srv/app /srv/far /home/holds
+        modes() { stat -L -c '%a %u %n' / /usr/bin /etc /home/sam /var/www /home/both /srv/far /home/holds | tr '\n' ';'; }
+        before=$(modes)
+        af_accounts_apply home-folders
+        wants 'what is not theirs alone' "$before" "$(modes)"
+        wants 'what is' '750 0 /root;750 1605 /home/kim;750 1606 /srv/app;' "$(stat -c '%a %u %n' /root /home/kim /srv/app | tr '\n' ';')"
+        wants 'the audit' fail "$(said af_accounts_audit home-folders)"
+        sed -i 's/^root:.*/root:x:0:0::\/:\/bin\/bash/' /etc/passwd
+        af_accounts_apply home-folders
+        wants 'root at /' "$before" "$(modes)"
+        "#,
+    );
+}
+
+#[test]
+fn lines_that_are_no_accounts_stay_as_they_are() {
+    case(
+        "lines_that_are_no_accounts_stay_as_they_are",
+        r#"
+        printf 'root:x:0:0::/root:/bin/bash\n\n# site\ngames:x:5:60::/usr/games:/bin/sh\n' >/etc/passwd
+        printf 'root:*:1::::::\n\nsam::1::::::\n' >/etc/shadow
+        echo 'root:x:0:' >/etc/group
+        af_accounts_apply no-empty-passwords
+        wants shadow 'root:*:1::::::||sam:!:1::::::|' "$(tr '\n' '|' </etc/shadow)"
+        wants 'the audit' pass "$(said af_accounts_audit no-empty-passwords)"
+        af_accounts_apply system-accounts-cannot-log-in
+        wants passwd 'root:x:0:0::/root:/bin/bash||# site|games:x:5:60::/usr/games:/usr/sbin/nologin|' "$(tr '\n' '|' </etc/passwd)"
+        "#,
+    );
+}
+
+#[test]
+fn evidence_of_modes_is_kept_and_links_in_folders_are_left() {
+    case(
+        "evidence_of_modes_is_kept_and_links_in_folders_are_left",
+        r#"
+        mkdir -p /srv/logs
+        echo x >/srv/logs/log; echo x >/srv/outside
+        chmod 666 /srv/logs/log /srv/outside
+        ln -s /srv/outside /srv/logs/link
+        af_file_mode_apply no 0640 root root '/srv/logs/*'
+        wants modes '640 666 ' "$(stat -c %a /srv/logs/log /srv/outside | tr '\n' ' ')"
+        wants 'a link to what is open' fail "$(said af_file_mode_audit fail 0640 root root '/srv/logs/*')"
+        wants evidence 'pass|640 root:root' "$(full af_file_mode_audit fail 0640 root root /srv/logs/log | awk -F'\t' '{ print $2 "|" $5 }')"
+        "#,
+    );
+}
+
+#[test]
+fn logs_on_volumes_of_their_own_are_sealed_and_restricted() {
+    case(
+        "logs_on_volumes_of_their_own_are_sealed_and_restricted",
+        r#"
+        find /var/log -type f -exec chmod 600 {} +
+        mkdir -p /var/log/audit
+        mount -t tmpfs tmpfs /var/log/audit
+        echo secret >/var/log/audit/audit.log; echo old >/var/log/audit/audit.log.1
+        chmod 644 /var/log/audit/audit.log
+        # A volume of its own; memory is not told as one.
+        af_filesystem_volumes() { printf '%s\n' /home /var/log /var/log/audit; }
+        wants 'open, the audit' fail "$(said script log-files-restricted.audit)"
+        script log-files-restricted.apply
+        wants 'closed' 640 "$(stat -c %a /var/log/audit/audit.log)"
+        wants 'the audit' pass "$(said script log-files-restricted.audit)"
+        af_seal_logs
+        wants 'sealed' 'audit.log 0' "$(cd /var/log/audit; stat -c '%n %s' *)"
+        "#,
+    );
+}
