@@ -128,3 +128,78 @@ fn logs_on_volumes_of_their_own_are_sealed_and_restricted() {
         "#,
     );
 }
+
+#[test]
+fn audit_rules_that_others_switch_off_do_not_count() {
+    case(
+        "audit_rules_that_others_switch_off_do_not_count",
+        r#"
+        rules=/etc/audit/rules.d
+        rm -rf $rules; mkdir -p $rules
+        watch='-w /etc/passwd -p wa -k identity'
+        see() { wants "$1" "$2" "$(said af_audit_rule_audit 50-af-x "$watch")"; }
+        echo "$watch" >$rules/50-af-x.rules
+        see 'the rule' pass
+        for other in '-a never,task' '-a task,never -k x' '-anever,task' '-A exit,never -S all' '-W /etc/passwd -p wa -k identity' \
+            '-d always,exit -F path=/etc/passwd -F perm=wa' ' -D' '-D -k identity'; do
+            echo "$other" >$rules/60-x.rules
+            see "$other behind" fail
+        done
+        for other in '-a never,exit -F arch=b64 -S all' '-a never,task'; do
+            rm $rules/60-x.rules; echo "$other" >$rules/6-x.rules
+            see "$other before" fail
+            mv $rules/6-x.rules $rules/60-x.rules
+        done
+        for other in -D '# -a never,task' '-a never,exit -F arch=b64 -S all' '-a always,exclude -F msgtype=CWD' '--backlog_wait_time 60000'; do
+            echo "$other" >$rules/60-x.rules
+            see "$other behind" pass
+        done
+        rm $rules/60-x.rules; echo '-e 2' >$rules/99-zz-af-locked.rules; echo '-e 1' >$rules/100-site.rules
+        wants 'the order of versions' fail "$(said af_audit_rule_audit 99-zz-af-locked '-e 2')"
+
+        rm -f $rules/*; printf -- '-D\n-a never,task\n-b 8192' >$rules/audit.rules
+        af_audit_rule_apply 50-af-x "$watch"
+        wants 'never,task goes' '-D|# amifactory: -a never,task|-b 8192|' "$(tr '\n' '|' <$rules/audit.rules)"
+        see 'then' pass
+        auditctl() { if [ "$1" = -l ]; then printf '%s\n' '-a never,task' "$watch"; else echo 'enabled 1'; fi; }
+        wants 'loaded' fail "$(said af_audit_rule_runtime 50-af-x "$watch")"
+        "#,
+    );
+}
+
+#[test]
+fn no_audit_rule_is_written_twice_and_none_that_cannot_be_read() {
+    case(
+        "no_audit_rule_is_written_twice_and_none_that_cannot_be_read",
+        r#"
+        rules=/etc/audit/rules.d
+        rm -rf $rules; mkdir -p $rules
+        echo '-w /etc/group -p wa -k identity' >$rules/10-site.rules
+        for round in 1 2; do
+            af_audit_rule_apply 50-af-accounts '-w /etc/group -p wa -k identity' '-w /etc/passwd -p wa -k identity'
+            wants "written $round" '-c -w /etc/group -p wa -k identity -w /etc/passwd -p wa -k identity' \
+                "$(af_audit_rules_files | grep -v '^#' | tr '\n' ' ' | sed 's/ $//')"
+        done
+        rm $rules/*
+        uname() { echo aarch64; }
+        calls='-F auid>=1000 -F auid!=unset -k kernel_modules'
+        set -- "-a always,exit -F arch=b64 -S init_module,delete_module,create_module,query_module $calls" \
+            "-a always,exit -F arch=b32 -S init_module,delete_module,create_module,query_module $calls"
+        for round in 1 2; do
+            af_audit_rule_apply 50-af-a "-a always,exit -F arch=b64 -S init_module,delete_module $calls"
+            af_audit_rule_apply 50-af-b "$@"
+            wants "twice $round" 1 "$(cat $rules/*.rules | grep -c arch=b64)"
+        done
+        wants 'the audit' pass "$(said af_audit_rule_audit 50-af-b "$@")"
+
+        mkdir -p '/srv/a b'; : >'/srv/a b/tool'; : >/srv/tool; chmod 4755 '/srv/a b/tool' /srv/tool
+        script audit-privileged-commands.apply
+        wants 'a blank' 0 "$(grep -c '/srv/a b' $rules/50-af-privileged.rules || true)"
+        wants 'no blank' 1 "$(grep -c 'path=/srv/tool ' $rules/50-af-privileged.rules)"
+        wants 'looks' 'fail none for (a blank in its name) /srv/a b/tool ' \
+            "$(full script audit-privileged-commands.audit | awk -F'\t' '{ print $2, $5 }')"
+        rm -r '/srv/a b' "$AF_TMP/scan"
+        wants 'without it' pass "$(said script audit-privileged-commands.audit)"
+        "#,
+    );
+}
