@@ -203,3 +203,32 @@ fn no_audit_rule_is_written_twice_and_none_that_cannot_be_read() {
         "#,
     );
 }
+
+#[test]
+fn options_that_no_mount_gets_do_not_count() {
+    case(
+        "options_that_no_mount_gets_do_not_count",
+        r#"
+        system=/etc/systemd/system
+        see() { wants "$1" "$2" "$(said af_mount_option_audit /tmp tmpfs nodev,noexec)"; }
+        mend() {
+            see "$1" fail
+            af_mount_option_apply /tmp tmpfs nodev,noexec
+            see "$1, mended" "$2"
+            cp /etc/fstab /run/once; af_mount_option_apply /tmp tmpfs nodev,noexec; cmp /etc/fstab /run/once
+        }
+        rm -rf $system/tmp.mount* /etc/systemd/system/*.wants/tmp.mount
+        echo 'tmpfs /tmp tmpfs nodev,noexec 0 0' >/etc/fstab; see right pass
+        echo 'tmpfs /tmp tmpfs noauto,nodev,noexec 0 0' >/etc/fstab; mend noauto fail
+        echo 'tmpfs /tmp tmpfs noexec,nodev,exec 0 0' >/etc/fstab; mend 'the last wins' pass
+        echo 'tmpfs /tmp/ tmpfs rw 0 0' >/etc/fstab; mend 'a slash' pass
+        wants lines 1 "$(grep -c . /etc/fstab)"
+        printf 'tmpfs /tmp tmpfs rw 0 0\ntmpfs /tmp tmpfs nodev,noexec 0 0\n' >/etc/fstab; mend 'the first line' pass
+        ln -s /dev/null $system/tmp.mount; mend masked pass
+        : >/etc/fstab; mkdir -p $system/local-fs.target.wants
+        printf '[Mount]\nWhat=tmpfs\nWhere=/tmp\nOptions = nodev,noexec\n' >$system/tmp.mount; see 'not enabled' fail
+        ln -s ../tmp.mount $system/local-fs.target.wants/tmp.mount; see enabled pass
+        mkdir $system/tmp.mount.d; printf '[Mount]\nOptions=mode=1777\n' >$system/tmp.mount.d/o.conf; mend 'a drop-in' pass
+        "#,
+    );
+}
