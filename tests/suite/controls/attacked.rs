@@ -232,3 +232,43 @@ fn options_that_no_mount_gets_do_not_count() {
         "#,
     );
 }
+
+#[test]
+fn what_only_looks_right_does_not_pass() {
+    case(
+        "what_only_looks_right_does_not_pass",
+        r#"
+        system=/etc/systemd/system
+        mkdir -p $system/multi-user.target.wants /usr/lib/systemd/system
+        printf '[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n' >/usr/lib/systemd/system/some.service
+        ln -sf /usr/lib/systemd/system/some.service $system/multi-user.target.wants/some.service
+        wants 'a unit' pass "$(said af_service_enabled_audit some.service)"
+        : >$system/some.service
+        wants 'an empty unit' fail "$(said af_service_enabled_audit some.service)"
+        af_service_enabled_apply some.service
+        wants 'a unit again' pass "$(said af_service_enabled_audit some.service)"
+
+        rm -rf /etc/rsyslog.conf /etc/rsyslog.d; mkdir /etc/rsyslog.d
+        AF_PARAM_LOG_HOST=logs.corp
+        for line in '*.* @@elsewhere' '*.* action(type="omfwd" target="logs.corp.example" port="514")'; do
+            echo "$line" >/etc/rsyslog.d/1.conf
+            wants "$line" fail "$(said script remote-logging-reviewed.audit)"
+        done
+        for line in '*.* @@logs.corp' '*.* @@(o)logs.corp:514' '*.* action(type="omfwd" target="logs.corp" port="514")'; do
+            echo "$line" >/etc/rsyslog.d/1.conf
+            wants "$line" pass "$(said script remote-logging-reviewed.audit)"
+        done
+        for AF_PARAM_LOG_HOST in logs.corp logs.corp:6514; do
+            rm /etc/rsyslog.d/*; script remote-logging-reviewed.apply
+            wants 'our own' pass "$(said script remote-logging-reviewed.audit)"
+        done
+
+        rm -rf /etc/apparmor.d; mkdir /etc/apparmor.d
+        printf 'profile foo /bin/foo (complain) {\n}\n' >/etc/apparmor.d/foo
+        wants complain fail "$(said script apparmor-profiles-enforced.audit)"
+        script apparmor-profiles-enforced.apply
+        wants enforced pass "$(said script apparmor-profiles-enforced.audit)"
+        wants profile 'profile foo /bin/foo {' "$(head -n 1 /etc/apparmor.d/foo)"
+        "#,
+    );
+}
