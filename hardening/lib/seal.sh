@@ -44,9 +44,11 @@ af_seal_machine_id() {
 # af_seal_logs: logs are emptied, rotated ones go; files keep owner and mode, so that daemons can go on writing.
 af_seal_logs() {
     [ -d /var/log ] || return 0
-    find /var/log -xdev -type f \( -name '*.gz' -o -name '*.xz' -o -name '*.zst' -o -name '*.old' -o -name '*.[0-9]' \
+    # shellcheck disable=SC2046 # One word for each.
+    set -- $(af_filesystem_logs)
+    find "$@" -xdev -type f \( -name '*.gz' -o -name '*.xz' -o -name '*.zst' -o -name '*.old' -o -name '*.[0-9]' \
         -o -name '*-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]' \) -exec rm -f {} +
-    find /var/log -xdev -type f -size +0 -exec sh -c 'for f; do : >"$f"; done' sh {} +
+    find "$@" -xdev -type f -size +0 -exec sh -c 'for f; do : >"$f"; done' sh {} +
     rm -rf /var/log/journal/*
 }
 

@@ -1,10 +1,11 @@
 # Only the word goes; other flags of a profile stay.
 for file in /etc/apparmor.d/*; do
     [ -f "$file" ] || continue
-    sed -E '/^[^#]*flags=\(/{
-        s/(flags=\([^)]*)\bcomplain\b[ ,]*/\1/
+    # `flags=` may be left out before the brackets.
+    sed -E '/^[^#]*\([^)]*\bcomplain\b[^)]*\)[[:blank:]]*\{/{
+        s/(\([^)]*)\bcomplain\b[ ,]*/\1/
         s/[ ,]+\)/)/
-        s/[[:blank:]]*flags=\(\)//
+        s/[[:blank:]]*(flags=)?\(\)//
     }' "$file" >"$AF_TMP/lines"
     af_replace "$file" <"$AF_TMP/lines"
 done

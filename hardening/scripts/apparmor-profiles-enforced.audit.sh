@@ -1,6 +1,6 @@
 files=
 for file in /etc/apparmor.d/*; do
-    [ -f "$file" ] && grep -qE '^[^#]*flags=\([^)]*\bcomplain\b' "$file" && files="$files, $file"
+    [ -f "$file" ] && grep -qE '^[^#]*\([^)]*\bcomplain\b' "$file" && files="$files, $file"
 done
 for link in /etc/apparmor.d/force-complain/*; do
     if [ -e "$link" ] || [ -L "$link" ]; then

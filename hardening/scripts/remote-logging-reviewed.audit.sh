@@ -1,7 +1,12 @@
-# Any host counts that rsyslog sends everything to: `*.* @host`, `@@host`, or an action of its forwarding module.
+# Where log_host is not set, any host counts that rsyslog sends everything to: `*.* @host`,
+# `@@host`, or an action of its forwarding module.
 targets=$(cat /etc/rsyslog.conf /etc/rsyslog.d/*.conf 2>/dev/null | grep -vE '^[[:blank:]]*#' \
     | grep -oE '^[[:blank:]]*\*\.\*[[:blank:]]+@@?[^[:blank:]]+|type="omfwd"[^)]*|target="[^"]+"' | tr '\n' ' ')
-if [ -n "$targets" ]; then
+if [ -n "$targets" ] && [ -n "$AF_PARAM_LOG_HOST" ] \
+    && ! printf '%s\n' "$targets" | tr ' ' '\n' | sed 's/.*target=//; s/^@*//; s/^([^)]*)//; s/;.*//; s/"//g; s/^\([^:]*\):[0-9]*$/\1/' \
+        | grep -qxF -e "$AF_PARAM_LOG_HOST" -e "${AF_PARAM_LOG_HOST%:*}"; then
+    af_look fail "rsyslog targets" "$AF_PARAM_LOG_HOST" "$targets"
+elif [ -n "$targets" ]; then
     af_look pass "rsyslog targets" "${AF_PARAM_LOG_HOST:-a log host}" "$targets"
 elif [ -n "$AF_PARAM_LOG_HOST" ]; then
     af_look fail "rsyslog targets" "$AF_PARAM_LOG_HOST" none

@@ -1,6 +1,7 @@
 //! The contract of every control: its audit sees what is wrong, apply mends it, a second apply changes not one byte,
 //! and whatever undoes it is noticed.
 
+mod attacked;
 mod audit_rules;
 mod sandbox;
 mod shells;

@@ -12,7 +12,7 @@ af_accounts_offenders() {
     done
     case $1 in
         shadowed-passwords) af_accounts_list '$2 != "x" && $1 !~ /^[+-]/ { hit($1) }' /etc/passwd ;;
-        no-empty-passwords) af_accounts_list '$2 == "" { hit($1) }' /etc/shadow ;;
+        no-empty-passwords) af_accounts_list '$1 != "" && $2 == "" { hit($1) }' /etc/shadow ;;
         groups-exist)
             af_accounts_list 'FILENAME == "/etc/group" { known[$3] = 1; next } !($4 in known) { hit($1 ":" $4) }' \
                 /etc/group /etc/passwd
@@ -30,7 +30,7 @@ af_accounts_offenders() {
             ;;
         system-accounts-cannot-log-in)
             af_accounts_list '
-                $3 < 1000 && $1 !~ /^(root|sync|shutdown|halt|nobody)$/ && $7 !~ /\/(nologin|false)$/ { hit($1) }' /etc/passwd
+                $1 != "" && $3 < 1000 && $1 !~ /^(root|sync|shutdown|halt|nobody)$/ && $7 !~ /\/(nologin|false)$/ { hit($1) }' /etc/passwd
             ;;
         passwords-changed-in-the-past)
             AF_TODAY=$(($(date +%s) / 86400)) af_accounts_list '$3 != "" && $3 + 0 > ENVIRON["AF_TODAY"] + 0 { hit($1) }' /etc/shadow
@@ -66,6 +66,32 @@ af_accounts_homes() {
         fi
     done <"$AF_TMP/homes"
     echo "${list#, }"
+}
+
+# af_accounts_home_is_own USER HOME: a folder that is this user's and nobody else's, so that it can be closed to others.
+# What an account names as its home may be anything: /, a link to /usr/bin, the folder of another account.
+af_accounts_home_is_own() {
+    local home="${2%/}"
+    case $home in
+        /root) [ "$1" = root ] || return 1 ;;
+        /home | /boot | /dev | /etc | /media | /mnt | /opt | /proc | /run | /srv | /sys | /tmp | /usr | /var | /bin | /sbin | /lib*) return 1 ;;
+        /boot/* | /dev/* | /etc/* | /proc/* | /run/* | /sys/* | /usr/* | /bin/* | /sbin/*) return 1 ;;
+        /var/cache | /var/lib | /var/local | /var/log | /var/log/* | /var/mail | /var/opt | /var/spool | /var/tmp | /var/www) return 1 ;;
+        /?*) ;;
+        *) return 1 ;;
+    esac
+    [ -d "$home" ] && [ "$(readlink -f "$home")" = "$home" ] || return 1
+    [ "$home" != /root ] || return 0
+    # Nor may another's home lie in it, or hold it.
+    AF_USER=$1 AF_HOME=$home awk '
+        BEGIN { mine = ENVIRON["AF_HOME"] "/" }
+        { user = $0; sub(/:.*/, "", user); split($0, field, ":"); home = field[6]; sub(/\/*$/, "/", home) }
+        user != ENVIRON["AF_USER"] && home != "/" && home != "/home/" && (index(home, mine) == 1 || index(mine, home) == 1) { other = 1 }
+        END { exit other }' /etc/passwd || return 1
+    case $home in
+        /home/?*) ;;
+        *) [ "$(stat -c '%U' "$home")" = "$1" ] ;;
+    esac
 }
 
 # af_accounts_dot_files: dot files that others may write, that belong to someone else, or that hold what they must not.
@@ -131,21 +157,21 @@ af_accounts_apply() {
     [ -n "$list" ] || return 0
     case $1 in
         no-empty-passwords)
-            awk -F: -v OFS=: '$2 == "" { $2 = "!" } { print }' /etc/shadow >"$AF_TMP/lines"
+            awk -F: -v OFS=: '$1 != "" && NF > 1 && $2 == "" { $2 = "!" } { print }' /etc/shadow >"$AF_TMP/lines"
             chmod 0600 "$AF_TMP/lines"
             af_replace /etc/shadow <"$AF_TMP/lines"
             ;;
         system-accounts-cannot-log-in)
             awk -F: -v OFS=: '
-                $3 < 1000 && $1 !~ /^(root|sync|shutdown|halt|nobody)$/ && $7 !~ /\/(nologin|false)$/ { $7 = "/usr/sbin/nologin" }
+                $1 != "" && NF > 5 && $3 < 1000 && $1 !~ /^(root|sync|shutdown|halt|nobody)$/ && $7 !~ /\/(nologin|false)$/ { $7 = "/usr/sbin/nologin" }
                 { print }' /etc/passwd >"$AF_TMP/lines"
             af_replace /etc/passwd <"$AF_TMP/lines"
             ;;
         home-folders)
             af_accounts_interactive >"$AF_TMP/homes"
             while read -r user home; do
-                [ -d "$home" ] || continue
-                [ "$(stat -L -c '%U' "$home")" = "$user" ] || chown "$user" "$home"
+                af_accounts_home_is_own "$user" "$home" || continue
+                [ "$(stat -c '%U' "$home")" = "$user" ] || chown "$user" "$home"
                 chmod g-w,o-rwx "$home"
             done <"$AF_TMP/homes"
             ;;

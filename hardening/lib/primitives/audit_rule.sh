@@ -49,12 +49,16 @@ AF_AWK_AUDIT='
         if (text == "exit=-1") return "exit=-EPERM"
         return text
     }
+    function option(rule, names) { return (" " rule) ~ ("[ \t]-[" names "]") }
     function plain(rule,    word, n, i, m, k, call, some) {
+        # Blanks between an option and its value may be left out.
+        rule = " " rule
+        gsub(/[ \t]-[a-zA-Z]/, "& ", rule)
         gsub(/^[ \t]+|[ \t]+$/, "", rule)
         n = split(rule, word, /[ \t]+/)
         for (i = 1; i <= n; i++) {
             if (word[i] == "-k") { i++; continue }
-            if (word[i] == "-a") some = some " " sorted(word[++i], ",")
+            if (word[i] ~ /^-[aA]$/) some = some " " sorted(word[++i], ",")
             else if (word[i] == "-w") some = some " always,exit " field("path=" word[++i])
             else if (word[i] == "-p") some = some " perm=" letters(word[++i])
             else if (word[i] == "-C") { i++; some = some " " (word[i] ~ /!=/ ? sorted(word[i], "!=") : sorted(word[i], "=")) }
@@ -75,16 +79,92 @@ af_audit_rules_lack() {
     local from="$1"
     shift
     af_audit_rules "$@" >"$AF_TMP/rules"
-    AF_LIST=$("$from" | AF_RULES=$AF_TMP/rules awk "$AF_AWK_AUDIT"'
-        # augenrules puts deletions first, wherever they stand, and of several locks keeps the last.
-        $1 == "-e" { delete have[lock]; lock = plain($0) }
-        /^[ \t]*[^# \t]/ { have[plain($0)] = 1 }
-        END { while ((getline line < ENVIRON["AF_RULES"]) > 0) if (!(plain(line) in have)) print line }')
+    af_audit_rules_compare "$from"
 }
 
-# af_audit_rules_files: all rules of the image in the order in which augenrules joins them.
+# af_audit_rules_compare SOURCE: the same for the rules in $AF_TMP/rules. A rule that another one switches off or takes
+# away again is not there: the first that fits an event decides, and `never,task` ends all recording.
+af_audit_rules_compare() {
+    AF_LIST=$("$1" | AF_RULES=$AF_TMP/rules awk "$AF_AWK_AUDIT"'
+        /^[ \t]*(#|$)/ { next }
+        # augenrules puts a plain `-D` first, wherever it stands, and of several locks keeps the last.
+        /^-D$/ { next }
+        { rule = plain($0) }
+        $1 ~ /^-e/ { lock = rule; next }
+        option($0, "dDW") { split("", have); why = $0; next }
+        rule ~ /(^| )never,task( |$)/ || (rule ~ /(^| )exit,never( |$)/ && option($0, "A")) { off = 1; why = $0; next }
+        rule ~ /(^| )exit,never( |$)/ { late = 1; why = $0; next }
+        !late { have[rule] = 1 }
+        END {
+            while ((getline line < ENVIRON["AF_RULES"]) > 0) {
+                rule = plain(line)
+                if (rule ~ /^-e/ ? rule == lock : !off && (rule in have)) continue
+                if (!told++ && why != "" && rule !~ /^-e/) print "by " why ":"
+                print line
+            }
+        }') || AF_LIST="the rules can't be compared"
+}
+
+# af_audit_rules_files [BUT]: all rules of the image, in the order in which augenrules joins them, without those of one file.
 af_audit_rules_files() {
-    cat /etc/audit/rules.d/*.rules 2>/dev/null
+    local file
+    # shellcheck disable=SC2010 # A pattern has another order: 100 before 99.
+    ls -1v /etc/audit/rules.d 2>/dev/null | grep '\.rules$' | while IFS= read -r file; do
+        [ "$file" = "${1:-}" ] || cat "/etc/audit/rules.d/$file" 2>/dev/null || true
+    done
+}
+
+# af_audit_rules_write NAME: the rules in $AF_TMP/rules become a file of ours, but for those that another file has: the
+# kernel refuses a rule that it has already.
+af_audit_rules_write() {
+    local file path="/etc/audit/rules.d/$1.rules"
+    for file in /etc/audit/rules.d/*.rules; do
+        if [ -f "$file" ] && [ ! -L "$file" ] && awk "$AF_AWK_AUDIT"'
+            !/^[ \t]*#/ && plain($0) ~ /(^| )never,task( |$)/ { print "# amifactory: " $0; found = 1; next }
+            { print }
+            END { exit !found }' "$file" >"$AF_TMP/lines"; then
+            af_replace "$file" <"$AF_TMP/lines"
+        fi
+    done
+    af_audit_rules_files "$1.rules" | AF_RULES=$AF_TMP/rules awk "$AF_AWK_AUDIT"'
+        { have[plain($0)] = 1 }
+        END {
+            while ((getline line < ENVIRON["AF_RULES"]) > 0) {
+                rule = plain(line)
+                if (rule ~ /^-e/ || !(rule in have)) print line
+                have[rule] = 1
+            }
+        }' >"$AF_TMP/own"
+    [ -s "$AF_TMP/own" ] || [ -e "$path" ] || return 0
+    {
+        echo "# Written by amifactory."
+        cat "$AF_TMP/own"
+    } | af_write_file "$path" 0600 root:root
+    # One rule that the kernel refuses keeps none of the others from loading; auditctl still ends with an error then.
+    printf '# Written by amifactory.\n-c\n' | af_write_file /etc/audit/rules.d/00-af-continue.rules 0600 root:root
+}
+
+# af_audit_privileged: one rule in $AF_TMP/rules for each program that runs with its owner's rights; AF_VALUE is the names
+# that no rule can hold, since auditctl has no way to write a blank.
+af_audit_privileged() {
+    sed -n 's/^s //p' "$AF_TMP/scan" | sort >"$AF_TMP/privileged"
+    AF_VALUE=$(sed -n '/[[:blank:]]/p' "$AF_TMP/privileged")
+    sed '/[[:blank:]]/d; s/.*/-a always,exit -F path=& -F perm=x -F auid>=1000 -F auid!=unset -k privileged/' \
+        "$AF_TMP/privileged" >"$AF_TMP/rules"
+}
+
+# af_audit_privileged_judge SOURCE A_RULE: a look at those rules.
+af_audit_privileged_judge() {
+    local count lack
+    af_audit_privileged
+    af_audit_rules_compare "$1"
+    count=$(wc -l <"$AF_TMP/privileged")
+    lack=$(printf '%s\n' "$AF_LIST" | sed 's/^-a .* path=\([^ ]*\) .*/\1/')
+    if [ -n "$lack$AF_VALUE" ]; then
+        af_look fail "programs with their owner's rights" "$2 for each of $((count))" "none for ${AF_VALUE:+(a blank in its name) $AF_VALUE }$lack"
+    else
+        af_look pass "programs with their owner's rights" "$2 for each" "all $((count))"
+    fi
 }
 
 af_audit_rules_loaded() {
@@ -126,8 +206,5 @@ af_audit_rule_apply() {
     shift
     af_audit_rules_lack af_audit_rules_files "$@"
     [ -n "$AF_LIST" ] || return 0
-    {
-        echo "# Written by amifactory."
-        cat "$AF_TMP/rules"
-    } | af_write_file "/etc/audit/rules.d/$name.rules" 0600 root:root
+    af_audit_rules_write "$name"
 }

@@ -25,7 +25,7 @@ af_file_mode_owned() {
 # af_file_mode_audit IF_MISSING MODE USERS GROUPS PATTERN...: no bits beyond MODE. IF_MISSING is fail or
 # not_applicable.
 af_file_mode_audit() {
-    local missing="$1" max="$2" users="$3" groups="$4" pattern list mode user group path bad count wanted
+    local missing="$1" max="$2" users="$3" groups="$4" pattern list mode user group path bad count seen wanted
     shift 4
     wanted="$max or stricter${users:+, user $users}${groups:+, group $groups}"
     for pattern in "$@"; do
@@ -36,7 +36,7 @@ af_file_mode_audit() {
         fi
         bad='' count=0
         while read -r mode user group path; do
-            count=$((count + 1))
+            count=$((count + 1)) seen="$mode $user:$group"
             if [ $((0$mode & ~0$max & 07777)) -ne 0 ] || ! af_file_mode_owned "$users" "$groups" "$user" "$group"; then
                 bad="$bad, $path is $mode $user:$group"
             fi
@@ -46,7 +46,7 @@ LIST
         if [ -n "$bad" ]; then
             af_look fail "$pattern" "$wanted" "${bad#, }"
         elif [ "$count" -eq 1 ]; then
-            af_look pass "$pattern" "$wanted" "$mode $user:$group"
+            af_look pass "$pattern" "$wanted" "$seen"
         else
             af_look pass "$pattern" "$wanted" "all $count files"
         fi
@@ -54,6 +54,7 @@ LIST
 }
 
 # af_file_mode_apply CREATE MODE USERS GROUPS PATTERN...: takes away bits, gives to the first user and group named.
+# A link that a pattern finds is left: whoever may write in that folder could point it at anything.
 # CREATE is yes where a missing file is to be made, empty.
 af_file_mode_apply() {
     local create="$1" max="$2" users="$3" groups="$4" pattern mode user group path
@@ -64,6 +65,7 @@ af_file_mode_apply() {
         fi
         af_file_mode_stat "$pattern" >"$AF_TMP/stat" || true
         while read -r mode user group path; do
+            [ "$path" = "$pattern" ] || [ ! -L "$path" ] || continue
             # Each by itself: what is right already may have no name here.
             af_file_mode_owned "$users" "" "$user" "" || chown "${users%%|*}" "$path"
             af_file_mode_owned "" "$groups" "" "$group" || chgrp "${groups%%|*}" "$path"

@@ -8,6 +8,13 @@ af_filesystem_volumes() {
         /proc/self/mounts 2>/dev/null || true
 }
 
+# af_filesystem_logs: /var/log and the local volumes beneath it, such as one for /var/log/audit. What other machines share
+# is not among them.
+af_filesystem_logs() {
+    echo /var/log
+    af_filesystem_volumes | sed -n '/^\/var\/log\/./p'
+}
+
 # af_filesystem_scan: lists in $AF_TMP/scan what anyone may write (`w path`, without sticky folders), what belongs to no
 # known user or group (`o path`), and programs that run with their owner's or group's rights (`s path`).
 # Once per bundle; fails where there is nothing to tell users by.
