@@ -3,6 +3,7 @@
 
 mod audit_rules;
 mod sandbox;
+mod settings;
 mod shells;
 
 use crate::sandbox_support::{EXE, runtime};
