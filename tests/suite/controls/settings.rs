@@ -104,3 +104,55 @@ fn what_sshd_refuses_is_not_written() {
     "#;
     prints(script, "refused\nrefused\nrefused\nUsePAM yes\nfail\npass");
 }
+
+#[test]
+fn a_firewall_that_lets_all_through_denies_nothing() {
+    let chains = |family: &str, rule: &str| {
+        ["input", "forward", "output"].iter().fold(format!("table {family} filter {{\n"), |text, hook| {
+            format!(
+                "{text}\tchain {hook} {{\n\t\ttype filter hook {hook} priority 0; policy drop;\n\t\ttcp dport {{ 22 }} accept\n{rule}\n\t}}\n"
+            )
+        }) + "}\n"
+    };
+    let deny = "ct state established accept";
+    for (rules, chained, denied) in [
+        (chains("inet", deny), "pass", "pass"),
+        (chains("ip", deny), "fail", "fail"),
+        (chains("", deny), "fail", "fail"),
+        (chains("ip", deny) + &chains("ip6", deny), "pass", "pass"),
+        (chains("inet", "accept"), "pass", "fail"),
+        (chains("inet", "counter packets 3 bytes 4 accept comment \"all\""), "pass", "fail"),
+        (chains("inet", "tcp dport { 22 }; accept"), "pass", "fail"),
+        (chains("inet", "ip saddr 0.0.0.0/0 log prefix \"x\" accept"), "pass", "fail"),
+        (chains("inet", "ip saddr 10.0.0.0/8 accept"), "pass", "pass"),
+        (chains("inet", deny) + "add rule inet filter input accept\n", "pass", "fail"),
+        (chains("inet", deny) + "add chain inet filter input { policy accept; }\n", "pass", "fail"),
+    ] {
+        let script = format!(
+            "program nft </dev/null\nput etc/nftables.conf <<'END'\n{rules}END
+            af_nftables_audit base-chains '' ''\naf_nftables_audit default-deny '' ''"
+        );
+        prints(&script, &format!("{chained}\n{denied}"));
+    }
+}
+
+#[test]
+fn what_nft_refuses_is_not_written_and_no_firewall() {
+    for ports in ["70000", "22-", ",", "-", "22,", "0", "23-22", "1-2-3", "022", "99999999999999999999", "22 23"] {
+        let script = format!("af_nftables_apply default-deny '{ports}' '' || echo refused; ls $T/etc/nftables");
+        prints(&script, "refused");
+    }
+    let script = r#"
+        echo '! grep -q "dport.*22,20-30" "$3"' | program nft
+        af_nftables_apply default-deny 22,20-30 443 || echo refused
+        ls $T/etc/nftables
+        af_nftables_apply default-deny 22,1024-65535 443
+        af_nftables_audit default-deny
+        cp $T/etc/nftables/amifactory.nft $T/etc/nftables.conf
+        echo 'tcp dport 22,20-30' >>$T/etc/nftables.conf
+        af_nftables_audit default-deny
+        echo 'exit 1' | program nft
+        af_nftables_audit default-deny
+    "#;
+    prints(script, "refused\npass\nfail\npass");
+}
