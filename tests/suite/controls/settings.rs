@@ -156,3 +156,69 @@ fn what_nft_refuses_is_not_written_and_no_firewall() {
     "#;
     prints(script, "refused\npass\nfail\npass");
 }
+
+#[test]
+fn sudo_is_read_in_its_own_order() {
+    for (config, status) in [
+        ("Defaults use_pty", "pass"),
+        ("@includedir DIR", "pass"),
+        ("#includedir DIR", "pass"),
+        ("# includedir DIR", "fail"),
+        ("root ALL=(ALL) ALL", "fail"),
+        ("@includedir DIR\nDefaults !use_pty", "fail"),
+        ("@includedir DIR\nDefaults! !use_pty", "pass"),
+        ("Defaults !use_pty\n@includedir DIR", "pass"),
+        ("@include sudoers.d/on", "pass"),
+        ("@include \"DIR/on.old\"\n@includedir DIR", "pass"),
+        ("@includedir DIR\n@include DIR/on.old", "fail"),
+        ("Defaults use_pty, \\\n  !use_pty", "fail"),
+        ("Defaults use_pty\nDefaults env_reset, ! use_pty # as before", "fail"),
+        ("Defaults badpass_message=\"no, use_pty, no\"", "fail"),
+        ("Defaults:ALL !use_pty\nDefaults use_pty", "fail"),
+    ] {
+        let config = config.replace("DIR", "$T/etc/sudoers.d");
+        let script = format!(
+            "echo 'Defaults use_pty' | put etc/sudoers.d/on; echo 'Defaults !use_pty' | tee $T/etc/sudoers.d/on~ | put etc/sudoers.d/on.old
+            put etc/sudoers <<'END'\n{}\nEND\nsed -i \"s|@T|$T|\" $T/etc/sudoers\naf_sudo_option_audit use_pty equals yes",
+            config.replace("$T", "@T")
+        );
+        prints(&script, status);
+    }
+}
+
+#[test]
+fn what_sudo_would_not_read_last_goes_to_the_end() {
+    for config in ["@includedir $T/etc/sudoers.d\nDefaults !use_pty, \\\n", "root ALL=(ALL) ALL\n", "@includedir $T/etc/sudoers.d\n"] {
+        let script = format!(
+            "config=\"{}\"; printf '%s' \"$config\" | put etc/sudoers
+            apply() {{ af_sudo_option_apply use_pty equals yes; cat $T/etc/sudoers $T/etc/sudoers.d/* 2>/dev/null; }}
+            af_sudo_option_audit use_pty equals yes
+            first=$(apply); [ \"$first\" = \"$(apply)\" ] || echo differs
+            af_sudo_option_audit use_pty equals yes",
+            config.replace('\\', "\\\\")
+        );
+        prints(&script, "fail\npass");
+    }
+    let script = r#"
+        echo 'root ALL=(ALL) ALL' | put etc/sudoers
+        echo 'grep -q "^root ALL=(ALL) ALL" "$4" && exit 1; exit 0' | program visudo
+        af_sudo_option_apply use_pty equals yes || echo refused
+        af_sudo_option_apply logfile equals "/var/log/sudo.log, !use_pty" || echo refused
+        cat $T/etc/sudoers; ls $T/etc | grep sudoers; ls $T/etc/sudoers.d
+    "#;
+    prints(script, "refused\nrefused\nroot ALL=(ALL) ALL\nsudoers\nsudoers.d");
+}
+
+#[test]
+fn words_are_forbidden_in_all_that_sudo_reads() {
+    let script = r#"
+        printf '@include sudoers.local\n# !authenticate\n#1000 ALL=(ALL) ALL\n' | put etc/sudoers
+        printf 'Defaults env_reset, \\\n  ! authenticate\nDefaults use_pty\n' | put etc/sudoers.local
+        af_sudo_forbid_audit '!authenticate'
+        af_sudo_forbid_apply '!authenticate'
+        af_sudo_forbid_audit '!authenticate'
+        cat $T/etc/sudoers.local
+    "#;
+    prints(script, "fail\npass\n# amifactory: Defaults env_reset, \\\n# amifactory:   ! authenticate\nDefaults use_pty");
+    prints("echo '#1000 ALL=(ALL) NOPASSWD: ALL' | put etc/sudoers; af_sudo_forbid_audit NOPASSWD", "fail");
+}
