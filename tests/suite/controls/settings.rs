@@ -222,3 +222,70 @@ fn words_are_forbidden_in_all_that_sudo_reads() {
     prints(script, "fail\npass\n# amifactory: Defaults env_reset, \\\n# amifactory:   ! authenticate\nDefaults use_pty");
     prints("echo '#1000 ALL=(ALL) NOPASSWD: ALL' | put etc/sudoers; af_sudo_forbid_audit NOPASSWD", "fail");
 }
+
+#[test]
+fn arguments_of_a_module_go_over_its_file() {
+    let script = r#"
+        printf 'deny = 5\nunlock_time = 900\n' | put etc/security/faillock.conf
+        printf 'auth required pam_faillock.so preauth deny=1000 unlock_time=1\n# pam_faillock.so deny=7\n' | put etc/pam.d/common-auth
+        each() {
+            af_key_value_$1 $T/etc/security/faillock.conf ' = ' deny at-most 5
+            af_key_value_$1 $T/etc/security/faillock.conf ' = ' unlock_time at-least 900
+        }
+        each audit; each apply; each apply; each audit
+        cat $T/etc/pam.d/common-auth $T/etc/security/faillock.conf
+    "#;
+    let mended = "auth required pam_faillock.so preauth\n# pam_faillock.so deny=7\ndeny = 5\nunlock_time = 900";
+    prints(script, &format!("fail\nfail\npass\npass\n{mended}"));
+    for (call, status) in [
+        ("pam_pwquality.so retry=3", "pass"),
+        ("pam_pwquality.so minlen=4 retry=3", "fail"),
+        ("pam_pwquality.so retry=3 \\\n [minlen=4]", "fail"),
+        ("pam_pwquality.so minlen=20", "pass"),
+        ("pam_cracklib.so minlen=4", "pass"),
+    ] {
+        let script = format!(
+            "echo 'minlen = 14' | put etc/security/pwquality.conf; printf '%s\n' 'password requisite {call}' | put etc/pam.d/other
+            af_key_value_audit $T/etc/security/pwquality.conf ' = ' minlen at-least 14"
+        );
+        prints(&script, status);
+    }
+}
+
+#[test]
+fn a_module_whose_answer_does_not_count_is_not_called() {
+    for (control, status) in
+        [("required", "pass"), ("[default=die]", "pass"), ("optional", "fail"), ("[success=ok default=ignore]", "fail")]
+    {
+        let script = format!(
+            "echo 'account {control} pam_faillock.so' | put etc/pam.d/common-account; af_pam_module_audit pam_faillock account"
+        );
+        prints(&script, status);
+    }
+}
+
+#[test]
+fn a_rule_is_put_where_it_is_reached_and_root_still_passes() {
+    let rule = "auth\trequired\tpam_wheel.so use_uid";
+    for (before, after) in [
+        (
+            "auth [success=1 default=ignore] pam_rootok.so\nauth requisite pam_deny.so\n",
+            "auth [success=2 default=ignore] pam_rootok.so\nRULE\nauth requisite pam_deny.so\n",
+        ),
+        ("auth sufficient pam_rootok.so\n@include common-auth\n", "auth sufficient pam_rootok.so\nRULE\n@include common-auth\n"),
+        (
+            "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\n",
+            "RULE\nauth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\n",
+        ),
+        ("auth required pam_env.so\nauth sufficient pam_rootok.so\n", "auth required pam_env.so\nauth sufficient pam_rootok.so\nRULE\n"),
+        ("auth sufficient pam_unix.so\nRULE\n", "RULE\nauth sufficient pam_unix.so\nRULE\n"),
+    ] {
+        let script = format!(
+            "printf '%s' '{}' | put etc/pam.d/su
+            set -- su auth required pam_wheel.so use_uid
+            af_pam_rule_audit \"$@\"; af_pam_rule_apply \"$@\"; af_pam_rule_apply \"$@\"; af_pam_rule_audit \"$@\"; cat $T/etc/pam.d/su",
+            before.replace("RULE", rule)
+        );
+        prints(&script, format!("fail\npass\n{}", after.replace("RULE", rule)).trim());
+    }
+}
