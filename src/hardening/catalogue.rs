@@ -1,7 +1,7 @@
 //! The names that recipes may use: controls, profiles and parameters.
 
+use super::control::ControlParameter;
 use crate::identity::Slug;
-use crate::recipe::ParameterKind;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All names of a hardening library, for checking recipes against.
@@ -11,6 +11,6 @@ pub struct Catalogue {
     pub controls: BTreeSet<Slug>,
     /// Names of all profiles.
     pub profiles: BTreeSet<String>,
-    /// Parameters of all controls, with their types.
-    pub parameters: BTreeMap<String, ParameterKind>,
+    /// Parameters of all controls.
+    pub parameters: BTreeMap<String, ControlParameter>,
 }

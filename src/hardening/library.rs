@@ -65,11 +65,7 @@ impl Library {
         Catalogue {
             controls: self.controls.keys().cloned().collect(),
             profiles: self.profiles.keys().cloned().collect(),
-            parameters: self
-                .parameters
-                .iter()
-                .map(|(name, parameter)| (name.clone(), parameter.declaration.kind.clone()))
-                .collect(),
+            parameters: self.parameters.iter().map(|(name, parameter)| (name.clone(), parameter.clone())).collect(),
         }
     }
 

@@ -123,7 +123,7 @@ pub enum ParameterValue {
 }
 
 /// A parameter's declaration in a group.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
     /// Its type.
     pub kind: ParameterKind,

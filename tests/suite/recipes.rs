@@ -16,7 +16,13 @@ pub fn root() -> PathBuf {
 
 /// A catalogue that knows what the shipped recipes and the corpus name, whatever the library holds.
 pub fn catalogue() -> Catalogue {
-    use amifactory::recipe::ParameterKind;
+    use amifactory::hardening::ControlParameter;
+    use amifactory::recipe::{Parameter, ParameterKind};
+    let parameter = |kind| ControlParameter {
+        declaration: Parameter { kind, default: None, description: String::new() },
+        bounds: None,
+        form: None,
+    };
     let slugs = [
         "web-server-absent",
         "sshd-tcp-forwarding-disabled",
@@ -28,8 +34,8 @@ pub fn catalogue() -> Catalogue {
         controls: slugs.iter().map(|slug| slug.parse().unwrap()).collect(),
         profiles: ["cis-l1-server", "cis-l2-server"].map(String::from).into(),
         parameters: [
-            ("sshd_login_grace_time".to_owned(), ParameterKind::Integer),
-            ("firewall".to_owned(), ParameterKind::Choice(vec!["nftables".into(), "firewalld".into()])),
+            ("sshd_login_grace_time".to_owned(), parameter(ParameterKind::Integer)),
+            ("firewall".to_owned(), parameter(ParameterKind::Choice(vec!["nftables".into(), "firewalld".into()]))),
         ]
         .into(),
     }

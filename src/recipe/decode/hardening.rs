@@ -73,7 +73,7 @@ fn parameters(
     };
     let mut all = BTreeMap::new();
     for (key, node) in entries {
-        let Some(kind) = names.catalogue.parameters.get(&key.text) else {
+        let Some(parameter) = names.catalogue.parameters.get(&key.text) else {
             let known = names.catalogue.parameters.keys().map(String::as_str);
             diagnostics.report_unknown(&key.span, "control parameter", &key.text, known);
             continue;
@@ -82,7 +82,11 @@ fn parameters(
         if value::refuse_template(node, &value, diagnostics).is_none() {
             continue;
         }
-        match value::typed(value, kind) {
+        let fitting = |value| match parameter.refuses(&value) {
+            Some(why) => Err(why),
+            None => Ok(value),
+        };
+        match value::typed(value, &parameter.declaration.kind).and_then(fitting) {
             Ok(value) => drop(all.insert(key.text.clone(), value)),
             Err(message) => diagnostics.report(&node.span, format!("`{}`: {message}", key.text)),
         }

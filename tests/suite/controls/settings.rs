@@ -8,7 +8,9 @@ use std::process::Command;
 pub(super) fn run(shell: &str, script: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path().to_str().unwrap().to_owned();
-    for name in ["tmp", "bin", "scripts", "etc/ssh/sshd_config.d", "etc/sudoers.d", "etc/pam.d", "etc/security", "etc/nftables"] {
+    for name in
+        ["tmp", "bin", "scripts", "etc/ssh/sshd_config.d", "etc/sudoers.d", "etc/pam.d", "etc/security", "etc/nftables"]
+    {
         fs::create_dir_all(folder.path().join(name)).unwrap();
     }
     let hardening = Path::new(env!("CARGO_MANIFEST_DIR")).join("hardening");
@@ -58,7 +60,10 @@ fn sshd_is_understood_as_it_understands_itself() {
     for (config, status) in [
         ("PermitRootLogin no", "pass"),
         ("PermitRootLogin no\nMatch User git\nPermitRootLogin no", "pass"),
-        ("PermitRootLogin no\nMatch User git\nPermitRootLogin no\nMatch Address 10.0.0.0/8\nPermitRootLogin yes", "fail"),
+        (
+            "PermitRootLogin no\nMatch User git\nPermitRootLogin no\nMatch Address 10.0.0.0/8\nPermitRootLogin yes",
+            "fail",
+        ),
         ("Include SSH/[0-9]*.conf\nPermitRootLogin no", "fail"),
         ("Include SSH/[a-z]*.conf\nPermitRootLogin no", "pass"),
         ("PermitRootLogin no\nMatch User git\nInclude SSH/*.conf", "fail"),
@@ -188,7 +193,11 @@ fn sudo_is_read_in_its_own_order() {
 
 #[test]
 fn what_sudo_would_not_read_last_goes_to_the_end() {
-    for config in ["@includedir $T/etc/sudoers.d\nDefaults !use_pty, \\\n", "root ALL=(ALL) ALL\n", "@includedir $T/etc/sudoers.d\n"] {
+    for config in [
+        "@includedir $T/etc/sudoers.d\nDefaults !use_pty, \\\n",
+        "root ALL=(ALL) ALL\n",
+        "@includedir $T/etc/sudoers.d\n",
+    ] {
         let script = format!(
             "config=\"{}\"; printf '%s' \"$config\" | put etc/sudoers
             apply() {{ af_sudo_option_apply use_pty equals yes; cat $T/etc/sudoers $T/etc/sudoers.d/* 2>/dev/null; }}
@@ -219,7 +228,10 @@ fn words_are_forbidden_in_all_that_sudo_reads() {
         af_sudo_forbid_audit '!authenticate'
         cat $T/etc/sudoers.local
     "#;
-    prints(script, "fail\npass\n# amifactory: Defaults env_reset, \\\n# amifactory:   ! authenticate\nDefaults use_pty");
+    prints(
+        script,
+        "fail\npass\n# amifactory: Defaults env_reset, \\\n# amifactory:   ! authenticate\nDefaults use_pty",
+    );
     prints("echo '#1000 ALL=(ALL) NOPASSWD: ALL' | put etc/sudoers; af_sudo_forbid_audit NOPASSWD", "fail");
 }
 
@@ -272,12 +284,18 @@ fn a_rule_is_put_where_it_is_reached_and_root_still_passes() {
             "auth [success=1 default=ignore] pam_rootok.so\nauth requisite pam_deny.so\n",
             "auth [success=2 default=ignore] pam_rootok.so\nRULE\nauth requisite pam_deny.so\n",
         ),
-        ("auth sufficient pam_rootok.so\n@include common-auth\n", "auth sufficient pam_rootok.so\nRULE\n@include common-auth\n"),
+        (
+            "auth sufficient pam_rootok.so\n@include common-auth\n",
+            "auth sufficient pam_rootok.so\nRULE\n@include common-auth\n",
+        ),
         (
             "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\n",
             "RULE\nauth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\n",
         ),
-        ("auth required pam_env.so\nauth sufficient pam_rootok.so\n", "auth required pam_env.so\nauth sufficient pam_rootok.so\nRULE\n"),
+        (
+            "auth required pam_env.so\nauth sufficient pam_rootok.so\n",
+            "auth required pam_env.so\nauth sufficient pam_rootok.so\nRULE\n",
+        ),
         ("auth sufficient pam_unix.so\nRULE\n", "RULE\nauth sufficient pam_unix.so\nRULE\n"),
     ] {
         let script = format!(
@@ -287,5 +305,36 @@ fn a_rule_is_put_where_it_is_reached_and_root_still_passes() {
             before.replace("RULE", rule)
         );
         prints(&script, format!("fail\npass\n{}", after.replace("RULE", rule)).trim());
+    }
+}
+
+#[test]
+fn a_group_that_is_someones_own_is_not_empty() {
+    let script = r#"
+        AF_PARAM_SU_GROUP=sugroup
+        audit() { . $T/scripts/su-restricted.audit.sh; }
+        printf 'root:x:0:0::/:/bin/sh\n' | put etc/passwd
+        printf 'root:x:0:\n' | put etc/group; audit
+        printf 'root:x:0:\nsugroup:x:1700:\n' | put etc/group; audit
+        printf 'mallory:x:1700:1700::/:/bin/sh\n' | put etc/passwd; audit
+        printf 'sugroup:x:17:eve\n' | put etc/group; audit
+    "#;
+    prints(script, "fail\npass\nfail\nfail");
+}
+
+#[test]
+fn logs_go_to_hosts_of_either_family() {
+    for (host, target) in [
+        ("logs:6514", "logs 6514"),
+        ("logs", "logs 514"),
+        ("2001:db8::10", "2001:db8::10 514"),
+        ("[2001:db8::10]:6514", "2001:db8::10 6514"),
+        ("[2001:db8::10]", "2001:db8::10 514"),
+    ] {
+        let script = format!(
+            "AF_PARAM_LOG_HOST='{host}'; . $T/scripts/remote-logging-reviewed.apply.sh
+            sed -n 's/.*target=\"\\(.*\\)\" port=\"\\(.*\\)\" protocol.*/\\1 \\2/p' $T/etc/rsyslog.d/*"
+        );
+        prints(&script, target);
     }
 }
