@@ -1,6 +1,8 @@
 found=
 for key in AllowUsers AllowGroups DenyUsers DenyGroups; do
     af_sshd_values "$key"
+    # A list in a Match block is for those only whom it matches.
+    AF_VALUE=${AF_VALUE%%|*}
     [ -z "$AF_VALUE" ] || found="$found, $key $AF_VALUE"
 done
 if [ -n "$found" ]; then

@@ -1,6 +1,8 @@
+# Accounts whose own group it is are members as well.
 members=$(AF_GROUP=$AF_PARAM_SU_GROUP awk -F: '
-    $1 == ENVIRON["AF_GROUP"] { print ($4 == "" ? "empty" : $4); found = 1; exit }
-    END { if (!found) print "missing" }' /etc/group)
+    FILENAME == "/etc/group" { if ($1 == ENVIRON["AF_GROUP"]) { found = 1; gid = $3; if ($4 != "") list = list "," $4 } next }
+    found && $4 == gid { list = list "," $1 }
+    END { print (!found ? "missing" : list == "" ? "empty" : substr(list, 2)) }' /etc/group /etc/passwd)
 if [ "$members" = empty ]; then
     af_look pass "group $AF_PARAM_SU_GROUP" empty empty
 else

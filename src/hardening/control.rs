@@ -1,5 +1,6 @@
 //! Controls, parameters and profiles as the library's files describe them.
 
+use super::form::Form;
 use super::primitive::{AbsolutePath, Primitive};
 use super::value::Values;
 use crate::identity::{OsFamily, Slug};
@@ -117,12 +118,14 @@ pub struct Breaks {
 }
 
 /// A parameter of controls.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ControlParameter {
     /// Type, default and description.
     pub declaration: Parameter,
     /// The smallest and largest number that make sense.
     pub bounds: Option<(i64, i64)>,
+    /// What its text looks like.
+    pub form: Option<Form>,
 }
 
 impl ControlParameter {
@@ -130,9 +133,11 @@ impl ControlParameter {
     pub fn refuses(&self, value: &ParameterValue) -> Option<String> {
         let wrong = |expected: &str| Some(format!("expected {expected}, found `{value}`"));
         match (&self.declaration.kind, value) {
-            (ParameterKind::String, ParameterValue::Text(text)) => {
-                text.chars().any(char::is_control).then(|| "text may hold no control characters".to_owned())
-            }
+            (ParameterKind::String, ParameterValue::Text(text)) => match self.form {
+                _ if text.chars().any(char::is_control) => Some("text may hold no control characters".to_owned()),
+                Some(form) if !form.fits(text) => wrong(form.describe()),
+                _ => None,
+            },
             (ParameterKind::Integer, ParameterValue::Integer(number)) => match self.bounds {
                 Some((low, high)) if !(low..=high).contains(number) => wrong(&format!("a number from {low} to {high}")),
                 _ => None,

@@ -2,6 +2,7 @@
 //! reading goes on.
 
 use super::control::{AppliesWhen, Breaks, Choice, Control, ControlParameter, Ensure, Phase, Profile};
+use super::form::Form;
 use super::read_primitive;
 use super::value::{Values, is_parameter_name};
 use crate::identity::{OsFamily, Slug};
@@ -203,12 +204,16 @@ fn parameter(node: &Node, diagnostics: &mut Diagnostics) -> Option<ControlParame
     let description = sentence(fields.required("description", diagnostics), diagnostics);
     let low = fields.optional("min").and_then(|node| node.integer(diagnostics));
     let high = fields.optional("max").and_then(|node| node.integer(diagnostics));
+    let form = fields.optional("form").and_then(|node| {
+        let word = node.one_of("form", &Form::ALL.map(|(word, _)| word), diagnostics)?;
+        Form::ALL.iter().find(|(known, _)| *known == word).map(|(_, form)| *form)
+    });
     fields.finish(diagnostics);
     let bounds = (low.is_some() || high.is_some()).then(|| (low.unwrap_or(i64::MIN), high.unwrap_or(i64::MAX)));
     let (kind, default) = (kind?, default?);
     let value = value(default, &kind, diagnostics)?;
     let declaration = Parameter { kind, default: Some(value.clone()), description };
-    let parameter = ControlParameter { declaration, bounds };
+    let parameter = ControlParameter { declaration, bounds, form };
     if let Some(why) = parameter.refuses(&value) {
         diagnostics.report(&default.span, why);
     }

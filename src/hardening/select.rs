@@ -334,6 +334,7 @@ mod tests {
             ("shell_timeout".to_owned(), ParameterValue::Integer(5)),
             ("su_group".to_owned(), ParameterValue::Boolean(true)),
             ("login_banner".to_owned(), ParameterValue::Text("a\u{7}".into())),
+            ("sudo_log_file".to_owned(), ParameterValue::Text("/var/log/sudo.log, !use_pty".into())),
         ]);
         spec.waivers = vec![Waiver {
             control: "sshd-tcp-forwarding-disabled".parse().unwrap(),
@@ -351,6 +352,7 @@ mod tests {
             "from 60 to 900",
             "expected text",
             "control characters",
+            "an absolute path",
             "add the control",
         ] {
             assert!(text.iter().any(|line| line.contains(part)), "{part}: {text:#?}");

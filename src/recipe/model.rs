@@ -124,7 +124,7 @@ pub enum ParameterValue {
 }
 
 /// A parameter's declaration in a group.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
     /// Its type.
     pub kind: ParameterKind,

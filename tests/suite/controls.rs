@@ -4,6 +4,7 @@
 mod attacked;
 mod audit_rules;
 mod sandbox;
+mod settings;
 mod shells;
 mod site_files;
 

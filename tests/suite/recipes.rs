@@ -16,11 +16,12 @@ pub fn root() -> PathBuf {
 
 /// A catalogue that knows what the shipped recipes and the corpus name, whatever the library holds.
 pub fn catalogue() -> Catalogue {
-    use amifactory::hardening::ControlParameter;
+    use amifactory::hardening::{ControlParameter, Form};
     use amifactory::recipe::{Parameter, ParameterKind};
     let parameter = |kind| ControlParameter {
         declaration: Parameter { kind, default: None, description: String::new() },
         bounds: Some((1, 60)),
+        form: None,
     };
     let slugs = [
         "web-server-absent",
@@ -36,6 +37,10 @@ pub fn catalogue() -> Catalogue {
         profiles: ["cis-l1-server", "cis-l2-server"].map(|name| (name.to_owned(), controls.clone())).into(),
         controls: controls.into_iter().chain(others).collect(),
         parameters: [
+            (
+                "sudo_log_file".to_owned(),
+                ControlParameter { form: Some(Form::Path), ..parameter(ParameterKind::String) },
+            ),
             ("sshd_login_grace_time".to_owned(), parameter(ParameterKind::Integer)),
             ("firewall".to_owned(), parameter(ParameterKind::Choice(vec!["nftables".into(), "firewalld".into()]))),
         ]

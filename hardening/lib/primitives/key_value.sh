@@ -36,9 +36,19 @@ $values
 VALUES
 }
 
-# af_key_value_audit FILE SEPARATOR KEY OPERATOR VALUE. Files in FILE.d that say otherwise fail it too.
+# af_key_value_audit FILE SEPARATOR KEY OPERATOR VALUE. Files in FILE.d that say otherwise fail it too, and arguments of
+# the PAM module that reads FILE.
 af_key_value_audit() {
     local other
+    case $1 in
+        /etc/security/*.conf)
+            af_pam_overrides "$1" "$3" "$4" "$5"
+            if [ -n "$AF_LIST" ]; then
+                af_look fail "PAM modules that read $1" "$3 $5" "called with$AF_LIST"
+                return
+            fi
+            ;;
+    esac
     for other in "$1.d"/*.conf; do
         [ -f "$other" ] || continue
         af_key_value_read "$other" "$3" "$4" "$5"
@@ -60,6 +70,12 @@ af_key_value_audit() {
 af_key_value_apply() {
     local value other
     value=$(af_first_of "$5")
+    case $1 in
+        /etc/security/*.conf)
+            af_pam_overrides "$1" "$3" "$4" "$5"
+            [ -z "$AF_LIST" ] || af_pam_strip "$1" "$3"
+            ;;
+    esac
     for other in "$1.d"/*.conf; do
         [ -f "$other" ] || continue
         af_key_value_read "$other" "$3" "$4" "$5"

@@ -36,33 +36,49 @@ AF_AWK_NFTABLES='
         close(path)
     }
     # One line of rules, in the words between its braces and semicolons.
-    function rules(line,    n, i, parts, part) {
+    function rules(line,    n, i, parts, part, goes_on) {
         gsub(/[{}]/, "\n&\n", line); gsub(/;/, "\n", line)
         n = split(line, parts, "\n")
         for (i = 1; i <= n; i++) {
             part = parts[i]; gsub(/[ \t]+/, " ", part); sub(/^ /, "", part); sub(/ $/, "", part)
-            if (part == "") continue
+            if (part == "") { goes_on = 0; continue }
             if (part == "{") {
                 level++
+                if (level == 1) opened = last
                 if (level == 1 && last ~ /^(add )?table /) { table = last; sub(/.*table /, "", table); seen[table] = 1 }
-                if (level == 2) hook = ""
+                if (level == 2) { hook = ""; drops = passes = 0 }
             } else if (part == "}") {
                 level--
-                if (level < 2) hook = ""
+                if (level < 2) {
+                    if (hook != "" && drops && !passes) has[table, hook "-drop"]
+                    hook = ""
+                }
                 if (level < 1) table = ""
             } else if (level == 0 && part == "flush ruleset") {
-                split("", seen); split("", has)
+                split("", seen); split("", has); spoilt = 0
             } else if (level == 0 && part ~ /^(delete|destroy) table /) {
                 sub(/.*table /, "", part); delete seen[part]
                 for (fact in has) if (index(fact, part SUBSEP) == 1) delete has[fact]
-            } else if (level == 2) statement(part)
+            } else if (level == 0 && part ~ /^((add|insert|replace) )?rule /) {
+                sub(/^.*rule ((ip|ip6|inet) )?[^ ]+ [^ ]+ /, "", part)
+                if (accepts_all(part)) spoilt = 1
+            } else if (level == 1 && opened ~ /^((add|create) )?chain / && part == "policy accept") spoilt = 1
+            else if (level == 2) statement(part, goes_on)
             last = part
+            # What follows the braces of a set belongs to its rule.
+            goes_on = (part == "}" && level == 2)
         }
     }
-    function statement(part,    words) {
+    function accepts_all(part) {
+        sub(/ comment ".*"$/, "", part)
+        gsub(/(^| )(counter( packets [0-9]+ bytes [0-9]+)?|log( prefix "[^"]*")?( level [a-z]+)?|ip6? [sd]addr (0\.0\.0\.0|::)\/0)/, "", part)
+        return part ~ /^ ?accept$/
+    }
+    function statement(part, goes_on,    words) {
         if (part ~ /^type filter hook (input|forward|output) /) {
             split(part, words, " "); hook = words[4]; has[table, hook]
-        } else if (hook != "" && part == "policy drop") has[table, hook "-drop"]
+        } else if (part ~ /^policy /) drops = (part == "policy drop")
+        else if (!goes_on && accepts_all(part)) passes = 1
         else if (hook == "input") {
             if (part ~ /^iif(name)? "?lo"?( counter.*)? accept/) has[table, "open"]
             sub(/^iif(name)? != "?lo"? /, "", part)
@@ -74,7 +90,15 @@ AF_AWK_NFTABLES='
         ours = ENVIRON["AF_OURS"]
         read_file(ENVIRON["AF_FROM"], 0)
         for (table in seen) say["table"]
-        for (fact in has) { split(fact, words, SUBSEP); say[words[2]] }
+        # A chain counts where both families of addresses have it.
+        for (fact in has) {
+            split(fact, words, SUBSEP); table = words[1]; word = words[2]
+            if (word !~ /^(in|for|out)/) { say[word]; continue }
+            if (spoilt && word ~ /-drop$/) continue
+            if (table ~ /^inet / || table !~ / / || table ~ /^ip /) ip4[word]
+            if (table ~ /^inet / || table ~ /^ip6 /) ip6[word]
+        }
+        for (word in ip4) if (word in ip6) say[word]
         for (word in say) list = list " " word
         print list " "
     }'
@@ -117,11 +141,42 @@ af_nftables_judge() {
     fi
 }
 
+# af_nftables_accepts FILE: nft would load it. Where nft is not there, or can't ask the kernel about our own rules
+# either, nothing is known against it. What it says is in $AF_TMP/refused.
+af_nftables_accepts() {
+    command -v nft >/dev/null 2>&1 || return 0
+    nft -c -f "$1" >"$AF_TMP/refused" 2>&1 && return 0
+    af_nftables_rules accept '' '' >"$AF_TMP/probe"
+    ! nft -c -f "$AF_TMP/probe" >/dev/null 2>&1
+}
+
+# af_nftables_ports LIST: numbers from 1 to 65535 and ranges of them, with commas between; or nothing.
+af_nftables_ports() {
+    local item from number rest="$1,"
+    [ -n "$1" ] || return 0
+    while [ -n "$rest" ]; do
+        item=${rest%%,*}
+        rest=${rest#*,}
+        from=${item%%-*}
+        item=${item#*-}
+        for number in "$from" "$item"; do
+            case $number in
+                '' | 0* | *[!0-9]* | ??????*) return 1 ;;
+            esac
+        done
+        [ "$from" -le "$item" ] && [ "$item" -le 65535 ] || return 1
+    done
+}
+
 # af_nftables_audit PART INBOUND OUTBOUND
 af_nftables_audit() {
     af_nftables_main
     if [ ! -r "$AF_FROM" ]; then
         af_look fail "$AF_FROM" "rules of nftables" "no such file"
+        return
+    fi
+    if ! af_nftables_accepts "$AF_FROM"; then
+        af_look fail "$AF_FROM" "rules that nft loads" "$(cat "$AF_TMP/refused")"
         return
     fi
     af_nftables_read "$AF_FROM"
@@ -142,12 +197,10 @@ af_nftables_runtime() {
 # Only the part default-deny makes them drop what no rule accepts.
 af_nftables_apply() {
     local part="$1" inbound="$2" outbound="$3" policy=accept
-    case $inbound$outbound in
-        *[!0-9,-]*)
-            echo "ports are numbers, ranges and commas: \`$inbound\`, \`$outbound\`" >&2
-            return 1
-            ;;
-    esac
+    if ! af_nftables_ports "$inbound" || ! af_nftables_ports "$outbound"; then
+        echo "ports are numbers and ranges of them, with commas between: \`$inbound\`, \`$outbound\`" >&2
+        return 1
+    fi
     af_nftables_main
     af_nftables_read "$AF_FROM"
     af_nftables_lack "$part"
@@ -159,7 +212,12 @@ af_nftables_apply() {
     case $part$AF_LIST in
         default-deny* | *" input-drop "*) policy=drop ;;
     esac
-    af_nftables_rules "$policy" "$inbound" "$outbound" | af_write_file "$AF_NFTABLES_FILE" 0600 root:root
+    af_nftables_rules "$policy" "$inbound" "$outbound" >"$AF_TMP/rules"
+    if ! af_nftables_accepts "$AF_TMP/rules"; then
+        cat "$AF_TMP/refused" >&2
+        return 1
+    fi
+    af_write_file "$AF_NFTABLES_FILE" 0600 root:root <"$AF_TMP/rules"
     case $AF_LIST in
         *" ours "*) return 0 ;;
     esac

@@ -1,6 +1,7 @@
 # Modules in the stacks that log people in: one implementation for each way an OS manages them.
 # shellcheck shell=sh
 # shellcheck disable=SC3043 # `local` is not in POSIX, but every shell that this runs in has it.
+# shellcheck disable=SC2016 # The quoted program is awk's.
 
 # af_pam_files TYPE: sets AF_LIST to the files that every login passes for that type.
 af_pam_files() {
@@ -10,12 +11,61 @@ af_pam_files() {
     esac
 }
 
-# af_pam_has FILE TYPE MODULE: the file calls the module for that type.
+# af_pam_has FILE TYPE MODULE: the file calls the module for that type, and what it answers counts.
 af_pam_has() {
     AF_TYPE=$2 AF_MODULE=$3.so awk '
         { sub(/^-/, "", $1) }
+        $2 == "optional" || (match($0, /\[[^]]*\]/) && substr($0, RSTART, RLENGTH) !~ /bad|die/) { next }
         $1 == ENVIRON["AF_TYPE"] { for (i = 3; i <= NF; i++) if ($i == ENVIRON["AF_MODULE"]) { found = 1; exit } }
         END { exit !found }' "$1" 2>/dev/null
+}
+
+# An awk program: joins lines that go on, and drops comments and what does not call the module of the file CONF.
+AF_AWK_PAM_CALLS='
+    BEGIN { conf = ENVIRON["AF_CONF"]; module = conf; gsub(/.*\/|\.conf$/, "", module); module = "pam_" module ".so" }
+    { line = line $0 }
+    sub(/\\$/, " ", line) { next }
+    { $0 = line; line = "" }
+    /^[ \t]*#/ || !index($0, module) { next }'
+
+# af_pam_overrides CONF KEY OPERATOR VALUE: sets AF_LIST to the arguments that a module is called with anywhere, go over
+# what its file CONF says, and are not as wanted.
+af_pam_overrides() {
+    local file value all
+    AF_LIST=
+    all=$(AF_CONF=$1 AF_KEY=$2 awk "$AF_AWK_PAM_CALLS"'
+        {
+            for (i = 1; i <= NF; i++) {
+                gsub(/[][]/, "", $i)
+                if ($i == ENVIRON["AF_KEY"]) print FILENAME, "yes"
+                else if (index($i, ENVIRON["AF_KEY"] "=") == 1) print FILENAME, substr($i, length(ENVIRON["AF_KEY"]) + 2)
+                else if ($i ~ /^conf=/ && $i != "conf=" conf) print FILENAME, $i
+            }
+        }' /etc/pam.d/* 2>/dev/null)
+    while read -r file value; do
+        [ -z "$file" ] || af_meets "$3" "$4" "$value" || AF_LIST="$AF_LIST $file: $2 $value"
+    done <<OVERRIDES
+$all
+OVERRIDES
+}
+
+# af_pam_strip CONF KEY: takes the argument from all calls of the module, and from the profiles that authselect writes
+# them from.
+af_pam_strip() {
+    local file
+    for file in /etc/pam.d/* /etc/authselect/custom/*/*; do
+        [ -f "$file" ] || continue
+        AF_CONF=$1 AF_KEY=$2 awk '
+            BEGIN { module = ENVIRON["AF_CONF"]; gsub(/.*\/|\.conf$/, "", module); module = "pam_" module ".so" }
+            !/^[ \t]*#/ && index($0, module) {
+                while (match($0, "[ \t]+\\[?" ENVIRON["AF_KEY"] "(=[^] \t]*)?\\]?([ \t]|$)")) {
+                    rest = substr($0, RSTART + RLENGTH)
+                    $0 = substr($0, 1, RSTART - 1) (rest == "" ? "" : " " rest)
+                }
+            }
+            { print }' "$file" >"$AF_TMP/lines"
+        af_replace "$file" <"$AF_TMP/lines"
+    done
 }
 
 # af_pam_module_audit MODULE TYPE...

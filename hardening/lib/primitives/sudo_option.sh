@@ -2,33 +2,66 @@
 # shellcheck shell=sh
 # shellcheck disable=SC3043 # `local` is not in POSIX, but every shell that this runs in has it.
 
-# af_sudo_lines: prints the lines that sudo reads, in its order. Names with a dot or a tilde are not read by it.
-af_sudo_lines() {
-    local file
-    cat /etc/sudoers 2>/dev/null
-    for file in /etc/sudoers.d/*; do
-        case ${file##*/} in
-            *.* | *~ | '*') ;;
-            *) cat "$file" 2>/dev/null && echo ;;
-        esac
-    done
+# af_sudo_read WHAT: prints the `lines` that sudo reads, in its order, without comments and joined where they go on; or
+# the `files` that it reads.
+af_sudo_read() {
+    AF_WHAT=$1 awk '
+        function read_file(path, depth,    line, more, folder, word, command, found) {
+            if (depth > 64) return
+            if (files && !(path in known)) { known[path]; print path }
+            folder = path; sub(/[^\/]*$/, "", folder)
+            while ((getline line < path) > 0) {
+                sub(/\r$/, "", line)
+                # A number after it makes of `#` a user, a known word a directive.
+                if (line ~ /^[ \t]*#/ && line !~ /^[ \t]*#-?[0-9]/ && line !~ /^[ \t]*#include(dir)?[ \t]/) continue
+                while (line ~ /\\$/) {
+                    sub(/\\$/, " ", line)
+                    if ((getline more < path) <= 0) break
+                    line = line more
+                }
+                if (line !~ /^[ \t]*[@#]include(dir)?[ \t]/) {
+                    gsub(/![ \t]+/, "!", line)
+                    if (!files && line !~ /^[ \t]*$/) print line
+                    continue
+                }
+                word = line; sub(/^[ \t]*[@#]/, "", word); sub(/[ \t].*/, "", word)
+                sub(/^[ \t]*[@#]include(dir)?[ \t]+/, "", line); sub(/[ \t]+(#.*)?$/, "", line); gsub(/["\\\047]/, "", line)
+                if (line !~ /^\//) line = folder line
+                if (word == "include") { read_file(line, depth + 1); continue }
+                command = "for f in \047" line "\047/*; do [ -f \"$f\" ] && echo \"$f\"; done"
+                while ((command | getline found) > 0)
+                    if (substr(found, length(line) + 2) !~ /\.|~$/) read_file(found, depth + 1)
+                close(command)
+            }
+            close(path)
+        }
+        BEGIN { files = (ENVIRON["AF_WHAT"] == "files"); read_file("/etc/sudoers", 0) }'
 }
 
-# af_sudo_value OPTION: sets AF_VALUE to what the last global Defaults line says: yes, no, a value, or nothing.
+# af_sudo_value OPTION: sets AF_VALUE to what the last Defaults line for everyone says: yes, no, a value, or nothing.
 af_sudo_value() {
-    AF_VALUE=$(af_sudo_lines | AF_KEY=$1 awk '
+    AF_VALUE=$(af_sudo_read lines | AF_KEY=$1 awk '
         BEGIN { key = ENVIRON["AF_KEY"] }
-        $1 == "Defaults" {
-            sub(/^[ \t]*Defaults[ \t]+/, "")
-            n = split($0, parts, /[ \t]*,[ \t]*/)
+        $1 == "Defaults" || $1 ~ /^Defaults[@:>!]ALL$/ {
+            # Those with a name are read after the plain ones.
+            rank = ($1 != "Defaults")
+            sub(/^[ \t]*Defaults[^ \t]*[ \t]+/, ""); sub(/#[^"]*$/, "")
+            n = split($0, quoted, "\""); text = quoted[1]
+            for (i = 2; i <= n; i++) {
+                if (i % 2 == 0) gsub(/,/, "\001", quoted[i])
+                text = text "\"" quoted[i]
+            }
+            n = split(text, parts, /[ \t]*,[ \t]*/)
             for (i = 1; i <= n; i++) {
-                part = parts[i]; sub(/[ \t]+$/, "", part)
-                if (part == key) last = "yes"
-                else if (part == "!" key) last = "no"
-                else if (part ~ "^" key "[ \t]*=") { sub(/^[^=]*=[ \t]*/, "", part); gsub(/"/, "", part); last = part }
+                part = parts[i]; gsub(/^[ \t]+|[ \t]+$/, "", part)
+                word = part; off = gsub(/^!+/, "", word) ? length(part) - length(word) : 0
+                if (word == key) last[rank] = off % 2 ? "no" : "yes"
+                else if (part ~ "^" key "[ \t]*=") {
+                    sub(/^[^=]*=[ \t]*/, "", part); gsub(/"/, "", part); gsub("\001", ",", part); last[rank] = part
+                }
             }
         }
-        END { print last }')
+        END { print (1 in last ? last[1] : last[0]) }')
 }
 
 # af_sudo_option_audit OPTION OPERATOR VALUE: VALUE is yes for an option that is only on or off.
@@ -41,23 +74,54 @@ af_sudo_option_audit() {
     af_judge "sudo Defaults $1" "$2" "$3" "$AF_VALUE"
 }
 
-# af_sudo_option_apply OPTION OPERATOR VALUE: a file of its own, checked by visudo before sudo can see it.
+# af_sudo_replace FILE: standard input becomes the content of a file that sudo reads, where visudo has nothing against it.
+af_sudo_replace() {
+    local rc=0
+    cat >"$AF_TMP/sudoers"
+    cmp -s "$AF_TMP/sudoers" "$1" && return 0
+    if command -v visudo >/dev/null 2>&1; then
+        # Beside the file: what it includes may be named from its folder.
+        (umask 0337 && cat "$AF_TMP/sudoers" >"$1.af-check") && visudo -c -q -f "$1.af-check" || rc=1
+        rm -f "$1.af-check"
+    fi
+    if [ "$rc" -ne 0 ]; then
+        echo "visudo refuses what $1 would become, so it stays" >&2
+        return 1
+    fi
+    af_replace "$1" <"$AF_TMP/sudoers"
+}
+
+# af_sudo_option_apply OPTION OPERATOR VALUE: a file of its own, checked by visudo before sudo can see it. Where sudo does
+# not read it, or reads another line after it, at the end of the main file.
 af_sudo_option_apply() {
-    local value
+    local value line file="/etc/sudoers.d/zz-amifactory-$1"
     value=$(af_first_of "$3")
+    case $value in
+        '' | *[!A-Za-z0-9_./:=@+-]*)
+            echo "this can't be a value of sudo's $1: $value" >&2
+            return 1
+            ;;
+        yes) line="Defaults $1" ;;
+        no) line="Defaults !$1" ;;
+        *) line="Defaults $1=$value" ;;
+    esac
     [ -e /etc/sudoers ] || return 0
     af_sudo_value "$1"
     af_meets "$2" "$3" "$AF_VALUE" && return 0
-    case $value in
-        yes) printf '# Written by amifactory.\nDefaults %s\n' "$1" ;;
-        no) printf '# Written by amifactory.\nDefaults !%s\n' "$1" ;;
-        *) printf '# Written by amifactory.\nDefaults %s=%s\n' "$1" "$value" ;;
-    esac >"$AF_TMP/sudoers"
+    printf '# Written by amifactory.\n%s\n' "$line" >"$AF_TMP/sudoers"
     if command -v visudo >/dev/null 2>&1; then
         chmod 0440 "$AF_TMP/sudoers"
-        visudo -c -q -f "$AF_TMP/sudoers"
+        visudo -c -q -f "$AF_TMP/sudoers" || return 1
     fi
-    af_write_file "/etc/sudoers.d/zz-amifactory-$1" 0440 root:root <"$AF_TMP/sudoers"
+    af_write_file "$file" 0440 root:root <"$AF_TMP/sudoers"
+    af_sudo_value "$1"
+    af_meets "$2" "$3" "$AF_VALUE" && return 0
+    rm -f "$file"
+    {
+        cat /etc/sudoers
+        printf '\n# Written by amifactory.\n%s\n' "$line"
+    } >"$AF_TMP/lines"
+    af_sudo_replace /etc/sudoers <"$AF_TMP/lines"
 }
 
 # af_sudo_forbid_audit WORD: no rule of sudo holds the word.
@@ -67,7 +131,7 @@ af_sudo_forbid_audit() {
         af_look fail "/etc/sudoers" "no $1" "no such file"
         return
     fi
-    lines=$(af_sudo_lines | grep -v '^[[:blank:]]*#' | grep -F -e "$1")
+    lines=$(af_sudo_read lines | grep -F -e "$1")
     if [ -n "$lines" ]; then
         af_look fail "sudo rules" "no $1" "$lines"
     else
@@ -78,11 +142,21 @@ af_sudo_forbid_audit() {
 # af_sudo_forbid_apply WORD: rules that hold it are commented out; who still needs them has to say so in a waiver.
 af_sudo_forbid_apply() {
     local file
-    for file in /etc/sudoers /etc/sudoers.d/*; do
+    af_sudo_read files >"$AF_TMP/files"
+    while read -r file; do
         [ -f "$file" ] || continue
+        # A rule over several lines goes as a whole.
         AF_WORD=$1 awk '
-            /^[ \t]*#/ || !index($0, ENVIRON["AF_WORD"]) { print; next }
-            { print "# amifactory: " $0 }' "$file" >"$AF_TMP/lines"
-        af_replace "$file" <"$AF_TMP/lines"
-    done
+            function put(    i, mark) {
+                gsub(/![ \t]+/, "!", all)
+                mark = index(all, ENVIRON["AF_WORD"]) ? "# amifactory: " : ""
+                for (i = 1; i <= n; i++) print mark lines[i]
+                n = 0; all = ""
+            }
+            !n && /^[ \t]*#/ && !/^[ \t]*#-?[0-9]/ { print; next }
+            { lines[++n] = $0; all = all $0 }
+            !/\\$/ { put() }
+            END { put() }' "$file" >"$AF_TMP/lines"
+        af_sudo_replace "$file" <"$AF_TMP/lines" || return 1
+    done <"$AF_TMP/files"
 }
