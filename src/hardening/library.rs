@@ -218,32 +218,9 @@ fn functions(files: &Files) -> String {
     let last = ["seal.sh", "runner.sh"].into_iter().filter_map(lib);
     let mut all = String::new();
     for text in first.chain(primitives).chain(last) {
-        let mut document: Option<String> = None;
-        for line in text.lines() {
-            // What stands in a here-document is written as it is.
-            if document.is_some() {
-                all.push_str(line);
-                document = document.filter(|end| line != end);
-            } else {
-                let line = line.trim_start_matches(' ');
-                if line.is_empty() || line.starts_with('#') {
-                    continue;
-                }
-                all.push_str(line);
-                document = here_document(line).map(str::to_owned);
-            }
-            all.push('\n');
-        }
+        all.push_str(&super::shell::plain(&text));
     }
     all
-}
-
-/// The word that ends the here-document that begins on this line, where one does.
-fn here_document(line: &str) -> Option<&str> {
-    let (_, rest) = line.split_once("<<")?;
-    let word = rest.trim_start_matches(['\'', '"']);
-    let end = word.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(word.len());
-    (end > 0 && word.starts_with(|c: char| c.is_ascii_uppercase())).then(|| &word[..end])
 }
 
 /// The files directly in one folder, by name.

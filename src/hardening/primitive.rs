@@ -406,7 +406,7 @@ impl Primitive {
                 let value = values.get(name).map(ParameterValue::to_string).unwrap_or_default();
                 lines.push_str(&format!("AF_PARAM_{}={}\n", name.to_ascii_uppercase(), shell::quote(&value)?));
             }
-            return Ok(text.map(|text| lines + text));
+            return Ok(text.map(|text| lines + &shell::plain(text)));
         }
         let Call { name, arguments } = self.call(verb, values);
         let suffix = match verb {

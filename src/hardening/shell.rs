@@ -30,10 +30,49 @@ pub(super) fn call<'a>(function: &str, arguments: impl IntoIterator<Item = &'a s
     Ok(line)
 }
 
+/// A script as it travels: without comments, empty lines and indentation, which are for who reads it. What stands in a
+/// here-document is as it was.
+pub fn plain(text: &str) -> String {
+    let mut all = String::with_capacity(text.len());
+    let mut document: Option<String> = None;
+    for line in text.lines() {
+        if document.is_some() {
+            all.push_str(line);
+            document = document.filter(|end| line != end);
+        } else {
+            let line = line.trim_start_matches(' ');
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            all.push_str(line);
+            document = here_document(line).map(str::to_owned);
+        }
+        all.push('\n');
+    }
+    all
+}
+
+/// The word that ends the here-document that begins on this line, where one does.
+fn here_document(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once("<<")?;
+    let word = rest.trim_start_matches(['\'', '"']);
+    let end = word.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(word.len());
+    (end > 0 && word.starts_with(|c: char| c.is_ascii_uppercase())).then(|| &word[..end])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::process::Command;
+
+    #[test]
+    fn comments_and_indentation_stay_behind_and_documents_are_whole() {
+        let text = "# a\n\nf() {\n    # b\n    cat <<'END'\n# kept\n\n  as it is\nEND\n    echo '#no' # yes\n}\n";
+        assert_eq!(plain(text), "f() {\ncat <<'END'\n# kept\n\n  as it is\nEND\necho '#no' # yes\n}\n");
+        assert_eq!(here_document("while read -r x; do"), None);
+        assert_eq!(here_document("done <<LIST"), Some("LIST"));
+        assert_eq!(here_document("n=$((1 << 2))"), None);
+    }
 
     #[test]
     fn the_shell_gives_back_exactly_what_was_quoted() {

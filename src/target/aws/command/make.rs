@@ -1,6 +1,7 @@
 //! Makes commands: the wrapper with what it needs to know, and bundles packed as small as they get.
 
 use super::{LOG_BLOCK, More, STDERR_BYTES, STDOUT_BYTES};
+use crate::hardening::shell;
 use crate::identity::{BuildId, Digest};
 use crate::plan::Bundle;
 use crate::recipe::ExtraVolume;
@@ -9,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write as _;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 const WRAPPER: &str = include_str!("wrapper.sh");
@@ -230,10 +232,19 @@ fn inline(bytes: &[u8]) -> String {
     lines
 }
 
+/// The wrapper as it travels: every byte counts against the limit.
+static WRAPPED: LazyLock<String> = LazyLock::new(|| {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    let packed = gzip.write_all(shell::plain(WRAPPER).as_bytes()).and_then(|()| gzip.finish());
+    match packed {
+        Ok(packed) => format!("af_wrapper() {{\n{}\n}}\neval \"$(af_wrapper | gzip -dc)\"", inline(&packed)),
+        // Not where memory is written to; as it is it would do as well.
+        Err(_) => shell::plain(WRAPPER),
+    }
+});
+
 fn command(comment: &str, head: &str, execution_timeout: Duration) -> Command {
-    // Comments are for who reads the wrapper; every byte counts against the limit.
-    let wrapper = WRAPPER.lines().map(str::trim_start).filter(|line| !line.starts_with('#') && !line.is_empty());
-    let lines = std::iter::once("#!/bin/sh").chain(head.lines()).chain(wrapper).chain(["af_command"]);
+    let lines = std::iter::once("#!/bin/sh").chain(head.lines()).chain(WRAPPED.lines()).chain(["af_command"]);
     Command {
         comment: comment.chars().take(MAX_COMMENT).collect(),
         lines: lines.map(str::to_owned).collect(),
