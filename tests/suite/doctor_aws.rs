@@ -2,7 +2,7 @@
 
 use crate::aws::loopback::{Cloud, cloud};
 use crate::fake_aws::ec2::model::Home;
-use crate::fake_aws::ssm::parameters::{Kind, Put};
+use crate::fake_aws::ssm::parameters::Put;
 use crate::program::TestFactory;
 use serde_json::Value;
 
@@ -167,18 +167,7 @@ fn what_others_wrote_does_not_reach_the_terminal_as_it_is() {
     let cloud = cloud(|world| {
         let home = Home { account: world.account.clone(), region: "us-east-1".into() };
         let now = world.clock.now();
-        let put = Put {
-            name: "/site/base".into(),
-            value: "ami-1\u{1b}[2J\u{202e}".into(),
-            kind: Some(Kind::String),
-            data_type: None,
-            description: String::new(),
-            allowed_pattern: String::new(),
-            tags: Default::default(),
-            overwrite: false,
-            by: "arn:aws:iam::123456789012:user/colleague".into(),
-            may_describe_images: true,
-        };
+        let put = Put::by_hand("/site/base", "ami-1\u{1b}[2J\u{202e}");
         world.ssm.place(&home).parameters.put(put, now, Default::default()).unwrap();
     });
     let factory = factory(AWS);

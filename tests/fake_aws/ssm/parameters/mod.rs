@@ -88,6 +88,24 @@ pub struct Put {
     pub may_describe_images: bool,
 }
 
+impl Put {
+    /// What someone writes with another program, over what is there.
+    pub fn by_hand(name: &str, value: &str) -> Put {
+        Put {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            kind: Some(Kind::String),
+            data_type: None,
+            description: String::new(),
+            allowed_pattern: String::new(),
+            tags: BTreeMap::new(),
+            overwrite: true,
+            by: "arn:aws:iam::123456789012:user/colleague".to_owned(),
+            may_describe_images: true,
+        }
+    }
+}
+
 /// A write whose image is still being looked up.
 #[derive(Debug, Clone)]
 struct Pending {

@@ -4,7 +4,7 @@ use super::CALM;
 use super::place::{Place, called, seconds};
 use crate::fake_aws::World;
 use crate::fake_aws::ec2::model::Home;
-use crate::fake_aws::ssm::parameters::{Kind, Put};
+use crate::fake_aws::ssm::parameters::Put;
 use amifactory::pipeline::BuildOptions;
 
 const CHANNEL: &str = "/amifactory/web/x86_64/channels/dev";
@@ -15,18 +15,7 @@ const READ_BACK: std::time::Duration = seconds(150 + 10);
 fn write(world: &mut World, name: &str, value: &str) {
     let home = Home { account: world.account.clone(), region: "us-east-1".to_owned() };
     let now = world.clock.now();
-    let put = Put {
-        name: name.to_owned(),
-        value: value.to_owned(),
-        kind: Some(Kind::String),
-        data_type: None,
-        description: String::new(),
-        allowed_pattern: String::new(),
-        tags: Default::default(),
-        overwrite: false,
-        by: "arn:aws:iam::123456789012:user/colleague".to_owned(),
-        may_describe_images: true,
-    };
+    let put = Put::by_hand(name, value);
     let store = &mut world.ssm.place(&home).parameters;
     store.delete(name);
     store.put(put, now, seconds(0)).unwrap();
@@ -41,18 +30,7 @@ pub fn overwrite(
     validation: std::time::Duration,
 ) {
     let home = Home { account: world.account.clone(), region: "us-east-1".to_owned() };
-    let put = Put {
-        name: name.to_owned(),
-        value: image.to_owned(),
-        kind: Some(Kind::String),
-        data_type: Some("aws:ec2:image".to_owned()),
-        description: String::new(),
-        allowed_pattern: String::new(),
-        tags: Default::default(),
-        overwrite: true,
-        by: "arn:aws:iam::123456789012:user/colleague".to_owned(),
-        may_describe_images: true,
-    };
+    let put = Put { data_type: Some("aws:ec2:image".to_owned()), ..Put::by_hand(name, image) };
     world.ssm.place(&home).parameters.put(put, now, validation).unwrap();
 }
 

@@ -11,7 +11,7 @@ use super::scene::QUICK;
 use crate::aws::wire::Wire;
 use crate::fake_aws::agents::shell::ShellAgent;
 use crate::fake_aws::ec2::model::Home;
-use crate::fake_aws::ssm::parameters::{Kind, Put};
+use crate::fake_aws::ssm::parameters::Put;
 use crate::fake_aws::{Fake, Latencies, Settings};
 use amifactory::identity::{Arch, RecipeName, Version};
 use amifactory::recipe::ChannelRule;
@@ -102,18 +102,7 @@ impl Bench {
         let mut world = self.fake.world();
         let home = Home { account: world.account.clone(), region: "us-east-1".to_owned() };
         let now = world.clock.now();
-        let put = Put {
-            name: CHANNEL.to_owned(),
-            value: value.to_owned(),
-            kind: Some(Kind::String),
-            data_type: None,
-            description: String::new(),
-            allowed_pattern: String::new(),
-            tags: Default::default(),
-            overwrite: true,
-            by: "arn:aws:iam::123456789012:user/colleague".to_owned(),
-            may_describe_images: true,
-        };
+        let put = Put::by_hand(CHANNEL, value);
         let store = &mut world.ssm.place(&home).parameters;
         store.put(put, now, Duration::ZERO).unwrap();
         store.settle(now, &|_| true);
