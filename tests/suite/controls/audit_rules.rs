@@ -59,6 +59,52 @@ fn says(shell: &str, rule: &str, listed: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
+/// What `auditctl -l` (3.0.9, on Linux 6.18, x86_64) printed once all the library's rules were loaded. To record it again:
+/// the rules of `library_rules`, one per line after a first line `-c`, go through `auditctl -R`.
+const LISTED: &str = include_str!("kernel_audit_rules.txt");
+
+/// The rules that stand in the library, with the parameter's default.
+fn library_rules() -> Vec<String> {
+    let controls = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("hardening/controls")).unwrap();
+    let mut rules = Vec::new();
+    for file in controls {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let quoted = text.lines().filter_map(|line| line.trim().strip_prefix("- \"")?.strip_suffix('"'));
+        let some = quoted.filter(|rule| rule.starts_with("-a ") || rule.starts_with("-w "));
+        rules.extend(some.map(|rule| rule.replace("{sudo_log_file}", "/var/log/sudo.log")));
+    }
+    rules
+}
+
+#[test]
+fn what_a_kernel_really_lists_is_recognised_and_missed() {
+    let rules = library_rules();
+    assert!(rules.len() > 50, "{}", rules.len());
+    let missed = |listed: &str| {
+        let script = r#"
+            . "$LIBRARY/primitives/audit_rule.sh"
+            uname() { echo x86_64; }
+            af_audit_rules_loaded() { printf '%s\n' "$LISTED"; }
+            af_audit_rules_lack af_audit_rules_loaded "$@"
+            printf '%s\n' "$AF_LIST"
+        "#;
+        let folder = tempfile::tempdir().unwrap();
+        let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("hardening/lib");
+        let mut command = Command::new("dash");
+        command.args(["-c", script, "dash"]).args(&rules).env("LIBRARY", library);
+        let output = command.env("AF_TMP", folder.path()).env("LISTED", listed).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    assert_eq!(missed(LISTED), "");
+    for line in LISTED.lines() {
+        let others: Vec<&str> = LISTED.lines().filter(|other| *other != line).collect();
+        let missed = missed(&others.join("\n"));
+        // A folder has two spellings in the library, and the kernel knows one.
+        let same = missed.lines().map(|rule| rule.replace("sudoers.d/ ", "sudoers.d "));
+        assert_eq!(same.collect::<std::collections::BTreeSet<_>>().len(), 1, "without {line}: {missed}");
+    }
+}
+
 #[test]
 fn rules_as_the_kernel_lists_them_are_recognised() {
     for shell in ["dash", "bash"] {
