@@ -1,5 +1,6 @@
 //! All integration tests in one binary: each binary links everything again.
 
+mod asked;
 #[cfg(feature = "aws")]
 mod aws;
 #[cfg(feature = "aws")]
