@@ -4,9 +4,10 @@ use super::exit::{CliError, Exit};
 use super::session::Session;
 use crate::pipeline::prepare::{self, Planner};
 use crate::pipeline::{engine, published, tags};
-use crate::plan;
+use crate::plan::{self, Bundle, Bundles};
 use crate::report::view;
 use clap::Args;
+use std::path::{Path, PathBuf};
 
 /// Say whether a build is needed, why, and what it would do.
 #[derive(Debug, Args)]
@@ -14,6 +15,9 @@ pub struct Plan {
     /// Which recipe
     #[arg(value_name = "RECIPE")]
     recipe: String,
+    /// Write the scripts that would run into this folder, just as a builder gets them: apply.sh, seal.sh, boot-test.sh
+    #[arg(long, value_name = "DIR")]
+    scripts: Option<PathBuf>,
 }
 
 impl Plan {
@@ -41,7 +45,12 @@ impl Plan {
             Some(image) => target.record(&image.id).await.ok().and_then(|record| prepare::duration_s(&record)),
             None => None,
         };
+        let scripts = match &self.scripts {
+            Some(folder) => write_scripts(folder, &plan.bundles)?,
+            None => Vec::new(),
+        };
         let planned = view::Planned {
+            scripts,
             recipe,
             version,
             digest: plan.digest.clone(),
@@ -61,4 +70,16 @@ impl Plan {
         session.result(&planned, |style| view::plan(&planned, style))?;
         Ok(Exit::Done)
     }
+}
+
+/// Writes them, over those of an earlier plan; answers with their paths.
+fn write_scripts(folder: &Path, bundles: &Bundles) -> Result<Vec<PathBuf>, CliError> {
+    let failed = |path: &Path, error: std::io::Error| CliError::Usage(format!("{}: {error}", path.display()));
+    std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+    let write = |bundle: &Bundle| {
+        let path = folder.join(format!("{}.sh", bundle.name));
+        std::fs::write(&path, &bundle.script).map_err(|error| failed(&path, error))?;
+        Ok(path)
+    };
+    [&bundles.apply, &bundles.seal, &bundles.boot_test].into_iter().map(write).collect()
 }

@@ -8,6 +8,27 @@ use std::time::{Duration, Instant};
 const HELLO: &str = "mkdir -p /srv\necho hello >/srv/hello";
 
 #[test]
+fn a_plan_writes_the_scripts_that_would_run() {
+    if !can_build_on_host("a_plan_writes_the_scripts_that_would_run") {
+        return;
+    }
+    let factory = TestFactory::tiny(HELLO);
+    let (code, plan) = factory.json(&["plan", "tiny", "--scripts", "out/scripts"]);
+    assert_eq!(code, 0, "{plan}");
+    assert_eq!(plan["scripts"], json!(["out/scripts/apply.sh", "out/scripts/seal.sh", "out/scripts/boot-test.sh"]));
+    let apply = fs::read_to_string(factory.path().join("out/scripts/apply.sh")).unwrap();
+    assert!(apply.starts_with("#!/bin/sh\n# amifactory bundle: apply\n") && apply.contains(">/srv/hello"), "{apply}");
+    let checked =
+        std::process::Command::new("sh").arg("-n").arg(factory.path().join("out/scripts/boot-test.sh")).status();
+    assert!(checked.unwrap().success());
+    // A file where the folder should be.
+    factory.write("file", "");
+    let output = factory.run(&["plan", "tiny", "--scripts", "file"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("file: "), "{}", stderr(&output));
+}
+
+#[test]
 fn build_makes_an_image_then_says_up_to_date_and_why_it_builds_again() {
     if !can_build_on_host("build_makes_an_image_then_says_up_to_date_and_why_it_builds_again") {
         return;
@@ -30,6 +51,7 @@ fn build_makes_an_image_then_says_up_to_date_and_why_it_builds_again() {
     let (code, plan) = factory.json(&["plan", "tiny"]);
     assert_eq!((code, &plan["outcome"]), (0, &json!("build")));
     assert_eq!(plan["reasons"], json!(["group hello changed: 1.0.0 → 1.1.0"]));
+    assert!(plan.get("scripts").is_none(), "{plan}");
     let (_, second) = factory.json(&["build", "tiny"]);
     assert_eq!((&second["outcome"], &second["version"]), (&json!("built"), &json!("1.0.1")));
 

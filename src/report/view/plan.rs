@@ -3,6 +3,7 @@
 use crate::identity::{Digest, ImageId, RecipeName, Version};
 use crate::report::{Style, duration, visible, wording};
 use serde::Serialize;
+use std::path::PathBuf;
 
 /// The result of `plan`, as `cli.md` fixes it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -25,6 +26,9 @@ pub struct Planned {
     pub calls: u64,
     /// How long it takes, about; none where nothing is known.
     pub about_s: Option<f64>,
+    /// Where the scripts were written that would run, where that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scripts: Vec<PathBuf>,
 }
 
 /// Build, or not.
@@ -76,6 +80,12 @@ pub fn plan(planned: &Planned, style: Style) -> String {
         };
         text.push_str(&format!("\n  {} to the target, {about}\n", wording::count(planned.calls as usize, "call")));
         text.push_str(&super::next(&[format!("amifactory build {}", planned.recipe)], style));
+    }
+    if !planned.scripts.is_empty() {
+        text.push_str(&format!("\n{}\n", style.dim("scripts")));
+        for path in &planned.scripts {
+            text.push_str(&format!("  {}\n", visible::line(&path.to_string_lossy())));
+        }
     }
     text
 }

@@ -188,9 +188,15 @@ fn a_plan() {
         ],
         calls: 14,
         about_s: Some(52.0),
+        scripts: Vec::new(),
     };
     assert_snapshot!(plan(&planned, Style::PLAIN));
-    (planned.outcome, planned.steps) = (PlanVerdict::UpToDate, vec![]);
+    planned.scripts = ["apply", "seal", "boot-test"].map(|name| format!("scripts/{name}.sh").into()).into();
+    assert!(
+        plan(&planned, Style::PLAIN)
+            .ends_with("\nscripts\n  scripts/apply.sh\n  scripts/seal.sh\n  scripts/boot-test.sh\n")
+    );
+    (planned.outcome, planned.steps, planned.scripts) = (PlanVerdict::UpToDate, vec![], vec![]);
     planned.reasons = vec!["nothing changed since this image".into()];
     assert_snapshot!("a_plan_with_nothing_to_do", plan(&planned, Style::PLAIN));
     assert_eq!(serde_json::to_value(&planned).unwrap()["outcome"], "up-to-date");
