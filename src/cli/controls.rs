@@ -55,7 +55,6 @@ struct Explained<'a> {
     rationale: &'a str,
     phase: crate::hardening::Phase,
     needs_reboot: bool,
-    breaks: Vec<String>,
     manual: Option<&'a str>,
     profiles: Vec<&'a str>,
     made_of: Vec<&'static str>,
@@ -167,6 +166,7 @@ fn row(control: &Control) -> ControlRow {
         level: control.level,
         section: control.section,
         families: control.families.iter().copied().collect(),
+        breaks: control.breaks.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -179,7 +179,6 @@ fn explain(session: &Session, library: &Library, control: &Control) -> Result<Ex
         rationale: &control.rationale,
         phase: control.phase,
         needs_reboot: control.needs_reboot,
-        breaks: control.breaks.iter().map(|breaks| format!("{}: {}", breaks.what, breaks.how)).collect(),
         manual: control.manual.as_deref(),
         profiles: library.profiles.keys().filter(has).map(String::as_str).collect(),
         made_of: control.ensure.iter().map(|ensure| ensure.primitive.kind()).collect(),
@@ -223,7 +222,7 @@ fn text(library: &Library, control: &Control, explained: &Explained<'_>, style: 
     if let Some(applies) = &control.applies_when {
         field("only where", format!("{} is there", applies.what));
     }
-    for breaks in &explained.breaks {
+    for breaks in &explained.row.breaks {
         field("can break", breaks.clone());
     }
     if control.needs_reboot {

@@ -297,6 +297,11 @@ impl SelectedControl {
         self.disposition == Disposition::Apply && self.apply.is_some()
     }
 
+    /// What applying it can break in this image, each as `network: how`.
+    pub fn can_break(&self) -> Vec<String> {
+        if self.is_applied() { self.control.breaks.iter().map(ToString::to_string).collect() } else { Vec::new() }
+    }
+
     /// Applying it may install or remove packages.
     pub fn changes_packages(&self) -> bool {
         self.is_applied() && self.control.ensure.iter().any(|ensure| ensure.primitive.is_about_packages())

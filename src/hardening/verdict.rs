@@ -39,6 +39,8 @@ pub fn evidence(
                 level: control.level,
                 section: control.section,
                 required: selected.required,
+                // Where what it is about is not there, nothing was changed.
+                breaks: if status == Status::NotApplicable { Vec::new() } else { selected.can_break() },
                 status,
                 reason,
                 waiver: if let Disposition::Waived(waiver) = &selected.disposition {

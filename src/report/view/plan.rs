@@ -1,8 +1,10 @@
 //! A plan: what a build would do, and why.
 
-use crate::identity::{Digest, ImageId, RecipeName, Version};
+use crate::identity::{Digest, ImageId, RecipeName, Slug, Version};
+use crate::report::wrap::fold;
 use crate::report::{Style, duration, visible, wording};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The result of `plan`, as `cli.md` fixes it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,6 +23,8 @@ pub struct Planned {
     pub reasons: Vec<String>,
     /// What a build does, in order; empty where nothing needs doing.
     pub steps: Vec<PlanStep>,
+    /// The controls of the image that can break something.
+    pub can_break: Vec<CanBreak>,
     /// Calls to the target, about.
     pub calls: u64,
     /// How long it takes, about; none where nothing is known.
@@ -35,6 +39,15 @@ pub enum PlanVerdict {
     Build,
     /// It would not.
     UpToDate,
+}
+
+/// A control that is applied and can break something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CanBreak {
+    /// Which.
+    pub control: Slug,
+    /// What, each as `network: how`.
+    pub breaks: Vec<String>,
 }
 
 /// One step of a plan.
@@ -64,6 +77,7 @@ pub fn plan(planned: &Planned, style: Style) -> String {
             text.push_str(&format!("  · {}\n", visible::line(reason)));
         }
     }
+    text.push_str(&can_break(&planned.can_break, style));
     if !planned.steps.is_empty() {
         text.push_str(&format!("\n{}\n", style.dim("steps")));
         for (n, step) in planned.steps.iter().enumerate() {
@@ -76,6 +90,32 @@ pub fn plan(planned: &Planned, style: Style) -> String {
         };
         text.push_str(&format!("\n  {} to the target, {about}\n", wording::count(planned.calls as usize, "call")));
         text.push_str(&super::next(&[format!("amifactory build {}", planned.recipe)], style));
+    }
+    text
+}
+
+/// What can break, by its word, with the controls that can do it: `network  firewall-default-deny, …`.
+fn can_break(controls: &[CanBreak], style: Style) -> String {
+    let mut by_word: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for control in controls {
+        for breaks in &control.breaks {
+            let word = breaks.split(':').next().unwrap_or_default();
+            let names = by_word.entry(word).or_default();
+            if names.last() != Some(&control.control.as_str()) {
+                names.push(control.control.as_str());
+            }
+        }
+    }
+    if by_word.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{}\n", style.dim("can break; `amifactory controls NAME` says how"));
+    for (word, names) in by_word {
+        let mut word = format!("{:<12}", visible::line(word));
+        for line in fold(&names.join(", "), style.width.saturating_sub(14)) {
+            text.push_str(&format!("  {word}{line}\n"));
+            word = " ".repeat(12);
+        }
     }
     text
 }

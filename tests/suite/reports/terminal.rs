@@ -6,8 +6,8 @@ use amifactory::pipeline::Outcome;
 use amifactory::report::diff::ImageDiff;
 use amifactory::report::summary::{Finished, brief, failure, interrupted, summary};
 use amifactory::report::view::{
-    ControlRow, Controls, ImageRow, Images, Leftover, PlanStep, PlanVerdict, Planned, Shown, Swept, builds, controls,
-    diff, images, plan, show, sweep,
+    CanBreak, ControlRow, Controls, ImageRow, Images, Leftover, PlanStep, PlanVerdict, Planned, Shown, Swept, builds,
+    controls, diff, images, plan, show, sweep,
 };
 use amifactory::report::{Style, json};
 use insta::assert_snapshot;
@@ -152,6 +152,8 @@ fn one_image() {
     assert_snapshot!(text);
     let short = show(&row(), &record, false, Style::PLAIN);
     assert!(!short.contains("passwd-permissions") && short.contains("3 passed (--all lists them)"), "{short}");
+    // What it can break is said although the control passes.
+    assert!(short.contains("snap: No <snap> can be mounted any more."), "{short}");
 }
 
 #[test]
@@ -168,6 +170,7 @@ fn one_image_as_json_has_the_fields_that_are_promised() {
     assert_eq!(control["ids"]["cis-al2023-1.0.0"], "1.1.1.1");
     assert_eq!((&control["level"], &control["status"]), (&1.into(), &"pass".into()));
     assert_eq!(control["evidence"]["after"][1]["kind"], "runtime");
+    assert_eq!(control["breaks"][0], "snap: No <snap> can be mounted any more.");
     assert_eq!(value["packages"][2]["name"], "nginx");
     assert_eq!(value["packages"][2]["version"], "1.22.1-9+deb12u2");
 }
@@ -186,6 +189,16 @@ fn a_plan() {
             step("launch", "a sandbox on this machine"),
             step("apply", "2 package groups, 61 controls in one bundle"),
         ],
+        can_break: vec![
+            CanBreak {
+                control: "firewall-default-deny".parse().unwrap(),
+                breaks: vec!["network: ports need rules.".into(), "ssm: agents need 443 out.".into()],
+            },
+            CanBreak {
+                control: "network-file-system-absent".parse().unwrap(),
+                breaks: vec!["network: mounts of NFS need it.".into()],
+            },
+        ],
         calls: 14,
         about_s: Some(52.0),
     };
@@ -193,7 +206,9 @@ fn a_plan() {
     (planned.outcome, planned.steps) = (PlanVerdict::UpToDate, vec![]);
     planned.reasons = vec!["nothing changed since this image".into()];
     assert_snapshot!("a_plan_with_nothing_to_do", plan(&planned, Style::PLAIN));
-    assert_eq!(serde_json::to_value(&planned).unwrap()["outcome"], "up-to-date");
+    let value = serde_json::to_value(&planned).unwrap();
+    assert_eq!(value["outcome"], "up-to-date");
+    assert_eq!(value["can_break"][1]["breaks"][0], "network: mounts of NFS need it.");
 }
 
 #[test]
@@ -252,6 +267,7 @@ fn the_catalogue() {
         level: control.level,
         section: control.section,
         families: vec!["debian-12".parse().unwrap()],
+        breaks: control.breaks,
     });
     assert_snapshot!(controls(&Controls { controls: rows.collect() }, Style { width: 140, ..Style::PLAIN }));
 }
