@@ -85,7 +85,7 @@ impl Test {
         let profile = self.profile.as_ref().or_else(|| library.profiles.keys().find(has));
         let profile = profile.or_else(|| library.profiles.keys().next()).cloned().unwrap_or_default();
         let add: Vec<Slug> = vec![control.slug.clone()];
-        let spec = HardeningSpec { profile, parameters: BTreeMap::new(), add, waivers: Vec::new() };
+        let spec = HardeningSpec { profile, parameters: BTreeMap::new(), add, waivers: Vec::new(), network: None };
         let wrong = |errors: Vec<crate::hardening::SelectError>| {
             CliError::Usage(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
         };

@@ -55,6 +55,7 @@ impl Plan {
                     .map(|(step, what)| view::PlanStep { step, what })
                     .collect(),
             },
+            warnings: planner.advice(plan).iter().map(ToString::to_string).collect(),
             can_break: plan
                 .controls
                 .iter()

@@ -302,6 +302,14 @@ impl SelectedControl {
         if self.is_applied() { self.control.breaks.iter().map(ToString::to_string).collect() } else { Vec::new() }
     }
 
+    /// Of which packages applying it makes sure that one is there; none where it installs nothing, empty where a script
+    /// decides which.
+    pub fn installs(&self, family: OsFamily) -> Option<Vec<String>> {
+        let applied = self.ensured(family).filter(|ensure| self.is_applied() && !ensure.audit_only);
+        let all: Vec<Vec<String>> = applied.filter_map(|ensure| ensure.primitive.installs()).collect();
+        (!all.is_empty()).then(|| all.concat())
+    }
+
     /// Applying it may install or remove packages.
     pub fn changes_packages(&self) -> bool {
         self.is_applied() && self.control.ensure.iter().any(|ensure| ensure.primitive.is_about_packages())
@@ -321,6 +329,7 @@ mod tests {
             parameters: BTreeMap::new(),
             add: Vec::new(),
             waivers: Vec::new(),
+            network: None,
         }
     }
 

@@ -137,6 +137,7 @@ fn finished(recipe: &str) -> Event {
         score: Some(91.5),
         duration_s: 3.0,
         calls: 9,
+        warnings: Vec::new(),
         reasons: vec![],
         unmet: vec![],
         failure: None,

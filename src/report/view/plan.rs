@@ -23,6 +23,8 @@ pub struct Planned {
     pub reasons: Vec<String>,
     /// What a build does, in order; empty where nothing needs doing.
     pub steps: Vec<PlanStep>,
+    /// What the recipe says and most likely does not mean.
+    pub warnings: Vec<String>,
     /// The controls of the image that can break something.
     pub can_break: Vec<CanBreak>,
     /// Calls to the target, about.
@@ -75,6 +77,14 @@ pub fn plan(planned: &Planned, style: Style) -> String {
         text.push_str(&format!("\n{}\n", style.dim("why")));
         for reason in &planned.reasons {
             text.push_str(&format!("  · {}\n", visible::line(reason)));
+        }
+    }
+    if !planned.warnings.is_empty() {
+        text.push_str(&format!("\n{}\n", style.yellow("warnings")));
+        for warning in &planned.warnings {
+            for (n, line) in fold(&visible::line(warning), style.width.saturating_sub(4)).iter().enumerate() {
+                text.push_str(&format!("  {} {line}\n", if n == 0 { "!" } else { " " }));
+            }
         }
     }
     text.push_str(&can_break(&planned.can_break, style));

@@ -188,7 +188,8 @@ fn controls(record: &ImageRecord, all: bool, style: Style) -> String {
     let mut table = Table::new(&["ID", "LEVEL", "STATUS", "CONTROL", "TITLE"]).gives_way(4);
     for control in &listed {
         let mut title = visible::line(&control.title).into_owned();
-        if let Some(reason) = &control.reason {
+        let why = wording::why(control);
+        if let Some(reason) = control.reason.as_ref().filter(|reason| why.as_ref() != Some(*reason)) {
             title.push_str(&format!(" ({})", visible::line(reason)));
         }
         table.row(vec![
@@ -201,7 +202,7 @@ fn controls(record: &ImageRecord, all: bool, style: Style) -> String {
             control.slug.to_string(),
             title,
         ]);
-        if let Some(why) = wording::why(control) {
+        if let Some(why) = why {
             table.under(style.red(&format!("  └ {}", visible::line(&why))));
         }
     }

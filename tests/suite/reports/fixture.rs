@@ -408,6 +408,7 @@ pub fn result(outcome: Outcome) -> BuildResult {
         score: record.score,
         duration_s: 48.21,
         calls: 23,
+        warnings: Vec::new(),
         reasons: vec![],
         unmet: vec![],
         failure: None,

@@ -1,8 +1,9 @@
 //! Summaries and lists as they stand on a terminal.
 
 use super::fixture;
+use amifactory::hardening::Status;
 use amifactory::identity::Digest;
-use amifactory::pipeline::Outcome;
+use amifactory::pipeline::{BuildResult, Outcome};
 use amifactory::report::diff::ImageDiff;
 use amifactory::report::summary::{Finished, brief, failure, interrupted, summary};
 use amifactory::report::view::{
@@ -145,6 +146,27 @@ fn list_of_images() {
 }
 
 #[test]
+fn a_list_that_is_cut_says_where_the_rest_is() {
+    let mut record = fixture::record();
+    record.controls = fixture::controls();
+    record.controls.iter_mut().for_each(|control| control.status = Status::Fail);
+    let left = record.controls.len() - 5;
+    let mut result = fixture::result(Outcome::Refused);
+    let text = |result: &BuildResult| {
+        let finished = Finished { result, record: Some(&record), channel: None, evidence: None, previous: None };
+        summary(&finished, Style::PLAIN)
+    };
+    let expected = format!("and {left} more: amifactory show img-0a1b2c3d4e5f6071\n");
+    assert!(text(&result).contains(&expected), "{}", text(&result));
+    result.image = None;
+    let expected = format!("and {left} more: amifactory report web-tier-5d0c2f7a91be-1 --html report.html\n");
+    assert!(text(&result).contains(&expected), "{}", text(&result));
+    result.warnings = vec!["the waiver \u{1b}[2J comes too late".into()];
+    assert!(text(&result).contains("warning    the waiver"), "{}", text(&result));
+    assert_harmless(&text(&result));
+}
+
+#[test]
 fn one_image() {
     let record = fixture::refused_record();
     let text = show(&row(), &record, true, Style { width: 120, ..Style::PLAIN });
@@ -188,6 +210,10 @@ fn a_plan() {
         steps: vec![
             step("launch", "a sandbox on this machine"),
             step("apply", "2 package groups, 61 controls in one bundle"),
+        ],
+        warnings: vec![
+            "`tmp-noexec` is waived, but cis-base, which is below this recipe, applies it: waive it there \u{1b}[2J"
+                .into(),
         ],
         can_break: vec![
             CanBreak {
