@@ -302,12 +302,12 @@ impl SelectedControl {
         if self.is_applied() { self.control.breaks.iter().map(ToString::to_string).collect() } else { Vec::new() }
     }
 
-    /// Of which packages applying it makes sure that one is there; none where it installs nothing, empty where a script
-    /// decides which.
-    pub fn installs(&self, family: OsFamily) -> Option<Vec<String>> {
+    /// The packages that applying it installs, each with those that will do in its place; none where it installs
+    /// nothing, empty where a script decides which.
+    pub fn installs(&self, family: OsFamily) -> Option<Vec<Vec<String>>> {
         let applied = self.ensured(family).filter(|ensure| self.is_applied() && !ensure.audit_only);
         let all: Vec<Vec<String>> = applied.filter_map(|ensure| ensure.primitive.installs()).collect();
-        (!all.is_empty()).then(|| all.concat())
+        (!all.is_empty()).then(|| all.into_iter().filter(|names| !names.is_empty()).collect())
     }
 
     /// Applying it may install or remove packages.

@@ -114,18 +114,19 @@ fn say_out_of_reach(control: &mut ControlEvidence, plan: &Plan) {
     let selected = plan.controls.iter().find(|selected| selected.control.slug == control.slug);
     let Some(packages) = selected.and_then(|selected| selected.installs(plan.base.family)) else { return };
     let lacks = |check: &Check| {
-        check.status == Status::Fail && check.what.starts_with("packages ") && check.observed == "not installed"
+        let names = (check.status == Status::Fail && check.observed == "not installed")
+            .then(|| check.what.strip_prefix("packages "))
+            .flatten()?;
+        let asked = packages.iter().find(|asked| asked.join(" ") == names)?;
+        Some(format!("{} is not installed", asked.join(" or ")))
     };
     // A script says by its exit status that it did not get what it wanted.
-    let lacking = match packages.is_empty() {
-        true => control.apply.as_ref().is_some_and(|apply| apply.exit != 0),
-        false => control.after.iter().flat_map(|audit| &audit.checks).any(lacks),
+    let failed = control.apply.as_ref().is_some_and(|apply| apply.exit != 0);
+    let what = match packages.is_empty() {
+        true => failed.then(|| "what it needs is not installed".to_owned()),
+        false => control.after.iter().flat_map(|audit| &audit.checks).find_map(lacks),
     };
-    if control.status == Status::Fail && lacking {
-        let what = match packages.is_empty() {
-            true => "what it needs is not installed".to_owned(),
-            false => format!("{} is not installed", packages.join(" or ")),
-        };
+    if let Some(what) = what.filter(|_| control.status == Status::Fail) {
         control.reason = Some(format!(
             "{what}, and this recipe has no access to package repositories: add `network: [package-repositories]` \
              below `hardening`"

@@ -4,7 +4,7 @@
 use crate::hardening::{self, Library, SelectedControl};
 use crate::identity::{GroupName, OsFamily, RecipeName, Slug, TargetKind};
 use crate::recipe::{BaseSpec, Factory, Group, ImpliedException, NetworkAccess, Place, Recipe};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use time::Date;
 
@@ -130,7 +130,7 @@ fn out_of_reach(
     if spec.network.is_some() || reaches(factory, recipe) || matches!(root.base, BaseSpec::Own { local: None, .. }) {
         return None;
     }
-    let mut lacking: BTreeMap<Slug, Vec<String>> = BTreeMap::new();
+    let mut lacking: BTreeMap<Slug, BTreeSet<String>> = BTreeMap::new();
     for family in families {
         let mut there: Vec<Slug> = Vec::new();
         for base in below.iter().filter(|base| reaches(factory, base)) {
@@ -145,20 +145,19 @@ fn out_of_reach(
         };
         for selected in applied(factory, library, recipe, *family) {
             let Some(packages) = selected.installs(*family) else { continue };
-            if !there.contains(&selected.control.slug) && !packages.iter().any(brought) {
-                let known = lacking.entry(selected.control.slug).or_default();
-                known.extend(packages);
-                known.sort_unstable();
-                known.dedup();
+            let missing: Vec<String> =
+                packages.iter().filter(|names| !names.iter().any(brought)).map(|names| names.join(" or ")).collect();
+            if !there.contains(&selected.control.slug) && (packages.is_empty() || !missing.is_empty()) {
+                lacking.entry(selected.control.slug).or_default().extend(missing);
             }
         }
     }
     if lacking.is_empty() {
         return None;
     }
-    let named = |(slug, packages): (&Slug, &Vec<String>)| match packages.is_empty() {
+    let named = |(slug, packages): (&Slug, &BTreeSet<String>)| match packages.is_empty() {
         true => slug.to_string(),
-        false => format!("{slug} ({})", packages.join(" or ")),
+        false => format!("{slug} ({})", packages.iter().map(String::as_str).collect::<Vec<_>>().join(", ")),
     };
     let names: Vec<String> = lacking.iter().map(named).collect();
     Some(Advice {
