@@ -88,7 +88,7 @@ pub enum Event {
         text: String,
     },
     /// A build has ended, well or not.
-    BuildFinished(BuildResult),
+    BuildFinished(Box<BuildResult>),
 }
 
 /// What went wrong, to what, and what to do about it.

@@ -69,7 +69,7 @@ impl Run<'_> {
             order.iter().map(|recipe| (recipe, watch::Sender::new(None))).collect();
         let builds = order.iter().map(|recipe| async {
             let finished = self.one(recipe, asked.contains(recipe), options, &slots, &ends).await;
-            self.sink.event(&Event::BuildFinished(finished.result(self.target.kind())));
+            self.sink.event(&Event::BuildFinished(Box::new(finished.result(self.target.kind()))));
             if let Some(end) = ends.get(recipe) {
                 end.send_replace(Some(finished.outcome.is_ok()));
             }

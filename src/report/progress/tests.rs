@@ -125,7 +125,7 @@ fn started(recipe: &str) -> Event {
 }
 
 fn finished(recipe: &str) -> Event {
-    Event::BuildFinished(BuildResult {
+    Event::BuildFinished(Box::new(BuildResult {
         recipe: recipe.parse().unwrap(),
         version: Some("1.0.0".parse().unwrap()),
         digest: Some(Digest::of(recipe)),
@@ -141,7 +141,7 @@ fn finished(recipe: &str) -> Event {
         reasons: vec![],
         unmet: vec![],
         failure: None,
-    })
+    }))
 }
 
 #[test]
