@@ -130,7 +130,7 @@ fn out_of_reach(
     if spec.network.is_some() || reaches(factory, recipe) || matches!(root.base, BaseSpec::Own { local: None, .. }) {
         return None;
     }
-    let mut lacking: BTreeMap<Slug, BTreeSet<String>> = BTreeMap::new();
+    let mut lacking: BTreeMap<Slug, BTreeSet<Vec<String>>> = BTreeMap::new();
     for family in families {
         let mut there: Vec<Slug> = Vec::new();
         for base in below.iter().filter(|base| reaches(factory, base)) {
@@ -148,16 +148,17 @@ fn out_of_reach(
             let missing: Vec<String> =
                 packages.iter().filter(|names| !names.iter().any(brought)).map(|names| names.join(" or ")).collect();
             if !there.contains(&selected.control.slug) && (packages.is_empty() || !missing.is_empty()) {
-                lacking.entry(selected.control.slug).or_default().extend(missing);
+                lacking.entry(selected.control.slug).or_default().insert(missing);
             }
         }
     }
     if lacking.is_empty() {
         return None;
     }
-    let named = |(slug, packages): (&Slug, &BTreeSet<String>)| match packages.is_empty() {
-        true => slug.to_string(),
-        false => format!("{slug} ({})", packages.iter().map(String::as_str).collect::<Vec<_>>().join(", ")),
+    // Packages are named where they are the same on each family that it may be.
+    let named = |(slug, packages): (&Slug, &BTreeSet<Vec<String>>)| match packages.first() {
+        Some(names) if packages.len() == 1 && !names.is_empty() => format!("{slug} ({})", names.join(", ")),
+        _ => slug.to_string(),
     };
     let names: Vec<String> = lacking.iter().map(named).collect();
     Some(Advice {

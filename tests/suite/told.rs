@@ -142,6 +142,10 @@ fn controls_that_install_packages_where_nothing_may_be_fetched_are_told() {
     let (file, line, text) = &told[0];
     assert_eq!((file.as_str(), *line), ("recipes/shut.yaml", 6));
     assert!(text.contains("install: told-package (no-such-package): add `network: [package-repositories]`"), "{text}");
+    // What has other packages on each OS family is named without them.
+    hardened(&factory, "any", "{local: host}", "[hello]", "  profile: cis-l1-server\n");
+    let text = &warnings(&factory, &["any"])[0].2;
+    assert!(text.contains(" password-quality, rsyslog-installed (rsyslog), "), "{text}");
     // A group opens the way, or brings the package; the recipe opens it, or says that there is no need; elsewhere
     // nothing is closed.
     let group = |network: &str, packages: &str| {
