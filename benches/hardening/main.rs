@@ -64,6 +64,7 @@ impl Server {
             parameters: BTreeMap::new(),
             add: Vec::new(),
             waivers: Vec::new(),
+            network: None,
         };
         let selected = select(&self.library, &spec, OsFamily::Debian12, &[], &[])
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;

@@ -55,7 +55,6 @@ struct Explained<'a> {
     rationale: &'a str,
     phase: crate::hardening::Phase,
     needs_reboot: bool,
-    breaks: Vec<String>,
     manual: Option<&'a str>,
     profiles: Vec<&'a str>,
     made_of: Vec<&'static str>,
@@ -138,15 +137,64 @@ pub(super) fn no_control(library: &Library, name: &str) -> CliError {
     CliError::Usage(format!("there is no control `{}`\n  {help}", visible::line(name)))
 }
 
+/// The control of this slug, or of this benchmark id where the benchmark of this family, or of all, has one such.
+pub(super) fn named<'a>(library: &'a Library, name: &str, family: OsFamily) -> Result<&'a Control, CliError> {
+    if let Some(control) = library.controls.get(name) {
+        return Ok(control);
+    }
+    let of = |ids: &dyn Fn(&str, &str) -> bool| -> Vec<&'a Control> {
+        let has = |control: &&Control| control.ids.iter().any(|(benchmark, id)| ids(benchmark, id));
+        library.controls.values().filter(has).collect()
+    };
+    let (benchmark, wanted) = split_id(name);
+    let exactly = |of: &str, id: &str| benchmark.is_none_or(|benchmark| benchmark == of) && id == wanted;
+    let here = of(&|benchmark, id| exactly(benchmark, id) && benchmark_family(benchmark) == Some(family));
+    let anywhere = of(&|benchmark, id| exactly(benchmark, id));
+    match (here.as_slice(), anywhere.as_slice()) {
+        ([control], _) | ([], [control]) => return Ok(control),
+        _ => {}
+    }
+    let candidates = match (here.is_empty(), anywhere.is_empty()) {
+        (false, _) => here,
+        (true, false) => anywhere,
+        (true, true) => library.controls.values().filter(|control| has_id(control, name)).collect(),
+    };
+    if candidates.is_empty() {
+        return Err(no_control(library, name));
+    }
+    let mut lines: Vec<String> = candidates.iter().map(|control| candidate(control, name)).collect();
+    lines.sort();
+    Err(CliError::Usage(format!(
+        "`{}` names several controls: say which\n  {}",
+        visible::line(name),
+        lines.join("\n  ")
+    )))
+}
+
+/// A control with those of its ids that a text names.
+fn candidate(control: &Control, name: &str) -> String {
+    let wanted = split_id(name).1;
+    let below = format!("{wanted}.");
+    let ids = control.ids.iter().filter(|(_, id)| *id == wanted || id.starts_with(&below));
+    let ids: Vec<String> = ids.map(|(benchmark, id)| format!("{benchmark} {id}")).collect();
+    format!("{}   {}", control.slug, ids.join(", "))
+}
+
+/// `cis-al2023-1.0.0:5.2.3` is one benchmark's, `5.2.3` any benchmark's.
+fn split_id(wanted: &str) -> (Option<&str>, &str) {
+    let (benchmark, id) = wanted.rsplit_once(':').map_or((None, wanted), |(benchmark, id)| (Some(benchmark), id));
+    (benchmark, id.trim_end_matches('.'))
+}
+
 fn means_something_on(control: &Control, family: OsFamily) -> bool {
     let part = |ensure: &Ensure| ensure.families.is_empty() || ensure.families.contains(&family);
     control.families.contains(&family) && (control.manual.is_some() || control.ensure.iter().any(part))
 }
 
-/// `5.2.3` is any benchmark's; `cis-al2023-1.0.0:5.2.3` is that one's.
+/// It has this id, or one below it.
 fn has_id(control: &Control, wanted: &str) -> bool {
-    let (benchmark, wanted) = wanted.rsplit_once(':').map_or((None, wanted), |(benchmark, id)| (Some(benchmark), id));
-    let below = format!("{}.", wanted.trim_end_matches('.'));
+    let (benchmark, wanted) = split_id(wanted);
+    let below = format!("{wanted}.");
     control
         .ids
         .iter()
@@ -167,6 +215,7 @@ fn row(control: &Control) -> ControlRow {
         level: control.level,
         section: control.section,
         families: control.families.iter().copied().collect(),
+        breaks: control.breaks.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -179,7 +228,6 @@ fn explain(session: &Session, library: &Library, control: &Control) -> Result<Ex
         rationale: &control.rationale,
         phase: control.phase,
         needs_reboot: control.needs_reboot,
-        breaks: control.breaks.iter().map(|breaks| format!("{}: {}", breaks.what, breaks.how)).collect(),
         manual: control.manual.as_deref(),
         profiles: library.profiles.keys().filter(has).map(String::as_str).collect(),
         made_of: control.ensure.iter().map(|ensure| ensure.primitive.kind()).collect(),
@@ -223,7 +271,7 @@ fn text(library: &Library, control: &Control, explained: &Explained<'_>, style: 
     if let Some(applies) = &control.applies_when {
         field("only where", format!("{} is there", applies.what));
     }
-    for breaks in &explained.breaks {
+    for breaks in &explained.row.breaks {
         field("can break", breaks.clone());
     }
     if control.needs_reboot {

@@ -1,6 +1,6 @@
 //! `controls test`: one control's contract on a root filesystem, which is only read.
 
-use super::controls::no_control;
+use super::controls::{named, no_control};
 use super::exit::{CliError, Exit};
 use super::session::Session;
 use crate::hardening::{Control, Ensure, Library, Outcome, SelectedControl, mutation, select};
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 kept · 1 broken · 2 usage or input · 5 nothing broken, but not all of it shown")]
 pub struct Test {
-    /// The control
+    /// The control, by its name or by a benchmark id that it alone has
     #[arg(value_name = "CONTROL")]
     control: String,
     /// The folder that holds the root filesystem; / is this machine's own
@@ -32,11 +32,9 @@ pub struct Test {
 
 impl Test {
     pub fn run(self, session: &Session, library: &Library) -> Result<Exit, CliError> {
-        let Some(control) = library.controls.get(self.control.as_str()) else {
-            return Err(no_control(library, &self.control));
-        };
         let root = root_folder(&self.root)?;
         let (family, os, arch) = os_of(&root)?;
+        let control = named(library, &self.control, family)?;
         if Arch::of_this_machine().is_some_and(|here| here != arch) {
             return Err(CliError::Usage(format!(
                 "{} is for {arch}, this machine is not\n  take a root filesystem for this architecture",
@@ -85,7 +83,7 @@ impl Test {
         let profile = self.profile.as_ref().or_else(|| library.profiles.keys().find(has));
         let profile = profile.or_else(|| library.profiles.keys().next()).cloned().unwrap_or_default();
         let add: Vec<Slug> = vec![control.slug.clone()];
-        let spec = HardeningSpec { profile, parameters: BTreeMap::new(), add, waivers: Vec::new() };
+        let spec = HardeningSpec { profile, parameters: BTreeMap::new(), add, waivers: Vec::new(), network: None };
         let wrong = |errors: Vec<crate::hardening::SelectError>| {
             CliError::Usage(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
         };

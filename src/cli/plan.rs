@@ -64,6 +64,13 @@ impl Plan {
                     .map(|(step, what)| view::PlanStep { step, what })
                     .collect(),
             },
+            warnings: planner.advice(plan).iter().map(ToString::to_string).collect(),
+            can_break: plan
+                .controls
+                .iter()
+                .map(|selected| view::CanBreak { control: selected.control.slug.clone(), breaks: selected.can_break() })
+                .filter(|control| !control.breaks.is_empty())
+                .collect(),
             calls: if current.is_some() { engine::CALLS_UP_TO_DATE } else { engine::CALLS_OF_A_BUILD },
             about_s,
         };

@@ -162,9 +162,14 @@ impl Session {
         file.is_file() && self.read_some(&folder, &[recipe.to_string()]).is_err()
     }
 
+    /// Where builds run: as asked for, or as the factory file says.
+    pub fn kind(&self, factory: &Factory) -> TargetKind {
+        self.global.target.unwrap_or(factory.default_target)
+    }
+
     fn open_with(&self, folder: &Path, factory: Factory, library: Library) -> Result<Open, CliError> {
         let state = self.state()?;
-        let kind = self.global.target.unwrap_or(factory.default_target);
+        let kind = self.kind(&factory);
         let target: Box<dyn Target> = match kind {
             TargetKind::Local => Box::new(LocalTarget::open(state.root(), folder)?),
             #[cfg(feature = "aws")]

@@ -117,6 +117,12 @@ pub struct Breaks {
     pub how: String,
 }
 
+impl fmt::Display for Breaks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.how)
+    }
+}
+
 /// A parameter of controls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ControlParameter {

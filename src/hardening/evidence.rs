@@ -96,6 +96,9 @@ pub struct ControlEvidence {
     pub section: u8,
     /// The gate asks for it.
     pub required: bool,
+    /// What applying it can break, each as `network: how`; empty where it was not applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breaks: Vec<String>,
     /// The status that counts.
     pub status: Status,
     /// Why, where the status alone does not say: the reason of a waiver, of not-applicable, of unknown.

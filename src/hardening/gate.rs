@@ -64,6 +64,7 @@ mod tests {
             ids: BTreeMap::new(),
             level: 1,
             section: 1,
+            breaks: Vec::new(),
             required: false,
             status,
             reason: None,

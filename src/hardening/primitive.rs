@@ -448,6 +448,16 @@ impl Primitive {
         matches!(self, Primitive::PackageAbsent { .. } | Primitive::PackagePresent { .. })
     }
 
+    /// Of which packages its apply makes sure that one is there; none where it installs nothing, empty where a script
+    /// decides which.
+    pub fn installs(&self) -> Option<Vec<String>> {
+        match self {
+            Primitive::PackagePresent { names } => Some(words(names)),
+            Primitive::Script { apply: Some(apply), .. } if apply.contains("af_install ") => Some(Vec::new()),
+            _ => None,
+        }
+    }
+
     /// Every value in it that may name parameters.
     pub fn parameters(&self) -> BTreeSet<&str> {
         match self {

@@ -297,6 +297,19 @@ impl SelectedControl {
         self.disposition == Disposition::Apply && self.apply.is_some()
     }
 
+    /// What applying it can break in this image, each as `network: how`.
+    pub fn can_break(&self) -> Vec<String> {
+        if self.is_applied() { self.control.breaks.iter().map(ToString::to_string).collect() } else { Vec::new() }
+    }
+
+    /// The packages that applying it installs, each with those that will do in its place; none where it installs
+    /// nothing, empty where a script decides which.
+    pub fn installs(&self, family: OsFamily) -> Option<Vec<Vec<String>>> {
+        let applied = self.ensured(family).filter(|ensure| self.is_applied() && !ensure.audit_only);
+        let all: Vec<Vec<String>> = applied.filter_map(|ensure| ensure.primitive.installs()).collect();
+        (!all.is_empty()).then(|| all.into_iter().filter(|names| !names.is_empty()).collect())
+    }
+
     /// Applying it may install or remove packages.
     pub fn changes_packages(&self) -> bool {
         self.is_applied() && self.control.ensure.iter().any(|ensure| ensure.primitive.is_about_packages())
@@ -316,6 +329,7 @@ mod tests {
             parameters: BTreeMap::new(),
             add: Vec::new(),
             waivers: Vec::new(),
+            network: None,
         }
     }
 

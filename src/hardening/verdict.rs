@@ -39,6 +39,8 @@ pub fn evidence(
                 level: control.level,
                 section: control.section,
                 required: selected.required,
+                // Where what it is about is not there, nothing was changed.
+                breaks: if status == Status::NotApplicable { Vec::new() } else { selected.can_break() },
                 status,
                 reason,
                 waiver: if let Disposition::Waived(waiver) = &selected.disposition {
@@ -222,8 +224,13 @@ mod tests {
 
     fn selected(waivers: Vec<Waiver>, implied: &[ImpliedException]) -> Vec<SelectedControl> {
         let library = Library::embedded().unwrap();
-        let spec =
-            HardeningSpec { profile: "cis-l1-server".into(), parameters: BTreeMap::new(), add: Vec::new(), waivers };
+        let spec = HardeningSpec {
+            profile: "cis-l1-server".into(),
+            parameters: BTreeMap::new(),
+            add: Vec::new(),
+            waivers,
+            network: None,
+        };
         let mut all = select(&library, &spec, OsFamily::Debian12, implied, &[]).unwrap();
         all.retain(|selected| selected.control.slug.as_str() == SLUG);
         all

@@ -88,7 +88,7 @@ pub enum Event {
         text: String,
     },
     /// A build has ended, well or not.
-    BuildFinished(BuildResult),
+    BuildFinished(Box<BuildResult>),
 }
 
 /// What went wrong, to what, and what to do about it.
@@ -149,6 +149,9 @@ pub struct BuildResult {
     /// Why it was built, or why there was nothing to do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,
+    /// What the recipe says and most likely does not mean.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What the gate asked for and did not get.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmet: Vec<String>,

@@ -3,10 +3,10 @@
 use super::build::Build;
 use super::clock;
 use super::error::BuildError;
-use crate::hardening::{self, ControlEvidence, Tally};
-use crate::identity::ImageId;
+use crate::hardening::{self, Check, ControlEvidence, Status, Tally};
+use crate::identity::{ImageId, TargetKind};
 use crate::plan::{PACKAGE_LIST, Plan, StepResult};
-use crate::recipe::Gate;
+use crate::recipe::{Gate, NetworkAccess};
 use crate::target::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
 
 /// The record as far as the builder can tell: before the image was started.
@@ -58,7 +58,7 @@ pub fn of_builder(
             inputs: plan.inputs.0.clone(),
         },
     };
-    set_controls(&mut record, controls);
+    set_controls(&mut record, controls, plan);
     record
 }
 
@@ -71,7 +71,7 @@ pub fn add_boot_test(record: &mut ImageRecord, plan: &Plan, started: &[StepResul
             control.apply = on_builder.apply.take();
         }
     }
-    set_controls(record, controls);
+    set_controls(record, controls, plan);
     record.tests = plan
         .bundles
         .boot_test
@@ -90,7 +90,12 @@ pub fn add_boot_test(record: &mut ImageRecord, plan: &Plan, started: &[StepResul
         .collect();
 }
 
-fn set_controls(record: &mut ImageRecord, controls: Vec<ControlEvidence>) {
+fn set_controls(record: &mut ImageRecord, mut controls: Vec<ControlEvidence>, plan: &Plan) {
+    if record.target == TargetKind::Local && !plan.network.contains(&NetworkAccess::PackageRepositories) {
+        for control in &mut controls {
+            say_out_of_reach(control, plan);
+        }
+    }
     record.tally = Tally::of(controls.iter().map(|control| &control.status));
     record.score = record.tally.score();
     record.tally_by_level = controls.iter().map(|control| control.level).fold(Default::default(), |mut by, level| {
@@ -101,6 +106,32 @@ fn set_controls(record: &mut ImageRecord, controls: Vec<ControlEvidence>) {
     });
     record.controls = controls;
     record.gate.unmet = hardening::gate::judge(&record.gate.gate, &record.controls, clock::today());
+}
+
+/// Why a control fails whose packages could not be fetched: only the sandbox keeps builders from the network, and only
+/// the recipe opens it.
+fn say_out_of_reach(control: &mut ControlEvidence, plan: &Plan) {
+    let selected = plan.controls.iter().find(|selected| selected.control.slug == control.slug);
+    let Some(packages) = selected.and_then(|selected| selected.installs(plan.base.family)) else { return };
+    let lacks = |check: &Check| {
+        let names = (check.status == Status::Fail && check.observed == "not installed")
+            .then(|| check.what.strip_prefix("packages "))
+            .flatten()?;
+        let asked = packages.iter().find(|asked| asked.join(" ") == names)?;
+        Some(format!("{} is not installed", asked.join(" or ")))
+    };
+    // A script says by its exit status that it did not get what it wanted.
+    let failed = control.apply.as_ref().is_some_and(|apply| apply.exit != 0);
+    let what = match packages.is_empty() {
+        true => failed.then(|| "what it needs is not installed".to_owned()),
+        false => control.after.iter().flat_map(|audit| &audit.checks).find_map(lacks),
+    };
+    if let Some(what) = what.filter(|_| control.status == Status::Fail) {
+        control.reason = Some(format!(
+            "{what}, and this recipe has no access to package repositories: add `network: [package-repositories]` \
+             below `hardening`"
+        ));
+    }
 }
 
 /// Refuses what does not meet the gate as it stands in the recipe today.

@@ -105,6 +105,12 @@ impl<'a> Planner<'a> {
         prepared.ok_or_else(|| PrepareError::UnknownRecipe(name.clone()))
     }
 
+    /// What is worth knowing of a recipe before it is built: what it says and most likely does not mean.
+    pub fn advice(&self, plan: &Plan) -> Vec<plan::Advice> {
+        let Some(recipe) = self.factory.recipes.get(&plan.recipe) else { return Vec::new() };
+        plan::advice(self.factory, self.library, recipe, &[plan.base.family], self.target.kind())
+    }
+
     fn recipe(&self, name: &RecipeName) -> Result<&'a Recipe, PrepareError> {
         self.factory.recipes.get(name).ok_or_else(|| PrepareError::UnknownRecipe(name.clone()))
     }

@@ -35,6 +35,7 @@ impl Finished {
             duration_s: self.took.as_secs_f64(),
             calls: 0,
             reasons: self.reasons.clone(),
+            warnings: self.warnings.clone(),
             unmet: Vec::new(),
             failure: None,
         };

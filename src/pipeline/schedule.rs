@@ -23,6 +23,8 @@ pub struct Finished {
     pub outcome: Result<Built, RunError>,
     /// Why it was built, or why there was nothing to do.
     pub reasons: Vec<String>,
+    /// What the recipe says and most likely does not mean.
+    pub warnings: Vec<String>,
     /// How long it took, without the wait for its base.
     pub took: Duration,
 }
@@ -67,7 +69,7 @@ impl Run<'_> {
             order.iter().map(|recipe| (recipe, watch::Sender::new(None))).collect();
         let builds = order.iter().map(|recipe| async {
             let finished = self.one(recipe, asked.contains(recipe), options, &slots, &ends).await;
-            self.sink.event(&Event::BuildFinished(finished.result(self.target.kind())));
+            self.sink.event(&Event::BuildFinished(Box::new(finished.result(self.target.kind()))));
             if let Some(end) = ends.get(recipe) {
                 end.send_replace(Some(finished.outcome.is_ok()));
             }
@@ -111,6 +113,7 @@ impl Run<'_> {
             digest: None,
             outcome: Err(RunError::BaseNotBuilt(recipe.clone())),
             reasons: Vec::new(),
+            warnings: Vec::new(),
             took: Duration::ZERO,
         };
         if let Some((parent, end)) = self.parent(recipe).and_then(|parent| Some((parent, ends.get(parent)?))) {
@@ -142,6 +145,7 @@ impl Run<'_> {
         let _lock = engine.lock(recipe).await?;
         let prepared = self.planner.prepare(recipe).await?;
         finished.digest = Some(prepared.plan.digest.clone());
+        finished.warnings = self.planner.advice(&prepared.plan).iter().map(ToString::to_string).collect();
         finished.reasons =
             prepare::reasons(self.target, &prepared.plan, options.force).await.map_err(BuildError::from)?;
         let Some(launch) = prepared.launch else {

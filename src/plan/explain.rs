@@ -52,6 +52,7 @@ fn noun(component: &str) -> String {
         Some(("health", name)) => format!("health of group {name}"),
         Some(("base", part)) => format!("{part} of the base"),
         Some(("control", slug)) => format!("control {slug}"),
+        Some(("hardening", "network")) => "what controls may reach".to_owned(),
         Some(("group", name)) => format!("group {name}"),
         Some(("parameter", name)) => format!("parameter {name}"),
         Some(("volume", mount)) if !matches!(mount, "kms_key" | "size") => format!("the volume at /{mount}"),

@@ -94,7 +94,9 @@ pub fn make(
         None => Vec::new(),
     };
     let bundles = bundles::render(library, recipe, &own, &below, &controls, base.family)?;
-    let network: BTreeSet<NetworkAccess> = own.iter().flat_map(|ready| ready.group.network.iter().cloned()).collect();
+    let mut network: BTreeSet<NetworkAccess> =
+        own.iter().flat_map(|ready| ready.group.network.iter().cloned()).collect();
+    network.extend(recipe.hardening.iter().flat_map(|spec| spec.network.iter().flatten().cloned()));
     // In the started image the health checks of the groups below run too.
     let checked = below.iter().filter(|ready| ready.group.health.is_some());
     let secrets: BTreeSet<String> =
@@ -223,6 +225,10 @@ fn inputs(
     for control in controls {
         inputs
             .insert(format!("control/{}", control.control.slug), format!("sha256:{}", Digest::of(control.canonical())));
+    }
+    let reached: Vec<&NetworkAccess> = recipe.hardening.iter().flat_map(|spec| spec.network.iter().flatten()).collect();
+    if !reached.is_empty() {
+        inputs.insert("hardening/network".to_owned(), format!("sha256:{}", Digest::of(format!("{reached:?}"))));
     }
     for (number, test) in recipe.tests.iter().enumerate() {
         let script = bundles::test_script(recipe, number).unwrap_or_default();

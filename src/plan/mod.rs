@@ -1,5 +1,6 @@
 //! Plans: recipe, base and hardening resolved to concrete bytes and ids. Pure data; no I/O here.
 
+mod advice;
 mod bundle;
 mod bundles;
 mod describe;
@@ -7,6 +8,7 @@ mod explain;
 mod make;
 mod model;
 
+pub use advice::{Advice, advice, families, far_expiries};
 pub use bundle::{
     Bundle, BundleStep, OnFailure, RunLine, StepResult, TAIL_BYTES, parse_line, step_output, step_outputs, tail,
 };

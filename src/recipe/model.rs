@@ -251,6 +251,9 @@ pub struct HardeningSpec {
     pub add: Vec<Slug>,
     /// Controls that this image does not meet.
     pub waivers: Vec<Waiver>,
+    /// `network:` what controls may reach while they are applied; none where nothing is said of it, which means
+    /// nothing at all.
+    pub network: Option<Vec<NetworkAccess>>,
 }
 
 /// A control a recipe does not meet, with who answers for it and until when.

@@ -152,6 +152,12 @@ pub static HARDENING: Shape = Shape {
             List(&Map(&WAIVER)),
             "Controls that this image does not meet, each on record and with an end.",
         ),
+        optional(
+            "network",
+            List(&Words(&["package-repositories"])),
+            "What controls may reach while they are applied: `package-repositories`, for those that install packages. \
+             Default: nothing, beside what package groups ask for.",
+        ),
     ],
     one_of: &[],
     pairs: &[],

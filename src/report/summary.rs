@@ -55,6 +55,7 @@ fn built(finished: &Finished, style: Style) -> String {
     page.identity(finished);
     page.hardening(finished);
     page.place(finished);
+    page.reasons("warning", &result.warnings);
     page.rehearsal(finished);
     if let Some(image) = &result.image {
         let mut next = vec![format!("amifactory show {image}"), report_command(image, result)];
@@ -74,6 +75,7 @@ fn up_to_date(finished: &Finished, style: Style) -> String {
     }
     page.place(finished);
     page.reasons("why", &result.reasons);
+    page.reasons("warning", &result.warnings);
     page.rehearsal(finished);
     let mut next = result.image.iter().map(|image| format!("amifactory show {image}")).collect::<Vec<_>>();
     next.push(format!("amifactory build {} --force   builds it all the same", result.recipe));
@@ -95,6 +97,7 @@ fn refused(finished: &Finished, style: Style) -> String {
     page.identity(finished);
     page.hardening(finished);
     page.place(finished);
+    page.reasons("warning", &result.warnings);
     let mut next = Vec::new();
     if let Some(image) = &result.image {
         next.push(format!("amifactory show {image}"));
@@ -119,6 +122,7 @@ fn failed(result: &BuildResult, style: Style) -> String {
     let took = duration::seconds(result.duration_s);
     let mut page = Page::new(style);
     page.head(&style.red("✗"), &name(result), &format!("failed after {took} on {}", result.target));
+    page.reasons("warning", &result.warnings);
     match &result.failure {
         Some(failure) => page.failure(failure, result.build.as_ref()),
         None => page.next(&[format!("amifactory resume {}", result.recipe)]),
@@ -232,8 +236,8 @@ impl Page {
             if let Some(beside) = wording::beside(&record.tally) {
                 self.field("", &format!("beside it: {beside}"));
             }
-            self.controls("failing", record, |control| control.status == Status::Fail);
-            self.controls("broken", record, |control| control.status == Status::Error);
+            self.controls("failing", finished, record, |control| control.status == Status::Fail);
+            self.controls("broken", finished, record, |control| control.status == Status::Error);
         }
         let verdict = wording::painted_verdict(record, style);
         self.field("gate", &format!("{verdict}: {}", wording::gate(record)));
@@ -247,7 +251,13 @@ impl Page {
         }
     }
 
-    fn controls(&mut self, name: &str, record: &ImageRecord, which: impl Fn(&ControlEvidence) -> bool) {
+    fn controls(
+        &mut self,
+        name: &str,
+        finished: &Finished,
+        record: &ImageRecord,
+        which: impl Fn(&ControlEvidence) -> bool,
+    ) {
         let controls: Vec<_> = wording::worst_first(&record.controls).into_iter().filter(|c| which(c)).collect();
         for (n, control) in controls.iter().take(LISTED).enumerate() {
             let required = if control.required { " (required)" } else { "" };
@@ -259,7 +269,15 @@ impl Page {
             }
         }
         if controls.len() > LISTED {
-            self.field("", &format!("and {} more", controls.len() - LISTED));
+            let more = format!("and {} more", controls.len() - LISTED);
+            match (&finished.result.image, &finished.result.build) {
+                (Some(image), _) => self.field("", &format!("{more}: amifactory show {image}")),
+                // Of what was refused before there was an image, the record lies with the build.
+                (None, Some(build)) => {
+                    self.field("", &format!("{more}: amifactory report {build} --html report.html"));
+                }
+                (None, None) => self.field("", &more),
+            }
         }
     }
 

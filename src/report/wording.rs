@@ -77,11 +77,15 @@ pub fn sentence(check: &Check) -> String {
     format!("{}: expected {}, observed {observed}", check.what, check.expected)
 }
 
-/// Why a control fails or broke: the first look that went wrong, or what the audit said where it made none. None for
+/// Why a control fails or broke: the reason that is on record, or else the first look that went wrong, or what the audit said where it made none. None for
 /// all others.
 pub fn why(control: &ControlEvidence) -> Option<String> {
     if !matches!(control.status, Status::Fail | Status::Error) {
         return None;
+    }
+    if let Some(reason) = control.reason.as_ref().filter(|_| control.status == Status::Fail && control.waiver.is_none())
+    {
+        return Some(reason.clone());
     }
     let mut looks = control.after.iter().flat_map(|audit| &audit.checks);
     if let Some(check) = looks.find(|check| check.status == control.status) {

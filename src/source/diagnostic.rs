@@ -167,11 +167,26 @@ pub(crate) fn is_invisible(c: char) -> bool {
 }
 
 impl fmt::Display for Diagnostic {
-    /// The form compilers use: `error: …`, `--> file:line:column`, the line, a caret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write("error", f)
+    }
+}
+
+/// A diagnostic of what is right and most likely not meant.
+pub struct Warning<'a>(pub &'a Diagnostic);
+
+impl fmt::Display for Warning<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.write("warning", f)
+    }
+}
+
+impl Diagnostic {
+    /// The form compilers use: `error: …`, `--> file:line:column`, the line, a caret.
+    fn write(&self, word: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.span.file.text.is_empty() {
             // A file that could not be read, or has nothing in it, has no line to show.
-            write!(f, "error: {}\n --> {}", self.message, self.span.file.path)?;
+            write!(f, "{word}: {}\n --> {}", self.message, self.span.file.path)?;
             if let Some(help) = &self.help {
                 write!(f, "\n  = help: {help}")?;
             }
@@ -186,7 +201,7 @@ impl fmt::Display for Diagnostic {
         let before = " ".repeat(self.span.column.saturating_sub(1) - skip);
         let left = shown.chars().count().saturating_sub(before.len()).max(1);
         let carets = "^".repeat(self.span.length.clamp(1, left));
-        writeln!(f, "error: {}", self.message)?;
+        writeln!(f, "{word}: {}", self.message)?;
         writeln!(f, "{gutter}--> {}:{}:{}", self.span.file.path, self.span.line, self.span.column)?;
         writeln!(f, "{gutter} |")?;
         writeln!(f, "{number} | {shown}")?;

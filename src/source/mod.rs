@@ -10,7 +10,7 @@ mod node;
 mod parse;
 mod read;
 
-pub use diagnostic::{Diagnostic, Diagnostics, MAX_PER_FILE, nearest, unknown};
+pub use diagnostic::{Diagnostic, Diagnostics, MAX_PER_FILE, Warning, nearest, unknown};
 pub(crate) use diagnostic::{is_invisible, printable};
 pub use node::{Fields, Key, Node, SourceFile, Span, Value};
 pub use parse::{MAX_ALIASES, MAX_BYTES, MAX_COPIED_BYTES, MAX_DEPTH, MAX_NODES, parse};

@@ -3,5 +3,5 @@
 
 mod coverage;
 mod order;
-mod readme;
+pub mod readme;
 mod verb;

@@ -43,6 +43,7 @@ fn controls_with(library: &Library, family: OsFamily, parameters: Values) -> Vec
         parameters,
         add: library.controls.keys().cloned().collect(),
         waivers: Vec::new(),
+        network: None,
     };
     select(library, &spec, family, &[], &[]).unwrap()
 }
@@ -247,6 +248,7 @@ fn a_whole_profile_applies_at_once_and_twice() {
             parameters: BTreeMap::new(),
             add: Vec::new(),
             waivers: Vec::new(),
+            network: None,
         };
         let selected = select(&library, &spec, family, &[], &[]).unwrap();
         let audits = audit_steps(&selected, &[AuditKind::Persisted]);
@@ -432,6 +434,7 @@ fn the_firewall_that_was_not_chosen_is_not_applicable() {
             parameters: Values::from([("firewall".to_owned(), ParameterValue::Text(chosen.to_owned()))]),
             add: Vec::new(),
             waivers: Vec::new(),
+            network: None,
         };
         let selected = select(&library, &spec, OsFamily::AmazonLinux2023, &[], &[]).unwrap();
         let found = |slug: &str| selected.iter().find(|found| found.control.slug.as_str() == slug).unwrap();
@@ -457,6 +460,7 @@ fn a_plain_root_scores_higher_after_than_before() {
         parameters: BTreeMap::new(),
         add: Vec::new(),
         waivers: Vec::new(),
+        network: None,
     };
     let selected = select(&library, &spec, OsFamily::Debian12, &[], &[]).unwrap();
     let audits = audit_steps(&selected, &[AuditKind::Persisted]);

@@ -38,4 +38,5 @@ mod sigkill;
 mod simulated;
 mod skip;
 mod speed;
+mod told;
 mod trees;

@@ -62,6 +62,8 @@ fn the_recipe_of_the_readme_is_valid() {
     factory.write("new/recipes/groups/cache.yaml", group);
     let output = factory.run(&["validate", "--factory", "new"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!text.contains("warning"), "{text}");
 }
 
 #[test]

@@ -62,13 +62,45 @@ fn an_image_of_this_machine_is_a_layer_over_it() {
     fs::write(first.join("etc/layered"), "from the layer").unwrap();
     fs::set_permissions(first.join("etc"), fs::Permissions::from_mode(0o755)).unwrap();
     bench.spec.lowers.push(Lower::Dir(first));
-    let script = "cat /etc/layered; echo; head -c 4 /etc/passwd; echo; ls /home /root /mnt /var/tmp | grep -v :; \
+    let script = "cat /etc/layered; echo; head -c 4 /etc/passwd; echo; ls -A /home/* /root /mnt /var/tmp | grep -v :; \
                   ls -d /proc/1 /dev/null; [ -e /work ] || [ -e /lost+found ] || echo hidden";
     assert_eq!(bench.run(script).unwrap(), Exit::Code(0), "{}", bench.log());
     assert_eq!(
         bench.lines().iter().filter(|line| !line.is_empty()).cloned().collect::<Vec<_>>(),
         ["from the layer", "root", "/dev/null", "/proc/1", "hidden"]
     );
+}
+
+#[test]
+fn homes_of_this_machine_are_there_with_their_modes_and_empty() {
+    let name = "homes_of_this_machine_are_there_with_their_modes_and_empty";
+    if !is_root() {
+        return skip(name, "`base: host` needs root");
+    }
+    let Some(bench) = bench(name) else { return };
+    // Accounts and homes of its own, in a mount namespace of its own, with the run inside it.
+    let here = bench.path().display().to_string();
+    let make = format!(
+        "mount --make-rprivate / && cp /etc/passwd {here}/passwd && \
+         echo 'ann:x:4001:4002::/home/ann:/bin/sh' >>{here}/passwd && \
+         echo 'bob:x:4003:4003::/mnt/deep/bob:/bin/sh' >>{here}/passwd && \
+         echo 'eve:x:4004:4004::/home/eve:/bin/sh' >>{here}/passwd && mount --bind {here}/passwd /etc/passwd && \
+         mount -t tmpfs none /home && mount -t tmpfs none /mnt && mkdir -p /home/ann/inner /home/other /mnt/deep/bob && \
+         ln -s /etc /home/eve && echo secret >/home/ann/.secret && echo secret >/mnt/deep/secret && \
+         chown 4001:4002 /home/ann && chmod 0751 /home/ann && chmod 0711 /mnt/deep && chmod 0705 /mnt/deep/bob"
+    );
+    let script = "stat -c '%n %a %u:%g' /home/ann /mnt/deep /mnt/deep/bob; find /home/ann /home/eve /home/other /mnt | sort; \
+                  chmod 0750 /home/ann; stat -c %a /home/ann";
+    let run = bench.command(script);
+    let arguments: Vec<_> = run.get_args().map(|a| a.to_string_lossy().into_owned()).collect();
+    let output = Command::new("unshare")
+        .args(["-m", "sh", "-c", &format!("{make} && {EXE} {} && stat -c %a /home/ann", arguments.join(" "))])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let expected = "/home/ann 751 4001:4002\n/mnt/deep 711 0:0\n/mnt/deep/bob 705 0:0\n\
+                    /home/ann\n/mnt\n/mnt/deep\n/mnt/deep/bob\n750\n751\n";
+    assert_eq!(text, expected, "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

@@ -99,15 +99,18 @@ af_sshd_meets() {
 
 # af_sshd_option_audit KEY OPERATOR VALUE
 af_sshd_option_audit() {
+    local expected="$3"
+    # People read `at most 4`, and a value alone where it is to be just that.
+    [ "$2" = equals ] || expected="${2%-*} ${2#*-} $3"
     if [ ! -r /etc/ssh/sshd_config ]; then
-        af_look fail "/etc/ssh/sshd_config" "$1 $3" "no such file"
+        af_look fail "/etc/ssh/sshd_config" "$1 $expected" "no such file"
         return
     fi
     af_sshd_values "$1"
     if af_sshd_meets "$2" "$3"; then
-        af_look pass "sshd $1" "$2 $3" "$AF_VALUE"
+        af_look pass "sshd $1" "$expected" "$AF_VALUE"
     else
-        af_look fail "sshd $1" "$2 $3" "${AF_VALUE:-not set}"
+        af_look fail "sshd $1" "$expected" "${AF_VALUE:-not set}"
     fi
 }
 

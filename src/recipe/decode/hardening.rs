@@ -1,6 +1,6 @@
 //! `hardening:` and `gate:` of a recipe.
 
-use super::super::{Gate, HardeningSpec, ParameterValue, Waiver, date, tables};
+use super::super::{Gate, HardeningSpec, NetworkAccess, ParameterValue, Waiver, date, tables};
 use super::{Names, control, distinct, each, line, maybe, value};
 use crate::identity::Slug;
 use crate::source::{Diagnostics, Node, Value, printable};
@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads `hardening:`.
 pub(super) fn hardening(node: &Node, names: &Names<'_>, diagnostics: &mut Diagnostics) -> Option<HardeningSpec> {
+    let node = &without_drops(node, diagnostics);
     let mut reader = tables::HARDENING.read(node, diagnostics)?;
     let profile = reader.take("profile").and_then(|node| {
         let text = node.text(diagnostics)?;
@@ -35,13 +36,54 @@ pub(super) fn hardening(node: &Node, names: &Names<'_>, diagnostics: &mut Diagno
             waiver(node, names, selected.as_ref(), &mut seen, diagnostics)
         })
     });
+    let network = maybe(&mut reader, "network", diagnostics, |node, diagnostics| {
+        each(node, "destinations", diagnostics, |node, diagnostics| {
+            node.one_of("destination", &["package-repositories"], diagnostics)
+                .map(|_| NetworkAccess::PackageRepositories)
+        })
+    });
     reader.finish();
     Some(HardeningSpec {
         profile: profile?,
         parameters: parameters?.unwrap_or_default(),
         add: add?.unwrap_or_default(),
         waivers: waivers?.unwrap_or_default(),
+        network: network?,
     })
+}
+
+/// How people ask for a control of the profile to be left out. There is one way, which leaves a trace.
+const DROPS: [&str; 12] = [
+    "disable",
+    "disabled",
+    "drop",
+    "except",
+    "exceptions",
+    "exclude",
+    "exempt",
+    "ignore",
+    "omit",
+    "remove",
+    "skip",
+    "without",
+];
+
+/// The node without the keys that are meant to drop controls; each is reported with the way to do it.
+fn without_drops(node: &Node, diagnostics: &mut Diagnostics) -> Node {
+    let mut node = node.clone();
+    if let Value::Map(entries) = &mut node.value {
+        entries.retain(|(key, _)| {
+            let known = !DROPS.contains(&key.text.as_str());
+            if !known {
+                let message = format!("unknown key `{}` in {}", key.text, tables::HARDENING.what);
+                let help = "to drop a control of the profile, waive it: \
+                            waivers: [{control: …, reason: …, owner: …, expires: YYYY-MM-DD}]";
+                diagnostics.report_with_help(&key.span, message, help);
+            }
+            known
+        });
+    }
+    node
 }
 
 /// Reads `gate:`.

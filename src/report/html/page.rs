@@ -103,6 +103,7 @@ struct Control {
     mark: &'static str,
     was: Option<&'static str>,
     rationale: String,
+    breaks: Vec<String>,
     reason: Option<String>,
     waiver: Option<Waived>,
     ids: Vec<Fact>,
@@ -368,6 +369,7 @@ fn control(control: &ControlEvidence, record: &ImageRecord, today: Date) -> Cont
         mark: mark(control.status),
         was: was(control).map(wording::status),
         rationale: control.rationale.clone(),
+        breaks: control.breaks.clone(),
         // A waiver says its reason itself.
         reason: control.reason.clone().filter(|_| waiver.is_none()),
         waiver,

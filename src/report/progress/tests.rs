@@ -125,7 +125,7 @@ fn started(recipe: &str) -> Event {
 }
 
 fn finished(recipe: &str) -> Event {
-    Event::BuildFinished(BuildResult {
+    Event::BuildFinished(Box::new(BuildResult {
         recipe: recipe.parse().unwrap(),
         version: Some("1.0.0".parse().unwrap()),
         digest: Some(Digest::of(recipe)),
@@ -137,10 +137,11 @@ fn finished(recipe: &str) -> Event {
         score: Some(91.5),
         duration_s: 3.0,
         calls: 9,
+        warnings: Vec::new(),
         reasons: vec![],
         unmet: vec![],
         failure: None,
-    })
+    }))
 }
 
 #[test]

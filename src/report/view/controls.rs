@@ -21,6 +21,8 @@ pub struct ControlRow {
     pub section: u8,
     /// The OS families that it is written for.
     pub families: Vec<OsFamily>,
+    /// What applying it can break, each as `network: how`.
+    pub breaks: Vec<String>,
 }
 
 /// The result of `controls`.
@@ -36,11 +38,12 @@ pub fn controls(list: &Controls, style: Style) -> String {
     for control in &list.controls {
         let table = sections
             .entry(control.section)
-            .or_insert_with(|| Table::new(&["CONTROL", "LEVEL", "IDS", "FAMILIES", "TITLE"]).gives_way(4));
+            .or_insert_with(|| Table::new(&["CONTROL", "!", "LEVEL", "IDS", "FAMILIES", "TITLE"]).gives_way(5));
         let ids: Vec<String> = control.ids.iter().map(|(benchmark, id)| format!("{benchmark} {id}")).collect();
         let families: Vec<&str> = control.families.iter().map(|family| family.as_str()).collect();
         table.row(vec![
             control.slug.to_string(),
+            if control.breaks.is_empty() { String::new() } else { style.yellow("!") },
             format!("L{}", control.level),
             visible::line(&ids.join(", ")).into_owned(),
             families.join(", "),
@@ -52,5 +55,10 @@ pub fn controls(list: &Controls, style: Style) -> String {
         .map(|(section, table)| format!("{}\n{}\n", style.bold(&wording::section(*section)), table.render(style)))
         .collect();
     text.push_str(&format!("{}\n", wording::count(list.controls.len(), "control")));
+    let breaking = list.controls.iter().filter(|control| !control.breaks.is_empty()).count();
+    if breaking > 0 {
+        let mark = style.yellow("!");
+        text.push_str(&format!("{mark} {breaking} can break something: `amifactory controls NAME` says what\n"));
+    }
     text
 }

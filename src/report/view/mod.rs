@@ -21,7 +21,7 @@ pub use controls::{ControlRow, Controls, controls};
 pub use diff::diff;
 pub use history::{ChannelHistory, Histories, MoveRow, histories, verified};
 pub use images::{ImageRow, Images, images};
-pub use plan::{PlanStep, PlanVerdict, Planned, plan};
+pub use plan::{CanBreak, PlanStep, PlanVerdict, Planned, plan};
 pub use policy::{Policies, PolicyPart, policies};
 pub use release::{Pinned, Promoted, Revocation, RolledBack, pinned, promoted, promotion, revocation, rolled_back};
 pub use show::{Shown, ShownControl, show};

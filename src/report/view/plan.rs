@@ -1,8 +1,10 @@
 //! A plan: what a build would do, and why.
 
-use crate::identity::{Digest, ImageId, RecipeName, Version};
+use crate::identity::{Digest, ImageId, RecipeName, Slug, Version};
+use crate::report::wrap::fold;
 use crate::report::{Style, duration, visible, wording};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The result of `plan`, as `cli.md` fixes it.
@@ -22,6 +24,10 @@ pub struct Planned {
     pub reasons: Vec<String>,
     /// What a build does, in order; empty where nothing needs doing.
     pub steps: Vec<PlanStep>,
+    /// What the recipe says and most likely does not mean.
+    pub warnings: Vec<String>,
+    /// The controls of the image that can break something.
+    pub can_break: Vec<CanBreak>,
     /// Calls to the target, about.
     pub calls: u64,
     /// How long it takes, about; none where nothing is known.
@@ -39,6 +45,15 @@ pub enum PlanVerdict {
     Build,
     /// It would not.
     UpToDate,
+}
+
+/// A control that is applied and can break something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CanBreak {
+    /// Which.
+    pub control: Slug,
+    /// What, each as `network: how`.
+    pub breaks: Vec<String>,
 }
 
 /// One step of a plan.
@@ -68,6 +83,15 @@ pub fn plan(planned: &Planned, style: Style) -> String {
             text.push_str(&format!("  · {}\n", visible::line(reason)));
         }
     }
+    if !planned.warnings.is_empty() {
+        text.push_str(&format!("\n{}\n", style.yellow("warnings")));
+        for warning in &planned.warnings {
+            for (n, line) in fold(&visible::line(warning), style.width.saturating_sub(4)).iter().enumerate() {
+                text.push_str(&format!("  {} {line}\n", if n == 0 { "!" } else { " " }));
+            }
+        }
+    }
+    text.push_str(&can_break(&planned.can_break, style));
     if !planned.steps.is_empty() {
         text.push_str(&format!("\n{}\n", style.dim("steps")));
         for (n, step) in planned.steps.iter().enumerate() {
@@ -85,6 +109,32 @@ pub fn plan(planned: &Planned, style: Style) -> String {
         text.push_str(&format!("\n{}\n", style.dim("scripts")));
         for path in &planned.scripts {
             text.push_str(&format!("  {}\n", visible::line(&path.to_string_lossy())));
+        }
+    }
+    text
+}
+
+/// What can break, by its word, with the controls that can do it: `network  firewall-default-deny, …`.
+fn can_break(controls: &[CanBreak], style: Style) -> String {
+    let mut by_word: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for control in controls {
+        for breaks in &control.breaks {
+            let word = breaks.split(':').next().unwrap_or_default();
+            let names = by_word.entry(word).or_default();
+            if names.last() != Some(&control.control.as_str()) {
+                names.push(control.control.as_str());
+            }
+        }
+    }
+    if by_word.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{}\n", style.dim("can break; `amifactory controls NAME` says how"));
+    for (word, names) in by_word {
+        let mut word = format!("{:<12}", visible::line(word));
+        for line in fold(&names.join(", "), style.width.saturating_sub(14)) {
+            text.push_str(&format!("  {word}{line}\n"));
+            word = " ".repeat(12);
         }
     }
     text

@@ -60,6 +60,8 @@ pub struct ShownControl<'a> {
     pub section: u8,
     /// The gate asks for it.
     pub required: bool,
+    /// What applying it can break, each as `network: how`.
+    pub breaks: &'a [String],
     /// The status that counts.
     pub status: Status,
     /// How that is known.
@@ -107,6 +109,7 @@ impl<'a> ShownControl<'a> {
             level: control.level,
             section: control.section,
             required: control.required,
+            breaks: &control.breaks,
             status: control.status,
             evidence: ShownEvidence {
                 reason: control.reason.as_deref(),
@@ -168,6 +171,7 @@ pub fn show(row: &ImageRow, record: &ImageRecord, all: bool, style: Style) -> St
         field("note", &rehearsal);
     }
     text.push_str(&controls(record, all, style));
+    text.push_str(&can_break(record, style));
     text.push_str(&tests(record, style));
     text.push_str(&packages(record, all, style));
     text
@@ -184,7 +188,8 @@ fn controls(record: &ImageRecord, all: bool, style: Style) -> String {
     let mut table = Table::new(&["ID", "LEVEL", "STATUS", "CONTROL", "TITLE"]).gives_way(4);
     for control in &listed {
         let mut title = visible::line(&control.title).into_owned();
-        if let Some(reason) = &control.reason {
+        let why = wording::why(control);
+        if let Some(reason) = control.reason.as_ref().filter(|reason| why.as_ref() != Some(*reason)) {
             title.push_str(&format!(" ({})", visible::line(reason)));
         }
         table.row(vec![
@@ -197,13 +202,31 @@ fn controls(record: &ImageRecord, all: bool, style: Style) -> String {
             control.slug.to_string(),
             title,
         ]);
-        if let Some(why) = wording::why(control) {
+        if let Some(why) = why {
             table.under(style.red(&format!("  └ {}", visible::line(&why))));
         }
     }
     let passed = record.controls.len() - listed.len();
     let rest = if passed > 0 { format!("  {passed} passed (--all lists them)") } else { String::new() };
     format!("\n{}{}\n{}", style.bold("controls"), style.dim(&rest), table.render(style))
+}
+
+/// Each applied control that can break something, and what.
+fn can_break(record: &ImageRecord, style: Style) -> String {
+    let mut table = Table::new(&["CONTROL", "CAN BREAK"]).gives_way(1);
+    let mut any = false;
+    for control in &record.controls {
+        for (n, breaks) in control.breaks.iter().enumerate() {
+            let name = if n == 0 { control.slug.to_string() } else { String::new() };
+            table.row(vec![name, visible::line(breaks).into_owned()]);
+            any = true;
+        }
+    }
+    if !any {
+        return String::new();
+    }
+    let whole = style.dim("  (`amifactory controls NAME` says it in full)");
+    format!("\n{}{whole}\n{}", style.bold("what its hardening can break"), table.render(style))
 }
 
 fn tests(record: &ImageRecord, style: Style) -> String {

@@ -12,6 +12,7 @@ fn everything(library: &Library, family: OsFamily) -> Vec<SelectedControl> {
         parameters: BTreeMap::new(),
         add: library.controls.keys().cloned().collect(),
         waivers: Vec::new(),
+        network: None,
     };
     select(library, &spec, family, &[], &[]).unwrap()
 }

@@ -57,6 +57,33 @@ fn what_is_not_there_is_told_with_the_nearest() {
 }
 
 #[test]
+fn a_control_is_tried_by_its_id_where_it_alone_has_that() {
+    if !can_build_on_host("a_control_is_tried_by_its_id_where_it_alone_has_that") {
+        return;
+    }
+    let factory = TestFactory::tiny("true");
+    let test = |name: &str| factory.json(&["controls", "test", name, "--root", &root()]);
+    // Of several with this id the one of the root's own benchmark is meant.
+    let debian = listed(&factory, &["--id", "cis-debian12-1.1.0:1.1.1.1"])[0]["slug"].clone();
+    assert_eq!(test("cis-debian12-1.1.0:1.1.1.1").1["control"], debian);
+    let tried = test("1.1.1.4").1;
+    let benchmark = if tried["family"] == "amazon-linux-2023" { "cis-al2023-1.0.0" } else { "cis-debian12-1.1.0" };
+    let meant = listed(&factory, &["--id", &format!("{benchmark}:1.1.1.4")])[0]["slug"].clone();
+    assert_eq!(tried["control"], meant, "{tried:#}");
+    let amazon = listed(&factory, &["--id", "cis-al2023-1.0.0:5.2.3.1"])[0]["slug"].clone();
+    assert_eq!(test("cis-al2023-1.0.0:5.2.3.1").1["control"], amazon);
+    let (exit, result) = test("1.1.1");
+    let error = result["error"].as_str().unwrap();
+    assert_eq!(exit, 2, "{error}");
+    assert!(error.starts_with("`1.1.1` names several controls: say which\n"), "{error}");
+    assert!(
+        error.contains("kernel-module-cramfs-disabled   cis-al2023-1.0.0 1.1.1.3, cis-debian12-1.1.0 1.1.1.1"),
+        "{error}"
+    );
+    assert_eq!(test("9.9.9").1["error"].as_str().unwrap().lines().next(), Some("there is no control `9.9.9`"));
+}
+
+#[test]
 fn one_control_is_tried_and_the_root_is_only_read() {
     if !can_build_on_host("one_control_is_tried_and_the_root_is_only_read") {
         return;

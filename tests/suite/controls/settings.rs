@@ -82,6 +82,19 @@ fn sshd_is_understood_as_it_understands_itself() {
 }
 
 #[test]
+fn a_look_at_sshd_names_the_value_and_no_operator() {
+    let script = r#"
+        af_look() { printf '%s | %s\n' "$3" "$4"; }
+        af_sshd_option_audit MaxSessions at-most 10
+        printf 'PermitRootLogin yes\nMaxSessions 4\n' | put etc/ssh/sshd_config
+        af_sshd_option_audit PermitRootLogin equals no
+        af_sshd_option_audit MaxSessions at-most 10
+        af_sshd_option_audit LogLevel one-of 'VERBOSE|INFO'
+    "#;
+    prints(script, "MaxSessions at most 10 | no such file\nno | yes\nat most 10 | 4\none of VERBOSE|INFO | not set");
+}
+
+#[test]
 fn a_list_for_some_logins_is_no_list_of_who_may_log_in() {
     let script = r#"
         printf 'Match User git\nAllowUsers git\n' | put etc/ssh/sshd_config

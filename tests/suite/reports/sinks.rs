@@ -57,7 +57,7 @@ fn events() -> Vec<Event> {
         },
         Event::StepFinished { build: build(), step: "apply", ms: 12_345, repeated: false },
         Event::StepFailed { build: build(), step: "audit", failure: fixture::failure() },
-        Event::BuildFinished(fixture::result(Outcome::Built)),
+        Event::BuildFinished(Box::new(fixture::result(Outcome::Built))),
     ]
 }
 

@@ -1,13 +1,14 @@
 //! Summaries and lists as they stand on a terminal.
 
 use super::fixture;
+use amifactory::hardening::Status;
 use amifactory::identity::Digest;
-use amifactory::pipeline::Outcome;
+use amifactory::pipeline::{BuildResult, Outcome};
 use amifactory::report::diff::ImageDiff;
 use amifactory::report::summary::{Finished, brief, failure, interrupted, summary};
 use amifactory::report::view::{
-    ControlRow, Controls, ImageRow, Images, Leftover, PlanStep, PlanVerdict, Planned, Shown, Swept, builds, controls,
-    diff, images, plan, show, sweep,
+    CanBreak, ControlRow, Controls, ImageRow, Images, Leftover, PlanStep, PlanVerdict, Planned, Shown, Swept, builds,
+    controls, diff, images, plan, show, sweep,
 };
 use amifactory::report::{Style, json};
 use insta::assert_snapshot;
@@ -145,6 +146,27 @@ fn list_of_images() {
 }
 
 #[test]
+fn a_list_that_is_cut_says_where_the_rest_is() {
+    let mut record = fixture::record();
+    record.controls = fixture::controls();
+    record.controls.iter_mut().for_each(|control| control.status = Status::Fail);
+    let left = record.controls.len() - 5;
+    let mut result = fixture::result(Outcome::Refused);
+    let text = |result: &BuildResult| {
+        let finished = Finished { result, record: Some(&record), channel: None, evidence: None, previous: None };
+        summary(&finished, Style::PLAIN)
+    };
+    let expected = format!("and {left} more: amifactory show img-0a1b2c3d4e5f6071\n");
+    assert!(text(&result).contains(&expected), "{}", text(&result));
+    result.image = None;
+    let expected = format!("and {left} more: amifactory report web-tier-5d0c2f7a91be-1 --html report.html\n");
+    assert!(text(&result).contains(&expected), "{}", text(&result));
+    result.warnings = vec!["the waiver \u{1b}[2J comes too late".into()];
+    assert!(text(&result).contains("warning    the waiver"), "{}", text(&result));
+    assert_harmless(&text(&result));
+}
+
+#[test]
 fn one_image() {
     let record = fixture::refused_record();
     let text = show(&row(), &record, true, Style { width: 120, ..Style::PLAIN });
@@ -152,6 +174,8 @@ fn one_image() {
     assert_snapshot!(text);
     let short = show(&row(), &record, false, Style::PLAIN);
     assert!(!short.contains("passwd-permissions") && short.contains("3 passed (--all lists them)"), "{short}");
+    // What it can break is said although the control passes.
+    assert!(short.contains("snap: No <snap> can be mounted any more."), "{short}");
 }
 
 #[test]
@@ -168,6 +192,7 @@ fn one_image_as_json_has_the_fields_that_are_promised() {
     assert_eq!(control["ids"]["cis-al2023-1.0.0"], "1.1.1.1");
     assert_eq!((&control["level"], &control["status"]), (&1.into(), &"pass".into()));
     assert_eq!(control["evidence"]["after"][1]["kind"], "runtime");
+    assert_eq!(control["breaks"][0], "snap: No <snap> can be mounted any more.");
     assert_eq!(value["packages"][2]["name"], "nginx");
     assert_eq!(value["packages"][2]["version"], "1.22.1-9+deb12u2");
 }
@@ -186,6 +211,20 @@ fn a_plan() {
             step("launch", "a sandbox on this machine"),
             step("apply", "2 package groups, 61 controls in one bundle"),
         ],
+        warnings: vec![
+            "`tmp-noexec` is waived, but cis-base, which is below this recipe, applies it: waive it there \u{1b}[2J"
+                .into(),
+        ],
+        can_break: vec![
+            CanBreak {
+                control: "firewall-default-deny".parse().unwrap(),
+                breaks: vec!["network: ports need rules.".into(), "ssm: agents need 443 out.".into()],
+            },
+            CanBreak {
+                control: "network-file-system-absent".parse().unwrap(),
+                breaks: vec!["network: mounts of NFS need it.".into()],
+            },
+        ],
         calls: 14,
         about_s: Some(52.0),
         scripts: Vec::new(),
@@ -199,7 +238,9 @@ fn a_plan() {
     (planned.outcome, planned.steps, planned.scripts) = (PlanVerdict::UpToDate, vec![], vec![]);
     planned.reasons = vec!["nothing changed since this image".into()];
     assert_snapshot!("a_plan_with_nothing_to_do", plan(&planned, Style::PLAIN));
-    assert_eq!(serde_json::to_value(&planned).unwrap()["outcome"], "up-to-date");
+    let value = serde_json::to_value(&planned).unwrap();
+    assert_eq!(value["outcome"], "up-to-date");
+    assert_eq!(value["can_break"][1]["breaks"][0], "network: mounts of NFS need it.");
 }
 
 #[test]
@@ -258,6 +299,7 @@ fn the_catalogue() {
         level: control.level,
         section: control.section,
         families: vec!["debian-12".parse().unwrap()],
+        breaks: control.breaks,
     });
     assert_snapshot!(controls(&Controls { controls: rows.collect() }, Style { width: 140, ..Style::PLAIN }));
 }

@@ -1,5 +1,6 @@
 //! What decides that two builds on this machine's own Linux start from the same thing.
 
+use crate::target::local::sandbox;
 use crate::target::local::tree::{FileFailure, TreeHasher};
 use std::path::Path;
 
@@ -43,6 +44,7 @@ pub(super) fn feed_packages(hasher: &mut TreeHasher) -> Result<(), FileFailure> 
 /// Adds how this machine is set up.
 pub(super) fn feed_settings(hasher: &mut TreeHasher) -> Result<(), FileFailure> {
     hasher.add_text("host settings");
+    hasher.add_text(&sandbox::homes());
     hasher.add_tree(Path::new("/etc"), true, &is_volatile)
 }
 

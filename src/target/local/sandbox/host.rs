@@ -1,10 +1,11 @@
 //! `base: host`: which part of this machine's own filesystem steps may see, read-only.
 //!
 //! The machine's root lies underneath, and a layer made afresh for each run masks everything that isn't the OS:
-//! whiteouts for unknown top-level names, empty folders for `/home`, `/root` and the like. The mask lives in memory,
-//! so neither the machine nor the upper carries a trace of it.
+//! whiteouts for unknown top-level names, empty folders for `/home`, `/root` and the like, and in them for each home.
+//! The mask lives in memory, so neither the machine nor the upper carries a trace of it.
 
 use super::error::{Doing, Failure};
+use super::homes;
 use super::lockdown::is_real_folder;
 use nix::sys::stat::{Mode, SFlag, mknod};
 use nix::unistd::{Gid, Uid, chown};
@@ -14,7 +15,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
 /// The folders, or links to folders, at the top of a Linux that belong to the OS.
-const OS_FOLDERS: [&str; 12] =
+pub(super) const OS_FOLDERS: [&str; 12] =
     ["bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "var", "opt", "boot", "srv"];
 
 /// Folders that every Linux has and that steps find empty, with their permission bits.
@@ -39,13 +40,15 @@ const DEEPEST_MOUNT: usize = 4;
 
 /// Fills `mask`, an empty folder in memory, for the machine's root.
 pub(super) fn mask(mask: &Path, hidden: &[PathBuf]) -> Result<(), Failure> {
+    let homes = homes::of_this_machine();
     let entries = fs::read_dir("/").doing(|| "reading /".into())?;
     for entry in entries {
         let entry = entry.doing(|| "reading /".into())?;
         let name = entry.file_name();
         let kind = entry.file_type().doing(|| format!("reading /{}", name.display()))?;
         let is_os = OS_FOLDERS.iter().any(|folder| name == *folder) && (kind.is_dir() || kind.is_symlink());
-        if !is_os && !FRESH_FOLDERS.iter().any(|(folder, _)| name == *folder) {
+        let holds_homes = kind.is_dir() && homes.iter().any(|home| home.starts_with(&name));
+        if !is_os && !holds_homes && !FRESH_FOLDERS.iter().any(|(folder, _)| name == *folder) {
             whiteout(&mask.join(&name))?;
         }
     }
@@ -54,6 +57,7 @@ pub(super) fn mask(mask: &Path, hidden: &[PathBuf]) -> Result<(), Failure> {
         parents(mask, Path::new(folder), &mut shown)?;
         empty_folder(&mask.join(folder), mode)?;
     }
+    homes::show(mask, &homes)?;
     for path in hidden {
         let Ok(path) = fs::canonicalize(path) else { continue };
         let Ok(relative) = path.strip_prefix("/") else { continue };
@@ -95,9 +99,14 @@ pub(super) fn copy_folder(from: &Path, to: &Path) -> Result<(), Failure> {
     if is_real_folder(to) {
         return Ok(());
     }
+    fs::create_dir(to).doing(|| format!("making {} like {}", to.display(), from.display()))?;
+    like(from, to)
+}
+
+/// Gives the folder `to` the owner and mode of `from`.
+pub(super) fn like(from: &Path, to: &Path) -> Result<(), Failure> {
     let what = || format!("making {} like {}", to.display(), from.display());
     let metadata = fs::metadata(from).doing(what)?;
-    fs::create_dir(to).doing(what)?;
     chown(to, Some(Uid::from_raw(metadata.uid())), Some(Gid::from_raw(metadata.gid()))).doing(what)?;
     fs::set_permissions(to, Permissions::from_mode(metadata.mode() & 0o7777)).doing(what)
 }
@@ -115,7 +124,7 @@ fn whiteout(path: &Path) -> Result<(), Failure> {
 }
 
 /// A folder that shows nothing of what lies below it.
-fn empty_folder(path: &Path, mode: u32) -> Result<(), Failure> {
+pub(super) fn empty_folder(path: &Path, mode: u32) -> Result<(), Failure> {
     let what = || format!("making the empty folder {}", path.display());
     fs::create_dir(path).doing(what)?;
     fs::set_permissions(path, Permissions::from_mode(mode)).doing(what)?;

@@ -29,7 +29,10 @@ pub(super) fn assemble(job: &Job) -> Result<PathBuf, Failure> {
     let separate = match spec.lowers.first() {
         Some(Lower::Host) => {
             let mountinfo = fs::read_to_string("/proc/self/mountinfo").doing(|| "reading the mount table".into())?;
-            host::separate_mounts(&mountinfo, &spec.hidden)
+            let mut separate = host::separate_mounts(&mountinfo, &spec.hidden);
+            // A file that is mounted over, as containers do with /etc/hosts, is no layer: what lies below it is seen.
+            separate.retain(|path| is_real_folder(path));
+            separate
         }
         _ => Vec::new(),
     };
