@@ -6,7 +6,7 @@
 af_seal_cloud_init() {
     local path
     # Not `cloud-init clean`: its options differ between versions, and this is all it does.
-    for path in /var/lib/cloud/* /var/log/cloud-init.log /var/log/cloud-init-output.log; do
+    for path in /var/lib/cloud/*; do
         case $path in
             # Scripts and seeds that someone put into the image stay.
             /var/lib/cloud/scripts | /var/lib/cloud/seed) ;;
