@@ -1,46 +1,6 @@
 //! What an image may hold that a control was not thought for: audits must not pass it, applies must not break it.
 
-use super::sandbox::{Sandbox, base_root, why_not};
-use crate::skip::skipped;
-use std::path::Path;
-
-/// Before each case: the library, and a word for each look.
-const LIBRARY: &str = r#"
-LC_ALL=C; export LC_ALL; umask 022; cd /
-AF_TMP=$(mktemp -d /dev/shm/af.XXXXXX)
-AF_PKG=deb
-said() { ( set +e; AF_LOOKS=0; "$@" ) | awk -F'\t' '{ print $2 }' | tr '\n' ' ' | sed 's/ $//'; }
-full() { ( set +e; AF_LOOKS=0; "$@" ); }
-wants() { if [ "$2" != "$3" ]; then echo "$1: \`$3\`, not \`$2\`"; fi; }
-script() { . "/run/scripts/$1.sh"; }
-"#;
-
-/// Runs a case in a throw-away root, in both shells; what it says is what is wrong.
-fn case(name: &str, body: &str) {
-    if let Some(why) = why_not() {
-        return skipped(name, &why);
-    }
-    let hardening = Path::new(env!("CARGO_MANIFEST_DIR")).join("hardening");
-    let mut files = String::from("mkdir -p /run/lib /run/scripts\n");
-    for (from, to) in [("lib", "lib"), ("lib/primitives", "lib"), ("scripts", "scripts")] {
-        for entry in std::fs::read_dir(hardening.join(from)).unwrap() {
-            let path = entry.unwrap().path();
-            let file = path.file_name().unwrap().to_str().unwrap();
-            if file.ends_with(".sh") && file != "runner.sh" {
-                let text = std::fs::read_to_string(&path).unwrap();
-                files += &format!("cat >/run/{to}/{file} <<'END_OF_FILE'\n{text}END_OF_FILE\n");
-            }
-        }
-    }
-    for shell in ["dash", "bash"] {
-        let sandbox = Sandbox::over(&[&base_root()]);
-        let said = sandbox.script(&format!(
-            "{files}cat >/run/case.sh <<'END_OF_CASE'\n{LIBRARY}for file in /run/lib/*.sh; do . \"$file\"; done\n{body}\n\
-             END_OF_CASE\ncommand -v {shell} >/dev/null || exit 0\n{shell} -eu /run/case.sh 2>&1"
-        ));
-        assert_eq!(said, "", "{name} with {shell}");
-    }
-}
+use super::harness::case;
 
 #[test]
 fn only_a_home_that_is_its_users_alone_is_closed_to_others() {

@@ -1,56 +1,12 @@
 //! Settings as people write them, and not as the library would: what counts is what the program makes of them.
 
-use std::fs;
-use std::path::Path;
-use std::process::Command;
+use super::harness::{SHELLS, in_folder};
 
-/// Runs a script with the library, whose `/etc` and programs are below `$T`; returns what it printed.
-pub(super) fn run(shell: &str, script: &str) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path().to_str().unwrap().to_owned();
-    for name in
-        ["tmp", "bin", "scripts", "etc/ssh/sshd_config.d", "etc/sudoers.d", "etc/pam.d", "etc/security", "etc/nftables"]
-    {
-        fs::create_dir_all(folder.path().join(name)).unwrap();
-    }
-    let hardening = Path::new(env!("CARGO_MANIFEST_DIR")).join("hardening");
-    let moved = |path: &Path| {
-        let text = fs::read_to_string(path).unwrap();
-        text.replace("/etc/", &format!("{here}/etc/"))
-            .replace("/usr/sbin/", &format!("{here}/bin/"))
-            .replace("/run/sshd", &format!("{here}/tmp/sshd"))
-    };
-    let mut library = String::new();
-    for part in ["lib/audit.sh", "lib/system.sh"] {
-        library.push_str(&moved(&hardening.join(part)));
-    }
-    for entry in fs::read_dir(hardening.join("lib/primitives")).unwrap() {
-        library.push_str(&moved(&entry.unwrap().path()));
-    }
-    fs::write(folder.path().join("library"), library).unwrap();
-    for entry in fs::read_dir(hardening.join("scripts")).unwrap() {
-        let path = entry.unwrap().path();
-        fs::write(folder.path().join("scripts").join(path.file_name().unwrap()), moved(&path)).unwrap();
-    }
-    let begin = r#"
-        . "$T/library"
-        PATH=$T/bin:$PATH AF_LOOKS=0 AF_PKG=deb
-        chown() { :; }
-        af_owner() { :; }
-        af_look() { printf '%s\n' "$1"; }
-        put() { cat >"$T/$1"; }
-        program() { { echo '#!/bin/sh'; cat; } >"$T/bin/$1"; chmod 755 "$T/bin/$1"; }
-    "#;
-    let mut command = Command::new(shell);
-    command.args(["-c", &format!("{begin}{script}")]).env("T", &here).env("AF_TMP", format!("{here}/tmp"));
-    let output = command.env("LC_ALL", "C").output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-/// In every shell, the script prints this.
+/// In every shell, the script prints this; of a look, its status.
 fn prints(script: &str, expected: &str) {
-    for shell in ["dash", "bash"] {
-        assert_eq!(run(shell, script), expected, "{shell}: {script}");
+    for shell in SHELLS {
+        let output = in_folder(shell, &format!("af_look() {{ printf '%s\\n' \"$1\"; }}\n{script}"));
+        assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), expected, "{shell}: {script}");
     }
 }
 
@@ -98,7 +54,7 @@ fn what_sshd_refuses_is_not_written() {
     let script = r#"
         program ssh-keygen </dev/null
         echo '[ "$1 $2" = "-t -f" ] && ! grep -q ctrr "$3"' | program sshd
-        : >$T/tmp/host_key
+        : >$AF_TMP/host_key
         echo 'UsePAM yes' | put etc/ssh/sshd_config
         af_sshd_option_apply Ciphers equals aes256-ctrr || echo refused
         af_sshd_option_apply AllowGroups equals '' || echo refused
