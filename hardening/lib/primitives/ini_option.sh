@@ -79,4 +79,14 @@ af_ini_option_apply() {
         printf '# Written by amifactory.\n[%s]\n' "$2" | af_write_file "$file" 0644 root:root
     fi
     af_ini_option_set "$file" "$2" "$3" "$value"
+    [ "$file" != "$1" ] || return 0
+    af_ini_option_read "$1" "$2" "$3"
+    af_meets "$4" "$5" "$AF_VALUE" && return 0
+    # A drop-in whose name sorts after ours.
+    af_dropins_own "systemd/${1##*/}.d" "$3"
+    for file in "$1.d"/[!0-8]*.conf; do
+        [ -f "$file" ] || continue
+        AF_VALUE=$(af_awk_dropins "$2" "$3" "$AF_AWK_INI" "$file")
+        [ -z "$AF_VALUE" ] || af_ini_option_set "$file" "$2" "$3" "$value"
+    done
 }

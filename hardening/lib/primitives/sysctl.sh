@@ -63,18 +63,29 @@ af_sysctl_runtime() {
 
 # af_sysctl_apply KEY OPERATOR VALUE
 af_sysctl_apply() {
-    local value
+    local value file
     value=$(af_first_of "$3")
     af_sysctl_values "$1"
     if [ -n "$AF_PROCPS" ] && ! af_meets "$2" "$3" "$AF_PROCPS"; then
-        AF_KEY=$1 awk '{
-            name = $0; sub(/=.*/, "", name); gsub(/[ \t]/, "", name); sub(/^-/, "", name); gsub(/\//, ".", name)
-            print (name == ENVIRON["AF_KEY"] ? "# replaced by 99-zz-amifactory.conf: " $0 : $0)
-        }' /etc/sysctl.conf >"$AF_TMP/lines"
-        af_replace /etc/sysctl.conf <"$AF_TMP/lines"
+        af_sysctl_forget "$1" /etc/sysctl.conf
         af_sysctl_values "$1"
     fi
-    if ! af_meets "$2" "$3" "$AF_VALUE"; then
-        af_set_line "$AF_SYSCTL_FILE" "$1" "$1 = $value"
-    fi
+    af_meets "$2" "$3" "$AF_VALUE" && return 0
+    af_set_line "$AF_SYSCTL_FILE" "$1" "$1 = $value"
+    af_sysctl_values "$1"
+    af_meets "$2" "$3" "$AF_VALUE" && return 0
+    # A file whose name sorts after ours, which can only be one that starts with a letter or so.
+    af_dropins_own sysctl.d "${1##*.}"
+    for file in /etc/sysctl.d/[!0-8]*.conf; do
+        [ ! -f "$file" ] || [ "$file" = "$AF_SYSCTL_FILE" ] || af_sysctl_forget "$1" "$file"
+    done
+}
+
+# af_sysctl_forget KEY FILE: lines of that key are commented out.
+af_sysctl_forget() {
+    AF_KEY=$1 awk '{
+        name = $0; sub(/=.*/, "", name); gsub(/[ \t]/, "", name); sub(/^-/, "", name); gsub(/\//, ".", name)
+        print (name == ENVIRON["AF_KEY"] ? "# replaced by 99-zz-amifactory.conf: " $0 : $0)
+    }' "$2" >"$AF_TMP/lines"
+    af_replace "$2" <"$AF_TMP/lines"
 }

@@ -257,3 +257,102 @@ fn a_network_input_of_rsyslog_goes_as_a_whole_or_not_at_all() {
     says(&script.replace('@', "# end"), "fail pass\n5\n*.* /x\n# end\nmodule(load=\"imuxsock\")");
     says(&script.replace('@', "needed"), "fail fail\n0\n*.* /x\nneeded\nmodule(load=\"imuxsock\")");
 }
+
+#[test]
+fn a_setting_whose_file_sorts_after_ours_is_taken_out_or_stood_for() {
+    says(
+        r#"
+        mkdir -p /etc/sysctl.d/ /usr/lib/sysctl.d/ /etc/systemd/journald.conf.d/ /usr/lib/systemd/journald.conf.d/
+        printf 'net.ipv4.ip_forward = 1\nvm.swappiness=1\n' >/etc/sysctl.d/cloud.conf
+        echo '-net/ipv4/ip_forward=1' >/usr/lib/sysctl.d/vendor.conf; echo 'vm.swappiness=2' >/usr/lib/sysctl.d/other.conf
+        audit af_sysctl_audit net.ipv4.ip_forward equals 0
+        twice af_sysctl_apply net.ipv4.ip_forward equals 0
+        audit af_sysctl_audit net.ipv4.ip_forward equals 0; echo
+        cat /etc/sysctl.d/cloud.conf /usr/lib/sysctl.d/vendor.conf; ls /etc/sysctl.d/
+        printf '[Journal]\nStorage=volatile\nSeal=no\n' >/etc/systemd/journald.conf.d/site.conf
+        printf '[Journal]\nStorage=none\n' >/usr/lib/systemd/journald.conf.d/vendor.conf
+        audit af_ini_option_audit /etc/systemd/journald.conf Journal Storage equals persistent
+        twice af_ini_option_apply /etc/systemd/journald.conf Journal Storage equals persistent
+        audit af_ini_option_audit /etc/systemd/journald.conf Journal Storage equals persistent; echo
+        cat /etc/systemd/journald.conf.d/*.conf
+        "#,
+        "fail pass
+        # replaced by 99-zz-amifactory.conf: net.ipv4.ip_forward = 1
+        vm.swappiness=1
+        -net/ipv4/ip_forward=1
+        99-zz-amifactory.conf
+        cloud.conf
+        vendor.conf
+        fail pass
+        # Written by amifactory.
+        [Journal]
+        Storage=persistent
+        [Journal]
+        Storage=persistent
+        Seal=no
+        [Journal]
+        Storage=persistent",
+    );
+}
+
+#[test]
+fn a_daemon_has_neither_shell_nor_password_whatever_numbers_people_start_at() {
+    for (first, left) in [("1000", "sam:!$6$x:1::::::"), ("500", "sam:$6$x:1::::::")] {
+        let script = r#"
+            printf '#UID_MIN 1\nSYS_UID_MIN 2\nUID_MIN\t\t\tFIRST\n' >/etc/login.defs
+            printf 'root:x:0:0::/root:/bin/sh\nweb:x:99:99::/:/sbin/nologin\nsync:x:4:4::/:/bin/sync\nsam:x:700:700::/home/sam:/bin/sh\n' >/etc/passwd
+            echo 'root:x:0:' >/etc/group
+            printf 'root:$6$x:1::::::\nweb:$6$y:1::::::\nsync:*:1::::::\nsam:$6$x:1::::::\n' >/etc/shadow
+            audit af_accounts_audit system-accounts-cannot-log-in
+            sed -i 's/^web:[^:]*/web:/' /etc/shadow; audit af_accounts_audit system-accounts-cannot-log-in
+            twice af_accounts_apply system-accounts-cannot-log-in
+            audit af_accounts_audit system-accounts-cannot-log-in; echo
+            cat /etc/shadow; grep -c nologin /etc/passwd"#;
+        let shells = if first == "1000" { 2 } else { 1 };
+        says(
+            &script.replace("FIRST", first),
+            &format!("fail fail pass\nroot:$6$x:1::::::\nweb:!:1::::::\nsync:*:1::::::\n{left}\n{shells}"),
+        );
+    }
+}
+
+#[test]
+fn a_daily_job_counts_where_cron_runs_it_every_day() {
+    for (file, mode, text, status) in [
+        ("cron.d/aide", "600", "", "fail"),
+        ("cron.d/aide", "600", "#0 5 * * * root aide --check", "fail"),
+        ("cron.d/aide", "600", "0 5 * * * root aide --check", "pass"),
+        ("cron.d/aide.old", "600", "0 5 * * * root aide --check", "fail"),
+        ("cron.d/aide", "600", "0 5 1 * * root aide --check", "fail"),
+        ("cron.d/aide", "600", "0 5 * * * root rm -rf /var/lib/aide", "fail"),
+        ("cron.d/site", "600", "@daily root nice /usr/sbin/aide --config /x -C", "pass"),
+        ("crontab", "600", "5 4 * * * root /usr/sbin/aide --check", "pass"),
+        ("cron.daily/aide", "755", "#!/bin/sh\nexec aide --check", "pass"),
+        ("cron.daily/aide", "644", "#!/bin/sh\nexec aide --check", "fail"),
+        ("cron.daily/aide", "755", "#!/bin/sh\n# exec aide --check", "fail"),
+        ("cron.daily/dailyaidecheck", "755", "exec /usr/share/aide/bin/dailyaidecheck", "pass"),
+    ] {
+        let script = "mkdir -p /etc/cron.d/ /etc/cron.daily/
+            printf '%s\\n' '@text@' >/etc/@file@; chmod @mode@ /etc/@file@
+            audit script file-integrity-checked-daily.audit
+            twice script file-integrity-checked-daily.apply
+            audit script file-integrity-checked-daily.audit; [ -e /etc/cron.d/amifactory-aide ] && echo ours || echo theirs";
+        let script = script.replace("@text@", text).replace("@file@", file).replace("@mode@", mode);
+        says(&script, &format!("{status} pass {}", if status == "pass" { "theirs" } else { "ours" }));
+    }
+}
+
+#[test]
+fn a_job_that_gives_way_to_a_timer_does_not_count_beside_one_that_is_off() {
+    says(
+        r#"
+        mkdir -p /etc/cron.daily/ /usr/lib/systemd/system/
+        printf 'exec dailyaidecheck\n' >/etc/cron.daily/dailyaidecheck; chmod 755 /etc/cron.daily/dailyaidecheck
+        printf '[Install]\nWantedBy=timers.target\n' >/usr/lib/systemd/system/dailyaidecheck.timer
+        audit script file-integrity-checked-daily.audit
+        twice script file-integrity-checked-daily.apply
+        audit script file-integrity-checked-daily.audit; ls /etc/cron.d/ 2>/dev/null || echo theirs
+        "#,
+        "fail pass theirs",
+    );
+}
