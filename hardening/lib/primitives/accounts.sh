@@ -157,10 +157,8 @@ af_accounts_audit() {
     local list
     if ! list=$(af_accounts_offenders "$1"); then
         af_look fail "accounts $1" "passwd, group and shadow" "not all of them are there"
-    elif [ -n "$list" ]; then
-        af_look fail "accounts $1" none "$list"
     else
-        af_look pass "accounts $1" none none
+        af_look_none "accounts $1" none "$list"
     fi
 }
 

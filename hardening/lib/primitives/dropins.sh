@@ -32,14 +32,3 @@ af_awk_dropins() {
     done
     AF_SECTION=$section AF_KEY=$key awk "$AF_AWK_DROPINS$program" "$@"
 }
-
-# af_dropins_own FOLDER WORD: of the packages' files that sort after ours and hold the word, copies in /etc, which stand
-# for them.
-af_dropins_own() {
-    local file
-    for file in "/run/$1"/[!0-8]*.conf "/usr/local/lib/$1"/[!0-8]*.conf "/usr/lib/$1"/[!0-8]*.conf; do
-        if [ ! -e "/etc/$1/${file##*/}" ] && grep -qsF -e "$2" "$file"; then
-            af_write_file "/etc/$1/${file##*/}" 0644 <"$file"
-        fi
-    done
-}

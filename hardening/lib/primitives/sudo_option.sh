@@ -132,11 +132,7 @@ af_sudo_forbid_audit() {
         return
     fi
     lines=$(af_sudo_read lines | grep -F -e "$1")
-    if [ -n "$lines" ]; then
-        af_look fail "sudo rules" "no $1" "$lines"
-    else
-        af_look pass "sudo rules" "no $1" "none"
-    fi
+    af_look_none "sudo rules" "no $1" "$lines" "none"
 }
 
 # af_sudo_forbid_apply WORD: rules that hold it are commented out; who still needs them has to say so in a waiver.

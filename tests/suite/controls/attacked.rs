@@ -135,11 +135,15 @@ fn no_audit_rule_is_written_twice_and_none_that_cannot_be_read() {
         rules=/etc/audit/rules.d
         rm -rf $rules; mkdir -p $rules
         echo '-w /etc/group -p wa -k identity' >$rules/10-site.rules
+        printf '%s\n' '-w /etc/group -p wa -k identity' '-w /etc/passwd -p wa -k identity' >$rules/50-af-accounts.rules
         for round in 1 2; do
             af_audit_rule_apply 50-af-accounts '-w /etc/group -p wa -k identity' '-w /etc/passwd -p wa -k identity'
             wants "written $round" '-c -w /etc/group -p wa -k identity -w /etc/passwd -p wa -k identity' \
                 "$(af_audit_rules_files | grep -v '^#' | tr '\n' ' ' | sed 's/ $//')"
         done
+        printf '%s\n' '-a never,exit -F path=/x' '-w /etc/group -p wa -k identity' >$rules/60-late.rules; rm $rules/10-site.rules
+        af_audit_rule_apply 50-af-accounts '-w /etc/group -p wa -k identity'
+        wants 'behind a rule that switches off' pass "$(said af_audit_rule_audit 50-af-accounts '-w /etc/group -p wa -k identity')"
         rm $rules/*
         uname() { echo aarch64; }
         calls='-F auid>=1000 -F auid!=unset -k kernel_modules'
@@ -179,7 +183,8 @@ fn options_that_no_mount_gets_do_not_count() {
         }
         rm -rf $system/tmp.mount* /etc/systemd/system/*.wants/tmp.mount
         echo 'tmpfs /tmp tmpfs nodev,noexec 0 0' >/etc/fstab; see right pass
-        echo 'tmpfs /tmp tmpfs noauto,nodev,noexec 0 0' >/etc/fstab; mend noauto fail
+        echo 'tmpfs /tmp tmpfs noauto,nodev,noexec 0 0' >/etc/fstab; mend noauto pass
+        wants noauto 'tmpfs /tmp tmpfs nodev,noexec 0 0' "$(cat /etc/fstab)"
         echo 'tmpfs /tmp tmpfs noexec,nodev,exec 0 0' >/etc/fstab; mend 'the last wins' pass
         echo 'tmpfs /tmp/ tmpfs rw 0 0' >/etc/fstab; mend 'a slash' pass
         wants lines 1 "$(grep -c . /etc/fstab)"
@@ -187,6 +192,8 @@ fn options_that_no_mount_gets_do_not_count() {
         ln -s /dev/null $system/tmp.mount; mend masked pass
         : >/etc/fstab; mkdir -p $system/local-fs.target.wants
         printf '[Mount]\nWhat=tmpfs\nWhere=/tmp\nOptions = nodev,noexec\n' >$system/tmp.mount; see 'not enabled' fail
+        printf '[Install]\nWantedBy=local-fs.target\n' >>$system/tmp.mount; mend 'enabled by us' pass
+        rm $system/local-fs.target.wants/tmp.mount
         ln -s ../tmp.mount $system/local-fs.target.wants/tmp.mount; see enabled pass
         mkdir $system/tmp.mount.d; printf '[Mount]\nOptions=mode=1777\n' >$system/tmp.mount.d/o.conf; mend 'a drop-in' pass
         "#,
@@ -229,6 +236,18 @@ fn what_only_looks_right_does_not_pass() {
         script apparmor-profiles-enforced.apply
         wants enforced pass "$(said script apparmor-profiles-enforced.audit)"
         wants profile 'profile foo /bin/foo {' "$(head -n 1 /etc/apparmor.d/foo)"
+        "#,
+    );
+}
+
+#[test]
+fn what_a_killed_write_left_goes_when_the_image_is_sealed() {
+    case(
+        "what_a_killed_write_left_goes_when_the_image_is_sealed",
+        r#"
+        echo junk >/etc/hosts.af-new; echo junk >/etc/sudoers.af-check; echo mine >/etc/af-new
+        af_seal_temporary
+        wants left '/etc/af-new' "$(ls -d /etc/*af-new /etc/*af-check 2>/dev/null)"
         "#,
     );
 }

@@ -205,6 +205,16 @@ fn arguments_of_a_module_go_over_its_file() {
     "#;
     let mended = "auth required pam_faillock.so preauth\n# pam_faillock.so deny=7\ndeny = 5\nunlock_time = 900";
     prints(script, &format!("fail\nfail\npass\npass\n{mended}"));
+    let script = r#"
+        printf 'password requisite \\\n pam_pwquality.so retry=3 \\\n minlen=4 \\\n[dcredit=-1]\nminlen=4\n# pam_pwquality.so \\\n minlen=4\n' | put etc/pam.d/other
+        af_key_value_apply $T/etc/security/pwquality.conf ' = ' minlen at-least 14
+        af_key_value_audit $T/etc/security/pwquality.conf ' = ' minlen at-least 14
+        tr '\n' '|' <$T/etc/pam.d/other
+    "#;
+    prints(
+        script,
+        "pass\npassword requisite \\| pam_pwquality.so retry=3 \\| \\|[dcredit=-1]|minlen=4|# pam_pwquality.so \\| minlen=4|",
+    );
     for (call, status) in [
         ("pam_pwquality.so retry=3", "pass"),
         ("pam_pwquality.so minlen=4 retry=3", "fail"),

@@ -259,17 +259,17 @@ fn a_network_input_of_rsyslog_goes_as_a_whole_or_not_at_all() {
 }
 
 #[test]
-fn a_setting_whose_file_sorts_after_ours_is_taken_out_or_stood_for() {
+fn a_setting_whose_file_sorts_late_is_gone_over_or_taken_out() {
     says(
         r#"
         mkdir -p /etc/sysctl.d/ /usr/lib/sysctl.d/ /etc/systemd/journald.conf.d/ /usr/lib/systemd/journald.conf.d/
-        printf 'net.ipv4.ip_forward = 1\nvm.swappiness=1\n' >/etc/sysctl.d/cloud.conf
-        echo '-net/ipv4/ip_forward=1' >/usr/lib/sysctl.d/vendor.conf; echo 'vm.swappiness=2' >/usr/lib/sysctl.d/other.conf
+        echo 'net.ipv4.ip_forward = 1' >/etc/sysctl.d/cloud.conf; echo 'net.ipv4.ip_forward=1' >/usr/lib/sysctl.d/vendor.conf
+        printf -- '-net/ipv4/ip_forward = 1\nvm.swappiness=1\n' >/etc/sysctl.d/zzz.conf
         audit af_sysctl_audit net.ipv4.ip_forward equals 0
         twice af_sysctl_apply net.ipv4.ip_forward equals 0
         audit af_sysctl_audit net.ipv4.ip_forward equals 0; echo
-        cat /etc/sysctl.d/cloud.conf /usr/lib/sysctl.d/vendor.conf; ls /etc/sysctl.d/
-        printf '[Journal]\nStorage=volatile\nSeal=no\n' >/etc/systemd/journald.conf.d/site.conf
+        cat /etc/sysctl.d/cloud.conf /etc/sysctl.d/zzz.conf
+        printf '[Journal]\nStorage=volatile\nSeal=no\n' >/etc/systemd/journald.conf.d/zzz.conf
         printf '[Journal]\nStorage=none\n' >/usr/lib/systemd/journald.conf.d/vendor.conf
         audit af_ini_option_audit /etc/systemd/journald.conf Journal Storage equals persistent
         twice af_ini_option_apply /etc/systemd/journald.conf Journal Storage equals persistent
@@ -277,21 +277,16 @@ fn a_setting_whose_file_sorts_after_ours_is_taken_out_or_stood_for() {
         cat /etc/systemd/journald.conf.d/*.conf
         "#,
         "fail pass
-        # replaced by 99-zz-amifactory.conf: net.ipv4.ip_forward = 1
+        net.ipv4.ip_forward = 1
+        # amifactory: -net/ipv4/ip_forward = 1
         vm.swappiness=1
-        -net/ipv4/ip_forward=1
-        99-zz-amifactory.conf
-        cloud.conf
-        vendor.conf
         fail pass
         # Written by amifactory.
         [Journal]
         Storage=persistent
         [Journal]
         Storage=persistent
-        Seal=no
-        [Journal]
-        Storage=persistent",
+        Seal=no",
     );
 }
 
@@ -354,5 +349,56 @@ fn a_job_that_gives_way_to_a_timer_does_not_count_beside_one_that_is_off() {
         audit script file-integrity-checked-daily.audit; ls /etc/cron.d/ 2>/dev/null || echo theirs
         "#,
         "fail pass theirs",
+    );
+}
+
+#[test]
+fn what_rsyslog_includes_from_elsewhere_counts() {
+    for include in [
+        "$IncludeConfig /etc/elsewhere/",
+        "include(file=\"/etc/elsewhere/*.conf\")",
+        "include(\n  mode=\"optional\"\n  file=\"/etc/elsewhere/net.conf\")",
+    ] {
+        let script = r#"
+            mkdir -p /etc/elsewhere/ /etc/rsyslog.d/; AF_PARAM_LOG_HOST=logs
+            printf '%s' 'INCLUDE' >/etc/rsyslog.conf
+            printf '*.* @@logs\n$FileCreateMode 0644\ninput(type="imtcp" port="514")' >/etc/elsewhere/net.conf
+            audit script rsyslog-receives-nothing.audit; audit script rsyslog-file-mode.audit
+            audit script remote-logging-reviewed.audit
+            twice script rsyslog-receives-nothing.apply; twice script rsyslog-file-mode.apply
+            audit script rsyslog-receives-nothing.audit; audit script rsyslog-file-mode.audit; echo
+            ls /etc/rsyslog.d/"#;
+        says(&script.replace("INCLUDE", include), "fail fail pass pass pass");
+    }
+}
+
+#[test]
+fn the_mode_of_rsyslogs_files_is_set_for_all_outputs() {
+    for (text, status) in [
+        ("$FileCreateMode 0640", "pass"),
+        ("# fileCreateMode=\"0640\"", "fail"),
+        ("*.* action(type=\"omfile\" fileCreateMode=\"0640\" file=\"/x\")", "fail pass"),
+        ("module(load=\"builtin:omfile\" FileCreateMode=\"0640\")", "pass"),
+        ("module(load=\"builtin:omfile\" FileCreateMode=\"0644\")", "fail"),
+    ] {
+        let script = "printf '%s' '@' >/etc/rsyslog.conf; mkdir /etc/rsyslog.d/; echo '# more' >/etc/rsyslog.d/a.conf
+            audit script rsyslog-file-mode.audit";
+        says(&script.replace('@', text), status);
+    }
+}
+
+#[test]
+fn what_starts_for_rescue_alone_does_not_start() {
+    says(
+        r#"
+        mkdir -p /usr/lib/systemd/system/ /etc/systemd/system/rescue.target.wants/
+        printf '[Install]\nWantedBy=multi-user.target\n' >/usr/lib/systemd/system/some.service
+        ln -s /usr/lib/systemd/system/some.service /etc/systemd/system/rescue.target.wants/
+        audit af_service_enabled_audit some.service; audit af_service_disabled_audit some.service
+        twice af_service_enabled_apply some.service; audit af_service_enabled_audit some.service
+        rm /etc/systemd/system/multi-user.target.wants/some.service
+        twice af_service_disabled_apply some.service; audit af_service_disabled_audit some.service
+        "#,
+        "fail fail pass pass",
     );
 }
