@@ -130,6 +130,7 @@ fn sudo_is_read_in_its_own_order() {
         ("@includedir DIR\nDefaults! !use_pty", "pass"),
         ("Defaults !use_pty\n@includedir DIR", "pass"),
         ("@include sudoers.d/on", "pass"),
+        ("Defaults use_pty\n@include sudoers.%h", "fail"),
         ("@include \"DIR/on.old\"\n@includedir DIR", "pass"),
         ("@includedir DIR\n@include DIR/on.old", "fail"),
         ("Defaults use_pty, \\\n  !use_pty", "fail"),
@@ -284,8 +285,9 @@ fn a_group_that_is_someones_own_is_not_empty() {
         printf 'root:x:0:\nsugroup:x:1700:\n' | put etc/group; audit
         printf 'mallory:x:1700:1700::/:/bin/sh\n' | put etc/passwd; audit
         printf 'sugroup:x:17:eve\n' | put etc/group; audit
+        AF_PARAM_SU_GROUP=root; printf 'root:x:0:\n' | put etc/group; printf 'root:x:0:0::/:/bin/sh\n' | put etc/passwd; audit
     "#;
-    prints(script, "fail\npass\nfail\nfail");
+    prints(script, "fail\npass\nfail\nfail\nfail");
 }
 
 #[test]
