@@ -4,17 +4,15 @@ modes=$(af_lines $(af_rsyslog_files) | sed -nE \
     -e '/^[[:blank:]]*#/d' \
     -e 's/^[[:blank:]]*\$FileCreateMode[[:blank:]]+([0-7]+).*/all \1/p' \
     -e 's/(.*builtin:omfile)?.*[fF]ile[cC]reate[mM]ode="?([0-7]+).*/\1 \2/p')
+weak=
 case $modes in
     *all* | *omfile*) ;;
-    *) af_look fail "rsyslog FileCreateMode" "0640 or stricter" "not set" ;;
+    *) weak=" not set" ;;
 esac
 for mode in $modes; do
     case $mode in
-        [!0-7]*) continue ;;
+        [!0-7]*) ;;
+        *) [ $((0$mode & ~0640 & 0777)) -eq 0 ] || weak="$weak $mode" ;;
     esac
-    if [ $((0$mode & ~0640 & 0777)) -eq 0 ]; then
-        af_look pass "rsyslog FileCreateMode" "0640 or stricter" "$mode"
-    else
-        af_look fail "rsyslog FileCreateMode" "0640 or stricter" "$mode"
-    fi
 done
+af_look_none "rsyslog FileCreateMode" "0640 or stricter" "${weak# }"

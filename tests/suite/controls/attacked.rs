@@ -251,3 +251,18 @@ fn what_a_killed_write_left_goes_when_the_image_is_sealed() {
         "#,
     );
 }
+
+#[test]
+fn selinux_counts_as_it_runs() {
+    case(
+        "selinux_counts_as_it_runs",
+        r#"
+        see() { wants "$1" "$1" "$(said script selinux-enforcing.audit)"; }
+        see unknown
+        mkdir -p /run/systemd/system; see fail
+        mkdir -p /sys/fs/selinux
+        echo 0 >/sys/fs/selinux/enforce; see fail
+        echo 1 >/sys/fs/selinux/enforce; see pass
+        "#,
+    );
+}

@@ -166,6 +166,12 @@ fn what_sudo_would_not_read_last_goes_to_the_end() {
         prints(&script, "fail\npass");
     }
     let script = r#"
+        printf 'Defaults use_pty\nDefaults:ALL !use_pty\n' | put etc/sudoers
+        for round in 1 2; do af_sudo_option_apply use_pty equals yes; done
+        af_sudo_option_audit use_pty equals yes; grep -c use_pty $T/etc/sudoers
+    "#;
+    prints(script, "fail\n3");
+    let script = r#"
         echo 'root ALL=(ALL) ALL' | put etc/sudoers
         echo 'grep -q "^root ALL=(ALL) ALL" "$4" && exit 1; exit 0' | program visudo
         af_sudo_option_apply use_pty equals yes || echo refused
@@ -189,6 +195,7 @@ fn words_are_forbidden_in_all_that_sudo_reads() {
         script,
         "fail\npass\n# amifactory: Defaults env_reset, \\\n# amifactory:   ! authenticate\nDefaults use_pty",
     );
+    prints("echo '@include /etc/sudoers.%h' | put etc/sudoers; af_sudo_forbid_audit NOPASSWD", "fail");
     prints("echo '#1000 ALL=(ALL) NOPASSWD: ALL' | put etc/sudoers; af_sudo_forbid_audit NOPASSWD", "fail");
 }
 

@@ -377,7 +377,7 @@ fn the_mode_of_rsyslogs_files_is_set_for_all_outputs() {
     for (text, status) in [
         ("$FileCreateMode 0640", "pass"),
         ("# fileCreateMode=\"0640\"", "fail"),
-        ("*.* action(type=\"omfile\" fileCreateMode=\"0640\" file=\"/x\")", "fail pass"),
+        ("*.* action(type=\"omfile\" fileCreateMode=\"0640\" file=\"/x\")", "fail"),
         ("module(load=\"builtin:omfile\" FileCreateMode=\"0640\")", "pass"),
         ("module(load=\"builtin:omfile\" FileCreateMode=\"0644\")", "fail"),
     ] {
