@@ -36,6 +36,15 @@ af_look() {
     printf 'AF1\t%s\t%.200s\t%.200s\t%.300s\n' "$1" "$what" "$expected" "$AF_TEXT"
 }
 
+# af_look_none WHAT EXPECTED OFFENDERS [OBSERVED]: a look that fails where there are offenders.
+af_look_none() {
+    if [ -n "$3" ]; then
+        af_look fail "$1" "$2" "$3"
+    else
+        af_look pass "$1" "$2" "${4:-$2}"
+    fi
+}
+
 # af_judge WHAT OPERATOR EXPECTED OBSERVED: a look whose status follows from the values.
 af_judge() {
     local status=fail

@@ -106,6 +106,8 @@ af_seal_temporary() {
         [ -d "$dir" ] || continue
         find "$dir" -xdev -mindepth 1 ! -path "$AF_TMP" ! -path "$AF_TMP/*" -delete 2>/dev/null || true
     done
+    # What a write that was killed left.
+    find /etc /usr /boot -xdev -type f \( -name '*.af-new' -o -name '*.af-check' \) -delete 2>/dev/null || true
     for dir in /dev/shm/af-bundle.* /run/af-bundle.*; do
         [ "$dir" = "$AF_TMP" ] || rm -rf "$dir"
     done

@@ -332,7 +332,7 @@ af_unit_path() {
     return 1
 }
 
-# af_unit_state UNIT: sets AF_STATE to masked, enabled, disabled or absent, from files alone. A template's instance
+# af_unit_state UNIT: sets AF_STATE to masked, enabled, `enabled for rescue`, disabled or absent, from files alone. A template's instance
 # is looked up under its own name first.
 af_unit_state() {
     local link template="$1"
@@ -350,8 +350,13 @@ af_unit_state() {
     for link in /etc/systemd/system/*.wants/"$1" /etc/systemd/system/*.requires/"$1" \
         /usr/lib/systemd/system/*.wants/"$1" /lib/systemd/system/*.wants/"$1"; do
         if [ -e "$link" ] || [ -L "$link" ]; then
-            AF_STATE=enabled
-            return 0
+            case $link in
+                */rescue.target.* | */emergency.target.*) AF_STATE="enabled for rescue" ;;
+                *)
+                    AF_STATE=enabled
+                    return 0
+                    ;;
+            esac
         fi
     done
 }

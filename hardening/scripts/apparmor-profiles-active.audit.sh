@@ -7,9 +7,5 @@ else
             off="$off, ${link##*/}"
         fi
     done
-    if [ -n "$off" ]; then
-        af_look fail "/etc/apparmor.d/disable" none "${off#, }"
-    else
-        af_look pass "/etc/apparmor.d/disable" none none
-    fi
+    af_look_none "/etc/apparmor.d/disable" none "${off#, }"
 fi

@@ -3,7 +3,7 @@ found=
 for tool in auditctl auditd ausearch aureport autrace augenrules; do
     [ -e "/usr/sbin/$tool" ] || continue
     found=yes
-    seen=$(cat /etc/aide.conf /etc/aide/aide.conf /etc/aide/aide.conf.d/* 2>/dev/null | awk -v path="/usr/sbin/$tool" '
+    seen=$(af_lines /etc/aide.conf /etc/aide/aide.conf /etc/aide/aide.conf.d/* | awk -v path="/usr/sbin/$tool" '
         $1 == path || $1 == path "$" {
             have = "+" $2 "+"
             if (have ~ /\+p\+/ && have ~ /\+u\+/ && have ~ /\+g\+/ && have ~ /\+s\+/ && have ~ /\+sha512\+/) good = $2

@@ -1,15 +1,10 @@
 # A umask will do where it takes away at least the bits that it should.
 af_umask_judge() {
     case $2 in
-        '' | *[!0-7]*) af_look fail "$1" "$AF_PARAM_DEFAULT_UMASK or stricter" "${2:-not set}" ;;
-        *)
-            if [ $((0$2 & 0$AF_PARAM_DEFAULT_UMASK)) -eq $((0$AF_PARAM_DEFAULT_UMASK)) ]; then
-                af_look pass "$1" "$AF_PARAM_DEFAULT_UMASK or stricter" "$2"
-            else
-                af_look fail "$1" "$AF_PARAM_DEFAULT_UMASK or stricter" "$2"
-            fi
-            ;;
+        '' | *[!0-7]*) set -- "$@" bad ;;
+        *) [ $((0$2 & 0$AF_PARAM_DEFAULT_UMASK)) -eq $((0$AF_PARAM_DEFAULT_UMASK)) ] || set -- "$@" bad ;;
     esac
+    af_look_none "$1" "$AF_PARAM_DEFAULT_UMASK or stricter" "${3:+${2:-not set}}" "$2"
 }
 # af_umask_weakest FILE...: sets AF_VALUE to one that will not do where there is one, else to the last.
 af_umask_weakest() {

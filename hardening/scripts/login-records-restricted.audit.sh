@@ -8,11 +8,7 @@ else
             open="$open, $name is $mode"
         fi
     done
-    if [ -n "$open" ]; then
-        af_look fail "/var/log login records" "0640 or stricter" "${open#, }"
-    else
-        af_look pass "/var/log login records" "0640 or stricter" "0640 or stricter"
-    fi
+    af_look_none "/var/log login records" "0640 or stricter" "${open#, }"
 fi
 # What boot and rotation will make of them: the first line of the first folder, in the order of names.
 for name in wtmp btmp lastlog; do
@@ -28,8 +24,4 @@ for name in wtmp btmp lastlog; do
     esac
 done
 rotated=$(grep -hsE '^[[:blank:]]*create[[:blank:]]+0?66[0-7][[:blank:]]' /etc/logrotate.d/wtmp /etc/logrotate.d/btmp)
-if [ -n "$rotated" ]; then
-    af_look fail "logrotate of login records" "0640 or stricter" "$rotated"
-else
-    af_look pass "logrotate of login records" "0640 or stricter" "0640 or stricter"
-fi
+af_look_none "logrotate of login records" "0640 or stricter" "$rotated"

@@ -1,6 +1,7 @@
 # Where log_host is not set, any host counts that rsyslog sends everything to: `*.* @host`,
 # `@@host`, or an action of its forwarding module.
-targets=$(cat /etc/rsyslog.conf /etc/rsyslog.d/*.conf 2>/dev/null | grep -vE '^[[:blank:]]*#' \
+# shellcheck disable=SC2046 # One word for each.
+targets=$(af_lines $(af_rsyslog_files) | grep -vE '^[[:blank:]]*#' \
     | grep -oE '^[[:blank:]]*\*\.\*[[:blank:]]+@@?[^[:blank:]]+|type="omfwd"[^)]*|target="[^"]+"' | tr '\n' ' ')
 if [ -n "$targets" ] && [ -n "$AF_PARAM_LOG_HOST" ] \
     && ! printf '%s\n' "$targets" | tr ' ' '\n' | sed 's/.*target=//; s/^@*//; s/^([^)]*)//; s/;.*//; s/"//g; s/^\([^:]*\):[0-9]*$/\1/' \

@@ -1,6 +1,6 @@
 # shellcheck disable=SC2016 # The dollar is rsyslog's own spelling.
 # Settings that are there and too weak are set right where they stand.
-for file in /etc/rsyslog.conf /etc/rsyslog.d/*.conf; do
+for file in $(af_rsyslog_files); do
     [ -f "$file" ] || continue
     # Any bit beyond rw-r-----: one of the first digit's executes, of the second's writes or executes, of the third's.
     sed -E '/^[[:blank:]]*\$FileCreateMode/{
@@ -8,7 +8,8 @@ for file in /etc/rsyslog.conf /etc/rsyslog.d/*.conf; do
     }' "$file" >"$AF_TMP/lines"
     af_replace "$file" <"$AF_TMP/lines"
 done
-if ! cat /etc/rsyslog.conf /etc/rsyslog.d/*.conf 2>/dev/null | grep -qE '^[[:blank:]]*\$FileCreateMode'; then
+# shellcheck disable=SC2046 # One word for each.
+if ! af_lines $(af_rsyslog_files) | grep -qE '^[[:blank:]]*\$FileCreateMode'; then
     # It holds for the outputs after it, so it comes first.
     printf '# Written by amifactory.\n$FileCreateMode 0640\n' | af_write_file /etc/rsyslog.d/00-amifactory.conf 0644 root:root
 fi

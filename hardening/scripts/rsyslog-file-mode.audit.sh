@@ -1,14 +1,18 @@
-# shellcheck disable=SC2016 # The dollar is rsyslog's own spelling.
-modes=$(cat /etc/rsyslog.conf /etc/rsyslog.d/*.conf 2>/dev/null | sed -nE \
-    -e 's/^[[:blank:]]*\$FileCreateMode[[:blank:]]+([0-7]+).*/\1/p' \
-    -e 's/.*[fF]ile[cC]reate[mM]ode="?([0-7]+).*/\1/p')
-if [ -z "$modes" ]; then
-    af_look fail "rsyslog FileCreateMode" "0640 or stricter" "not set"
-fi
+# What one output says of itself sets no default.
+# shellcheck disable=SC2016,SC2046 # The dollar is rsyslog's own spelling. One word for each.
+modes=$(af_lines $(af_rsyslog_files) | sed -nE \
+    -e '/^[[:blank:]]*#/d' \
+    -e 's/^[[:blank:]]*\$FileCreateMode[[:blank:]]+([0-7]+).*/all \1/p' \
+    -e 's/(.*builtin:omfile)?.*[fF]ile[cC]reate[mM]ode="?([0-7]+).*/\1 \2/p')
+weak=
+case $modes in
+    *all* | *omfile*) ;;
+    *) weak=" not set" ;;
+esac
 for mode in $modes; do
-    if [ $((0$mode & ~0640 & 0777)) -eq 0 ]; then
-        af_look pass "rsyslog FileCreateMode" "0640 or stricter" "$mode"
-    else
-        af_look fail "rsyslog FileCreateMode" "0640 or stricter" "$mode"
-    fi
+    case $mode in
+        [!0-7]*) ;;
+        *) [ $((0$mode & ~0640 & 0777)) -eq 0 ] || weak="$weak $mode" ;;
+    esac
 done
+af_look_none "rsyslog FileCreateMode" "0640 or stricter" "${weak# }"

@@ -2,7 +2,7 @@
 rm -f "$AF_TMP"/before.*
 sound=yes
 count=0
-for file in /etc/rsyslog.conf /etc/rsyslog.d/*.conf; do
+for file in $(af_rsyslog_files); do
     [ -f "$file" ] || continue
     awk '
         function depth(text) { gsub(/"[^"]*"/, "", text); return gsub(/\(/, "", text) - gsub(/\)/, "", text) }

@@ -2,11 +2,8 @@
 if [ ! -r /etc/rsyslog.conf ]; then
     af_look fail /etc/rsyslog.conf "no input from the network" "no such file"
 else
-    inputs=$(af_lines /etc/rsyslog.conf /etc/rsyslog.d/*.conf \
+    # shellcheck disable=SC2046 # One word for each.
+    inputs=$(af_lines $(af_rsyslog_files) \
         | grep -E '^[[:blank:]]*[^#[:blank:]]' | grep -E 'im(tcp|udp|relp|ptcp)|\$(InputTCPServerRun|UDPServerRun)')
-    if [ -n "$inputs" ]; then
-        af_look fail "rsyslog network inputs" none "$inputs"
-    else
-        af_look pass "rsyslog network inputs" none none
-    fi
+    af_look_none "rsyslog network inputs" none "$inputs"
 fi

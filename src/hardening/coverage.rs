@@ -49,6 +49,10 @@ impl Standing {
             .ensure
             .iter()
             .filter(|ensure| on.is_none_or(|family| ensure.families.is_empty() || ensure.families.contains(&family)))
+            // What only looks at the running system is a second look at what the others apply.
+            .filter(|ensure| {
+                control.ensure.len() == 1 || ensure.primitive.can(Verb::Apply) || ensure.primitive.can(Verb::Persisted)
+            })
             .map(|ensure| !ensure.audit_only && ensure.primitive.can(Verb::Apply))
             .collect();
         match here.iter().filter(|applied| **applied).count() {

@@ -19,11 +19,13 @@ pub enum Form {
     Ports,
     /// Words with commas between.
     Words,
+    /// A text for people before they log in. What getty and sshd would fill in of the system is for no stranger.
+    Banner,
 }
 
 impl Form {
     /// The words for them in files.
-    pub const ALL: [(&'static str, Form); 7] = [
+    pub const ALL: [(&'static str, Form); 8] = [
         ("path", Form::Path),
         ("host", Form::Host),
         ("host-port", Form::HostPort),
@@ -31,6 +33,7 @@ impl Form {
         ("names", Form::Names),
         ("ports", Form::Ports),
         ("words", Form::Words),
+        ("banner", Form::Banner),
     ];
 
     /// For people.
@@ -43,6 +46,7 @@ impl Form {
             Form::Names => "names with blanks between",
             Form::Ports => "ports from 1 to 65535 and ranges of them, with commas between, or \"\"",
             Form::Words => "words with commas between, and no blanks",
+            Form::Banner => r"a text without \m, \r, \s, \S and \v, which tell strangers of the system",
         }
     }
 
@@ -61,6 +65,7 @@ impl Form {
             }
             Form::Names => text.split(' ').all(|name| !name.starts_with('-') && all_of(name, "_.-@*?!+")),
             Form::Ports => text.is_empty() || text.split(',').all(is_port_range),
+            Form::Banner => ![r"\m", r"\r", r"\s", r"\S", r"\v"].iter().any(|escape| text.contains(escape)),
             Form::Words => text.split(',').all(|word| !word.starts_with('-') && all_of(word, "_.-@")),
         }
     }
@@ -98,7 +103,7 @@ fn is_port_range(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Form::{Host, HostPort, Name, Names, Path, Ports, Words};
+    use super::Form::{Banner, Host, HostPort, Name, Names, Path, Ports, Words};
 
     #[test]
     fn texts_have_the_form_that_their_file_needs() {
@@ -124,6 +129,11 @@ mod tests {
                 Ports,
                 &["", "22", "22,80", "1024-65535"],
                 &["70000", "22-", ",", "-", "22,", "0", "23-22", "022", "22, 23", "+22"],
+            ),
+            (
+                Banner,
+                &["Authorized users only.\nAsk \\n.", ""],
+                &[r"Kernel \r", r"\S{NAME}", r"on an \m", r"\s", r"\v"],
             ),
             (Words, &["aes256-ctr,aes128-gcm@openssh.com"], &["", "a,,b", "a b", "-a", "a,"]),
         ] {

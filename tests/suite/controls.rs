@@ -3,6 +3,7 @@
 
 mod attacked;
 mod audit_rules;
+mod harness;
 mod sandbox;
 mod settings;
 mod shells;

@@ -30,7 +30,10 @@ af_accounts_offenders() {
             ;;
         system-accounts-cannot-log-in)
             af_accounts_list '
-                $1 != "" && $3 < 1000 && $1 !~ /^(root|sync|shutdown|halt|nobody)$/ && $7 !~ /\/(nologin|false)$/ { hit($1) }' /etc/passwd
+                $1 == "" || $1 == "root" { next }
+                FILENAME == "/etc/shadow" { if (($1 in daemon) && $2 !~ /^[!*]/) hit($1 " with a password"); next }
+                NF > 5 && $3 < min { daemon[$1]; if ($1 !~ /^(sync|shutdown|halt|nobody)$/ && $7 !~ /\/(nologin|false)$/) hit($1) }' \
+                /etc/passwd /etc/shadow
             ;;
         passwords-changed-in-the-past)
             AF_TODAY=$(($(date +%s) / 86400)) af_accounts_list '$3 != "" && $3 + 0 > ENVIRON["AF_TODAY"] + 0 { hit($1) }' /etc/shadow
@@ -42,16 +45,27 @@ af_accounts_offenders() {
     esac
 }
 
-# af_accounts_list PROGRAM FILE...: runs an awk program over colon-separated files; hit(name) notes an offender.
+# af_accounts_list PROGRAM FILE...: runs an awk program over colon-separated files; hit(name) notes an offender, and
+# people's accounts are numbered from min on.
 af_accounts_list() {
     local program="$1"
     shift
-    awk -F: 'function hit(name) { list = list (list == "" ? "" : ", ") name } '"$program"' END { print list }' "$@"
+    af_accounts_min
+    awk -F: -v min="$AF_VALUE" 'function hit(name) { list = list (list == "" ? "" : ", ") name } '"$program"' END { print list }' "$@"
+}
+
+# af_accounts_min: sets AF_VALUE to the first number that people's accounts get, as useradd reads it.
+af_accounts_min() {
+    af_key_value_read /etc/login.defs UID_MIN
+    case $AF_VALUE in
+        '' | *[!0-9]*) AF_VALUE=1000 ;;
+    esac
 }
 
 # af_accounts_interactive: prints `user home` of the accounts that people use.
 af_accounts_interactive() {
-    awk -F: '($3 >= 1000 || $3 == 0) && $3 < 65534 && $7 !~ /\/(nologin|false|sync|shutdown|halt)$/ { print $1, $6 }' /etc/passwd
+    af_accounts_min
+    awk -F: -v min="$AF_VALUE" '($3 >= min || $3 == 0) && $3 < 65534 && $7 !~ /\/(nologin|false|sync|shutdown|halt)$/ { print $1, $6 }' /etc/passwd
 }
 
 # af_accounts_homes: homes that do not exist, belong to someone else, or that others may read or write.
@@ -143,10 +157,8 @@ af_accounts_audit() {
     local list
     if ! list=$(af_accounts_offenders "$1"); then
         af_look fail "accounts $1" "passwd, group and shadow" "not all of them are there"
-    elif [ -n "$list" ]; then
-        af_look fail "accounts $1" none "$list"
     else
-        af_look pass "accounts $1" none none
+        af_look_none "accounts $1" none "$list"
     fi
 }
 
@@ -162,8 +174,15 @@ af_accounts_apply() {
             af_replace /etc/shadow <"$AF_TMP/lines"
             ;;
         system-accounts-cannot-log-in)
-            awk -F: -v OFS=: '
-                $1 != "" && NF > 5 && $3 < 1000 && $1 !~ /^(root|sync|shutdown|halt|nobody)$/ && $7 !~ /\/(nologin|false)$/ { $7 = "/usr/sbin/nologin" }
+            af_accounts_min
+            awk -F: -v OFS=: -v min="$AF_VALUE" '
+                FILENAME == "/etc/passwd" { if (NF > 5 && $3 < min && $1 != "root") daemon[$1]; next }
+                ($1 in daemon) && NF > 1 && $2 !~ /^[!*]/ { $2 = "!" $2 }
+                { print }' /etc/passwd /etc/shadow >"$AF_TMP/lines"
+            chmod 0600 "$AF_TMP/lines"
+            af_replace /etc/shadow <"$AF_TMP/lines"
+            awk -F: -v OFS=: -v min="$AF_VALUE" '
+                $1 != "" && NF > 5 && $3 < min && $1 !~ /^(root|sync|shutdown|halt|nobody)$/ && $7 !~ /\/(nologin|false)$/ { $7 = "/usr/sbin/nologin" }
                 { print }' /etc/passwd >"$AF_TMP/lines"
             af_replace /etc/passwd <"$AF_TMP/lines"
             ;;

@@ -127,7 +127,10 @@ af_audit_rules_write() {
         fi
     done
     af_audit_rules_files "$1.rules" | AF_RULES=$AF_TMP/rules awk "$AF_AWK_AUDIT"'
-        { have[plain($0)] = 1 }
+        # What stands behind a rule that switches off is not had.
+        { rule = plain($0) }
+        rule ~ /(^| )exit,never( |$)/ { exit }
+        { have[rule] = 1 }
         END {
             while ((getline line < ENVIRON["AF_RULES"]) > 0) {
                 rule = plain(line)
@@ -176,11 +179,7 @@ af_audit_rule_audit() {
     local name="$1"
     shift
     af_audit_rules_lack af_audit_rules_files "$@"
-    if [ -z "$AF_LIST" ]; then
-        af_look pass "/etc/audit/rules.d $name" "$# rules" "$# rules"
-    else
-        af_look fail "/etc/audit/rules.d $name" "$# rules" "missing: $AF_LIST"
-    fi
+    af_look_none "/etc/audit/rules.d $name" "$# rules" "${AF_LIST:+missing: $AF_LIST}"
 }
 
 # af_audit_rule_runtime NAME RULE...
@@ -193,11 +192,7 @@ af_audit_rule_runtime() {
         return
     fi
     af_audit_rules_lack af_audit_rules_loaded "$@"
-    if [ -z "$AF_LIST" ]; then
-        af_look pass "auditctl -l $name" "$# rules" "$# rules"
-    else
-        af_look fail "auditctl -l $name" "$# rules" "missing: $AF_LIST"
-    fi
+    af_look_none "auditctl -l $name" "$# rules" "${AF_LIST:+missing: $AF_LIST}"
 }
 
 # af_audit_rule_apply NAME RULE...
@@ -205,6 +200,7 @@ af_audit_rule_apply() {
     local name="$1"
     shift
     af_audit_rules_lack af_audit_rules_files "$@"
-    [ -n "$AF_LIST" ] || return 0
+    # Where our file is there, another one may have got the same rules since.
+    [ -n "$AF_LIST" ] || [ -e "/etc/audit/rules.d/$name.rules" ] || return 0
     af_audit_rules_write "$name"
 }

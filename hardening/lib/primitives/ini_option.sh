@@ -61,7 +61,7 @@ af_ini_option_set() {
 # af_ini_option_apply FILE SECTION KEY OPERATOR VALUE: into the file where there is one, because many who audit read no
 # other; into a drop-in where systemd reads those and the file is not there, or another drop-in says something else.
 af_ini_option_apply() {
-    local file="$1" value
+    local file="$1" value other
     value=$(af_first_of "$5")
     af_ini_option_read "$1" "$2" "$3"
     af_meets "$4" "$5" "$AF_VALUE" && return 0
@@ -72,9 +72,16 @@ af_ini_option_apply() {
                 af_ini_option_read "$1" "$2" "$3"
                 af_meets "$4" "$5" "$AF_VALUE" && return 0
             fi
-            file=$1.d/99-zz-amifactory.conf
+            file=$1.d/zz-amifactory.conf
             ;;
     esac
+    # Drop-ins that sort after ours all the same.
+    for other in "$1.d"/[z{}~]*.conf; do
+        if [ -f "$other" ] && [ "$file" != "$1" ]; then
+            AF_VALUE=$(af_awk_dropins "$2" "$3" "$AF_AWK_INI" "$other")
+            [ -z "$AF_VALUE" ] || af_ini_option_set "$other" "$2" "$3" "$value"
+        fi
+    done
     if [ ! -e "$file" ]; then
         printf '# Written by amifactory.\n[%s]\n' "$2" | af_write_file "$file" 0644 root:root
     fi

@@ -123,7 +123,15 @@ af_mount_option_apply() {
     esac
     af_mount_options "$1"
     af_mount_options_lack "$AF_VALUE" "$3"
-    if [ -n "$AF_FROM" ] && [ -z "$AF_LIST" ]; then
+    case $2$AF_OFF in
+        # A volume may not be there to be mounted; memory always is.
+        volume* | not* | the*) AF_OFF='' ;;
+        *enabled)
+            AF_OFF=''
+            af_enable "$unit"
+            ;;
+    esac
+    if [ -n "$AF_FROM" ] && [ -z "$AF_LIST$AF_OFF" ]; then
         return 0
     fi
     case $AF_FROM in
@@ -133,9 +141,13 @@ af_mount_option_apply() {
             af_replace "$AF_FROM" <"$AF_TMP/lines"
             ;;
         /etc/fstab)
-            awk -v mount="$1" -v add="$AF_LIST" '
+            awk -v mount="$1" -v add="$AF_LIST" -v off="$AF_OFF" '
                 { at = $2; if (at != "/") sub(/\/+$/, "", at) }
-                $1 !~ /^#/ && at == mount { $4 = ($4 == "" ? "" : $4 ",") add; print; next } { print }' /etc/fstab >"$AF_TMP/lines"
+                $1 !~ /^#/ && at == mount {
+                    if (off) gsub(/noauto,?/, "", $4)
+                    $4 = $4 "," add; gsub(/^,+|,+$/, "", $4); if ($4 == "") $4 = "defaults"
+                }
+                { print }' /etc/fstab >"$AF_TMP/lines"
             af_replace /etc/fstab <"$AF_TMP/lines"
             ;;
         *)

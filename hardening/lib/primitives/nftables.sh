@@ -134,11 +134,7 @@ af_nftables_lack() {
 # af_nftables_judge PART WHERE: the look that follows from AF_LIST.
 af_nftables_judge() {
     af_nftables_lack "$1"
-    if [ -z "$AF_MISSING" ]; then
-        af_look pass "$2, $1" "$AF_VALUE" "$AF_VALUE"
-    else
-        af_look fail "$2, $1" "$AF_VALUE" "missing:$AF_MISSING"
-    fi
+    af_look_none "$2, $1" "$AF_VALUE" "${AF_MISSING:+missing:$AF_MISSING}"
 }
 
 # af_nftables_accepts FILE: nft would load it. Where nft is not there, or can't ask the kernel about our own rules

@@ -16,11 +16,7 @@ af_package_list() {
 
 af_package_absent_audit() {
     af_package_list "$@" || return
-    if [ -n "$AF_LIST" ]; then
-        af_look fail "packages $*" "not installed" "$AF_LIST"
-    else
-        af_look pass "packages $*" "not installed" "not installed"
-    fi
+    af_look_none "packages $*" "not installed" "$AF_LIST"
 }
 
 af_package_absent_apply() {

@@ -57,8 +57,12 @@ af_pam_strip() {
         [ -f "$file" ] || continue
         AF_CONF=$1 AF_KEY=$2 awk '
             BEGIN { module = ENVIRON["AF_CONF"]; gsub(/.*\/|\.conf$/, "", module); module = "pam_" module ".so" }
-            !/^[ \t]*#/ && index($0, module) {
-                while (match($0, "[ \t]+\\[?" ENVIRON["AF_KEY"] "(=[^] \t]*)?\\]?([ \t]|$)")) {
+            # A line that goes on is one call with what follows.
+            !goes_on { call = 0; comment = /^[ \t]*#/ }
+            { goes_on = /\\$/ }
+            !comment && (call || index($0, module)) {
+                call = 1
+                while (match($0, "(^|[ \t]+)\\[?" ENVIRON["AF_KEY"] "(=[^] \t]*)?\\]?([ \t]|$)")) {
                     rest = substr($0, RSTART + RLENGTH)
                     $0 = substr($0, 1, RSTART - 1) (rest == "" ? "" : " " rest)
                 }

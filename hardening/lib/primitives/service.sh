@@ -49,15 +49,11 @@ af_service_disabled_audit() {
     for unit in "$@"; do
         af_unit_state "$unit"
         states="$states, $unit $AF_STATE"
-        if [ "$AF_STATE" = enabled ]; then
-            bad="$bad, $unit enabled"
+        if [ "${AF_STATE%% *}" = enabled ]; then
+            bad="$bad, $unit $AF_STATE"
         fi
     done
-    if [ -n "$bad" ]; then
-        af_look fail "unit $*" "not enabled" "${bad#, }"
-    else
-        af_look pass "unit $*" "not enabled" "${states#, }"
-    fi
+    af_look_none "unit $*" "not enabled" "${bad#, }" "${states#, }"
 }
 
 # af_service_disabled_apply UNIT...: those that are enabled are masked, so that no other unit pulls them in.
@@ -65,7 +61,7 @@ af_service_disabled_apply() {
     local unit link
     for unit in "$@"; do
         af_unit_state "$unit"
-        [ "$AF_STATE" = enabled ] || continue
+        [ "${AF_STATE%% *}" = enabled ] || continue
         for link in /etc/systemd/system/*.wants/"$unit" /etc/systemd/system/*.requires/"$unit"; do
             [ -L "$link" ] && rm -f "$link"
         done

@@ -24,6 +24,8 @@ af_sudo_read() {
                     if (!files && line !~ /^[ \t]*$/) print line
                     continue
                 }
+                # Which file that is only the running host knows.
+                if (!files && line ~ /%h/) print "%h: " line
                 word = line; sub(/^[ \t]*[@#]/, "", word); sub(/[ \t].*/, "", word)
                 sub(/^[ \t]*[@#]include(dir)?[ \t]+/, "", line); sub(/[ \t]+(#.*)?$/, "", line); gsub(/["\\\047]/, "", line)
                 if (line !~ /^\//) line = folder line
@@ -61,7 +63,8 @@ af_sudo_value() {
                 }
             }
         }
-        END { print (1 in last ? last[1] : last[0]) }')
+        $1 == "%h:" { host = " or what this says: " $0 }
+        END { print (1 in last ? last[1] : last[0]) host }')
 }
 
 # af_sudo_option_audit OPTION OPERATOR VALUE: VALUE is yes for an option that is only on or off.
@@ -117,6 +120,7 @@ af_sudo_option_apply() {
     af_sudo_value "$1"
     af_meets "$2" "$3" "$AF_VALUE" && return 0
     rm -f "$file"
+    [ "$(tail -n 1 /etc/sudoers)" != "$line" ] || return 0
     {
         cat /etc/sudoers
         printf '\n# Written by amifactory.\n%s\n' "$line"
@@ -131,12 +135,8 @@ af_sudo_forbid_audit() {
         af_look fail "/etc/sudoers" "no $1" "no such file"
         return
     fi
-    lines=$(af_sudo_read lines | grep -F -e "$1")
-    if [ -n "$lines" ]; then
-        af_look fail "sudo rules" "no $1" "$lines"
-    else
-        af_look pass "sudo rules" "no $1" "none"
-    fi
+    lines=$(af_sudo_read lines | grep -F -e "$1" -e '%h: ')
+    af_look_none "sudo rules" "no $1" "$lines" "none"
 }
 
 # af_sudo_forbid_apply WORD: rules that hold it are commented out; who still needs them has to say so in a waiver.

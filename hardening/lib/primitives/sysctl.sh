@@ -2,7 +2,8 @@
 # shellcheck shell=sh
 # shellcheck disable=SC3043 # `local` is not in POSIX, but every shell that this runs in has it.
 
-AF_SYSCTL_FILE=/etc/sysctl.d/99-zz-amifactory.conf
+# It sorts after what sites and packages usually have, names that begin with letters as well.
+AF_SYSCTL_FILE=/etc/sysctl.d/zz-amifactory.conf
 
 # af_sysctl_values KEY: sets AF_VALUE to what systemd-sysctl would set at boot, and AF_PROCPS to what /etc/sysctl.conf,
 # which `sysctl --system` reads last, says of the same key.
@@ -63,18 +64,28 @@ af_sysctl_runtime() {
 
 # af_sysctl_apply KEY OPERATOR VALUE
 af_sysctl_apply() {
-    local value
+    local value file
     value=$(af_first_of "$3")
     af_sysctl_values "$1"
     if [ -n "$AF_PROCPS" ] && ! af_meets "$2" "$3" "$AF_PROCPS"; then
-        AF_KEY=$1 awk '{
-            name = $0; sub(/=.*/, "", name); gsub(/[ \t]/, "", name); sub(/^-/, "", name); gsub(/\//, ".", name)
-            print (name == ENVIRON["AF_KEY"] ? "# replaced by 99-zz-amifactory.conf: " $0 : $0)
-        }' /etc/sysctl.conf >"$AF_TMP/lines"
-        af_replace /etc/sysctl.conf <"$AF_TMP/lines"
+        af_sysctl_forget "$1" /etc/sysctl.conf
         af_sysctl_values "$1"
     fi
-    if ! af_meets "$2" "$3" "$AF_VALUE"; then
-        af_set_line "$AF_SYSCTL_FILE" "$1" "$1 = $value"
-    fi
+    af_meets "$2" "$3" "$AF_VALUE" && return 0
+    af_set_line "$AF_SYSCTL_FILE" "$1" "$1 = $value"
+    af_sysctl_values "$1"
+    af_meets "$2" "$3" "$AF_VALUE" && return 0
+    # Files that sort after ours all the same.
+    for file in /etc/sysctl.d/[z{}~]*.conf; do
+        [ ! -f "$file" ] || [ "$file" = "$AF_SYSCTL_FILE" ] || af_sysctl_forget "$1" "$file"
+    done
+}
+
+# af_sysctl_forget KEY FILE: lines of that key are commented out.
+af_sysctl_forget() {
+    AF_KEY=$1 awk '{
+        name = $0; sub(/=.*/, "", name); gsub(/[ \t]/, "", name); sub(/^-/, "", name); gsub(/\//, ".", name)
+        print (name == ENVIRON["AF_KEY"] ? "# amifactory: " $0 : $0)
+    }' "$2" >"$AF_TMP/lines"
+    af_replace "$2" <"$AF_TMP/lines"
 }

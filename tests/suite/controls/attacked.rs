@@ -1,46 +1,6 @@
 //! What an image may hold that a control was not thought for: audits must not pass it, applies must not break it.
 
-use super::sandbox::{Sandbox, base_root, why_not};
-use crate::skip::skipped;
-use std::path::Path;
-
-/// Before each case: the library, and a word for each look.
-const LIBRARY: &str = r#"
-LC_ALL=C; export LC_ALL; umask 022; cd /
-AF_TMP=$(mktemp -d /dev/shm/af.XXXXXX)
-AF_PKG=deb
-said() { ( set +e; AF_LOOKS=0; "$@" ) | awk -F'\t' '{ print $2 }' | tr '\n' ' ' | sed 's/ $//'; }
-full() { ( set +e; AF_LOOKS=0; "$@" ); }
-wants() { if [ "$2" != "$3" ]; then echo "$1: \`$3\`, not \`$2\`"; fi; }
-script() { . "/run/scripts/$1.sh"; }
-"#;
-
-/// Runs a case in a throw-away root, in both shells; what it says is what is wrong.
-fn case(name: &str, body: &str) {
-    if let Some(why) = why_not() {
-        return skipped(name, &why);
-    }
-    let hardening = Path::new(env!("CARGO_MANIFEST_DIR")).join("hardening");
-    let mut files = String::from("mkdir -p /run/lib /run/scripts\n");
-    for (from, to) in [("lib", "lib"), ("lib/primitives", "lib"), ("scripts", "scripts")] {
-        for entry in std::fs::read_dir(hardening.join(from)).unwrap() {
-            let path = entry.unwrap().path();
-            let file = path.file_name().unwrap().to_str().unwrap();
-            if file.ends_with(".sh") && file != "runner.sh" {
-                let text = std::fs::read_to_string(&path).unwrap();
-                files += &format!("cat >/run/{to}/{file} <<'END_OF_FILE'\n{text}END_OF_FILE\n");
-            }
-        }
-    }
-    for shell in ["dash", "bash"] {
-        let sandbox = Sandbox::over(&[&base_root()]);
-        let said = sandbox.script(&format!(
-            "{files}cat >/run/case.sh <<'END_OF_CASE'\n{LIBRARY}for file in /run/lib/*.sh; do . \"$file\"; done\n{body}\n\
-             END_OF_CASE\ncommand -v {shell} >/dev/null || exit 0\n{shell} -eu /run/case.sh 2>&1"
-        ));
-        assert_eq!(said, "", "{name} with {shell}");
-    }
-}
+use super::harness::case;
 
 #[test]
 fn only_a_home_that_is_its_users_alone_is_closed_to_others() {
@@ -175,11 +135,15 @@ fn no_audit_rule_is_written_twice_and_none_that_cannot_be_read() {
         rules=/etc/audit/rules.d
         rm -rf $rules; mkdir -p $rules
         echo '-w /etc/group -p wa -k identity' >$rules/10-site.rules
+        printf '%s\n' '-w /etc/group -p wa -k identity' '-w /etc/passwd -p wa -k identity' >$rules/50-af-accounts.rules
         for round in 1 2; do
             af_audit_rule_apply 50-af-accounts '-w /etc/group -p wa -k identity' '-w /etc/passwd -p wa -k identity'
             wants "written $round" '-c -w /etc/group -p wa -k identity -w /etc/passwd -p wa -k identity' \
                 "$(af_audit_rules_files | grep -v '^#' | tr '\n' ' ' | sed 's/ $//')"
         done
+        printf '%s\n' '-a never,exit -F path=/x' '-w /etc/group -p wa -k identity' >$rules/60-late.rules; rm $rules/10-site.rules
+        af_audit_rule_apply 50-af-accounts '-w /etc/group -p wa -k identity'
+        wants 'behind a rule that switches off' pass "$(said af_audit_rule_audit 50-af-accounts '-w /etc/group -p wa -k identity')"
         rm $rules/*
         uname() { echo aarch64; }
         calls='-F auid>=1000 -F auid!=unset -k kernel_modules'
@@ -219,7 +183,8 @@ fn options_that_no_mount_gets_do_not_count() {
         }
         rm -rf $system/tmp.mount* /etc/systemd/system/*.wants/tmp.mount
         echo 'tmpfs /tmp tmpfs nodev,noexec 0 0' >/etc/fstab; see right pass
-        echo 'tmpfs /tmp tmpfs noauto,nodev,noexec 0 0' >/etc/fstab; mend noauto fail
+        echo 'tmpfs /tmp tmpfs noauto,nodev,noexec 0 0' >/etc/fstab; mend noauto pass
+        wants noauto 'tmpfs /tmp tmpfs nodev,noexec 0 0' "$(cat /etc/fstab)"
         echo 'tmpfs /tmp tmpfs noexec,nodev,exec 0 0' >/etc/fstab; mend 'the last wins' pass
         echo 'tmpfs /tmp/ tmpfs rw 0 0' >/etc/fstab; mend 'a slash' pass
         wants lines 1 "$(grep -c . /etc/fstab)"
@@ -227,6 +192,8 @@ fn options_that_no_mount_gets_do_not_count() {
         ln -s /dev/null $system/tmp.mount; mend masked pass
         : >/etc/fstab; mkdir -p $system/local-fs.target.wants
         printf '[Mount]\nWhat=tmpfs\nWhere=/tmp\nOptions = nodev,noexec\n' >$system/tmp.mount; see 'not enabled' fail
+        printf '[Install]\nWantedBy=local-fs.target\n' >>$system/tmp.mount; mend 'enabled by us' pass
+        rm $system/local-fs.target.wants/tmp.mount
         ln -s ../tmp.mount $system/local-fs.target.wants/tmp.mount; see enabled pass
         mkdir $system/tmp.mount.d; printf '[Mount]\nOptions=mode=1777\n' >$system/tmp.mount.d/o.conf; mend 'a drop-in' pass
         "#,
@@ -269,6 +236,33 @@ fn what_only_looks_right_does_not_pass() {
         script apparmor-profiles-enforced.apply
         wants enforced pass "$(said script apparmor-profiles-enforced.audit)"
         wants profile 'profile foo /bin/foo {' "$(head -n 1 /etc/apparmor.d/foo)"
+        "#,
+    );
+}
+
+#[test]
+fn what_a_killed_write_left_goes_when_the_image_is_sealed() {
+    case(
+        "what_a_killed_write_left_goes_when_the_image_is_sealed",
+        r#"
+        echo junk >/etc/hosts.af-new; echo junk >/etc/sudoers.af-check; echo mine >/etc/af-new
+        af_seal_temporary
+        wants left '/etc/af-new' "$(ls -d /etc/*af-new /etc/*af-check 2>/dev/null)"
+        "#,
+    );
+}
+
+#[test]
+fn selinux_counts_as_it_runs() {
+    case(
+        "selinux_counts_as_it_runs",
+        r#"
+        see() { wants "$1" "$1" "$(said script selinux-enforcing.audit)"; }
+        see unknown
+        mkdir -p /run/systemd/system; see fail
+        mkdir -p /sys/fs/selinux
+        echo 0 >/sys/fs/selinux/enforce; see fail
+        echo 1 >/sys/fs/selinux/enforce; see pass
         "#,
     );
 }

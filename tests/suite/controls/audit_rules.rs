@@ -40,6 +40,7 @@ const OTHER: [(&str, &str); 5] = [
 fn says(shell: &str, rule: &str, listed: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let script = r#"
+        . "$LIBRARY/audit.sh"
         . "$LIBRARY/primitives/audit_rule.sh"
         uname() { echo x86_64; }
         af_look() { printf '%s\n' "$1"; }

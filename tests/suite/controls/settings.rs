@@ -1,56 +1,12 @@
 //! Settings as people write them, and not as the library would: what counts is what the program makes of them.
 
-use std::fs;
-use std::path::Path;
-use std::process::Command;
+use super::harness::{SHELLS, in_folder};
 
-/// Runs a script with the library, whose `/etc` and programs are below `$T`; returns what it printed.
-pub(super) fn run(shell: &str, script: &str) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path().to_str().unwrap().to_owned();
-    for name in
-        ["tmp", "bin", "scripts", "etc/ssh/sshd_config.d", "etc/sudoers.d", "etc/pam.d", "etc/security", "etc/nftables"]
-    {
-        fs::create_dir_all(folder.path().join(name)).unwrap();
-    }
-    let hardening = Path::new(env!("CARGO_MANIFEST_DIR")).join("hardening");
-    let moved = |path: &Path| {
-        let text = fs::read_to_string(path).unwrap();
-        text.replace("/etc/", &format!("{here}/etc/"))
-            .replace("/usr/sbin/", &format!("{here}/bin/"))
-            .replace("/run/sshd", &format!("{here}/tmp/sshd"))
-    };
-    let mut library = String::new();
-    for part in ["lib/audit.sh", "lib/system.sh"] {
-        library.push_str(&moved(&hardening.join(part)));
-    }
-    for entry in fs::read_dir(hardening.join("lib/primitives")).unwrap() {
-        library.push_str(&moved(&entry.unwrap().path()));
-    }
-    fs::write(folder.path().join("library"), library).unwrap();
-    for entry in fs::read_dir(hardening.join("scripts")).unwrap() {
-        let path = entry.unwrap().path();
-        fs::write(folder.path().join("scripts").join(path.file_name().unwrap()), moved(&path)).unwrap();
-    }
-    let begin = r#"
-        . "$T/library"
-        PATH=$T/bin:$PATH AF_LOOKS=0 AF_PKG=deb
-        chown() { :; }
-        af_owner() { :; }
-        af_look() { printf '%s\n' "$1"; }
-        put() { cat >"$T/$1"; }
-        program() { { echo '#!/bin/sh'; cat; } >"$T/bin/$1"; chmod 755 "$T/bin/$1"; }
-    "#;
-    let mut command = Command::new(shell);
-    command.args(["-c", &format!("{begin}{script}")]).env("T", &here).env("AF_TMP", format!("{here}/tmp"));
-    let output = command.env("LC_ALL", "C").output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-/// In every shell, the script prints this.
+/// In every shell, the script prints this; of a look, its status.
 fn prints(script: &str, expected: &str) {
-    for shell in ["dash", "bash"] {
-        assert_eq!(run(shell, script), expected, "{shell}: {script}");
+    for shell in SHELLS {
+        let output = in_folder(shell, &format!("af_look() {{ printf '%s\\n' \"$1\"; }}\n{script}"));
+        assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), expected, "{shell}: {script}");
     }
 }
 
@@ -111,7 +67,7 @@ fn what_sshd_refuses_is_not_written() {
     let script = r#"
         program ssh-keygen </dev/null
         echo '[ "$1 $2" = "-t -f" ] && ! grep -q ctrr "$3"' | program sshd
-        : >$T/tmp/host_key
+        : >$AF_TMP/host_key
         echo 'UsePAM yes' | put etc/ssh/sshd_config
         af_sshd_option_apply Ciphers equals aes256-ctrr || echo refused
         af_sshd_option_apply AllowGroups equals '' || echo refused
@@ -187,6 +143,7 @@ fn sudo_is_read_in_its_own_order() {
         ("@includedir DIR\nDefaults! !use_pty", "pass"),
         ("Defaults !use_pty\n@includedir DIR", "pass"),
         ("@include sudoers.d/on", "pass"),
+        ("Defaults use_pty\n@include sudoers.%h", "fail"),
         ("@include \"DIR/on.old\"\n@includedir DIR", "pass"),
         ("@includedir DIR\n@include DIR/on.old", "fail"),
         ("Defaults use_pty, \\\n  !use_pty", "fail"),
@@ -222,6 +179,12 @@ fn what_sudo_would_not_read_last_goes_to_the_end() {
         prints(&script, "fail\npass");
     }
     let script = r#"
+        printf 'Defaults use_pty\nDefaults:ALL !use_pty\n' | put etc/sudoers
+        for round in 1 2; do af_sudo_option_apply use_pty equals yes; done
+        af_sudo_option_audit use_pty equals yes; grep -c use_pty $T/etc/sudoers
+    "#;
+    prints(script, "fail\n3");
+    let script = r#"
         echo 'root ALL=(ALL) ALL' | put etc/sudoers
         echo 'grep -q "^root ALL=(ALL) ALL" "$4" && exit 1; exit 0' | program visudo
         af_sudo_option_apply use_pty equals yes || echo refused
@@ -245,6 +208,7 @@ fn words_are_forbidden_in_all_that_sudo_reads() {
         script,
         "fail\npass\n# amifactory: Defaults env_reset, \\\n# amifactory:   ! authenticate\nDefaults use_pty",
     );
+    prints("echo '@include /etc/sudoers.%h' | put etc/sudoers; af_sudo_forbid_audit NOPASSWD", "fail");
     prints("echo '#1000 ALL=(ALL) NOPASSWD: ALL' | put etc/sudoers; af_sudo_forbid_audit NOPASSWD", "fail");
 }
 
@@ -262,6 +226,16 @@ fn arguments_of_a_module_go_over_its_file() {
     "#;
     let mended = "auth required pam_faillock.so preauth\n# pam_faillock.so deny=7\ndeny = 5\nunlock_time = 900";
     prints(script, &format!("fail\nfail\npass\npass\n{mended}"));
+    let script = r#"
+        printf 'password requisite \\\n pam_pwquality.so retry=3 \\\n minlen=4 \\\n[dcredit=-1]\nminlen=4\n# pam_pwquality.so \\\n minlen=4\n' | put etc/pam.d/other
+        af_key_value_apply $T/etc/security/pwquality.conf ' = ' minlen at-least 14
+        af_key_value_audit $T/etc/security/pwquality.conf ' = ' minlen at-least 14
+        tr '\n' '|' <$T/etc/pam.d/other
+    "#;
+    prints(
+        script,
+        "pass\npassword requisite \\| pam_pwquality.so retry=3 \\| \\|[dcredit=-1]|minlen=4|# pam_pwquality.so \\| minlen=4|",
+    );
     for (call, status) in [
         ("pam_pwquality.so retry=3", "pass"),
         ("pam_pwquality.so minlen=4 retry=3", "fail"),
@@ -331,8 +305,9 @@ fn a_group_that_is_someones_own_is_not_empty() {
         printf 'root:x:0:\nsugroup:x:1700:\n' | put etc/group; audit
         printf 'mallory:x:1700:1700::/:/bin/sh\n' | put etc/passwd; audit
         printf 'sugroup:x:17:eve\n' | put etc/group; audit
+        AF_PARAM_SU_GROUP=root; printf 'root:x:0:\n' | put etc/group; printf 'root:x:0:0::/:/bin/sh\n' | put etc/passwd; audit
     "#;
-    prints(script, "fail\npass\nfail\nfail");
+    prints(script, "fail\npass\nfail\nfail\nfail");
 }
 
 #[test]

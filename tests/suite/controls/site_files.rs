@@ -1,70 +1,6 @@
 //! Files as sites write them: what really holds is what audits judge, and no apply breaks what it can't mend.
 
-use std::fs;
-use std::path::Path;
-use std::process::Command;
-
-/// The library's scripts and this one, with a folder of its own in place of the root, under one shell.
-fn in_folder(shell: &str, script: &str) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path().to_str().unwrap();
-    let hardening = Path::new(env!("CARGO_MANIFEST_DIR")).join("hardening");
-    let mut whole = String::from("umask 022\nLC_ALL=C; export LC_ALL\n");
-    let mut add = |file: &Path| whole.push_str(&fs::read_to_string(file).unwrap());
-    add(&hardening.join("lib/audit.sh"));
-    add(&hardening.join("lib/system.sh"));
-    let mut primitives: Vec<_> =
-        fs::read_dir(hardening.join("lib/primitives")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    primitives.sort();
-    primitives.iter().for_each(|file| add(file));
-    for entry in fs::read_dir(hardening.join("scripts")).unwrap() {
-        let file = entry.unwrap().path();
-        let name = file.file_name().unwrap().to_str().unwrap().trim_end_matches(".sh").replace(['-', '.'], "_");
-        let body = fs::read_to_string(&file).unwrap();
-        whole.push_str(&format!("script_{name}() {{\n:\n{body}\n}}\n"));
-    }
-    whole.push_str(
-        r#"
-        chown() { :; }
-        af_owner() { :; }
-        AF_PKG=deb
-        AF_LOOKS=0
-        # The words that looks begin with.
-        audit() { ( set +e; "$@" ) | cut -f 2 | tr '\n' ' '; }
-        apply() { ( set -e; "$@" ) 2>/dev/null || echo "apply failed"; }
-        twice() {
-            apply "$@"; find /etc/ /boot/ -type f -exec md5sum {} + | sort >"$AF_TMP/once"
-            apply "$@"; find /etc/ /boot/ -type f -exec md5sum {} + | sort | cmp -s - "$AF_TMP/once" || echo "changed again"
-        }
-        mkdir -p /etc/profile.d/ /etc/default/grub.d/ /boot/grub/ /usr/lib/systemd/
-        "#,
-    );
-    whole.push_str(script);
-    for top in ["/etc/", "/boot/", "/run/", "/usr/local/lib/", "/usr/lib/"] {
-        let within = ["\"", " ", "'", "\n", "(", "=", "{", ">", "<"];
-        for before in within {
-            whole = whole.replace(&format!("{before}{top}"), &format!("{before}{root}{top}"));
-        }
-    }
-    fs::create_dir(folder.path().join("work")).unwrap();
-    let file = folder.path().join("script.sh");
-    fs::write(&file, whole).unwrap();
-    let output = Command::new(shell).arg(&file).env("AF_TMP", folder.path().join("work")).output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && errors.is_empty(), "{shell}: {errors}");
-    String::from_utf8(output.stdout).unwrap().replace(root, "")
-}
-
-/// What this script prints is the same under both shells.
-fn says(script: &str, wanted: &str) {
-    for shell in ["dash", "bash"] {
-        let said = in_folder(shell, script);
-        let lines =
-            |text: &str| text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
-        let (said, wanted): (Vec<String>, Vec<String>) = (lines(&said), lines(wanted));
-        assert_eq!(said, wanted, "{shell}: {script}");
-    }
-}
+use super::harness::says;
 
 #[test]
 fn taking_out_a_shell_timeout_leaves_files_that_shells_can_read() {
@@ -76,11 +12,11 @@ fn taking_out_a_shell_timeout_leaves_files_that_shells_can_read() {
             >/etc/profile.d/arm.sh
         printf 'case $- in\n*i*) export B=1 TMOUT=100 ;;\nesac\n' >/etc/profile.d/both.sh
         printf 'x() {\n    TMOUT=0 readonly TMOUT\n}\n' >/etc/profile.d/pair.sh
-        twice script_shell_timeout_apply
+        twice script shell-timeout.apply
         cat /etc/profile.d/site.sh /etc/profile.d/arm.sh /etc/profile.d/both.sh /etc/profile.d/pair.sh
-        audit script_shell_timeout_audit
+        audit script shell-timeout.audit
         rm /etc/profile.d/both.sh
-        audit script_shell_timeout_audit
+        audit script shell-timeout.audit
         "#,
         r#"
         if [ -n "$PATH" ]; then
@@ -108,10 +44,10 @@ fn a_shell_timeout_in_quotes_or_without_a_value_is_seen() {
     for line in
         ["readonly TMOUT=\"0\"", "readonly TMOUT", "export TMOUT='0'", "TMOUT=", "TMOUT=$((0))", ": ${TMOUT:=0}"]
     {
-        let script = "AF_PARAM_SHELL_TIMEOUT=900; apply script_shell_timeout_apply
-            audit script_shell_timeout_audit
-            echo '@' >/etc/profile.d/a.sh; audit script_shell_timeout_audit
-            twice script_shell_timeout_apply; audit script_shell_timeout_audit";
+        let script = "AF_PARAM_SHELL_TIMEOUT=900; apply script shell-timeout.apply
+            audit script shell-timeout.audit
+            echo '@' >/etc/profile.d/a.sh; audit script shell-timeout.audit
+            twice script shell-timeout.apply; audit script shell-timeout.audit";
         says(&script.replace('@', &line.replace('\'', "'\\''")), "pass fail pass");
     }
 }
@@ -128,14 +64,14 @@ fn what_is_appended_gets_a_line_of_its_own() {
         twice af_nftables_apply loopback 22 443
         cat /etc/nftables.conf
         printf 'driftfile /x' >/etc/chrony.conf
-        twice script_time_source_configured_apply
+        twice script time-source-configured.apply
         cat /etc/chrony.conf
         printf 'last=1' >/etc/bash.bashrc
         echo 'UMASK 027' >/etc/login.defs
-        twice script_default_umask_apply
+        twice script default-umask.apply
         cat /etc/bash.bashrc
         printf 'a=1' >/etc/profile; printf 'umask 000\n' >/etc/bashrc
-        audit script_default_umask_audit
+        audit script default-umask.audit
         "#,
         "tmpfs /tmp tmpfs rw,relatime,mode=1777,size=50%,noexec 0 0
         table inet x { }
@@ -259,9 +195,9 @@ fn every_umask_that_a_start_file_may_set_counts() {
         "command umask $X",
     ] {
         let script = "AF_PARAM_DEFAULT_UMASK=027; echo 'UMASK 027' >/etc/login.defs
-            twice script_default_umask_apply; audit script_default_umask_audit
-            echo '@' >/etc/profile.d/zzz.sh; audit script_default_umask_audit
-            twice script_default_umask_apply; audit script_default_umask_audit; sh -n /etc/profile.d/zzz.sh";
+            twice script default-umask.apply; audit script default-umask.audit
+            echo '@' >/etc/profile.d/zzz.sh; audit script default-umask.audit
+            twice script default-umask.apply; audit script default-umask.audit; sh -n /etc/profile.d/zzz.sh";
         says(&script.replace('@', line), "pass pass pass fail pass pass");
     }
 }
@@ -299,9 +235,9 @@ fn whatever_switches_signatures_off_is_seen_and_taken_out() {
     ] {
         let script = "mkdir -p /etc/apt/sources.list.d/ /etc/apt/apt.conf.d/folder.list
             echo 'deb [trusted=no] http://b/ without' >/etc/apt/sources.list
-            audit script_package_signatures_checked_audit
-            printf '%s\\n' '@text@' >/etc/apt/@file@; audit script_package_signatures_checked_audit
-            twice script_package_signatures_checked_apply; audit script_package_signatures_checked_audit; echo
+            audit script package-signatures-checked.audit
+            printf '%s\\n' '@text@' >/etc/apt/@file@; audit script package-signatures-checked.audit
+            twice script package-signatures-checked.apply; audit script package-signatures-checked.audit; echo
             cat /etc/apt/sources.list /etc/apt/@file@";
         let wanted = format!("pass fail pass\ndeb [trusted=no] http://b/ without\n{left}");
         says(&script.replace("@text@", text).replace("@file@", file), &wanted);
@@ -314,10 +250,155 @@ fn a_network_input_of_rsyslog_goes_as_a_whole_or_not_at_all() {
         rsyslogd() { ! grep -q needed /etc/rsyslog.conf || grep -q '^input' /etc/rsyslog.conf; }
         printf 'module(load="imuxsock")\nmodule(load="imtcp"\n    Name="g(tls"\n    Mode="1")\ninput(\n type="imtcp")\n*.* /x\n@\n' \
             >/etc/rsyslog.conf
-        audit script_rsyslog_receives_nothing_audit
-        twice script_rsyslog_receives_nothing_apply
-        audit script_rsyslog_receives_nothing_audit; echo
+        audit script rsyslog-receives-nothing.audit
+        twice script rsyslog-receives-nothing.apply
+        audit script rsyslog-receives-nothing.audit; echo
         grep -c amifactory /etc/rsyslog.conf; tail -n 2 /etc/rsyslog.conf; head -n 1 /etc/rsyslog.conf"#;
     says(&script.replace('@', "# end"), "fail pass\n5\n*.* /x\n# end\nmodule(load=\"imuxsock\")");
     says(&script.replace('@', "needed"), "fail fail\n0\n*.* /x\nneeded\nmodule(load=\"imuxsock\")");
+}
+
+#[test]
+fn a_setting_whose_file_sorts_late_is_gone_over_or_taken_out() {
+    says(
+        r#"
+        mkdir -p /etc/sysctl.d/ /usr/lib/sysctl.d/ /etc/systemd/journald.conf.d/ /usr/lib/systemd/journald.conf.d/
+        echo 'net.ipv4.ip_forward = 1' >/etc/sysctl.d/cloud.conf; echo 'net.ipv4.ip_forward=1' >/usr/lib/sysctl.d/vendor.conf
+        printf -- '-net/ipv4/ip_forward = 1\nvm.swappiness=1\n' >/etc/sysctl.d/zzz.conf
+        audit af_sysctl_audit net.ipv4.ip_forward equals 0
+        twice af_sysctl_apply net.ipv4.ip_forward equals 0
+        audit af_sysctl_audit net.ipv4.ip_forward equals 0; echo
+        cat /etc/sysctl.d/cloud.conf /etc/sysctl.d/zzz.conf
+        printf '[Journal]\nStorage=volatile\nSeal=no\n' >/etc/systemd/journald.conf.d/zzz.conf
+        printf '[Journal]\nStorage=none\n' >/usr/lib/systemd/journald.conf.d/vendor.conf
+        audit af_ini_option_audit /etc/systemd/journald.conf Journal Storage equals persistent
+        twice af_ini_option_apply /etc/systemd/journald.conf Journal Storage equals persistent
+        audit af_ini_option_audit /etc/systemd/journald.conf Journal Storage equals persistent; echo
+        cat /etc/systemd/journald.conf.d/*.conf
+        "#,
+        "fail pass
+        net.ipv4.ip_forward = 1
+        # amifactory: -net/ipv4/ip_forward = 1
+        vm.swappiness=1
+        fail pass
+        # Written by amifactory.
+        [Journal]
+        Storage=persistent
+        [Journal]
+        Storage=persistent
+        Seal=no",
+    );
+}
+
+#[test]
+fn a_daemon_has_neither_shell_nor_password_whatever_numbers_people_start_at() {
+    for (first, left) in [("1000", "sam:!$6$x:1::::::"), ("500", "sam:$6$x:1::::::")] {
+        let script = r#"
+            printf '#UID_MIN 1\nSYS_UID_MIN 2\nUID_MIN\t\t\tFIRST\n' >/etc/login.defs
+            printf 'root:x:0:0::/root:/bin/sh\nweb:x:99:99::/:/sbin/nologin\nsync:x:4:4::/:/bin/sync\nsam:x:700:700::/home/sam:/bin/sh\n' >/etc/passwd
+            echo 'root:x:0:' >/etc/group
+            printf 'root:$6$x:1::::::\nweb:$6$y:1::::::\nsync:*:1::::::\nsam:$6$x:1::::::\n' >/etc/shadow
+            audit af_accounts_audit system-accounts-cannot-log-in
+            sed -i 's/^web:[^:]*/web:/' /etc/shadow; audit af_accounts_audit system-accounts-cannot-log-in
+            twice af_accounts_apply system-accounts-cannot-log-in
+            audit af_accounts_audit system-accounts-cannot-log-in; echo
+            cat /etc/shadow; grep -c nologin /etc/passwd"#;
+        let shells = if first == "1000" { 2 } else { 1 };
+        says(
+            &script.replace("FIRST", first),
+            &format!("fail fail pass\nroot:$6$x:1::::::\nweb:!:1::::::\nsync:*:1::::::\n{left}\n{shells}"),
+        );
+    }
+}
+
+#[test]
+fn a_daily_job_counts_where_cron_runs_it_every_day() {
+    for (file, mode, text, status) in [
+        ("cron.d/aide", "600", "", "fail"),
+        ("cron.d/aide", "600", "#0 5 * * * root aide --check", "fail"),
+        ("cron.d/aide", "600", "0 5 * * * root aide --check", "pass"),
+        ("cron.d/aide.old", "600", "0 5 * * * root aide --check", "fail"),
+        ("cron.d/aide", "600", "0 5 1 * * root aide --check", "fail"),
+        ("cron.d/aide", "600", "0 5 * * * root rm -rf /var/lib/aide", "fail"),
+        ("cron.d/site", "600", "@daily root nice /usr/sbin/aide --config /x -C", "pass"),
+        ("crontab", "600", "5 4 * * * root /usr/sbin/aide --check", "pass"),
+        ("cron.daily/aide", "755", "#!/bin/sh\nexec aide --check", "pass"),
+        ("cron.daily/aide", "644", "#!/bin/sh\nexec aide --check", "fail"),
+        ("cron.daily/aide", "755", "#!/bin/sh\n# exec aide --check", "fail"),
+        ("cron.daily/dailyaidecheck", "755", "exec /usr/share/aide/bin/dailyaidecheck", "pass"),
+    ] {
+        let script = "mkdir -p /etc/cron.d/ /etc/cron.daily/
+            printf '%s\\n' '@text@' >/etc/@file@; chmod @mode@ /etc/@file@
+            audit script file-integrity-checked-daily.audit
+            twice script file-integrity-checked-daily.apply
+            audit script file-integrity-checked-daily.audit; [ -e /etc/cron.d/amifactory-aide ] && echo ours || echo theirs";
+        let script = script.replace("@text@", text).replace("@file@", file).replace("@mode@", mode);
+        says(&script, &format!("{status} pass {}", if status == "pass" { "theirs" } else { "ours" }));
+    }
+}
+
+#[test]
+fn a_job_that_gives_way_to_a_timer_does_not_count_beside_one_that_is_off() {
+    says(
+        r#"
+        mkdir -p /etc/cron.daily/ /usr/lib/systemd/system/
+        printf 'exec dailyaidecheck\n' >/etc/cron.daily/dailyaidecheck; chmod 755 /etc/cron.daily/dailyaidecheck
+        printf '[Install]\nWantedBy=timers.target\n' >/usr/lib/systemd/system/dailyaidecheck.timer
+        audit script file-integrity-checked-daily.audit
+        twice script file-integrity-checked-daily.apply
+        audit script file-integrity-checked-daily.audit; ls /etc/cron.d/ 2>/dev/null || echo theirs
+        "#,
+        "fail pass theirs",
+    );
+}
+
+#[test]
+fn what_rsyslog_includes_from_elsewhere_counts() {
+    for include in [
+        "$IncludeConfig /etc/elsewhere/",
+        "include(file=\"/etc/elsewhere/*.conf\")",
+        "include(\n  mode=\"optional\"\n  file=\"/etc/elsewhere/net.conf\")",
+    ] {
+        let script = r#"
+            mkdir -p /etc/elsewhere/ /etc/rsyslog.d/; AF_PARAM_LOG_HOST=logs
+            printf '%s' 'INCLUDE' >/etc/rsyslog.conf
+            printf '*.* @@logs\n$FileCreateMode 0644\ninput(type="imtcp" port="514")' >/etc/elsewhere/net.conf
+            audit script rsyslog-receives-nothing.audit; audit script rsyslog-file-mode.audit
+            audit script remote-logging-reviewed.audit
+            twice script rsyslog-receives-nothing.apply; twice script rsyslog-file-mode.apply
+            audit script rsyslog-receives-nothing.audit; audit script rsyslog-file-mode.audit; echo
+            ls /etc/rsyslog.d/"#;
+        says(&script.replace("INCLUDE", include), "fail fail pass pass pass");
+    }
+}
+
+#[test]
+fn the_mode_of_rsyslogs_files_is_set_for_all_outputs() {
+    for (text, status) in [
+        ("$FileCreateMode 0640", "pass"),
+        ("# fileCreateMode=\"0640\"", "fail"),
+        ("*.* action(type=\"omfile\" fileCreateMode=\"0640\" file=\"/x\")", "fail"),
+        ("module(load=\"builtin:omfile\" FileCreateMode=\"0640\")", "pass"),
+        ("module(load=\"builtin:omfile\" FileCreateMode=\"0644\")", "fail"),
+    ] {
+        let script = "printf '%s' '@' >/etc/rsyslog.conf; mkdir /etc/rsyslog.d/; echo '# more' >/etc/rsyslog.d/a.conf
+            audit script rsyslog-file-mode.audit";
+        says(&script.replace('@', text), status);
+    }
+}
+
+#[test]
+fn what_starts_for_rescue_alone_does_not_start() {
+    says(
+        r#"
+        mkdir -p /usr/lib/systemd/system/ /etc/systemd/system/rescue.target.wants/
+        printf '[Install]\nWantedBy=multi-user.target\n' >/usr/lib/systemd/system/some.service
+        ln -s /usr/lib/systemd/system/some.service /etc/systemd/system/rescue.target.wants/
+        audit af_service_enabled_audit some.service; audit af_service_disabled_audit some.service
+        twice af_service_enabled_apply some.service; audit af_service_enabled_audit some.service
+        rm /etc/systemd/system/multi-user.target.wants/some.service
+        twice af_service_disabled_apply some.service; audit af_service_disabled_audit some.service
+        "#,
+        "fail fail pass pass",
+    );
 }
