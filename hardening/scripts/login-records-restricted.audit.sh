@@ -18,10 +18,7 @@ for name in wtmp btmp lastlog; do
             n = dropins(paths, ARGC - 1)
             for (i = 1; i <= n; i++) while ((getline < ordered[i]) > 0) if ($1 ~ /^f/ && $2 == path) { print $3; exit }
         }' /etc/tmpfiles.d/*.conf /run/tmpfiles.d/*.conf /usr/lib/tmpfiles.d/*.conf /lib/tmpfiles.d/*.conf)
-    case $mode in
-        0640 | 0600) af_look pass "tmpfiles.d /var/log/$name" "0640 or stricter" "$mode" ;;
-        *) af_look fail "tmpfiles.d /var/log/$name" "0640 or stricter" "${mode:-not set}" ;;
-    esac
+    af_judge "tmpfiles.d /var/log/$name" one-of "0640|0600" "$mode"
 done
 rotated=$(grep -hsE '^[[:blank:]]*create[[:blank:]]+0?66[0-7][[:blank:]]' /etc/logrotate.d/wtmp /etc/logrotate.d/btmp)
 af_look_none "logrotate of login records" "0640 or stricter" "$rotated"

@@ -3,8 +3,4 @@ members=$(AF_GROUP=$AF_PARAM_SU_GROUP awk -F: '
     FILENAME == "/etc/group" { if ($1 == ENVIRON["AF_GROUP"]) { found = 1; gid = $3; if ($4 != "") list = list "," $4 } next }
     found && $4 == gid { list = list "," $1 }
     END { print (!found ? "missing" : list == "" ? "empty" : substr(list, 2)) }' /etc/group /etc/passwd)
-if [ "$members" = empty ]; then
-    af_look pass "group $AF_PARAM_SU_GROUP" empty empty
-else
-    af_look fail "group $AF_PARAM_SU_GROUP" empty "$members"
-fi
+af_judge "group $AF_PARAM_SU_GROUP" equals empty "$members"

@@ -14,11 +14,7 @@ af_file_content_audit() {
         # No file that is meant here is long.
         [ "${#found}" -lt 4000 ] || break
     done <"$1"
-    if [ "$found" = "$3" ]; then
-        af_look pass "$1" "$3" "$found"
-    else
-        af_look fail "$1" "$3" "${found:-an empty file}"
-    fi
+    af_judge "$1" equals "$3" "$found"
 }
 
 # af_file_content_apply PATH MODE CONTENT
