@@ -4,9 +4,10 @@
 use super::benchmark::{self, Recommendation};
 use super::catalogue::Catalogue;
 use super::control::{Choice, Control, ControlParameter, Profile};
+use super::functions::Functions;
 use super::read::{self, Placed, ReadProfile, Scripts};
 use super::value::Values;
-use crate::identity::Slug;
+use crate::identity::{Digest, Slug};
 use crate::recipe::ParameterKind;
 use crate::source::{self, Diagnostic, Diagnostics, Node, SourceFile, Span};
 use include_dir::{Dir, include_dir};
@@ -28,7 +29,7 @@ pub struct Library {
     /// The recommendations of each benchmark whose facts are known.
     pub benchmarks: BTreeMap<String, Vec<Recommendation>>,
     /// The shell functions, as bundles carry them.
-    functions: String,
+    functions: Functions,
 }
 
 /// The text of the library's files, by path below `hardening/`.
@@ -54,9 +55,19 @@ impl Library {
         if diagnostics.is_empty() { Ok(library) } else { Err(diagnostics.sorted()) }
     }
 
-    /// The shell functions that bundles carry, in a fixed order. Comments stay behind: they are for who reads the
+    /// The shell functions that these scripts reach, in a fixed order. Comments stay behind: they are for who reads the
     /// library, and every byte travels to every builder.
-    pub fn functions(&self) -> &str {
+    pub fn functions_for<'a>(&self, scripts: impl IntoIterator<Item = &'a str>) -> String {
+        self.functions.reached_by(scripts)
+    }
+
+    /// What all its functions together are.
+    pub fn functions_digest(&self) -> Digest {
+        Digest::of(self.functions.all())
+    }
+
+    #[cfg(test)]
+    pub(super) fn functions(&self) -> &Functions {
         &self.functions
     }
 
@@ -211,16 +222,12 @@ impl Library {
 }
 
 /// The shell functions: helpers, primitives, sealing, and the runner last.
-fn functions(files: &Files) -> String {
+fn functions(files: &Files) -> Functions {
     let lib = |name: &str| files.get(&format!("lib/{name}")).cloned();
     let first = ["system.sh", "audit.sh"].into_iter().filter_map(lib);
     let primitives = below(files, "lib/primitives/", ".sh").map(|(_, text)| text);
     let last = ["seal.sh", "runner.sh"].into_iter().filter_map(lib);
-    let mut all = String::new();
-    for text in first.chain(primitives).chain(last) {
-        all.push_str(&super::shell::plain(&text));
-    }
-    all
+    Functions::of(first.chain(primitives).chain(last))
 }
 
 /// The files directly in one folder, by name.

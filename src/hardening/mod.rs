@@ -11,6 +11,7 @@ mod control;
 mod coverage;
 mod evidence;
 mod form;
+mod functions;
 pub mod gate;
 mod library;
 mod mutation;

@@ -78,12 +78,15 @@ pub enum RunLine {
 }
 
 impl Bundle {
-    /// One script from these steps and the library's functions: the same bytes for the same steps, whatever the
-    /// target. Fails where a step holds what no shell can carry.
+    /// One script from these steps and the functions of the library that they reach: the same bytes for the same steps,
+    /// whatever the target. Fails where a step holds what no shell can carry.
     pub fn render(name: &'static str, steps: &[BundleStep], library: &Library) -> Result<Bundle, NulError> {
-        let mut script = format!("#!/bin/sh\n# amifactory bundle: {name}\n");
-        script.push_str(library.functions());
-        script.push_str("af_begin_bundle\n");
+        Bundle::with_functions(name, steps, &functions_for(&[steps], library))
+    }
+
+    /// The same with functions that others need too. What bundles have in common travels once.
+    pub fn with_functions(name: &'static str, steps: &[BundleStep], functions: &str) -> Result<Bundle, NulError> {
+        let mut script = format!("#!/bin/sh\n# amifactory bundle: {name}\n{functions}af_begin_bundle\n");
         for step in steps {
             let id = shell::quote(&serde_json::Value::from(step.id.as_str()).to_string())?;
             let seconds = step.timeout.map_or(0, |timeout| timeout.as_secs().max(1));
@@ -98,6 +101,12 @@ impl Bundle {
         let steps = steps.iter().map(|step| (step.id.clone(), step.title.clone())).collect();
         Ok(Bundle { name, digest: Digest::of(&script), script, steps })
     }
+}
+
+/// The functions that the steps of these bundles reach, and those that run them.
+pub fn functions_for(bundles: &[&[BundleStep]], library: &Library) -> String {
+    let bodies = bundles.iter().flat_map(|steps| steps.iter()).map(|step| step.body.as_str());
+    library.functions_for(bodies.chain(["af_begin_bundle af_step af_end_bundle"]))
 }
 
 /// What a line of a bundle's standard output says; none where it is not the runner's. Whatever the line holds, this

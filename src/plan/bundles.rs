@@ -1,5 +1,6 @@
 //! The three bundles of a build, put together from groups, controls and tests.
 
+use super::bundle::functions_for;
 use super::make::{PlanError, ReadyGroup};
 use super::{Bundle, BundleStep, Bundles, OnFailure};
 use crate::hardening::shell::word;
@@ -56,17 +57,18 @@ pub fn render(
             on_failure: OnFailure::Continue,
         });
     }
-    let bundle = |name, steps: &[BundleStep]| {
-        Bundle::render(name, steps, library).map_err(|source| PlanError::Unquotable {
+    let bundle = |name, steps: &[BundleStep], functions: &str| {
+        Bundle::with_functions(name, steps, functions).map_err(|source| PlanError::Unquotable {
             recipe: recipe.name.clone(),
             bundle: name,
             source,
         })
     };
+    let on_the_builder = functions_for(&[&apply, &seal], library);
     Ok(Bundles {
-        apply: bundle("apply", &apply)?,
-        seal: bundle("seal", &seal)?,
-        boot_test: bundle("boot-test", &boot_test)?,
+        apply: bundle("apply", &apply, &on_the_builder)?,
+        seal: bundle("seal", &seal, &on_the_builder)?,
+        boot_test: bundle("boot-test", &boot_test, &functions_for(&[&boot_test], library))?,
     })
 }
 

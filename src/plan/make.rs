@@ -236,7 +236,7 @@ fn inputs(
         inputs.insert(format!("test/{}", one_line(&test.name)), identity);
     }
     // What carries the steps decides as well: the runner, the primitives, the seal.
-    inputs.insert("tool".to_owned(), format!("sha256:{}", Digest::of(library.functions())));
+    inputs.insert("tool".to_owned(), format!("sha256:{}", library.functions_digest()));
     inputs.insert("seal".to_owned(), format!("sha256:{}", bundles.seal.digest));
     // The very bytes that run: the order of groups, tests and controls decides too, and so does how they are put
     // together.
