@@ -129,6 +129,7 @@ fn accounts(check: AccountsCheck) -> &'static str {
     match check {
         AccountsCheck::ShadowedPasswords => "echo 'eve:hash:1501:1500::/home/alice:/bin/sh' >>/etc/passwd",
         AccountsCheck::NoEmptyPasswords => "echo 'eve::19000:0:99999:7:::' >>/etc/shadow",
+        AccountsCheck::RootLocked => "sed -i 's/^root:[^:]*:/root:hash:/' /etc/shadow",
         AccountsCheck::GroupsExist => "echo 'eve:x:1501:4242::/home/alice:/bin/sh' >>/etc/passwd",
         AccountsCheck::UniqueUids => "printf 'eve:x:4711:0::/:/bin/sh\\neva:x:4711:0::/:/bin/sh\\n' >>/etc/passwd",
         AccountsCheck::UniqueGids => "printf 'eve:x:4711:\\neva:x:4711:\\n' >>/etc/group",

@@ -299,6 +299,8 @@ choices!(
         ShadowedPasswords = "shadowed-passwords",
         /// No account logs in without a password.
         NoEmptyPasswords = "no-empty-passwords",
+        /// Root has no password.
+        RootLocked = "root-locked",
         /// Every account's group exists.
         GroupsExist = "groups-exist",
         /// No two accounts share a number.
@@ -315,7 +317,7 @@ choices!(
         RootGroupIs0 = "root-group-is-0",
         /// Nobody is in the group that reads shadow.
         ShadowGroupEmpty = "shadow-group-empty",
-        /// Accounts of daemons have no shell.
+        /// Accounts of daemons have no shell and no password.
         SystemAccountsCannotLogIn = "system-accounts-cannot-log-in",
         /// No password was changed in the future.
         PasswordsChangedInThePast = "passwords-changed-in-the-past",
@@ -347,7 +349,10 @@ impl AccountsCheck {
     pub const fn can_apply(self) -> bool {
         matches!(
             self,
-            AccountsCheck::NoEmptyPasswords | AccountsCheck::SystemAccountsCannotLogIn | AccountsCheck::HomeFolders
+            AccountsCheck::NoEmptyPasswords
+                | AccountsCheck::RootLocked
+                | AccountsCheck::SystemAccountsCannotLogIn
+                | AccountsCheck::HomeFolders
         )
     }
 }

@@ -366,7 +366,7 @@ mod tests {
             "from 60 to 900",
             "expected text",
             "control characters",
-            "an absolute path",
+            "a path below /var/log",
             "add the control",
         ] {
             assert!(text.iter().any(|line| line.contains(part)), "{part}: {text:#?}");

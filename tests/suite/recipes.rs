@@ -39,7 +39,7 @@ pub fn catalogue() -> Catalogue {
         parameters: [
             (
                 "sudo_log_file".to_owned(),
-                ControlParameter { form: Some(Form::Path), ..parameter(ParameterKind::String) },
+                ControlParameter { form: Some(Form::LogFile), ..parameter(ParameterKind::String) },
             ),
             ("sshd_login_grace_time".to_owned(), parameter(ParameterKind::Integer)),
             ("firewall".to_owned(), parameter(ParameterKind::Choice(vec!["nftables".into(), "firewalld".into()]))),

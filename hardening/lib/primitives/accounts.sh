@@ -13,6 +13,7 @@ af_accounts_offenders() {
     case $1 in
         shadowed-passwords) af_accounts_list '$2 != "x" && $1 !~ /^[+-]/ { hit($1) }' /etc/passwd ;;
         no-empty-passwords) af_accounts_list '$1 != "" && $2 == "" { hit($1) }' /etc/shadow ;;
+        root-locked) af_accounts_list '$1 == "root" { root = 1; if ($2 !~ /^[!*]/) hit("root") } END { if (!root) hit("no root") }' /etc/shadow ;;
         groups-exist)
             af_accounts_list 'FILENAME == "/etc/group" { known[$3] = 1; next } !($4 in known) { hit($1 ":" $4) }' \
                 /etc/group /etc/passwd
@@ -170,6 +171,11 @@ af_accounts_apply() {
     case $1 in
         no-empty-passwords)
             awk -F: -v OFS=: '$1 != "" && NF > 1 && $2 == "" { $2 = "!" } { print }' /etc/shadow >"$AF_TMP/lines"
+            chmod 0600 "$AF_TMP/lines"
+            af_replace /etc/shadow <"$AF_TMP/lines"
+            ;;
+        root-locked)
+            awk -F: -v OFS=: '$1 == "root" && NF > 1 && $2 !~ /^[!*]/ { $2 = "!" } { print }' /etc/shadow >"$AF_TMP/lines"
             chmod 0600 "$AF_TMP/lines"
             af_replace /etc/shadow <"$AF_TMP/lines"
             ;;

@@ -266,3 +266,27 @@ fn selinux_counts_as_it_runs() {
         "#,
     );
 }
+
+#[test]
+fn a_password_of_root_is_found_and_taken_away() {
+    case(
+        "a_password_of_root_is_found_and_taken_away",
+        r#"
+        printf 'root:x:0:0::/root:/bin/bash\n' >/etc/passwd
+        echo 'root:x:0:' >/etc/group
+        for other in '' '$y$j9T$salt$hash' 'x'; do
+            printf 'root:%s:1::::::\nsam:$y$kept:1::::::\n' "$other" >/etc/shadow
+            wants "with '$other'" fail "$(said af_accounts_audit root-locked)"
+            af_accounts_apply root-locked
+            wants shadow 'root:!:1::::::|sam:$y$kept:1::::::|' "$(tr '\n' '|' </etc/shadow)"
+            wants 'after it' pass "$(said af_accounts_audit root-locked)"
+        done
+        for locked in '!' '*' '!!' '!$y$hash'; do
+            printf 'root:%s:1::::::\n' "$locked" >/etc/shadow
+            wants "with '$locked'" pass "$(said af_accounts_audit root-locked)"
+        done
+        echo 'sam:!:1::::::' >/etc/shadow
+        wants 'without root' fail "$(said af_accounts_audit root-locked)"
+        "#,
+    );
+}
