@@ -1,5 +1,6 @@
 //! `sweep`: what dead runs left behind.
 
+use super::distribute;
 use super::exit::{CliError, Exit};
 use super::session::Session;
 use crate::pipeline::clock;
@@ -47,7 +48,8 @@ impl Sweep {
         let mut found = rows(&dead, None);
         found.extend(over.iter().map(left_move));
         if self.yes {
-            leftover::settle(&*open.target, over).await?;
+            let places = distribute::places(&open).ok().flatten();
+            leftover::settle(&*open.target, places.as_ref(), over).await?;
         }
         let spared = rows(&spared, Some("another machine began it and may be at work"));
         let swept = view::Swept { found, removed: self.yes, spared };

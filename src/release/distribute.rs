@@ -62,6 +62,10 @@ pub enum State {
     Shared,
     /// Something is missing.
     Failed,
+    /// Its channel has moved.
+    Moved,
+    /// Its channel names what it did before.
+    Behind,
     /// Nothing was tried, because the region's image is not ready.
     Waiting,
 }
@@ -73,6 +77,8 @@ impl State {
             State::Ready => "ready",
             State::Shared => "shared",
             State::Failed => "failed",
+            State::Moved => "moved",
+            State::Behind => "behind",
             State::Waiting => "waiting",
         }
     }

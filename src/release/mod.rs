@@ -6,13 +6,14 @@
 //! | [`note`], [`history`] | what is recorded with each move, and whether the record is whole |
 //! | [`contest`] | pure: who was first, where two have written one pointer |
 //! | [`scene`] | a recipe's images and pointers, which all verbs look at first |
-//! | [`promote`], [`rollback`], [`pin`], [`revoke`], [`verify`] | the verbs |
-//! | [`places`], [`distribute`] | the same image in other regions and accounts |
+//! | [`promote`], [`rollback`], [`pin`], [`revoke`], [`verify`], [`verify_places`] | the verbs |
+//! | [`places`], [`distribute`], [`everywhere`] | the same image in other regions and accounts |
 //! | [`leftover`] | moves that someone began and did not end |
 
 pub mod contest;
 pub mod distribute;
 mod error;
+pub mod everywhere;
 pub mod gate;
 mod history;
 pub mod leftover;
@@ -24,6 +25,7 @@ pub mod revoke;
 pub mod rollback;
 pub mod scene;
 pub mod verify;
+pub mod verify_places;
 pub mod wanted;
 
 pub use error::{Class, ReleaseError};

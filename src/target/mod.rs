@@ -10,7 +10,7 @@ mod record;
 
 pub use base::{aws_base, local_base};
 pub use copies::{Audience, CopyRequest, Part};
-pub use moves::{Entry, Move, Pin, Settled, Standing, Underway, moment};
+pub use moves::{Elsewhere, Entry, Held, HeldEnd, Move, Pin, Settled, Standing, Underway, moment};
 pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
 
 use crate::identity::{
@@ -567,6 +567,22 @@ pub trait Target: Send + Sync {
     /// Finishes or clears a move whose time is over.
     async fn settle_move(&self, _underway: &Underway) -> Result<Settled, TargetError> {
         Ok(Settled::Cleared)
+    }
+    /// The same as [`Target::move_alone`], but the lock stays until [`Target::let_go`]: other places follow meanwhile.
+    async fn hold_move(&self, _wanted: &Move) -> Result<(Pointer, Held), TargetError> {
+        Err(one_place(self.kind()))
+    }
+    /// Ends a move.
+    async fn let_go(&self, _held: &Held) -> Result<(), TargetError> {
+        Err(one_place(self.kind()))
+    }
+    /// The same as [`Target::settle_move`], but the lock stays.
+    async fn settle_held(&self, _underway: &Underway) -> Result<HeldEnd, TargetError> {
+        Err(one_place(self.kind()))
+    }
+    /// Moves a pointer to where the same channel has moved at home. Once it has, again is success.
+    async fn follow(&self, _name: &PointerName, _image: &ImageId, _note: &Note) -> Result<Pointer, TargetError> {
+        Err(one_place(self.kind()))
     }
     /// The pin of a channel, lifted ones too.
     async fn pin(&self, name: &PointerName) -> Result<Option<Pin>, TargetError>;

@@ -63,8 +63,8 @@ pub fn rows(places: &[Row], style: Style) -> String {
     let mut table = Table::new(&["REGION", "ACCOUNT", "IMAGE", "STATE"]);
     for row in places {
         let state = match row.state {
-            State::Ready => style.green(row.state.as_str()),
-            State::Failed => style.red(row.state.as_str()),
+            State::Ready | State::Moved => style.green(row.state.as_str()),
+            State::Failed | State::Behind => style.red(row.state.as_str()),
             State::Shared | State::Waiting => style.yellow(row.state.as_str()),
         };
         table.row(vec![

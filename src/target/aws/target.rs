@@ -13,9 +13,9 @@ use crate::recipe::BaseSpec;
 use crate::release::Note;
 use crate::target::finding::{Finding, Wanted};
 use crate::target::{
-    Audience, Builder, BuilderState, CopyRequest, Entry, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest,
-    Move, Orphan, Part, Pin, Pointer, PointerName, ResolvedBase, RunRequest, RunResult, Settled, Standing, Tags,
-    Target, TargetError, Underway, aws_base,
+    Audience, Builder, BuilderState, CopyRequest, Entry, Held, HeldEnd, Image, ImageRecord, ImageRequest, LaunchBase,
+    LaunchRequest, Move, Orphan, Part, Pin, Pointer, PointerName, ResolvedBase, RunRequest, RunResult, Settled,
+    Standing, Tags, Target, TargetError, Underway, aws_base,
 };
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -358,6 +358,23 @@ impl Target for AwsTarget {
 
     async fn settle_move(&self, underway: &Underway) -> Result<Settled, TargetError> {
         moves::settle(&self.api, underway).await
+    }
+
+    async fn hold_move(&self, wanted: &Move) -> Result<(Pointer, Held), TargetError> {
+        let by = self.who().await?;
+        moves::hold(&self.api, wanted, &by).await
+    }
+
+    async fn let_go(&self, held: &Held) -> Result<(), TargetError> {
+        moves::release(&self.api, &held.name, &held.lock).await
+    }
+
+    async fn settle_held(&self, underway: &Underway) -> Result<HeldEnd, TargetError> {
+        moves::settle_held(&self.api, underway).await
+    }
+
+    async fn follow(&self, name: &PointerName, image: &ImageId, note: &Note) -> Result<Pointer, TargetError> {
+        moves::follow(&self.api, name, image, note).await
     }
 
     async fn pin(&self, name: &PointerName) -> Result<Option<Pin>, TargetError> {

@@ -2,7 +2,7 @@
 
 use super::loopback::{Cloud, cloud};
 use crate::fake_aws::World;
-use crate::fake_aws::ec2::{Home, ImageFate, Timeline};
+use crate::fake_aws::ec2::{Home, Timeline};
 use crate::program::{TestFactory, stderr};
 use crate::reports::fixture;
 use amifactory::identity::TargetKind;
@@ -11,7 +11,6 @@ use amifactory::release::{Kind, Note};
 use amifactory::target::aws::AwsTarget;
 use amifactory::target::{ImageRecord, PointerName, Slot, Tags, Target};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 const OWNER: &str = "123456789012";
 const CONSUMER: &str = "111122223333";
@@ -145,7 +144,11 @@ fn what_is_where_is_a_table_and_what_is_missing_is_exit_5() {
 
     {
         let mut world = cloud.fake.world();
-        world.ec2.pokes.copies.insert("us-west-2".into(), vec![ImageFate::Fails(Duration::ZERO); 5]);
+        // Someone else's image has the name there.
+        let mut foreign = world.ec2.images[IMAGE].clone();
+        foreign.home.region = "us-west-2".into();
+        foreign.id = "ami-00000000000000bad".into();
+        world.ec2.images.insert(foreign.id.clone(), foreign);
         world.ec2.key_users.clear();
     }
     let (code, text) = run(&cloud, &factory, &["distribute", "tiny", "--to", "prod", "-q"]);
@@ -155,6 +158,7 @@ fn what_is_where_is_a_table_and_what_is_missing_is_exit_5() {
     let table: Vec<&str> = text.lines().take(9).collect();
     insta::assert_snapshot!(table.join("\n"));
 
+    cloud.fake.world().ec2.images.remove("ami-00000000000000bad");
     for region in ["us-east-1", "us-west-2", "eu-central-1"] {
         cloud.fake.world().ec2.key_users.entry(key(region)).or_default().insert(CONSUMER.into());
     }
@@ -165,6 +169,16 @@ fn what_is_where_is_a_table_and_what_is_missing_is_exit_5() {
     assert_eq!(places.len(), 6);
     assert_eq!(places[1]["account"], CONSUMER);
     assert!(places.iter().all(|place| place["state"] == "ready" && place["image"].is_string()), "{text}");
+    let arguments = ["promote", "tiny@1.4.12", "--to", "prod", "--yes", "--override", "a test", "--format", "json"];
+    let (code, text) = run(&cloud, &factory, &arguments);
+    let result: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!((code, &result["outcome"]), (0, &json!("promoted")), "{text}");
+    let places = result["places"].as_array().unwrap();
+    assert!(places.len() == 6 && places.iter().all(|place| place["state"] == "moved"), "{text}");
+    let (code, text) = run(&cloud, &factory, &arguments);
+    assert!(code == 0 && text.contains("up-to-date"), "{text}");
+    let (code, text) = run(&cloud, &factory, &["rollback", "tiny", "--channel", "prod", "--to", "1.4.12"]);
+    assert!(code == 0 && text.contains("prod names tiny 1.4.12 already"), "{text}");
     // Other verbs at home see what they saw before.
     let (code, text) = run(&cloud, &factory, &["verify", "--format", "json"]);
     assert_eq!(code, 0, "{text}");

@@ -75,6 +75,10 @@ pub fn distributor(scope: &Scope) -> Policy {
         .on([scope.arn("ssm", "parameter/amifactory/*/versions/*")])
         .only("StringNotEquals", "ssm:Overwrite", ["true"]),
     ];
+    statements.push(
+        Statement::allow("WriteChannels", actions(Grant::WritePointer), "Channels follow in all regions.")
+            .on([scope.arn("ssm", "parameter/amifactory/*/channels/*")]),
+    );
     if !scope.consumers.is_empty() {
         let reason = "The roles that distribution gives for other accounts.";
         statements.push(Statement::allow("Roles", [op::ASSUME_ROLE.action], reason).on(scope.consumer_arns()));
@@ -115,6 +119,8 @@ pub fn consumer(scope: &Scope) -> Policy {
         Statement::allow("WriteVersions", actions(Grant::WritePointer), "A version's pointer is written once.")
             .on([scope.arn("ssm", "parameter/amifactory/*/versions/*")])
             .only("StringNotEquals", "ssm:Overwrite", ["true"]),
+        Statement::allow("WriteChannels", actions(Grant::WritePointer), "A channel's pointer follows that of the factory.")
+            .on([scope.arn("ssm", "parameter/amifactory/*/channels/*")]),
     ])
 }
 

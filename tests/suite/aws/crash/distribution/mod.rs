@@ -3,6 +3,7 @@
 
 mod dead;
 mod failures;
+mod moves;
 mod whole;
 
 use super::machine::{Machine, RECIPE, recipe_with};
@@ -14,10 +15,11 @@ use crate::fake_aws::{Consistency, Fake, Latencies, Settings, World};
 use amifactory::identity::{AccountId, RecipeName, Region};
 use amifactory::pipeline::{Event, Sink, tags};
 use amifactory::recipe::{AccountSettings, ChannelRule, Distribution, Reach, RegionSettings};
-use amifactory::release::ReleaseError;
-use amifactory::release::distribute::{self, Distributed, State};
+use amifactory::release::distribute::{self, Distributed, Row, State};
 use amifactory::release::places::Places;
 use amifactory::release::wanted::{self, Request};
+use amifactory::release::{ReleaseError, everywhere, leftover, promote, rollback, verify, verify_places};
+use amifactory::target::Settled;
 use amifactory::target::aws::AwsTarget;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +32,8 @@ pub const CONSUMER: &str = "111122223333";
 pub const SHARED: &str = "044455556666";
 const ROLE: &str = "arn:aws:iam::111122223333:role/teams/consumer";
 const OWNER: &str = "123456789012";
+
+const AWS: &str = "{instance_profile: amifactory-builder, volume: {kms_key: alias/images}}";
 
 struct Silent;
 impl Sink for Silent {
@@ -56,6 +60,14 @@ impl Bench {
         Bench::in_weather(Consistency::none(), 1).await
     }
 
+    /// A world with 1.0.0 and 1.0.1, of which `dev` has named both and `prod` names the first, in all places.
+    pub async fn released() -> Bench {
+        let bench = Bench::new().await;
+        Machine::new(&bench.fake).build(&recipe_with(1, AWS), "the next image").await;
+        bench.promote(&bench.target(), "1.0.0").await.unwrap();
+        bench
+    }
+
     pub async fn in_weather(consistency: Consistency, seed: u64) -> Bench {
         let fake = Fake::new(Settings {
             seed,
@@ -71,8 +83,7 @@ impl Bench {
                 world.ec2.key_users.entry(key(region)).or_default().insert(CONSUMER.to_owned());
             }
         }
-        let aws = "{instance_profile: amifactory-builder, volume: {kms_key: alias/images}}";
-        Machine::new(&fake).build(&recipe_with(0, aws), "the image").await;
+        Machine::new(&fake).build(&recipe_with(0, AWS), "the image").await;
         let settings = || RegionSettings { kms_key: Some("alias/images".into()) };
         let known = Distribution {
             home: HOME.parse().unwrap(),
@@ -97,6 +108,85 @@ impl Bench {
         let request = Request { recipe: recipe_name(), version: None, to: Some("prod".into()), arch: None };
         let wanted = wanted::find(&places, &rules(), &request).await?;
         Ok(distribute::distribute(&places, &wanted, &Silent).await)
+    }
+
+    /// What `promote` does; answers with what came of it in each place.
+    pub async fn promote(&self, target: &AwsTarget, version: &str) -> Result<Vec<Row>, ReleaseError> {
+        let places = Places::new(target, &self.known)?;
+        let found = leftover::find(target, &[recipe_name()]).await?;
+        leftover::settle(target, Some(&places), found).await?;
+        let request = promote::Request {
+            recipe: recipe_name(),
+            version: Some(version.parse().unwrap()),
+            to: "prod".into(),
+            arch: None,
+            why: None,
+            overridden: None,
+            approval: None,
+        };
+        let promotion = promote::plan(target, &rules(), &request).await?;
+        assert!(promotion.unmet.is_empty(), "{:?}", promotion.unmet);
+        let done = distribute::distribute(&places, &promotion.wanted(), &Silent).await;
+        if !done.is_complete() {
+            return Ok(done.rows);
+        }
+        let elsewhere = everywhere::ready(&places, &promotion.wanted(), &done.rows);
+        if promotion.is_done()
+            && everywhere::is_everywhere(&places, &promotion.name, &promotion.image, &elsewhere).await?
+        {
+            return Ok(done.rows);
+        }
+        Ok(everywhere::carry_out(&places, &promotion.as_move(elsewhere)).await?.rows)
+    }
+
+    pub async fn roll_back(&self, target: &AwsTarget, to: Option<&str>) -> Result<rollback::RolledBack, ReleaseError> {
+        let places = Places::new(target, &self.known)?;
+        let request = rollback::Request {
+            recipe: recipe_name(),
+            channel: "prod".into(),
+            arch: None,
+            to: to.map(|version| version.parse().unwrap()),
+            why: None,
+        };
+        rollback::roll_back_in(target, Some(&places), &rules(), &request).await
+    }
+
+    /// What `resume` does.
+    pub async fn settle(&self) -> Vec<Settled> {
+        let target = self.target();
+        let places = Places::new(&target, &self.known).unwrap();
+        let found = leftover::find(&target, &[recipe_name()]).await.unwrap();
+        let settled = leftover::settle(&target, Some(&places), found).await.unwrap();
+        settled.into_iter().map(|(_, settled, _)| settled).collect()
+    }
+
+    /// What `verify` finds.
+    pub async fn drift(&self) -> Vec<String> {
+        let target = self.target();
+        let places = Places::new(&target, &self.known).unwrap();
+        let recipes = [recipe_name()];
+        let mut verified = verify::verify(&target, &rules(), &recipes).await.unwrap();
+        verify_places::verify_places(&places, &rules(), &recipes, &mut verified).await.unwrap();
+        verified.drift.into_iter().map(|drift| format!("{}: {}; {}", drift.what, drift.wrong, drift.mend)).collect()
+    }
+
+    /// The version that `prod` names in each place, home first: `1.0.0`, or `-` for nothing.
+    pub fn prod(&self) -> Vec<String> {
+        let named = |account: &str, region: &str| {
+            let place = place(account, region);
+            let value = self.value(&place, &format!("/amifactory/{RECIPE}/x86_64/channels/prod"));
+            let is = |version: &&str| {
+                self.value(&place, &format!("/amifactory/{RECIPE}/x86_64/versions/{version}")) == value
+            };
+            value.as_ref().and_then(|_| ["1.0.0", "1.0.1", "1.0.2"].into_iter().find(is)).unwrap_or("-").to_owned()
+        };
+        REGIONS.iter().flat_map(|region| [OWNER, CONSUMER].map(|account| named(account, region))).collect()
+    }
+
+    /// Locks that are there.
+    pub fn locks(&self) -> usize {
+        let world = self.fake.world();
+        world.ssm.parameters().filter(|(_, name, _)| name.contains("/moves/")).count()
     }
 
     pub async fn again(&self) -> Distributed {
