@@ -184,6 +184,24 @@ fn what_is_where_is_a_table_and_what_is_missing_is_exit_5() {
     assert_eq!(code, 0, "{text}");
     let (code, text) = run(&cloud, &factory, &["sweep", "--yes", "--older-than", "0s"]);
     assert!(code == 0 && !text.contains("removed"), "{text}");
+    // A copy of someone who died on the way, in another region.
+    {
+        let mut world = cloud.fake.world();
+        let now = world.clock.now();
+        let mut left = world.ec2.images[IMAGE].clone();
+        (left.id, left.name) = ("ami-0000000000000dead".into(), "left".into());
+        left.home.region = "us-west-2".into();
+        left.mappings.clear();
+        let mut own = world.ec2.tags_at(IMAGE, now);
+        own.extend(
+            [(tags::STATE, "candidate"), (tags::BUILD, "tiny-000000000000-1")].map(|(k, v)| (k.into(), v.into())),
+        );
+        world.ec2.tags.insert(left.id.clone(), Timeline::new(now, own));
+        world.ec2.images.insert(left.id.clone(), left);
+    }
+    let (code, text) = run(&cloud, &factory, &["sweep", "--yes", "--older-than", "0s"]);
+    assert!(code == 0 && text.contains("ami-0000000000000dead") && text.contains("in us-west-2"), "{text}");
+    assert!(!cloud.fake.world().ec2.images.contains_key("ami-0000000000000dead"));
 }
 
 #[test]
