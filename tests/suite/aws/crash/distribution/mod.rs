@@ -84,6 +84,8 @@ impl Bench {
             }
         }
         Machine::new(&fake).build(&recipe_with(0, AWS), "the image").await;
+        // What the build has left is seen by everybody.
+        tokio::time::sleep(Duration::from_secs(60)).await;
         let settings = || RegionSettings { kms_key: Some("alias/images".into()) };
         let known = Distribution {
             home: HOME.parse().unwrap(),
