@@ -1,8 +1,8 @@
 //! The command line's grammar.
 
 use super::{
-    build, completions, controls, diff, doctor, history, iam_policy, images, init, logs, man, pin, plan, promote,
-    report, resume, revoke, rollback, schema, show, sweep, validate, verify,
+    build, completions, controls, diff, distribute, doctor, history, iam_policy, images, init, logs, man, pin, plan,
+    promote, report, resume, revoke, rollback, schema, show, sweep, validate, verify,
 };
 use crate::identity::TargetKind;
 use crate::report::sink::{Color, Format};
@@ -80,6 +80,8 @@ pub enum Verb {
     Logs(logs::Logs),
     /// Compare two images
     Diff(diff::Diff),
+    /// Copy an image to regions and share it with accounts; no channel moves
+    Distribute(distribute::Distribute),
     /// Move a channel to the image of the channel before it, if its gates are met
     Promote(promote::Promote),
     /// Move a channel back to an earlier image

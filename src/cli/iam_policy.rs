@@ -33,6 +33,12 @@ enum Whom {
     Operator,
     /// Whoever promotes, rolls back, pins and revokes
     Releaser,
+    /// Whoever distributes, beside the releaser's
+    Distributor,
+    /// The role in other accounts that images are shared with
+    Consumer,
+    /// That role's trust policy; it needs --account
+    ConsumerTrust,
     /// The role of the builders' instance profile
     Builder,
     /// That role's trust policy
@@ -55,7 +61,7 @@ impl IamPolicy {
             ));
         }
         let part = |whom, name, title, limit, policy| (whom, PolicyPart { name, title, limit, policy });
-        let all = [
+        let mut all = vec![
             part(
                 Whom::Operator,
                 "operator",
@@ -79,6 +85,37 @@ impl IamPolicy {
             ),
             part(Whom::Trust, "trust", "That role's trust policy", None, policy::trust(&scope)),
         ];
+        if scope.home.is_some() {
+            all.push(part(
+                Whom::Distributor,
+                "distributor",
+                "For whoever distributes, beside the releaser's: a managed policy",
+                Some(policy::MANAGED_LIMIT),
+                policy::distributor(&scope),
+            ));
+        }
+        if !scope.consumers.is_empty() {
+            all.push(part(
+                Whom::Consumer,
+                "consumer",
+                "For the role in other accounts that images are shared with: a managed policy",
+                Some(policy::MANAGED_LIMIT),
+                policy::consumer(&scope),
+            ));
+            let trust = policy::consumer_trust(&scope);
+            let title = "That role's trust policy, in the other accounts";
+            all.extend(trust.map(|trust| part(Whom::ConsumerTrust, "consumer-trust", title, None, trust)));
+        }
+        if let Some(whom) = self.whom.filter(|whom| !all.iter().any(|(other, _)| other == whom)) {
+            return Err(CliError::Usage(match whom {
+                Whom::ConsumerTrust if !scope.consumers.is_empty() => {
+                    "the factory's own account is trusted, and it is not known\n  name it: --account ID".into()
+                }
+                _ => "this factory shares nothing with other places\n  \
+                      give `distribution:` in amifactory.yaml, with roles for accounts that are to be spoken to"
+                    .into(),
+            }));
+        }
         let asked = all.into_iter().filter(|(whom, _)| self.whom.is_none_or(|only| only == *whom));
         let shown = Policies::new(asked.map(|(_, part)| part).collect(), scope.spot);
         let alone = self.whom.is_some();

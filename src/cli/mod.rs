@@ -6,6 +6,7 @@ mod completions;
 mod controls;
 mod controls_test;
 mod diff;
+mod distribute;
 mod doctor;
 mod exit;
 mod history;
@@ -64,6 +65,7 @@ pub fn run() -> Exit {
         Verb::Show(verb) => session.block_on(verb.run(&session)),
         Verb::Logs(verb) => verb.run(&session),
         Verb::Diff(verb) => session.block_on(verb.run(&session)),
+        Verb::Distribute(verb) => session.block_on(verb.run(&session)),
         Verb::Promote(verb) => session.block_on(verb.run(&session)),
         Verb::Rollback(verb) => session.block_on(verb.run(&session)),
         Verb::History(verb) => session.block_on(verb.run(&session)),

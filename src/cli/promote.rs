@@ -1,10 +1,14 @@
 //! `promote`: a channel takes the image of the channel before it.
 
+use super::distribute;
 use super::exit::{CliError, Exit};
-use super::session::Session;
+use super::session::{Open, Session};
 use crate::identity::{Arch, Version};
+use crate::release::distribute::{self as release, Row};
 use crate::release::gate::Approval;
+use crate::release::places::Places;
 use crate::release::promote::{self, Promotion, Request};
+use crate::release::{everywhere, leftover};
 use crate::report::view::{self, Promoted};
 use clap::Args;
 
@@ -57,8 +61,15 @@ impl Promote {
         target.check().await?;
         let (recipe, version) = parse_what(&self.what)?;
         let approval = self.approved_by.clone().zip(self.approval_reason.clone());
+        let recipe = open.released(recipe).await?;
+        let places = distribute::places(&open)?;
+        if let Some(places) = &places {
+            // What someone has left is brought to its end first: other places wait for it.
+            leftover::settle(target, Some(places), leftover::find(target, std::slice::from_ref(&recipe)).await?)
+                .await?;
+        }
         let request = Request {
-            recipe: open.released(recipe).await?,
+            recipe,
             version,
             to: self.to.clone(),
             arch: self.arch,
@@ -67,7 +78,12 @@ impl Promote {
             approval: approval.map(|(by, reason)| Approval { by, reason }),
         };
         let promotion = promote::plan(target, &open.factory.channels, &request).await?;
-        let outcome = outcome_of(&promotion, self.plan);
+        let places = places.filter(|_| !promotion.reach.is_home());
+        let outcome = match outcome_of(&promotion, self.plan) {
+            // Other places may not name it yet.
+            Some("up-to-date") if places.is_some() && !self.plan => None,
+            outcome => outcome,
+        };
         let ended = match outcome {
             Some("refused") => Some(Exit::Refused),
             Some(_) => Some(Exit::Done),
@@ -91,15 +107,43 @@ impl Promote {
                 return Ok(Exit::Done);
             }
         }
-        promote::carry_out(target, &promotion).await?;
-        let shown = Promoted::of(&promotion, "promoted");
+        let (outcome, rows) = match &places {
+            Some(places) => everywhere_too(session, &open, places, &promotion).await?,
+            None => {
+                promote::carry_out(target, &promotion).await?;
+                ("promoted", Vec::new())
+            }
+        };
+        let shown = Promoted { places: rows, ..Promoted::of(&promotion, outcome) };
         let asked = !self.yes;
         session.result(
             &shown,
             |style| if asked { view::promoted(&shown, style) } else { view::promotion(&shown, style) },
         )?;
-        Ok(Exit::Done)
+        Ok(if matches!(outcome, "partly" | "not-distributed") { Exit::Partly } else { Exit::Done })
     }
+}
+
+/// Brings the image to all places, and only where it is ready in all of them moves the channel there.
+async fn everywhere_too(
+    session: &Session,
+    open: &Open,
+    places: &Places<'_>,
+    promotion: &Promotion,
+) -> Result<(&'static str, Vec<Row>), CliError> {
+    let _lock = distribute::alone(open, &promotion.name.recipe)?;
+    let sink = session.sink();
+    let done = release::distribute(places, &promotion.wanted(), &*sink).await;
+    sink.close();
+    if !done.is_complete() {
+        return Ok(("not-distributed", done.rows));
+    }
+    let elsewhere = everywhere::ready(places, &promotion.wanted(), &done.rows);
+    if promotion.is_done() && everywhere::is_everywhere(places, &promotion.name, &promotion.image, &elsewhere).await? {
+        return Ok(("up-to-date", done.rows));
+    }
+    let moved = everywhere::carry_out(places, &promotion.as_move(elsewhere)).await?;
+    Ok((if moved.is_complete() { "promoted" } else { "partly" }, moved.rows))
 }
 
 /// How it ends without anything being moved; none where something is to be moved.

@@ -1,6 +1,7 @@
 //! `resume`: what dead runs began is finished, or cleaned up.
 
 use super::build;
+use super::distribute;
 use super::exit::{CliError, Exit};
 use super::session::Session;
 use crate::identity::{BuildId, RecipeName};
@@ -107,17 +108,24 @@ impl Resume {
             }
         }
         let recipes = open.all_released().await?;
-        let moves = leftover::settle(target, leftover::find(target, &recipes).await?).await?;
-        for (underway, settled) in &moves {
+        let places = distribute::places(&open).ok().flatten();
+        let moves = leftover::settle(target, places.as_ref(), leftover::find(target, &recipes).await?).await?;
+        for (underway, settled, rows) in &moves {
             sink.event(&Event::Notice { build: None, text: leftover::told(underway, *settled) });
+            for row in rows.iter().filter(|row| row.why.is_some()) {
+                let why = row.why.as_deref().unwrap_or_default();
+                let text = format!("{} does not follow in {}: {why}", underway.name, row.place);
+                sink.event(&Event::Notice { build: None, text });
+            }
         }
-        let settled = moves.iter().any(|(_, settled)| *settled != Settled::Underway);
+        let behind = moves.iter().any(|(_, _, rows)| rows.iter().any(|row| row.why.is_some()));
+        let settled = moves.iter().any(|(_, settled, _)| *settled != Settled::Underway);
         sink.close();
         let finish: BTreeSet<RecipeName> =
             found.iter().filter(|u| u.fate == Fate::Finish).map(|Unfinished { recipe, .. }| recipe.clone()).collect();
         let finish: Vec<RecipeName> = finish.into_iter().collect();
         if finish.is_empty() {
-            let moves = moves.iter().map(|(underway, settled)| Moved::of(underway, *settled)).collect();
+            let moves = moves.iter().map(|(underway, settled, _)| Moved::of(underway, *settled)).collect();
             let nothing = Nothing { resumed: Vec::new(), removed, moves };
             session.result(&nothing, |_| match nothing.removed.len() {
                 0 if settled => "moves of channels were settled\n".to_owned(),
@@ -125,9 +133,13 @@ impl Resume {
                 0 => "no build was left unfinished\n".to_owned(),
                 n => format!("{n} unfinished {} removed\n", if n == 1 { "build was" } else { "builds were" }),
             })?;
-            return Ok(if kept { Exit::Failed } else { Exit::Done });
+            return Ok(match (behind, kept) {
+                (true, _) => Exit::Partly,
+                (false, true) => Exit::Failed,
+                (false, false) => Exit::Done,
+            });
         }
         let exit = build::build(session, &open, &finish, &BuildOptions::default(), finish.len()).await?;
-        Ok(if kept && exit == Exit::Done { Exit::Partly } else { exit })
+        Ok(if (kept || behind) && exit == Exit::Done { Exit::Partly } else { exit })
     }
 }

@@ -1,8 +1,10 @@
 //! `rollback`: a channel goes back.
 
+use super::distribute;
 use super::exit::{CliError, Exit};
 use super::session::Session;
 use crate::identity::{Arch, Version};
+use crate::release::leftover;
 use crate::release::rollback::{self, Request};
 use crate::report::view::{self, RolledBack};
 use clap::Args;
@@ -32,16 +34,17 @@ impl Rollback {
         let open = session.open_to_release()?;
         let target = &*open.target;
         target.check().await?;
-        let request = Request {
-            recipe: open.released(&self.recipe).await?,
-            channel: self.channel,
-            arch: self.arch,
-            to: self.to,
-            why: self.why,
-        };
-        let done = rollback::roll_back(target, &open.factory.channels, &request).await?;
+        let recipe = open.released(&self.recipe).await?;
+        let places = distribute::places(&open)?;
+        if let Some(places) = &places {
+            // What someone has left is brought to its end first: other places wait for it.
+            leftover::settle(target, Some(places), leftover::find(target, std::slice::from_ref(&recipe)).await?)
+                .await?;
+        }
+        let request = Request { recipe, channel: self.channel, arch: self.arch, to: self.to, why: self.why };
+        let done = rollback::roll_back_in(target, places.as_ref(), &open.factory.channels, &request).await?;
         let shown = RolledBack::of(&done);
         session.result(&shown, |style| view::rolled_back(&shown, style))?;
-        Ok(Exit::Done)
+        Ok(if done.rows.iter().any(|row| row.why.is_some()) { Exit::Partly } else { Exit::Done })
     }
 }

@@ -200,6 +200,7 @@ impl Session {
             default_target: TargetKind::Local,
             channels: Vec::new(),
             aws: Default::default(),
+            distribution: None,
             recipes: Default::default(),
             groups: Default::default(),
         });

@@ -1,13 +1,16 @@
 //! `sweep`: what dead runs left behind.
 
+use super::distribute;
 use super::exit::{CliError, Exit};
 use super::session::Session;
-use crate::pipeline::clock;
+use crate::identity::Region;
 use crate::pipeline::sweep::{self, LeftOver, Resource};
+use crate::pipeline::{StateFolder, clock};
 use crate::recipe;
 use crate::release::leftover;
+use crate::release::places::Place;
 use crate::report::view;
-use crate::target::{Settled, Underway};
+use crate::target::{Settled, Target, Underway};
 use clap::Args;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -40,14 +43,23 @@ impl Sweep {
         let alive = |left: &LeftOver| left.build.as_ref().is_some_and(|build| elsewhere.contains(build));
         let (spared, dead): (Vec<_>, Vec<_>) = rest.into_iter().partition(alive);
         let dead = if self.yes { sweep::remove(&*open.target, &open.state, dead).await? } else { dead };
+        let mut copies = Vec::new();
+        if let Some(places) = distribute::places(&open).ok().flatten() {
+            for region in places.known.regions.keys() {
+                let there = places.at(&Place { account: None, region: region.clone() }).await?;
+                copies.extend(self.copies(&*there, &open.state, region).await?);
+            }
+        }
         let recipes = open.all_released().await?;
         let moves = leftover::find(&*open.target, &recipes).await?;
         let (over, running): (Vec<_>, Vec<_>) = moves.into_iter().partition(|underway| underway.over);
         let rows = |some: &[LeftOver], why: Option<&str>| some.iter().map(|left| row(left, why)).collect::<Vec<_>>();
         let mut found = rows(&dead, None);
+        found.extend(copies);
         found.extend(over.iter().map(left_move));
         if self.yes {
-            leftover::settle(&*open.target, over).await?;
+            let places = distribute::places(&open).ok().flatten();
+            leftover::settle(&*open.target, places.as_ref(), over).await?;
         }
         let spared = rows(&spared, Some("another machine began it and may be at work"));
         let swept = view::Swept { found, removed: self.yes, spared };
@@ -65,6 +77,25 @@ impl Sweep {
             text
         })?;
         Ok(Exit::Done)
+    }
+}
+
+impl Sweep {
+    /// What died on its way to another region: nobody works on its recipe here, and it is old enough or began here.
+    async fn copies(
+        &self,
+        there: &dyn Target,
+        state: &StateFolder,
+        region: &Region,
+    ) -> Result<Vec<view::Leftover>, CliError> {
+        let mut dead = sweep::find(there, state).await?;
+        let elsewhere = sweep::perhaps_alive(&dead, state, self.older_than, clock::now());
+        dead.retain(|left| {
+            left.in_use_by.is_none() && !left.build.as_ref().is_some_and(|build| elsewhere.contains(build))
+        });
+        let dead = if self.yes { sweep::remove(there, state, dead).await? } else { dead };
+        let why = format!("in {region}: no pointer names it there, and no one works on its recipe");
+        Ok(dead.iter().map(|left| row(left, Some(&why))).collect())
     }
 }
 

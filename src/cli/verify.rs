@@ -1,8 +1,9 @@
 //! `verify`: all pointers against what is really there.
 
+use super::distribute;
 use super::exit::{CliError, Exit};
 use super::session::Session;
-use crate::release::verify;
+use crate::release::{verify, verify_places};
 use crate::report::view;
 use clap::Args;
 
@@ -22,7 +23,11 @@ impl Verify {
             Some(recipe) => vec![open.released(recipe).await?],
             None => open.all_released().await?,
         };
-        let verified = verify::verify(target, &open.factory.channels, &recipes).await?;
+        let mut verified = verify::verify(target, &open.factory.channels, &recipes).await?;
+        // Who looks from another region looks there alone.
+        if let Some(places) = distribute::places(&open).ok().flatten() {
+            verify_places::verify_places(&places, &open.factory.channels, &recipes, &mut verified).await?;
+        }
         session.result(&verified, |style| view::verified(&verified, style))?;
         Ok(if verified.drift.is_empty() { Exit::Done } else { Exit::Stale })
     }

@@ -7,6 +7,7 @@ mod version;
 
 pub use digest::Digest;
 pub use name::{
-    Arch, BuildId, BuilderId, Channel, GroupName, ImageId, NameError, OsFamily, RecipeName, Slug, TargetKind,
+    AccountId, Arch, BuildId, BuilderId, Channel, GroupName, ImageId, NameError, OrganizationArn,
+    OrganizationalUnitArn, OsFamily, RecipeName, Region, RoleName, Slug, TargetKind,
 };
 pub use version::{Version, VersionError, VersionLine};

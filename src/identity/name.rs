@@ -127,6 +127,98 @@ name!(
     }
 );
 
+name!(
+    /// A region of AWS, such as `eu-central-1`.
+    Region,
+    "a region",
+    "a name such as eu-central-1",
+    |t| {
+        let parts: Vec<&str> = t.split('-').collect();
+        let word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+        let is_number = |part: &str| matches!(part.len(), 1 | 2) && part.bytes().all(|b| b.is_ascii_digit());
+        match parts.split_last() {
+            Some((number, words)) => {
+                t.len() <= 32 && (2..=4).contains(&words.len()) && words.iter().all(word) && is_number(number)
+            }
+            None => false,
+        }
+    }
+);
+name!(
+    /// An account of AWS.
+    AccountId,
+    "an account",
+    "12 digits, quoted",
+    |t| t.len() == 12 && t.bytes().all(|b| b.is_ascii_digit())
+);
+name!(
+    /// The name of an IAM role, with its path where it has one.
+    RoleName,
+    "the name of a role",
+    "its name, with its path but without its ARN: letters, digits and _ + = , . @ - /",
+    |t| {
+        (1..=576).contains(&t.len())
+            && !t.starts_with('/')
+            && !t.ends_with('/')
+            && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&b))
+    }
+);
+name!(
+    /// An organization, by its ARN.
+    OrganizationArn,
+    "the ARN of an organization",
+    "arn:aws:organizations::ACCOUNT:organization/o-ID",
+    |t| organizations(t, "organization/o-").is_some_and(is_organization_id)
+);
+name!(
+    /// An organizational unit, by its ARN.
+    OrganizationalUnitArn,
+    "the ARN of an organizational unit",
+    "arn:aws:organizations::ACCOUNT:ou/o-ID/ou-ID",
+    |t| {
+        let parts = organizations(t, "ou/o-").and_then(|rest| rest.split_once("/ou-"));
+        parts.is_some_and(|(organization, unit)| {
+            is_organization_id(organization)
+                && unit.split_once('-').is_some_and(|(root, id)| {
+                    (4..=32).contains(&root.len()) && (8..=32).contains(&id.len()) && is_lower(root) && is_lower(id)
+                })
+        })
+    }
+);
+
+/// What stands behind `arn:aws:organizations::ACCOUNT:` and a kind (Organizations API reference, `Organization` and
+/// `OrganizationalUnit`).
+fn organizations<'t>(text: &'t str, kind: &str) -> Option<&'t str> {
+    let mut parts = text.splitn(6, ':');
+    let head: Vec<&str> = parts.by_ref().take(4).collect();
+    let [_, partition, ..] = head.as_slice() else { return None };
+    let known = matches!(*partition, "aws" | "aws-cn" | "aws-us-gov");
+    let account = parts.next()?;
+    let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+    let is_arn = head[0] == "arn" && head[2] == "organizations" && head[3].is_empty();
+    (known && is_account && is_arn).then_some(())?;
+    parts.next()?.strip_prefix(kind)
+}
+
+fn is_lower(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+}
+
+fn is_organization_id(text: &str) -> bool {
+    (10..=32).contains(&text.len()) && is_lower(text)
+}
+
+impl Region {
+    /// The part of AWS that it is in (AWS general reference, "Amazon Resource Names"): nothing goes from one to another.
+    pub fn partition(&self) -> &'static str {
+        match self.as_str() {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+}
+
 /// A fixed set of words, with their spelling.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident, $what:literal, $expected:literal, { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
@@ -217,6 +309,33 @@ mod tests {
             assert!(text.parse::<RecipeName>().is_err(), "{text:?}");
         }
         assert!("web-tier2".parse::<RecipeName>().is_ok());
+    }
+
+    #[test]
+    fn places_are_written_as_aws_writes_them() {
+        for text in ["us-east-1", "ap-southeast-2", "us-gov-west-1", "cn-northwest-1", "mx-central-1"] {
+            assert!(text.parse::<Region>().is_ok(), "{text}");
+        }
+        for text in ["", "us-east", "us-east-1a", "US-EAST-1", "eu_central_1", "us--1", "../x-1", "us-east-123"] {
+            assert!(text.parse::<Region>().is_err(), "{text}");
+        }
+        assert_eq!("cn-north-1".parse::<Region>().unwrap().partition(), "aws-cn");
+        for text in ["11112222333", "1111222233334", "11112222333a", "１１１１２２２２３３３３"] {
+            assert!(text.parse::<AccountId>().is_err(), "{text}");
+        }
+        for text in ["", "/x", "x/", "a b", "arn:aws:iam::111122223333:role/x", "*"] {
+            assert!(text.parse::<RoleName>().is_err(), "{text}");
+        }
+        let organization = "arn:aws:organizations::111122223333:organization/o-a1b2c3d4e5";
+        let unit = "arn:aws:organizations::111122223333:ou/o-a1b2c3d4e5/ou-ab12-11111111";
+        assert!(organization.parse::<OrganizationArn>().is_ok() && unit.parse::<OrganizationalUnitArn>().is_ok());
+        for text in ["", "*", "o-a1b2c3d4e5", unit, &organization.replace("aws", "x"), &organization.replace(":1", ":")]
+        {
+            assert!(text.parse::<OrganizationArn>().is_err(), "{text}");
+        }
+        for text in [organization, &unit.replace("/ou-", "/"), &format!("{unit}/x"), &unit.replace("1111222", "x")] {
+            assert!(text.parse::<OrganizationalUnitArn>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -25,4 +25,4 @@ pub mod wait;
 pub use engine::{BuildOptions, Built, Engine};
 pub use error::BuildError;
 pub use event::{BuildResult, Event, Failure, Outcome, Sink};
-pub use folder::StateFolder;
+pub use folder::{LockAttempt, RecipeLock, StateFolder};

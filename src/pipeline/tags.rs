@@ -35,6 +35,9 @@ pub const OWNER: &str = "amifactory:owner";
 /// `true` where the image was built although nothing had changed.
 pub const FORCED: &str = "amifactory:forced";
 
+/// Of a copy: what it was copied from, `<image> <region>`.
+pub const COPY_OF: &str = "amifactory:copy-of";
+
 /// Why an image must not be used any more.
 pub const REVOKED: &str = "amifactory:revoked";
 /// Who said so, and when: `<RFC 3339> <who>`.

@@ -1,5 +1,6 @@
 //! Channels as `amifactory.yaml` lists them: through which images pass, and what each asks of an image.
 
+use super::Reach;
 use crate::identity::Channel;
 use serde::Serialize;
 use std::time::Duration;
@@ -20,11 +21,21 @@ pub struct ChannelRule {
     pub maximum_age: Option<Duration>,
     /// `approval:` whether someone must have said yes.
     pub approval: bool,
+    /// `regions:`, `accounts:` and the like: where its images are, beside the home region.
+    pub reach: Reach,
 }
 
 impl ChannelRule {
     /// A channel that asks for nothing.
     pub fn open(name: Channel, from: Option<Channel>) -> ChannelRule {
-        ChannelRule { name, from, soak: Duration::ZERO, minimum_score: None, maximum_age: None, approval: false }
+        ChannelRule {
+            name,
+            from,
+            soak: Duration::ZERO,
+            minimum_score: None,
+            maximum_age: None,
+            approval: false,
+            reach: Reach::default(),
+        }
     }
 }

@@ -101,6 +101,7 @@ fn load_all(
         default_target: settings.default_target,
         channels: settings.channels,
         aws: settings.aws,
+        distribution: settings.distribution,
         recipes,
         groups,
     });

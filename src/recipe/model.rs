@@ -1,8 +1,8 @@
 //! What recipes, package groups and the factory file say, once read and checked. Nothing here is resolved yet: names
 //! of groups, profiles and controls are known to exist, templates are known to compile, values have their types.
 
-use super::ChannelRule;
 use super::aws::{AwsBase, AwsSettings};
+use super::{ChannelRule, Distribution};
 use crate::identity::{Arch, Channel, GroupName, OsFamily, RecipeName, Slug, TargetKind, VersionLine};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,6 +17,8 @@ pub struct Factory {
     pub channels: Vec<ChannelRule>,
     /// From `amifactory.yaml`: how builders run on AWS. Recipes hold it with their own settings over it.
     pub aws: AwsSettings,
+    /// From `amifactory.yaml`: where images go beside the home region; none where they stay.
+    pub distribution: Option<Distribution>,
     /// All recipes by name.
     pub recipes: BTreeMap<RecipeName, Recipe>,
     /// All package groups by name.

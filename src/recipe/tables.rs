@@ -1,6 +1,9 @@
 //! The tables: every key of every file, with what it holds and what it is for.
 
 mod aws;
+mod distribution;
+
+pub use distribution::{ACCOUNT, DISTRIBUTION, REGION};
 
 pub use aws::{AWS, AWS_BASE, EXTRA_VOLUME, INSTANCE_TYPES, SUBNET, VOLUME};
 
@@ -34,6 +37,11 @@ pub static FACTORY: Shape = Shape {
              name with rules. Builds publish to the first.",
         ),
         optional("aws", Map(&AWS), "How builders run on AWS. A recipe can say otherwise, key by key."),
+        optional(
+            "distribution",
+            Map(&DISTRIBUTION),
+            "The regions and accounts of AWS that channels may reach beside the home region.",
+        ),
     ],
     one_of: &[],
     pairs: &[],
@@ -56,6 +64,26 @@ pub static CHANNEL: Shape = Shape {
             "approval",
             Boolean,
             "true: someone other than the one who promotes must have said yes. Default: false.",
+        ),
+        optional(
+            "regions",
+            List(&Pattern(distribution::REGION_PATTERN)),
+            "Regions of `distribution` that its images are copied to. The home region always has them.",
+        ),
+        optional(
+            "accounts",
+            List(&NumberLike(distribution::ACCOUNT_PATTERN)),
+            "Accounts of `distribution` that its images are shared with, in all its regions. Quote them.",
+        ),
+        optional(
+            "organizations",
+            List(&Pattern(distribution::ORGANIZATION_PATTERN)),
+            "ARNs of organizations that its images are shared with.",
+        ),
+        optional(
+            "organizational_units",
+            List(&Pattern(distribution::UNIT_PATTERN)),
+            "ARNs of organizational units that its images are shared with.",
         ),
     ],
     one_of: &[],

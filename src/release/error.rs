@@ -1,7 +1,7 @@
 //! Why a release verb did not do what it was asked.
 
 use super::note::TooLong;
-use crate::identity::{Arch, Channel, ImageId, RecipeName, TargetKind, Version};
+use crate::identity::{Arch, Channel, ImageId, RecipeName, Region, TargetKind, Version};
 use crate::target::{Pin, TargetError};
 
 /// Why a release verb did not do what it was asked.
@@ -128,6 +128,24 @@ pub enum ReleaseError {
         /// The channel.
         channel: Channel,
     },
+    /// The factory goes nowhere.
+    #[error("{what}\n  {help}")]
+    NoReach {
+        /// What can't be distributed.
+        what: String,
+        /// What to do.
+        help: String,
+    },
+    /// The program does not run where images are built.
+    #[error("images go out from {home}, and {}\n  {}", elsewhere(here.as_ref(), *target), to_home(home, *target))]
+    NotHome {
+        /// `distribution: {{home: …}}`
+        home: Region,
+        /// Where the program is.
+        here: Option<Region>,
+        /// The target.
+        target: TargetKind,
+    },
     /// The note does not fit.
     #[error(transparent)]
     TooLong(#[from] TooLong),
@@ -145,6 +163,17 @@ fn rehearsal(target: TargetKind) -> &'static str {
     match target {
         TargetKind::Local => "",
         _ => "; what was built with --target local is a rehearsal, and stays in local channels",
+    }
+}
+
+fn elsewhere(here: Option<&Region>, target: TargetKind) -> String {
+    here.map_or_else(|| format!("the target is {target}"), |here| format!("this is {here}"))
+}
+
+fn to_home(home: &Region, target: TargetKind) -> String {
+    match target {
+        TargetKind::Local => "a local image is a rehearsal, and stays here: --target aws".to_owned(),
+        TargetKind::Aws => format!("set AWS_REGION={home}, or `distribution: {{home: …}}` in amifactory.yaml"),
     }
 }
 

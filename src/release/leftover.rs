@@ -1,5 +1,8 @@
 //! Moves that someone began and did not end: whoever comes by finishes or clears them, once their time is over.
 
+use super::distribute::Row;
+use super::everywhere;
+use super::places::Places;
 use crate::identity::RecipeName;
 use crate::target::{Settled, Target, TargetError, Underway};
 
@@ -12,12 +15,19 @@ pub async fn find(target: &dyn Target, recipes: &[RecipeName]) -> Result<Vec<Und
     Ok(found)
 }
 
-/// Settles those whose time is over. Answers with what became of each.
-pub async fn settle(target: &dyn Target, found: Vec<Underway>) -> Result<Vec<(Underway, Settled)>, TargetError> {
+/// Settles those whose time is over. Answers with what became of each, and with how other places stand that follow it.
+pub async fn settle(
+    target: &dyn Target,
+    places: Option<&Places<'_>>,
+    found: Vec<Underway>,
+) -> Result<Vec<(Underway, Settled, Vec<Row>)>, TargetError> {
     let mut settled = Vec::new();
     for underway in found {
-        let outcome = if underway.over { target.settle_move(&underway).await? } else { Settled::Underway };
-        settled.push((underway, outcome));
+        let (outcome, rows) = match underway.over {
+            true => everywhere::settle(target, places, &underway).await?,
+            false => (Settled::Underway, Vec::new()),
+        };
+        settled.push((underway, outcome, rows));
     }
     Ok(settled)
 }

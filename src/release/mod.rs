@@ -6,21 +6,27 @@
 //! | [`note`], [`history`] | what is recorded with each move, and whether the record is whole |
 //! | [`contest`] | pure: who was first, where two have written one pointer |
 //! | [`scene`] | a recipe's images and pointers, which all verbs look at first |
-//! | [`promote`], [`rollback`], [`pin`], [`revoke`], [`verify`] | the verbs |
+//! | [`promote`], [`rollback`], [`pin`], [`revoke`], [`verify`], [`verify_places`] | the verbs |
+//! | [`places`], [`distribute`], [`everywhere`] | the same image in other regions and accounts |
 //! | [`leftover`] | moves that someone began and did not end |
 
 pub mod contest;
+pub mod distribute;
 mod error;
+pub mod everywhere;
 pub mod gate;
 mod history;
 pub mod leftover;
 pub mod note;
 pub mod pin;
+pub mod places;
 pub mod promote;
 pub mod revoke;
 pub mod rollback;
 pub mod scene;
 pub mod verify;
+pub mod verify_places;
+pub mod wanted;
 
 pub use error::{Class, ReleaseError};
 pub use history::{Break, History, Moved};

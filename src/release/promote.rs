@@ -1,15 +1,16 @@
 //! Promotion: what would change, what stands against it, and then the move.
 
+use super::distribute::Wanted;
 use super::error::{ReleaseError, one_line};
 use super::gate::{self, Approval, Facts, Unmet};
 use super::note::{Kind, Note};
-use super::scene::{Scene, history, longest_stay};
+use super::scene::{Candidate, Scene, history, longest_stay};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::clock;
 use crate::pipeline::tags::ImageState;
-use crate::recipe::ChannelRule;
+use crate::recipe::{ChannelRule, Reach};
 use crate::source::nearest;
-use crate::target::{ImageRecord, Move, Pointer, PointerName, Target, TargetError, moment};
+use crate::target::{Elsewhere, ImageRecord, Move, Pointer, PointerName, Target, TargetError, moment};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -52,12 +53,38 @@ pub struct Promotion {
     pub unmet: Vec<Unmet>,
     /// What would be recorded.
     pub note: Note,
+    /// What the channel reaches beside home.
+    pub reach: Reach,
+    /// The image, to bring it there.
+    pub candidate: Candidate,
 }
 
 impl Promotion {
     /// Whether the channel names the image already.
     pub fn is_done(&self) -> bool {
         self.current.as_ref().is_some_and(|pointer| pointer.image == self.image)
+    }
+
+    /// What is to be where before the channel moves.
+    pub fn wanted(&self) -> Wanted {
+        Wanted {
+            candidate: self.candidate.clone(),
+            recipe: self.name.recipe.clone(),
+            arch: self.name.arch,
+            record: self.record.clone(),
+            reach: self.reach.clone(),
+        }
+    }
+
+    /// The move itself.
+    pub fn as_move(&self, elsewhere: Elsewhere) -> Move {
+        Move {
+            name: self.name.clone(),
+            expected: self.current.clone(),
+            image: self.image.clone(),
+            note: self.note.clone(),
+            elsewhere,
+        }
     }
 
     /// Whether gates stand against it.
@@ -146,6 +173,7 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
     let note = note(request, &unmet, &who, &candidate.version, rule.from.clone(), clock::rfc3339(target.now()))?;
     Ok(Promotion {
         channel: rule.name.clone(),
+        reach: rule.reach.clone(),
         version: candidate.version,
         image: image.id.clone(),
         record,
@@ -155,6 +183,7 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
         unmet,
         note,
         name,
+        candidate,
     })
 }
 
@@ -195,11 +224,5 @@ fn note(
 
 /// Moves the channel.
 pub async fn carry_out(target: &dyn Target, promotion: &Promotion) -> Result<Pointer, ReleaseError> {
-    let wanted = Move {
-        name: promotion.name.clone(),
-        expected: promotion.current.clone(),
-        image: promotion.image.clone(),
-        note: promotion.note.clone(),
-    };
-    Ok(target.move_alone(&wanted).await?)
+    Ok(target.move_alone(&promotion.as_move(Elsewhere::default())).await?)
 }

@@ -1,15 +1,18 @@
 //! Rollback: a channel goes back to an image that it has named before, or to any version that is still there. No gate
 //! asks anything: whoever rolls back is in a hurry.
 
+use super::distribute::Row;
 use super::error::{ReleaseError, one_line};
+use super::everywhere;
 use super::history::History;
 use super::note::{Kind, Note};
+use super::places::Places;
 use super::promote::{refuse_pinned, rule};
 use super::scene::{Candidate, Scene, history};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::clock;
 use crate::recipe::ChannelRule;
-use crate::target::{Move, Pointer, PointerName, Target, TargetError};
+use crate::target::{Elsewhere, Move, Pointer, PointerName, Target, TargetError};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -42,11 +45,23 @@ pub struct RolledBack {
     pub image: ImageId,
     /// Whether it had to move.
     pub moved: bool,
+    /// How it stands in each place, where the channel reaches several.
+    pub rows: Vec<Row>,
 }
 
-/// Rolls back.
+/// Rolls back in the home region alone.
 pub async fn roll_back(
     target: &dyn Target,
+    channels: &[ChannelRule],
+    request: &Request,
+) -> Result<RolledBack, ReleaseError> {
+    roll_back_in(target, None, channels, request).await
+}
+
+/// Rolls back in all places that the channel reaches.
+pub async fn roll_back_in(
+    target: &dyn Target,
+    places: Option<&Places<'_>>,
     channels: &[ChannelRule],
     request: &Request,
 ) -> Result<RolledBack, ReleaseError> {
@@ -74,10 +89,24 @@ pub async fn roll_back(
         version: candidate.version,
         image: candidate.image.id.clone(),
         moved: false,
+        rows: Vec::new(),
         from: current.clone(),
         name: name.clone(),
     };
-    if current.image == candidate.image.id {
+    let places = places.filter(|_| !rule.reach.is_home());
+    let (mut elsewhere, mut missing) = (Elsewhere::default(), Vec::new());
+    if let Some(places) = places {
+        let which = (arch, candidate.version);
+        (elsewhere, missing) =
+            everywhere::known_ready(places, &rule.reach, &scene.recipe, which, &candidate.image.id).await;
+    }
+    if current.image == candidate.image.id
+        && match places {
+            Some(places) => everywhere::is_everywhere(places, &name, &current.image, &elsewhere).await?,
+            None => true,
+        }
+    {
+        done.rows = missing;
         return Ok(done);
     }
     let note = Note {
@@ -87,15 +116,26 @@ pub async fn roll_back(
         ..Note::new(Kind::Rollback, clock::rfc3339(target.now()))
     };
     note.check()?;
-    let wanted = Move { name, expected: Some(current), image: candidate.image.id, note };
-    match target.move_alone(&wanted).await {
+    let wanted = Move { name, expected: Some(current), image: candidate.image.id, note, elsewhere };
+    let moved = match places {
+        Some(places) => match everywhere::carry_out(places, &wanted).await {
+            Ok(moved) => {
+                done.rows = moved.rows.into_iter().chain(missing).collect();
+                Ok(())
+            }
+            Err(ReleaseError::Target(error)) => Err(error),
+            Err(error) => return Err(error),
+        },
+        None => target.move_alone(&wanted).await.map(drop),
+    };
+    match moved {
         // An image that went since it was looked for.
         Err(TargetError::NotFound { .. }) => Err(scene
             .fit(candidate.version, &wanted.image)
             .err()
             .unwrap_or_else(|| TargetError::NotFound { what: format!("image {}", wanted.image) }.into())),
         Err(error) => Err(error.into()),
-        Ok(_) => {
+        Ok(()) => {
             done.moved = true;
             Ok(done)
         }

@@ -2,16 +2,21 @@
 
 pub mod aws;
 mod base;
+mod copies;
 pub mod finding;
 pub mod local;
 mod moves;
 mod record;
 
 pub use base::{aws_base, local_base};
-pub use moves::{Entry, Move, Pin, Settled, Standing, Underway, moment};
+pub use copies::{Audience, CopyRequest, Part};
+pub use moves::{Elsewhere, Entry, Held, HeldEnd, Move, Pin, Settled, Standing, Underway, moment};
 pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
 
-use crate::identity::{Arch, BuildId, BuilderId, Channel, Digest, ImageId, OsFamily, RecipeName, TargetKind, Version};
+use crate::identity::{
+    AccountId, Arch, BuildId, BuilderId, Channel, Digest, ImageId, OsFamily, RecipeName, Region, RoleName, TargetKind,
+    Version,
+};
 use crate::plan::{Bundle, StepResult};
 use crate::recipe::{AwsSettings, BaseSpec, ExtraVolume, Limits, NetworkAccess};
 use crate::release::Note;
@@ -385,6 +390,18 @@ pub enum TargetError {
         /// Why.
         why: String,
     },
+    /// An image that can't be used where it should be.
+    #[error("{image} can't be used in {place}: {why}\n  {help}")]
+    Unusable {
+        /// Which image.
+        image: ImageId,
+        /// Where.
+        place: String,
+        /// What is wrong with it.
+        why: String,
+        /// What to do.
+        help: String,
+    },
     /// Reading or writing failed.
     #[error("{what}: {source}")]
     Io {
@@ -551,6 +568,22 @@ pub trait Target: Send + Sync {
     async fn settle_move(&self, _underway: &Underway) -> Result<Settled, TargetError> {
         Ok(Settled::Cleared)
     }
+    /// The same as [`Target::move_alone`], but the lock stays until [`Target::let_go`]: other places follow meanwhile.
+    async fn hold_move(&self, _wanted: &Move) -> Result<(Pointer, Held), TargetError> {
+        Err(one_place(self.kind()))
+    }
+    /// Ends a move.
+    async fn let_go(&self, _held: &Held) -> Result<(), TargetError> {
+        Err(one_place(self.kind()))
+    }
+    /// The same as [`Target::settle_move`], but the lock stays.
+    async fn settle_held(&self, _underway: &Underway) -> Result<HeldEnd, TargetError> {
+        Err(one_place(self.kind()))
+    }
+    /// Moves a pointer to where the same channel has moved at home. Once it has, again is success.
+    async fn follow(&self, _name: &PointerName, _image: &ImageId, _note: &Note) -> Result<Pointer, TargetError> {
+        Err(one_place(self.kind()))
+    }
     /// The pin of a channel, lifted ones too.
     async fn pin(&self, name: &PointerName) -> Result<Option<Pin>, TargetError>;
     /// Replaces the pin of a channel.
@@ -574,6 +607,42 @@ pub trait Target: Send + Sync {
     /// Removes such a part. Removing one that is gone is success.
     async fn remove_orphan(&self, _orphan: &Orphan) -> Result<(), TargetError> {
         Ok(())
+    }
+
+    /// The region that all this is in; none where the target has no regions.
+    fn region(&self) -> Option<Region> {
+        None
+    }
+    /// The same target in another region, or in another account by a role there. Asks nothing yet.
+    fn place(
+        &self,
+        _region: &Region,
+        _role: Option<(&AccountId, &RoleName)>,
+    ) -> Result<std::sync::Arc<dyn Target>, TargetError> {
+        Err(one_place(self.kind()))
+    }
+    /// Copies an image of another region here, or answers with the copy that this request has made before.
+    async fn copy_image(&self, _request: &CopyRequest) -> Result<Image, TargetError> {
+        Err(one_place(self.kind()))
+    }
+    /// The snapshots that an image is made of, as they are now.
+    async fn parts(&self, _image: &ImageId) -> Result<Vec<Part>, TargetError> {
+        Err(one_place(self.kind()))
+    }
+    /// Lets others use an image and its parts, and answers once that shows. Takes nothing from anyone.
+    async fn share(&self, _image: &ImageId, _parts: &[Part], _audience: &Audience) -> Result<(), TargetError> {
+        Err(one_place(self.kind()))
+    }
+    /// Shows that the caller can use an image that someone else has shared: it is seen, and its snapshots are readable.
+    async fn check_use(&self, _image: &ImageId, _parts: &[Part]) -> Result<(), TargetError> {
+        Err(one_place(self.kind()))
+    }
+}
+
+fn one_place(kind: TargetKind) -> TargetError {
+    TargetError::Unsupported {
+        what: format!("the target {kind} has one place only"),
+        help: "images go to regions and accounts of AWS: --target aws".into(),
     }
 }
 

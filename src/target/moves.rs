@@ -1,9 +1,10 @@
 //! What a target keeps beside its pointers: the history of each, channels that are held, moves that are under way.
 
 use super::{Pointer, PointerName};
-use crate::identity::ImageId;
+use crate::identity::{AccountId, ImageId, Region};
 use crate::release::Note;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 /// One write of a pointer, as the target keeps it.
@@ -33,6 +34,46 @@ pub struct Move {
     pub image: ImageId,
     /// What is recorded with it.
     pub note: Note,
+    /// What follows it in other places.
+    pub elsewhere: Elsewhere,
+}
+
+/// What a channel is to name in other places, once it has moved here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Elsewhere {
+    /// The image in each other region.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub regions: BTreeMap<Region, ImageId>,
+    /// Accounts whose channels follow too, in all these regions and in this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<AccountId>,
+}
+
+impl Elsewhere {
+    /// Whether nothing follows.
+    pub fn is_empty(&self) -> bool {
+        self.regions.is_empty() && self.accounts.is_empty()
+    }
+}
+
+/// The right to end a move: its lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Which pointer.
+    pub name: PointerName,
+    /// Which lock.
+    pub lock: String,
+}
+
+/// What came of a move that someone had left, before other places follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldEnd {
+    /// What was done here.
+    pub settled: Settled,
+    /// Whether the pointer names what the move is to bring: then the others follow.
+    pub stands: bool,
+    /// What is to be let go after that; none where its time is not over, or it is gone.
+    pub held: Option<Held>,
 }
 
 /// A move that is under way, or was begun by someone who died.
@@ -50,6 +91,12 @@ pub struct Underway {
     pub until: String,
     /// Whether that time is over: whoever comes next may finish or clear it.
     pub over: bool,
+    /// What follows it in other places.
+    #[serde(skip)]
+    pub elsewhere: Elsewhere,
+    /// What is recorded with it.
+    #[serde(skip)]
+    pub note: Note,
 }
 
 /// What became of a move that someone had left.

@@ -76,11 +76,13 @@ fn nothing_is_missing_and_nothing_is_spare_over_the_whole_suite() {
     let text = std::fs::read_to_string(file).unwrap();
     let seen: BTreeSet<&str> = text.lines().collect();
     let factory = factory();
-    factory.write("amifactory.yaml", &format!("{FACTORY}  spot: true\n  volume: {{kms_key: alias/images}}\n"));
+    let distribution = "distribution:\n  home: us-east-1\n  accounts: {\"111122223333\": {role: consumer}}\n";
+    let aws = "  spot: true\n  volume: {kms_key: alias/images}\n";
+    factory.write("amifactory.yaml", &format!("{FACTORY}{aws}{distribution}"));
     let (_, result) = factory.json(&["iam-policy"]);
     let mut allowed = BTreeSet::new();
-    // The suite both builds and releases.
-    for whom in ["operator", "releaser"] {
+    // The suite builds, releases and distributes.
+    for whom in ["operator", "releaser", "distributor"] {
         for statement in result["policies"][whom]["Statement"].as_array().unwrap() {
             let actions = &statement["Action"];
             let actions = actions.as_array().map_or(std::slice::from_ref(actions), Vec::as_slice);

@@ -8,9 +8,9 @@ use crate::identity::{Arch, OsFamily};
 use crate::source::{Diagnostics, Node, Value, printable};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// EC2 takes 50 tags for a resource, and a builder or an image has up to 13 of amifactory's own: see
+/// EC2 takes 50 tags for a resource, and a builder or an image has up to 16 of amifactory's own: see
 /// `pipeline::tags`.
-const MOST_TAGS: usize = 37;
+const MOST_TAGS: usize = 34;
 /// As many as a network interface can have, once the quota is raised that far.
 const MOST_GROUPS: usize = 16;
 

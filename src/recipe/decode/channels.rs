@@ -1,7 +1,7 @@
 //! `channels:` of the factory file: a name each, or a name with rules.
 
-use super::super::{ChannelRule, tables};
-use super::{hardening, known, maybe, value};
+use super::super::{ChannelRule, Distribution, tables};
+use super::{distribution, hardening, known, maybe, value};
 use crate::identity::Channel;
 use crate::source::{Diagnostics, Node, Value};
 use std::time::Duration;
@@ -15,7 +15,11 @@ struct Written<'a> {
 }
 
 /// Reads the list. Each channel but the first takes images from the one before it, where nothing else is said.
-pub(super) fn channels(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<ChannelRule>> {
+pub(super) fn channels(
+    node: &Node,
+    known: Option<Option<&Distribution>>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<ChannelRule>> {
     let items = node.list("channels", diagnostics)?;
     if items.is_empty() {
         diagnostics.report(&node.span, "at least one channel is needed");
@@ -24,7 +28,7 @@ pub(super) fn channels(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec
     let mut written: Vec<Written<'_>> = Vec::new();
     let mut whole = true;
     for item in items {
-        match channel(item, diagnostics) {
+        match channel(item, known, diagnostics) {
             Some(channel) if written.iter().any(|other| other.rule.name == channel.rule.name) => {
                 diagnostics.report(&item.span, format!("`{}` is listed twice", channel.rule.name));
                 whole = false;
@@ -56,12 +60,22 @@ pub(super) fn channels(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec
             diagnostics.report_with_help(span, format!("the first channel, `{}`, can't have gates", rule.name), help);
             whole = false;
         }
+        if std::ptr::eq(node, &items[0]) && !rule.reach.is_home() {
+            let help = "builds publish to the first channel, in the home region: let another one reach further";
+            let message = format!("the first channel, `{}`, can't reach other regions or accounts", rule.name);
+            diagnostics.report_with_help(&node.span, message, help);
+            whole = false;
+        }
         rules.push(rule);
     }
     whole.then_some(rules)
 }
 
-fn channel<'a>(node: &'a Node, diagnostics: &mut Diagnostics) -> Option<Written<'a>> {
+fn channel<'a>(
+    node: &'a Node,
+    known: Option<Option<&Distribution>>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Written<'a>> {
     if !matches!(node.value, Value::Map(_)) {
         let rule = ChannelRule::open(node.parse(diagnostics)?, None);
         return Some(Written { rule, from: None, soak: None, whole: node });
@@ -74,7 +88,10 @@ fn channel<'a>(node: &'a Node, diagnostics: &mut Diagnostics) -> Option<Written<
     let minimum_score = maybe(&mut reader, "minimum_score", diagnostics, hardening::score);
     let maximum_age = maybe(&mut reader, "maximum_age", diagnostics, value::days);
     let approval = maybe(&mut reader, "approval", diagnostics, Node::boolean);
+    let reach = distribution::reach(&mut reader, known, diagnostics);
     reader.finish();
+    let reach = reach?;
+    distribution::check_keys(&reach, known.flatten(), node, diagnostics).then_some(())?;
     let rule = ChannelRule {
         name: name?,
         from: None,
@@ -82,6 +99,7 @@ fn channel<'a>(node: &'a Node, diagnostics: &mut Diagnostics) -> Option<Written<
         minimum_score: minimum_score?,
         maximum_age: maximum_age?,
         approval: approval?.unwrap_or(false),
+        reach,
     };
     Some(Written { rule, from, soak: soak_node, whole: node })
 }

@@ -1,6 +1,6 @@
 //! `amifactory.yaml`.
 
-use super::super::{AwsSettings, ChannelRule, tables};
+use super::super::{AwsSettings, ChannelRule, Distribution, tables};
 use crate::identity::TargetKind;
 use crate::source::{Diagnostics, Node};
 
@@ -9,6 +9,7 @@ pub(in crate::recipe) struct FactoryFile {
     pub default_target: TargetKind,
     pub channels: Vec<ChannelRule>,
     pub aws: AwsSettings,
+    pub distribution: Option<Distribution>,
 }
 
 /// Reads the factory file.
@@ -18,7 +19,11 @@ pub(in crate::recipe) fn factory(node: &Node, diagnostics: &mut Diagnostics) -> 
         let words: Vec<&str> = TargetKind::ALL.iter().map(|kind| kind.as_str()).collect();
         node.one_of("target", &words, diagnostics)?.parse().ok()
     });
-    let channels = reader.take("channels").and_then(|node| super::channels::channels(node, diagnostics));
+    let distribution = super::maybe(&mut reader, "distribution", diagnostics, super::distribution::distribution);
+    let channels = reader.take("channels").and_then(|node| {
+        // Where it can't be read, what channels reach of it can't be checked.
+        super::channels::channels(node, distribution.as_ref().map(Option::as_ref), diagnostics)
+    });
     let aws = super::maybe(&mut reader, "aws", diagnostics, |node, diagnostics| {
         super::aws::settings(node, &AwsSettings::default(), diagnostics)
     });
@@ -27,5 +32,6 @@ pub(in crate::recipe) fn factory(node: &Node, diagnostics: &mut Diagnostics) -> 
         default_target: target?.unwrap_or(TargetKind::Local),
         channels: channels?,
         aws: aws?.unwrap_or_default(),
+        distribution: distribution?,
     })
 }

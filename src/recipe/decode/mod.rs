@@ -4,6 +4,7 @@
 mod aws;
 mod aws_value;
 mod channels;
+mod distribution;
 mod factory;
 mod group;
 mod hardening;

@@ -48,7 +48,7 @@ pub static AWS: Shape = Shape {
             DURATION,
             "After this long a builder is certainly forgotten, and ends itself: 30m to 24h. Default: 6h.",
         ),
-        optional("tags", TAGS, "Tags of all resources, beside amifactory's own. At most 40."),
+        optional("tags", TAGS, "Tags of all resources, beside amifactory's own. At most 34."),
     ],
     one_of: &[],
     pairs: &[],

@@ -2,6 +2,7 @@
 
 use crate::hardening::Status;
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Slug, Version};
+use crate::release::distribute::Row;
 use crate::release::gate::Unmet;
 use crate::release::promote::Promotion;
 use crate::release::revoke::Revoked;
@@ -42,6 +43,9 @@ pub struct Promoted {
     pub new_findings: Vec<Slug>,
     /// Controls that pass now, or are no longer asked.
     pub resolved_findings: Vec<Slug>,
+    /// How it stands in each place, where the channel reaches several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Row>,
 }
 
 impl Promoted {
@@ -68,6 +72,7 @@ impl Promoted {
             overridden: promotion.note.overridden.clone(),
             new_findings: findings(&|change| found(change.to) && !found(change.from)),
             resolved_findings: findings(&|change| found(change.from) && !found(change.to)),
+            places: Vec::new(),
             diff,
         }
     }
@@ -129,7 +134,35 @@ fn unmet(shown: &Promoted, style: Style) -> String {
 /// How it ended, in a line or two.
 pub fn promoted(shown: &Promoted, style: Style) -> String {
     let Promoted { recipe, channel, version, .. } = shown;
+    let table = match shown.places.as_slice() {
+        [] => String::new(),
+        places => format!("\n{}", super::distribution::rows(places, style)),
+    };
+    let again = || {
+        let command =
+            format!("amifactory promote {recipe}@{version} --to {channel} --yes   (does only what is missing)");
+        super::next(&[command], style)
+    };
     match shown.outcome {
+        "partly" => {
+            let head = style.red("partly done:");
+            format!(
+                "{table}\n{head} {channel} names {recipe} {version} at home, and not yet in all places\n{}",
+                again()
+            )
+        }
+        "not-distributed" => {
+            let head = style.red("partly done:");
+            format!(
+                "{table}\n{head} {recipe} {version} is not ready in all places, and no channel was moved\n{}",
+                again()
+            )
+        }
+        "promoted" if !table.is_empty() => {
+            let back = shown.from_image.as_ref().map(|_| format!("amifactory rollback {recipe} --channel {channel}"));
+            let next = back.map_or_else(String::new, |back| super::next(&[back], style));
+            format!("{table}\n{} {channel} names {recipe} {version} in all places now\n{next}", style.green("✓"))
+        }
         "promoted" => {
             let back = shown.from_image.as_ref().map(|_| format!("amifactory rollback {recipe} --channel {channel}"));
             let next = back.map_or_else(String::new, |back| super::next(&[back], style));
@@ -162,6 +195,9 @@ pub struct RolledBack {
     pub from_version: Option<Version>,
     /// The image of that.
     pub from_image: ImageId,
+    /// How it stands in each place, where the channel reaches several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Row>,
 }
 
 impl RolledBack {
@@ -176,6 +212,7 @@ impl RolledBack {
             image: done.image.clone(),
             from_version: done.from_version,
             from_image: done.from.image.clone(),
+            places: done.rows.clone(),
         }
     }
 }
@@ -184,14 +221,33 @@ impl RolledBack {
 pub fn rolled_back(shown: &RolledBack, style: Style) -> String {
     let RolledBack { recipe, channel, version, image, .. } = shown;
     if shown.outcome == "up-to-date" {
-        return format!("{channel} names {recipe} {version} already\n");
+        return format!("{}{channel} names {recipe} {version} already\n", all_places(shown, style));
     }
     let from = shown.from_version.map_or_else(|| shown.from_image.to_string(), |version| version.to_string());
     format!(
-        "{} {channel} names {recipe} {version} ({image}) again, and no more {from}\n{}",
+        "{}{} {channel} names {recipe} {version} ({image}) again, and no more {from}\n{}",
+        all_places(shown, style),
         style.green("✓"),
         super::next(&[format!("amifactory history {recipe} --channel {channel}")], style)
     )
+}
+
+/// The table of places, and whether all of them have gone back.
+fn all_places(shown: &RolledBack, style: Style) -> String {
+    let RolledBack { recipe, channel, version, places, .. } = shown;
+    if places.is_empty() {
+        return String::new();
+    }
+    let table = super::distribution::rows(places, style);
+    let partly = match places.iter().any(|row| row.why.is_some()) {
+        true => format!(
+            "\n{} not all places name {recipe} {version}\n{}",
+            style.red("partly done:"),
+            super::next(&[format!("amifactory rollback {recipe} --channel {channel} --to {version}")], style)
+        ),
+        false => String::new(),
+    };
+    format!("{table}{partly}\n")
 }
 
 /// The result of `pin` and `unpin`.

@@ -38,7 +38,11 @@ pub async fn write(api: &Api, wanted: &Write<'_>, entries: &[Entry]) -> Result<P
     }
     let began = Instant::now();
     loop {
-        let there = read(api, std::slice::from_ref(wanted.name)).await?.pop();
+        let there = match read(api, std::slice::from_ref(wanted.name)).await {
+            // Garbage that someone wrote by hand stands there until this write shows.
+            Err(TargetError::Damaged { .. }) => None,
+            there => there?.pop(),
+        };
         match there {
             Some(there) if there.revision == revision && there.image == *wanted.image => return Ok(there),
             Some(there) if there.revision >= revision => return judged(api, wanted).await,

@@ -52,12 +52,12 @@ pub async fn create(api: &Api, view: &View, instance: &str, name: &str, all: &Ta
     }
 }
 
-fn tag<'t>(tags: &'t Tags, key: &str) -> &'t str {
+pub(super) fn tag<'t>(tags: &'t Tags, key: &str) -> &'t str {
     tags.get(key).map_or("", String::as_str)
 }
 
 /// The name is taken, so the image is there; a describe may not know it yet.
-async fn by_name(api: &Api, name: &str) -> Result<Option<Ami>, TargetError> {
+pub(super) async fn by_name(api: &Api, name: &str) -> Result<Option<Ami>, TargetError> {
     let filter = Filter::builder().name("name").values(name).build();
     let began = tokio::time::Instant::now();
     loop {

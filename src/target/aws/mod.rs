@@ -10,6 +10,7 @@
 //! | [`policy`] | what IAM must allow for all this |
 //! | [`runs`], [`live`] | commands in flight |
 //! | [`images`], [`records`], [`pointers`], [`orphans`] | what comes out, and what may be left |
+//! | [`copies`], [`sharing`], [`role`] | the same images in other regions and accounts |
 //! | [`moves`], [`contest`], [`parameters`] | moving a channel alone; who was first; documents in parameters |
 
 pub mod api;
@@ -20,6 +21,8 @@ mod clock;
 pub mod command;
 #[cfg(feature = "aws")]
 mod contest;
+#[cfg(feature = "aws")]
+mod copies;
 #[cfg(feature = "aws")]
 mod doctor;
 #[cfg(feature = "aws")]
@@ -44,9 +47,13 @@ pub mod policy;
 #[cfg(feature = "aws")]
 mod records;
 #[cfg(feature = "aws")]
+mod role;
+#[cfg(feature = "aws")]
 mod runs;
 #[cfg(feature = "aws")]
 mod shared;
+#[cfg(feature = "aws")]
+mod sharing;
 #[cfg(feature = "aws")]
 mod stop;
 #[cfg(feature = "aws")]

@@ -8,11 +8,14 @@
 use super::api::{Api, op};
 use super::contest::{self, Write};
 use super::parameters::{self, Plain};
-use super::pointers::{available, history};
+use super::pointers::{self, available, history};
 use crate::identity::{Arch, Channel, ImageId, RecipeName};
 use crate::pipeline::clock;
 use crate::release::Note;
-use crate::target::{Entry, Move, Pointer, PointerName, Settled, Slot, TargetError, Underway, moment};
+use crate::release::note::same_move;
+use crate::target::{
+    Elsewhere, Entry, Held, HeldEnd, Move, Pointer, PointerName, Settled, Slot, TargetError, Underway, moment,
+};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -33,6 +36,8 @@ struct Intent {
     follows: u64,
     to: ImageId,
     note: Note,
+    #[serde(default, skip_serializing_if = "Elsewhere::is_empty")]
+    elsewhere: Elsewhere,
 }
 
 /// `/amifactory/<recipe>/<arch>/moves/<channel>`
@@ -43,13 +48,34 @@ fn lock_name(name: &PointerName) -> String {
 
 /// Moves a pointer, or says who is moving it or has moved it.
 pub async fn alone(api: &Api, wanted: &Move, by: &str) -> Result<Pointer, TargetError> {
+    let (moved, held) = hold(api, wanted, by).await?;
+    // What was decided stands, also where the lock could not be removed: it runs out, and the next one clears it.
+    let _ = release(api, &held.name, &held.lock).await;
+    Ok(moved)
+}
+
+/// The same, but the lock stays where it has moved.
+pub async fn hold(api: &Api, wanted: &Move, by: &str) -> Result<(Pointer, Held), TargetError> {
     let intent = Intent {
         id: format!("{:016x}", fastrand::u64(..)),
         by: by.to_owned(),
         follows: wanted.expected.as_ref().map_or(0, |pointer| pointer.revision),
         to: wanted.image.clone(),
         note: wanted.note.clone(),
+        elsewhere: wanted.elsewhere.clone(),
     };
+    if let Ok(length) = serde_json::to_string(&intent).map(|text| text.len())
+        && length > parameters::LONGEST
+    {
+        return Err(TargetError::Unsupported {
+            what: format!(
+                "{} moves in so many places that its record has {length} bytes, and {} fit",
+                wanted.name,
+                parameters::LONGEST
+            ),
+            help: "say --why and the like in fewer words, or let another channel reach some of the places".into(),
+        });
+    }
     let taken = take(api, &wanted.name, &intent).await?;
     let entries = match look(api, wanted, taken).await {
         Ok(entries) => entries,
@@ -60,16 +86,32 @@ pub async fn alone(api: &Api, wanted: &Move, by: &str) -> Result<Pointer, Target
         }
     };
     let write = Write { name: &wanted.name, follows: intent.follows, image: &wanted.image, note: &wanted.note };
-    let moved = contest::write(api, &write, &entries).await;
-    // Where it is not known what came of the write, the intent stays for whoever comes next.
-    if !matches!(moved, Err(TargetError::GaveUp { .. } | TargetError::Credentials { .. })) {
-        let released = release(api, &wanted.name, &intent.id).await;
-        // What was decided stands, also where the lock could not be removed: it runs out, and the next one clears it.
-        if moved.is_err() {
-            released?;
+    match contest::write(api, &write, &entries).await {
+        Ok(moved) => Ok((moved, Held { name: wanted.name.clone(), lock: intent.id })),
+        // Where it is not known what came of the write, the intent stays for whoever comes next.
+        Err(error @ (TargetError::GaveUp { .. } | TargetError::Credentials { .. })) => Err(error),
+        Err(error) => {
+            release(api, &wanted.name, &intent.id).await?;
+            Err(error)
         }
     }
-    moved
+}
+
+/// Moves a pointer to where the same channel has moved at home, by the note that is recorded there.
+pub async fn follow(api: &Api, name: &PointerName, image: &ImageId, note: &Note) -> Result<Pointer, TargetError> {
+    let entries = history(api, name).await?;
+    let mine = |entry: &Entry| same_move(image, note, &entry.image, Note::read(&entry.note).as_ref());
+    match (entries.iter().rposition(mine), entries.last()) {
+        (Some(at), Some(_)) if at + 1 == entries.len() => {
+            let there = pointers::read(api, std::slice::from_ref(name)).await?.pop();
+            return there.ok_or_else(|| TargetError::NotFound { what: name.to_string() });
+        }
+        // It followed already, and then someone moved on.
+        (Some(_), Some(last)) => return Err(contest::overtaken(name, last)),
+        _ => {}
+    }
+    let follows = entries.last().map_or(0, |last| last.revision);
+    contest::write(api, &Write { name, follows, image, note }, &entries).await
 }
 
 async fn take(api: &Api, name: &PointerName, intent: &Intent) -> Result<Instant, TargetError> {
@@ -87,6 +129,10 @@ async fn take(api: &Api, name: &PointerName, intent: &Intent) -> Result<Instant,
             Some(found) if found.value.id == intent.id => return Ok(taken),
             Some(found) => {
                 let underway = underway_of(api, name.clone(), &found);
+                // What other places wait for is not settled in passing.
+                if !underway.elsewhere.is_empty() {
+                    return Err(busy(&underway));
+                }
                 if settle(api, &underway).await? == Settled::Underway {
                     return Err(busy(&underway));
                 }
@@ -131,7 +177,7 @@ async fn look(api: &Api, wanted: &Move, taken: Instant) -> Result<Vec<Entry>, Ta
 }
 
 /// Removes the lock, where it is still this one.
-async fn release(api: &Api, name: &PointerName, id: &str) -> Result<(), TargetError> {
+pub async fn release(api: &Api, name: &PointerName, id: &str) -> Result<(), TargetError> {
     let lock = lock_name(name);
     match parameters::get::<Intent>(api, &lock).await? {
         Some(found) if found.value.id == id => parameters::delete(api, &lock).await,
@@ -149,6 +195,8 @@ fn underway_of(api: &Api, name: PointerName, found: &Plain<Intent>) -> Underway 
         since: clock::rfc3339(since),
         until: clock::rfc3339(since + LEASE),
         over: now >= since + LEASE,
+        elsewhere: found.value.elsewhere.clone(),
+        note: found.value.note.clone(),
     }
 }
 
@@ -168,16 +216,35 @@ pub async fn of_recipe(api: &Api, recipe: &RecipeName) -> Result<Vec<Underway>, 
 
 /// Finishes a move whose time is over, where the pointer has not moved and may still move there; clears it otherwise.
 pub async fn settle(api: &Api, underway: &Underway) -> Result<Settled, TargetError> {
+    let end = settle_held(api, underway).await?;
+    if let Some(held) = &end.held {
+        release(api, &held.name, &held.lock).await?;
+    }
+    Ok(end.settled)
+}
+
+/// The same, but the lock stays.
+pub async fn settle_held(api: &Api, underway: &Underway) -> Result<HeldEnd, TargetError> {
     let name = &underway.name;
-    let Some(found) = parameters::get::<Intent>(api, &lock_name(name)).await? else { return Ok(Settled::Cleared) };
-    if !underway_of(api, name.clone(), &found).over {
-        return Ok(Settled::Underway);
+    let ended = |settled| HeldEnd { settled, stands: false, held: None };
+    let Some(found) = parameters::get::<Intent>(api, &lock_name(name)).await? else {
+        return Ok(ended(Settled::Cleared));
+    };
+    let there = underway_of(api, name.clone(), &found);
+    if !there.over {
+        return Ok(ended(Settled::Underway));
+    }
+    // Another one than was looked at is left to the next look.
+    if (&there.image, &there.note) != (&underway.image, &underway.note) {
+        return Ok(ended(Settled::Underway));
     }
     let intent = found.value;
     let entries = history(api, name).await?;
     let unmoved = entries.last().map_or(0, |last| last.revision) == intent.follows;
     let held = parameters::pin(api, name).await?.is_some_and(|pin| pin.holds(api.clock.now()));
     let mut settled = Settled::Cleared;
+    let is_it = |entry: &Entry| same_move(&intent.to, &intent.note, &entry.image, Note::read(&entry.note).as_ref());
+    let mut stands = entries.last().is_some_and(is_it);
     if unmoved && !held && available(api, &intent.to).await? {
         let write = Write { name, follows: intent.follows, image: &intent.to, note: &intent.note };
         settled = match contest::write(api, &write, &entries).await {
@@ -186,6 +253,6 @@ pub async fn settle(api: &Api, underway: &Underway) -> Result<Settled, TargetErr
             Err(error) => return Err(error),
         };
     }
-    release(api, name, &intent.id).await?;
-    Ok(settled)
+    stands |= settled == Settled::Finished;
+    Ok(HeldEnd { settled, stands, held: Some(Held { name: name.clone(), lock: intent.id }) })
 }

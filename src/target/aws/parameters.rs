@@ -10,6 +10,9 @@ use serde::de::DeserializeOwned;
 /// Parameters per page (Systems Manager API reference, `GetParametersByPath`).
 const PAGE: i32 = 10;
 
+/// The longest value of a standard parameter, in bytes (Systems Manager quotas).
+pub const LONGEST: usize = 4096;
+
 /// A document, and when the service has written it.
 pub struct Plain<T> {
     /// What it holds.

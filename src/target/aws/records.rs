@@ -77,7 +77,11 @@ pub async fn write(
         // A token names its snapshot for ever, also one that failed in an earlier run: after the first, each is new.
         let of_its_own = if attempt == 1 { 0 } else { fastrand::u64(1..) };
         let token = Digest::of(format!("{build} {content} {of_its_own}")).to_string()[..48].to_owned();
-        let started = api.caller.call(op::START_SNAPSHOT, build, || start(token.clone())).await?;
+        let started = match api.caller.call(op::START_SNAPSHOT, build, || start(token.clone())).await {
+            // The token's snapshot was removed since.
+            Err(error) if error.is("ResourceNotFoundException") => continue,
+            started => started?,
+        };
         let id = started.snapshot_id.unwrap_or_default();
         view.recorded(build, &id);
         if started.status == Some(aws_sdk_ebs::types::Status::Completed) || fill(api, &id, &blocks).await? {

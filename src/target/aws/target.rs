@@ -5,24 +5,24 @@ use super::launch::{self, Launch};
 use super::runs::Runs;
 use super::shared::FRESH;
 use super::view::{Ami, Instance, Life, NO_REASON, View};
-use super::{bases, images, locked, moves, orphans, parameters, pointers, records};
-use crate::identity::{BuildId, BuilderId, Digest, ImageId, RecipeName, TargetKind};
+use super::{bases, copies, images, locked, moves, orphans, parameters, pointers, records, sharing};
+use crate::identity::{AccountId, BuildId, BuilderId, Digest, ImageId, RecipeName, Region, RoleName, TargetKind};
 use crate::pipeline::tags::{self as keys, ImageState, Purpose};
 use crate::plan::Bundle;
 use crate::recipe::BaseSpec;
 use crate::release::Note;
 use crate::target::finding::{Finding, Wanted};
 use crate::target::{
-    Builder, BuilderState, Entry, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Move, Orphan, Pin,
-    Pointer, PointerName, ResolvedBase, RunRequest, RunResult, Settled, Standing, Tags, Target, TargetError, Underway,
-    aws_base,
+    Audience, Builder, BuilderState, CopyRequest, Entry, Held, HeldEnd, Image, ImageRecord, ImageRequest, LaunchBase,
+    LaunchRequest, Move, Orphan, Part, Pin, Pointer, PointerName, ResolvedBase, RunRequest, RunResult, Settled,
+    Standing, Tags, Target, TargetError, Underway, aws_base,
 };
 use async_trait::async_trait;
 use aws_config::SdkConfig;
-use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 
 /// How often is looked whether a builder is gone that a call has failed on; [`FRESH`] apart, these are 14 s.
@@ -41,6 +41,10 @@ pub struct AwsTarget {
     replaced: Mutex<BTreeMap<String, Vec<String>>>,
     /// Who calls, once that was asked.
     who: Mutex<Option<String>>,
+    /// What it was made with: other places are spoken to in the same way.
+    config: SdkConfig,
+    /// The role that is assumed, by its ARN; none in one's own account.
+    role: Option<String>,
 }
 
 impl AwsTarget {
@@ -59,6 +63,8 @@ impl AwsTarget {
             records: Mutex::default(),
             replaced: Mutex::default(),
             who: Mutex::default(),
+            config: config.clone(),
+            role: None,
         }
     }
 
@@ -119,7 +125,10 @@ impl Target for AwsTarget {
         };
         // Asked of their source here: a call that can't be signed looks like one that got no answer.
         let credentials = provider.provide_credentials().await;
-        credentials.map(drop).map_err(|error| TargetError::Credentials { what: innermost(&error) })
+        credentials.map(drop).map_err(|error| match &self.role {
+            Some(role) => super::role::refused(role, &error),
+            None => TargetError::Credentials { what: innermost(&error) },
+        })
     }
 
     async fn examine(&self, wanted: &[Wanted], jobs: usize) -> Vec<Finding> {
@@ -351,6 +360,23 @@ impl Target for AwsTarget {
         moves::settle(&self.api, underway).await
     }
 
+    async fn hold_move(&self, wanted: &Move) -> Result<(Pointer, Held), TargetError> {
+        let by = self.who().await?;
+        moves::hold(&self.api, wanted, &by).await
+    }
+
+    async fn let_go(&self, held: &Held) -> Result<(), TargetError> {
+        moves::release(&self.api, &held.name, &held.lock).await
+    }
+
+    async fn settle_held(&self, underway: &Underway) -> Result<HeldEnd, TargetError> {
+        moves::settle_held(&self.api, underway).await
+    }
+
+    async fn follow(&self, name: &PointerName, image: &ImageId, note: &Note) -> Result<Pointer, TargetError> {
+        moves::follow(&self.api, name, image, note).await
+    }
+
     async fn pin(&self, name: &PointerName) -> Result<Option<Pin>, TargetError> {
         parameters::pin(&self.api, name).await
     }
@@ -384,6 +410,39 @@ impl Target for AwsTarget {
 
     async fn remove_orphan(&self, orphan: &Orphan) -> Result<(), TargetError> {
         orphans::remove(&self.api, orphan).await
+    }
+
+    fn region(&self) -> Option<Region> {
+        self.api.region.parse().ok()
+    }
+
+    fn place(&self, region: &Region, role: Option<(&AccountId, &RoleName)>) -> Result<Arc<dyn Target>, TargetError> {
+        let name = aws_types::region::Region::new(region.to_string());
+        let config = self.config.to_builder().region(name).build();
+        let mut place = AwsTarget::with_config(&config);
+        if let Some((account, role)) = role {
+            let arn = format!("arn:{}:iam::{account}:role/{role}", region.partition());
+            let credentials = SharedCredentialsProvider::new(super::role::Assumed::new(&config, arn.clone()));
+            place = AwsTarget::with_config(&config.into_builder().credentials_provider(credentials).build());
+            place.role = Some(arn);
+        }
+        Ok(Arc::new(place))
+    }
+
+    async fn copy_image(&self, request: &CopyRequest) -> Result<Image, TargetError> {
+        image(copies::copy(&self.api, &self.view, request).await?)
+    }
+
+    async fn parts(&self, image: &ImageId) -> Result<Vec<Part>, TargetError> {
+        copies::parts(&self.api, &self.view, image).await
+    }
+
+    async fn share(&self, image: &ImageId, parts: &[Part], audience: &Audience) -> Result<(), TargetError> {
+        sharing::share(&self.api, image, parts, audience).await
+    }
+
+    async fn check_use(&self, image: &ImageId, parts: &[Part]) -> Result<(), TargetError> {
+        sharing::check_use(&self.api, image, parts).await
     }
 }
 

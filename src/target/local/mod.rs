@@ -232,7 +232,7 @@ impl Target for LocalTarget {
 
     /// The store's lock makes compare-and-set of it: nothing is left where the program dies.
     async fn move_alone(&self, wanted: &Move) -> Result<Pointer, TargetError> {
-        let Move { name, expected, image, note } = wanted.clone();
+        let Move { name, expected, image, note, .. } = wanted.clone();
         self.blocking(move |inner| {
             images::expect(&inner.store, &image)?;
             if let Some(pin) = pointers::pin(&inner.store, &name)?.filter(|pin| pin.holds(clock::now())) {

@@ -127,6 +127,28 @@ fn find<'a>(
     }
 }
 
+/// A snapshot that the caller may read: its own, or one that is shared and whose key the caller may use. What nobody has
+/// written block by block has one block.
+fn readable(world: &World, call: &Incoming<'_>, id: &str) -> Result<(Snapshot, BTreeMap<u32, Vec<u8>>), Failure> {
+    let home = Home::of(call.caller);
+    let found = world.ec2.snapshots.get(id).filter(|snapshot| snapshot.home.region == home.region);
+    let snapshot = found.cloned().ok_or_else(|| not_found(id))?;
+    let denied = |message: String| Failure::new(403, "AccessDeniedException", message).with("Reason", "UNAUTHORIZED");
+    if snapshot.home.account != home.account && !snapshot.shared_with.contains(&home.account) {
+        return Err(denied(format!("The caller is not authorized to read {id}.")));
+    }
+    if let Some(key) = snapshot.kms_key.as_ref().filter(|_| snapshot.encrypted)
+        && !world.ec2.may_decrypt(key, &home.account)
+    {
+        return Err(denied(format!("The caller is not authorized to perform kms:Decrypt on {key}.")));
+    }
+    let blocks = match world.ebs.contents.get(id) {
+        Some(content) => content.blocks.clone(),
+        None => BTreeMap::from([(0, vec![0; BLOCK])]),
+    };
+    Ok((snapshot, blocks))
+}
+
 fn index(text: &str) -> Result<u32, Failure> {
     text.parse().map_err(|_| invalid("INVALID_PARAMETER_VALUE", format!("The block index '{text}' is not valid.")))
 }

@@ -3,7 +3,7 @@
 use super::super::World;
 use super::super::params::Params;
 use super::super::reply::{Body, Done, Incoming, Reply};
-use super::{BLOCK, checksum, find, index, invalid};
+use super::{BLOCK, checksum, index, invalid, readable};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -32,16 +32,16 @@ pub fn list(world: &mut World, call: &Incoming<'_>, id: &str) -> Reply {
     };
     let expires = world.clock.epoch(call.now + TOKENS);
     let now = call.now;
-    let (snapshot, content) = find(world, call, id)?;
+    let (snapshot, blocks) = readable(world, call, id)?;
     if *snapshot.state.at(now) != "completed" {
         return Err(invalid("INVALID_SNAPSHOT_ID", format!("The snapshot '{id}' is not completed.")));
     }
-    let mut left = content.blocks.iter().filter(|(index, _)| u64::from(**index) >= first);
+    let mut left = blocks.iter().filter(|(index, _)| u64::from(**index) >= first);
     let page = left.by_ref().take(usize::try_from(size).unwrap_or(usize::MAX));
-    let blocks: Vec<Value> =
+    let listed: Vec<Value> =
         page.map(|(index, bytes)| json!({ "BlockIndex": index, "BlockToken": token(id, *index, bytes) })).collect();
     let mut body = json!({
-        "Blocks": blocks,
+        "Blocks": listed,
         "ExpiryTime": expires,
         "VolumeSize": snapshot.size,
         "BlockSize": BLOCK,
@@ -57,11 +57,11 @@ pub fn get(world: &mut World, call: &Incoming<'_>, id: &str, block: &str) -> Rep
     let query = Params::parse(call.request.query.as_bytes());
     let given = query.get("blockToken").unwrap_or_default().to_owned();
     let now = call.now;
-    let (snapshot, content) = find(world, call, id)?;
+    let (snapshot, blocks) = readable(world, call, id)?;
     if *snapshot.state.at(now) != "completed" {
         return Err(invalid("INVALID_SNAPSHOT_ID", format!("The snapshot '{id}' is not completed.")));
     }
-    let found = content.blocks.get(&block).filter(|bytes| token(id, block, bytes) == given);
+    let found = blocks.get(&block).filter(|bytes| token(id, block, bytes) == given);
     let bytes = found.ok_or_else(|| invalid("INVALID_BLOCK_TOKEN", "The block token is not that of this block."))?;
     let mut done = Done::of(Body::Bytes(bytes.clone()));
     done.headers = vec![

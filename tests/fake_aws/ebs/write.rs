@@ -77,6 +77,7 @@ pub fn start(world: &mut World, call: &Incoming<'_>) -> Reply {
         visible: world.visible_at(call.now),
         state: Timeline::new(call.now, "pending"),
         disk: None,
+        shared_with: Default::default(),
     };
     let done = answer(&snapshot, &tags, world.clock.epoch(call.now), "pending");
     world.ec2.snapshots.insert(id.clone(), snapshot);

@@ -107,6 +107,7 @@ pub fn publish(state: &mut State, region: &str, start: OffsetDateTime, now: Inst
             }],
             public: true,
             shared_with: Default::default(),
+            shared_with_arns: Default::default(),
             source_instance: None,
             source_image: None,
             imds_v2: public.imds_v2,

@@ -8,7 +8,7 @@ use super::errors::{check_id, invalid, missing, not_found};
 use super::launch::key;
 use super::model::{Home, Image, Mapping};
 use super::snapshots::{self, NewSnapshot};
-use super::state::TokenUse;
+use super::state::{ImageFate, TokenUse};
 use super::tags;
 
 /// "100 concurrent AMI copies per destination region."
@@ -49,6 +49,18 @@ pub fn copy_image(world: &mut World, call: &Incoming<'_>) -> Reply {
     }
     let encrypt = params.flag("Encrypted")?.unwrap_or(false) || world.ec2.encryption_by_default;
     let image = world.id("ami");
+    let own =
+        world.ec2.pokes.copies.get_mut(&home.region).filter(|fates| !fates.is_empty()).map(|fates| fates.remove(0));
+    let named = params.get("KmsKeyId").map(|named| key(Some(named), &home));
+    if own.is_some() {
+        world.ec2.pokes.images.splice(0..0, own);
+    } else if let Some(named) = &named
+        && (named.split(':').nth(3) != Some(home.region.as_str()) || world.ec2.dead_keys.contains(named))
+    {
+        // "AWS authenticates the KMS key asynchronously": the call is answered, and the copy fails.
+        let takes = world.latencies.image;
+        world.ec2.pokes.images.insert(0, ImageFate::Fails(takes));
+    }
     let (state, reason, takes) = fate(world, now);
     let mut mappings = Vec::new();
     for mapping in &source.mappings {
@@ -87,6 +99,7 @@ pub fn copy_image(world: &mut World, call: &Incoming<'_>) -> Reply {
         mappings,
         public: false,
         shared_with: Default::default(),
+        shared_with_arns: Default::default(),
         source_instance: None,
         source_image: Some((id.to_owned(), region.to_owned())),
         deprecated: None,

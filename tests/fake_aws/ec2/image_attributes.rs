@@ -7,6 +7,13 @@ use super::super::xml::{items, node, text};
 use super::errors::{invalid, missing};
 use super::images;
 
+/// ARNs of organizations and their units.
+fn arns(params: &Params, way: &str) -> Vec<String> {
+    let members = params.members(&format!("LaunchPermission.{way}"));
+    let each = members.iter().flat_map(|member| [member.get("OrganizationArn"), member.get("OrganizationalUnitArn")]);
+    each.flatten().map(str::to_owned).collect()
+}
+
 /// Accounts, and whether everybody.
 fn permissions(params: &Params, way: &str) -> (Vec<String>, bool) {
     let members = params.members(&format!("LaunchPermission.{way}"));
@@ -19,6 +26,8 @@ pub fn modify_image_attribute(world: &mut World, call: &Incoming<'_>) -> Reply {
     let params = call.params;
     let (mut add, mut add_all) = permissions(params, "Add");
     let (mut remove, mut remove_all) = permissions(params, "Remove");
+    let (add_arns, remove_arns) = (arns(params, "Add"), arns(params, "Remove"));
+    let no_arns = add_arns.is_empty() && remove_arns.is_empty();
     // The older way to say the same.
     let (users, groups) = (params.list("UserId"), params.list("UserGroup"));
     let all = groups.iter().any(|group| group == "all");
@@ -38,10 +47,15 @@ pub fn modify_image_attribute(world: &mut World, call: &Incoming<'_>) -> Reply {
         Some("description") => params.raw("Value"),
         _ => None,
     });
-    if add.is_empty() && remove.is_empty() && !add_all && !remove_all && description.is_none() {
+    if let Some(bad) = add_arns.iter().find(|arn| !arn.starts_with("arn:aws:organizations::")) {
+        return Err(invalid(format!("Invalid attribute item value \"{bad}\"")));
+    }
+    if add.is_empty() && remove.is_empty() && no_arns && !add_all && !remove_all && description.is_none() {
         return Err(missing("attribute"));
     }
     let image = world.ec2.images.get_mut(&id).ok_or_else(|| super::errors::not_found("ami-", &id))?;
+    image.shared_with_arns.extend(add_arns);
+    image.shared_with_arns.retain(|arn| !remove_arns.contains(arn));
     image.shared_with.extend(add);
     image.shared_with.retain(|account| !remove.contains(account));
     image.public = (image.public || add_all) && !remove_all;
@@ -57,7 +71,11 @@ pub fn describe_image_attribute(world: &mut World, call: &Incoming<'_>) -> Reply
         "launchPermission" => {
             let everybody = image.public.then(|| vec![text("group", "all")]);
             let accounts = image.shared_with.iter().map(|account| vec![text("userId", account)]);
-            items("launchPermission", everybody.into_iter().chain(accounts))
+            let arns = image.shared_with_arns.iter().map(|arn| {
+                let kind = if arn.contains(":ou/") { "organizationalUnitArn" } else { "organizationArn" };
+                vec![text(kind, arn)]
+            });
+            items("launchPermission", everybody.into_iter().chain(accounts).chain(arns))
         }
         "description" => node("description", vec![text("value", &image.description)]),
         "blockDeviceMapping" => images::mapping_xml(image, call.now),

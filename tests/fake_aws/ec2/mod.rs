@@ -24,6 +24,7 @@ mod profiles;
 mod room;
 mod run_instances;
 mod settle;
+mod snapshot_attributes;
 pub mod snapshots;
 mod spot;
 mod state;
@@ -68,6 +69,8 @@ fn operation(action: &str) -> Option<Operation> {
         "DescribeSnapshots" => snapshots::describe_snapshots,
         "CreateSnapshot" => snapshots::create_snapshot,
         "DeleteSnapshot" => snapshots::delete_snapshot,
+        "ModifySnapshotAttribute" => snapshot_attributes::modify_snapshot_attribute,
+        "DescribeSnapshotAttribute" => snapshot_attributes::describe_snapshot_attribute,
         "DescribeVolumes" => volumes::describe_volumes,
         "CreateVolume" => volumes::create_volume,
         "DeleteVolume" => volumes::delete_volume,

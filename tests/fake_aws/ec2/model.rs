@@ -193,6 +193,8 @@ pub struct Snapshot {
     /// `pending`, `completed`, `error`.
     pub state: Timeline<&'static str>,
     pub disk: Option<Disk>,
+    /// Accounts that may read it.
+    pub shared_with: BTreeSet<String>,
 }
 
 /// One device of an image.
@@ -228,6 +230,8 @@ pub struct Image {
     pub public: bool,
     /// Accounts that may launch it.
     pub shared_with: BTreeSet<String>,
+    /// ARNs of organizations and their units that may launch it.
+    pub shared_with_arns: BTreeSet<String>,
     pub source_instance: Option<String>,
     /// Image and region that it was copied from or built on.
     pub source_image: Option<(String, String)>,

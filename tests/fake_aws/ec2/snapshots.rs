@@ -53,6 +53,7 @@ pub fn add(world: &mut World, new: NewSnapshot, now: Instant) -> String {
             visible,
             state,
             disk: new.disk,
+            shared_with: Default::default(),
         },
     );
     id

@@ -30,6 +30,10 @@ pub struct State {
     pub(super) tokens: BTreeMap<(Home, String), TokenUse>,
     pub pokes: Pokes,
     pub encryption_by_default: bool,
+    /// ARN of a KMS key → other accounts that its policy lets use it.
+    pub key_users: BTreeMap<String, BTreeSet<String>>,
+    /// ARNs of KMS keys that nobody can use: disabled, deleted, never there.
+    pub dead_keys: BTreeSet<String>,
     /// Frozen disks that the agent still holds.
     pub(super) disks: BTreeSet<String>,
     /// Something that may have held a frozen disk is gone.
@@ -59,6 +63,8 @@ pub struct Pokes {
     pub vcpu_limit: Option<u32>,
     /// The next images: what becomes of them. Those after them are ordinary.
     pub images: Vec<ImageFate>,
+    /// The same for copies, by the region that they are made in.
+    pub copies: BTreeMap<String, Vec<ImageFate>>,
     /// The next instance goes from pending to terminated for this reason (code, message).
     pub failing_launch: Option<(String, String)>,
 }
@@ -137,6 +143,14 @@ impl State {
         if let Some(instance) = self.instances.get_mut(instance) {
             instance.rebooted = Some(up);
         }
+    }
+
+    /// Whether an account may decrypt with a key: its owner, and whom its policy names. Nobody shares the account's own key
+    /// for EBS.
+    pub fn may_decrypt(&self, key: &str, account: &str) -> bool {
+        let owner = key.split(':').nth(4) == Some(account);
+        let named = self.key_users.get(key).is_some_and(|users| users.contains(account));
+        !self.dead_keys.contains(key) && (owner || named)
     }
 
     /// Whether that account can use the image in that region.

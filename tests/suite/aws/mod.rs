@@ -3,6 +3,7 @@
 mod build;
 mod calls;
 pub mod crash;
+mod distribution;
 mod elsewhere;
 mod factory;
 mod hostile;

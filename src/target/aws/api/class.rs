@@ -36,6 +36,8 @@ const THROTTLE: &[&str] = &[
     "PendingSnapshotLimitExceeded",
     "ConcurrentSnapshotLimitExceeded",
     "ConcurrentLimitExceededException",
+    // CopyImage: "100 concurrent AMI copies per destination region" (EC2 user guide, "Copy an AMI").
+    "ResourceLimitExceeded",
 ];
 /// Error codes of failures inside the service.
 const TRANSIENT: &[&str] = &[

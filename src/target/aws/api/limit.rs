@@ -18,6 +18,8 @@ pub enum Bucket {
     Remove,
     /// `CreateTags`: 100, 10 a second.
     Tag,
+    /// `CopyImage`: 100, 1 a second.
+    Copy,
     /// Reads of Parameter Store: 40 a second by default.
     ReadParameter,
     /// `PutParameter`: 3 a second by default, and no word of a burst.
@@ -31,12 +33,13 @@ pub enum Bucket {
 }
 
 impl Bucket {
-    const ALL: [Bucket; 10] = [
+    const ALL: [Bucket; 11] = [
         Bucket::Describe,
         Bucket::Run,
         Bucket::Mutate,
         Bucket::Remove,
         Bucket::Tag,
+        Bucket::Copy,
         Bucket::ReadParameter,
         Bucket::WriteParameter,
         Bucket::Command,
@@ -57,6 +60,7 @@ impl Bucket {
             Bucket::Mutate => (50.0, 5.0),
             Bucket::Remove => (100.0, 5.0),
             Bucket::Tag => (100.0, 10.0),
+            Bucket::Copy => (100.0, 1.0),
             Bucket::ReadParameter => (40.0, 40.0),
             Bucket::WriteParameter => (3.0, 3.0),
             Bucket::Snapshot => (10.0, 10.0),

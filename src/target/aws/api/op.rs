@@ -23,6 +23,7 @@ const fn op(action: &'static str, grant: Grant, bucket: Bucket, eventual: &'stat
 
 const INSTANCE: &[&str] = &["InvalidInstanceID.NotFound"];
 const IMAGE: &[&str] = &["InvalidAMIID.NotFound"];
+const SNAPSHOT: &[&str] = &["InvalidSnapshot.NotFound"];
 
 /// `ec2:RunInstances`. A new image may not be known everywhere at once.
 pub const RUN_INSTANCES: Operation = op("ec2:RunInstances", Grant::Launch, Bucket::Run, &["InvalidAMIID.NotFound"]);
@@ -99,6 +100,20 @@ pub const GET_QUOTA: Operation = op("servicequotas:GetServiceQuota", Grant::Doct
 /// `logs:GetLogEvents`. The stream comes into being with its first line.
 pub const GET_LOG_EVENTS: Operation = op("logs:GetLogEvents", Grant::Live, Bucket::Other, &[]);
 
+/// `ec2:CopyImage`
+pub const COPY_IMAGE: Operation = op("ec2:CopyImage", Grant::Distribute, Bucket::Copy, IMAGE);
+/// `ec2:ModifyImageAttribute`
+pub const SHARE_IMAGE: Operation = op("ec2:ModifyImageAttribute", Grant::Distribute, Bucket::Remove, IMAGE);
+/// `ec2:DescribeImageAttribute`
+pub const IMAGE_SHARES: Operation = op("ec2:DescribeImageAttribute", Grant::Distribute, Bucket::Describe, IMAGE);
+/// `ec2:ModifySnapshotAttribute`
+pub const SHARE_SNAPSHOT: Operation = op("ec2:ModifySnapshotAttribute", Grant::Distribute, Bucket::Mutate, SNAPSHOT);
+/// `ec2:DescribeSnapshotAttribute`
+pub const SNAPSHOT_SHARES: Operation =
+    op("ec2:DescribeSnapshotAttribute", Grant::Distribute, Bucket::Describe, SNAPSHOT);
+/// `sts:AssumeRole`
+pub const ASSUME_ROLE: Operation = op("sts:AssumeRole", Grant::Distribute, Bucket::Other, &[]);
+
 /// `ec2:DescribeRegions`
 pub const DESCRIBE_REGIONS: Operation = op("ec2:DescribeRegions", Grant::Doctor, Bucket::Describe, &[]);
 /// `ec2:DescribeRouteTables`
@@ -149,6 +164,12 @@ pub const ALL: &[Operation] = &[
     WHO_AM_I,
     GET_QUOTA,
     GET_LOG_EVENTS,
+    COPY_IMAGE,
+    SHARE_IMAGE,
+    IMAGE_SHARES,
+    SHARE_SNAPSHOT,
+    SNAPSHOT_SHARES,
+    ASSUME_ROLE,
     DESCRIBE_REGIONS,
     DESCRIBE_ROUTES,
     DESCRIBE_ENDPOINTS,

@@ -25,7 +25,7 @@ pub struct Statement {
     pub sid: &'static str,
     /// Why it is there. JSON has no comments: this is shown beside the document.
     pub reason: String,
-    /// Which service may do it, in the trust policy of a role.
+    /// Which service, or which account by its ARN, may do it, in the trust policy of a role.
     pub principal: Option<String>,
     /// As IAM writes them: `ec2:RunInstances`.
     pub actions: Vec<String>,
@@ -110,7 +110,8 @@ impl Serialize for Statement {
         map.serialize_entry("Sid", self.sid)?;
         map.serialize_entry("Effect", "Allow")?;
         if let Some(service) = &self.principal {
-            map.serialize_entry("Principal", &BTreeMap::from([("Service", service)]))?;
+            let kind = if service.starts_with("arn:") { "AWS" } else { "Service" };
+            map.serialize_entry("Principal", &BTreeMap::from([(kind, service)]))?;
         }
         map.serialize_entry("Action", &one_or_many(&self.actions))?;
         if !self.resources.is_empty() {

@@ -2,6 +2,7 @@
 //! ([`super::api::op`]) and from what a factory says. Pure: nothing is asked of AWS.
 
 mod builder;
+mod distributor;
 mod document;
 mod operator;
 mod releaser;
@@ -10,6 +11,7 @@ mod scope;
 mod tests;
 
 pub use builder::{builder, trust};
+pub use distributor::{consumer, consumer_trust, distributor};
 pub use document::{INLINE_LIMIT, MANAGED_LIMIT, Policy, Statement, matches};
 pub use operator::{Grant, operator};
 pub use releaser::releaser;

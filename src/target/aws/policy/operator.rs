@@ -40,6 +40,8 @@ pub enum Grant {
     WritePointer,
     /// Removing the lock of a move: for whoever releases.
     Lock,
+    /// Copying images to other regions and sharing them: for whoever releases.
+    Distribute,
     /// What `doctor` alone asks.
     Doctor,
 }
@@ -73,7 +75,7 @@ pub(super) fn resource_tag() -> String {
     format!("aws:ResourceTag/{BUILD}")
 }
 
-fn request_tag() -> String {
+pub(super) fn request_tag() -> String {
     format!("aws:RequestTag/{BUILD}")
 }
 
@@ -223,7 +225,7 @@ fn pointers(scope: &Scope) -> Vec<Statement> {
 const KEY_ACTIONS: [&str; 5] =
     ["kms:DescribeKey", "kms:Decrypt", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"];
 
-fn keys(scope: &Scope) -> Vec<Statement> {
+pub(super) fn keys(scope: &Scope) -> Vec<Statement> {
     if scope.kms_keys.is_empty() {
         return Vec::new();
     }

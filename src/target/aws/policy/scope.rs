@@ -1,6 +1,7 @@
 //! What narrows the policies down: the account, the region, and what a factory's recipes use.
 
-use crate::recipe::{AwsBaseImage, AwsSettings, BaseSpec, Factory};
+use crate::identity::AccountId;
+use crate::recipe::{AccountSettings, AwsBaseImage, AwsSettings, BaseSpec, Factory, RegionSettings};
 use std::collections::BTreeSet;
 
 /// Public parameters are AWS's own.
@@ -25,6 +26,12 @@ pub struct Scope {
     pub kms_keys: BTreeSet<String>,
     /// Whether builders may be spot instances.
     pub spot: bool,
+    /// Keys of copies in other regions.
+    pub copy_keys: BTreeSet<String>,
+    /// Other accounts and the roles there that are assumed.
+    pub consumers: BTreeSet<(String, String)>,
+    /// Where images go out from, where they do.
+    pub home: Option<String>,
 }
 
 impl Scope {
@@ -41,6 +48,11 @@ impl Scope {
             },
             _ => None,
         };
+        let distribution = factory.distribution.as_ref();
+        let copy_key = |settings: &RegionSettings| settings.kms_key.clone();
+        let consumer = |(account, settings): (&AccountId, &AccountSettings)| {
+            Some((account.to_string(), settings.role.as_ref()?.to_string()))
+        };
         Scope {
             account: None,
             region: None,
@@ -50,12 +62,15 @@ impl Scope {
             log_groups: settings.iter().filter_map(|aws| aws.log_group.clone()).collect(),
             kms_keys: settings.iter().filter_map(|aws| aws.volume.kms_key.clone()).collect(),
             spot: settings.iter().any(|aws| aws.spot),
+            copy_keys: distribution.iter().flat_map(|known| known.regions.values()).filter_map(copy_key).collect(),
+            consumers: distribution.iter().flat_map(|known| &known.accounts).filter_map(consumer).collect(),
+            home: distribution.map(|known| known.home.to_string()),
         }
     }
 
     /// The part of AWS that the region is in (AWS general reference, "Amazon Resource Names").
     fn partition(&self) -> &'static str {
-        match self.region.as_deref() {
+        match self.region.as_deref().or(self.home.as_deref()) {
             Some(region) if region.starts_with("cn-") => "aws-cn",
             Some(region) if region.starts_with("us-gov-") => "aws-us-gov",
             _ => "aws",
@@ -90,6 +105,17 @@ impl Scope {
     pub fn role_arns(&self) -> Vec<String> {
         let arn = |role: &str| format!("arn:{}:iam::{}:role/{role}", self.partition(), self.account());
         self.roles.iter().map(|role| arn(role)).collect()
+    }
+
+    /// Roles in other accounts.
+    pub fn consumer_arns(&self) -> Vec<String> {
+        let arn = |(account, role): &(String, String)| format!("arn:{}:iam::{account}:role/{role}", self.partition());
+        self.consumers.iter().map(arn).collect()
+    }
+
+    /// An account as a principal.
+    pub fn root_arn(&self, account: &str) -> String {
+        format!("arn:{}:iam::{account}:root", self.partition())
     }
 
     /// A parameter by its name; levels of names begin with a slash, and ARNs have it once.

@@ -22,6 +22,9 @@ fn full() -> Scope {
             "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000",
         ]),
         spot: true,
+        copy_keys: names(&["alias/images"]),
+        consumers: [("111122223333".to_owned(), "amifactory-consumer".to_owned())].into(),
+        home: Some("eu-central-1".into()),
     }
 }
 
@@ -37,13 +40,16 @@ fn json(policy: &Policy) -> String {
 #[test]
 fn every_operation_is_allowed_and_nothing_else() {
     let (operator, releaser) = (operator(&full()), releaser(&full()));
+    let (distributor, consumer) = (distributor(&full()), consumer(&full()));
     let called: BTreeSet<&str> = op::ALL.iter().map(|operation| operation.action).collect();
     for action in &called {
-        assert!(operator.allows(action) || releaser.allows(action), "{action} is called and not allowed");
+        let all = [&operator, &releaser, &distributor];
+        assert!(all.iter().any(|policy| policy.allows(action)), "{action} is called and not allowed");
     }
     // What the services do in the caller's name is called by nobody here.
     let in_our_name = |action: &str| action == "iam:PassRole" || action.starts_with("kms:");
     let all = operator.actions().into_iter().chain(releaser.actions());
+    let all = all.chain(distributor.actions()).chain(consumer.actions());
     let spare: Vec<_> = all.filter(|a| !called.contains(a) && !in_our_name(a)).collect();
     assert!(spare.is_empty(), "allowed and never called: {spare:?}");
     assert!(!operator.allows("ssm:DeleteParameter") && !operator.allows("ec2:DescribeInstanceAttribute"));
@@ -53,6 +59,10 @@ fn every_operation_is_allowed_and_nothing_else() {
         assert!(statement.resources.iter().all(|resource| resource.ends_with("parameter/amifactory/*/moves/*")));
     }
     assert!(!releaser.allows("ec2:RunInstances") && !releaser.allows("ec2:DeregisterImage"));
+    for action in ["ec2:RunInstances", "ssm:DeleteParameter", "ec2:CreateImage"] {
+        assert!(!distributor.allows(action) && !consumer.allows(action), "{action}");
+    }
+    assert!(!consumer.allows("ec2:CreateTags") && !consumer.allows("ec2:ModifyImageAttribute"));
 }
 
 #[test]
@@ -68,7 +78,7 @@ fn what_a_factory_does_not_use_is_not_allowed() {
 
 #[test]
 fn what_changes_something_is_narrowed_down() {
-    let policies = [operator(&full()), releaser(&full())];
+    let policies = [operator(&full()), releaser(&full()), distributor(&full())];
     for statement in policies.iter().flat_map(|policy| &policy.statement) {
         let reads = statement.actions.iter().all(|action| {
             let name = action.split_once(':').unwrap().1;
@@ -78,7 +88,7 @@ fn what_changes_something_is_narrowed_down() {
         if !reads {
             assert!(!statement.resources.iter().any(|resource| resource == "*"), "{} on everything", statement.sid);
             // A document has no tags, and what builders are launched from is anyone's.
-            let free = ["Document", "LaunchFrom", "WriteChannels"].contains(&statement.sid);
+            let free = ["Document", "LaunchFrom", "WriteChannels", "Roles"].contains(&statement.sid);
             assert!(free || !statement.conditions.is_empty(), "{} without a condition", statement.sid);
         }
     }
@@ -86,7 +96,9 @@ fn what_changes_something_is_narrowed_down() {
 
 #[test]
 fn names_are_unique_and_each_has_a_reason() {
-    for policy in [operator(&full()), releaser(&full()), builder(&full()), trust(&full())] {
+    let trusts = [trust(&full()), consumer_trust(&full()).unwrap()];
+    let others = [operator(&full()), releaser(&full()), builder(&full()), distributor(&full()), consumer(&full())];
+    for policy in others.into_iter().chain(trusts) {
         let sids: BTreeSet<_> = policy.statement.iter().map(|statement| statement.sid).collect();
         assert_eq!(sids.len(), policy.statement.len());
         for statement in &policy.statement {
@@ -102,6 +114,7 @@ fn they_fit_into_iam() {
         let (operator, builder) = (operator(&scope), builder(&scope));
         assert!(operator.length() <= MANAGED_LIMIT, "{}", operator.length());
         assert!(releaser(&scope).length() <= MANAGED_LIMIT);
+        assert!(distributor(&scope).length() <= MANAGED_LIMIT && consumer(&scope).length() <= MANAGED_LIMIT);
         assert!(builder.length() <= MANAGED_LIMIT && builder.length() <= INLINE_LIMIT, "{}", builder.length());
     }
     // Length is counted as IAM does.
@@ -122,6 +135,19 @@ fn the_operators_policy_of_the_shipped_factory() {
 #[test]
 fn the_releasers_policy() {
     insta::assert_snapshot!(json(&releaser(&full())));
+}
+
+#[test]
+fn the_distributors_policy() {
+    insta::assert_snapshot!(json(&distributor(&full())));
+}
+
+#[test]
+fn the_consumers_policy() {
+    insta::assert_snapshot!(json(&consumer(&full())));
+    assert!(consumer_trust(&plain()).is_none());
+    let trust = serde_json::to_string(&consumer_trust(&full()).unwrap()).unwrap();
+    insta::assert_snapshot!(trust, @r#"{"Version":"2012-10-17","Statement":[{"Sid":"Factory","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"sts:AssumeRole"}]}"#);
 }
 
 #[test]

@@ -32,13 +32,18 @@ fn library() -> &'static Library {
 
 /// A factory with one recipe on Amazon Linux, whose group has this version: another version is another plan.
 pub fn recipe(revision: u32) -> Factory {
+    recipe_with(revision, "{instance_profile: amifactory-builder}")
+}
+
+/// The same with these settings for AWS.
+pub fn recipe_with(revision: u32, aws: &str) -> Factory {
     let folder = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| {
         let path = folder.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     };
-    write("amifactory.yaml", "default_target: aws\nchannels: [dev]\naws: {instance_profile: amifactory-builder}\n");
+    write("amifactory.yaml", &format!("default_target: aws\nchannels: [dev]\naws: {aws}\n"));
     write(
         "recipes/web.yaml",
         &format!(

@@ -2,6 +2,7 @@
 //! on with in every way that there is, and nothing is ever left over, made twice or named wrongly.
 
 pub mod contract;
+mod distribution;
 mod doubles;
 mod dying;
 mod machine;

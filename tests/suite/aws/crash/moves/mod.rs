@@ -84,7 +84,7 @@ impl Bench {
     async fn settle(&self) -> Vec<Settled> {
         let target = self.target();
         let found = leftover::find(&target, &[recipe_name()]).await.unwrap();
-        leftover::settle(&target, found).await.unwrap().into_iter().map(|(_, settled)| settled).collect()
+        leftover::settle(&target, None, found).await.unwrap().into_iter().map(|(_, settled, _)| settled).collect()
     }
 
     /// Time passes until everything that was accepted has happened, and all that is left is settled.

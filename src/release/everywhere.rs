@@ -1,0 +1,203 @@
+//! A channel moves in all its places. The home region decides: once its pointer has moved, the move has happened, and all
+//! other places follow. Before that every image was shown to be usable, so nothing ever needs to go back.
+//!
+//! The lock of the move stays until all places were tried; it holds what goes where. Where a mover dies, whoever comes by
+//! after its time lets the others follow, or clears it where home did not move and must not move any more.
+
+use super::distribute::{Row, State, Wanted, version_pointer};
+use super::error::ReleaseError;
+use super::note::Note;
+use super::places::{Place, Places};
+use crate::identity::{AccountId, Arch, ImageId, RecipeName, Region, Version};
+use crate::recipe::Reach;
+use crate::target::{Elsewhere, Move, PointerName, Settled, Target, TargetError, Underway};
+use futures_util::future::join_all;
+
+/// What came of a move.
+pub struct Moved {
+    /// One row per place, home first.
+    pub rows: Vec<Row>,
+}
+
+impl Moved {
+    /// Whether every place names what it should.
+    pub fn is_complete(&self) -> bool {
+        self.rows.iter().all(|row| row.state == State::Moved)
+    }
+}
+
+/// The places that a distribution has made ready.
+pub fn ready(places: &Places<'_>, wanted: &Wanted, rows: &[Row]) -> Elsewhere {
+    let of = |row: &Row| row.place.account.is_none() && row.place.region != places.known.home;
+    let regions = rows.iter().filter(|row| of(row) && row.state == State::Ready);
+    Elsewhere {
+        regions: regions.filter_map(|row| Some((row.place.region.clone(), row.image.clone()?))).collect(),
+        accounts: places.accounts(&wanted.reach),
+    }
+}
+
+/// Moves a channel at home, and then everywhere else.
+pub async fn carry_out(places: &Places<'_>, wanted: &Move) -> Result<Moved, ReleaseError> {
+    let (_, held) = places.home.hold_move(wanted).await?;
+    let mut rows = vec![Row {
+        place: Place { account: None, region: places.known.home.clone() },
+        image: Some(wanted.image.clone()),
+        state: State::Moved,
+        why: None,
+    }];
+    rows.extend(follow(places, &wanted.name, &wanted.image, &wanted.elsewhere, &wanted.note).await);
+    // What was decided stands, also where the lock can't be removed: it runs out, and the next one clears it.
+    let _ = places.home.let_go(&held).await;
+    Ok(Moved { rows })
+}
+
+/// Lets all places but home follow it.
+async fn follow(
+    places: &Places<'_>,
+    name: &PointerName,
+    at_home: &ImageId,
+    elsewhere: &Elsewhere,
+    note: &Note,
+) -> Vec<Row> {
+    let each = pairs(places, at_home, elsewhere).into_iter().map(|(place, image)| async move {
+        let followed = match places.at(&place).await {
+            Ok(there) => there.follow(name, &image, note).await.map(drop),
+            Err(error) => Err(error),
+        };
+        match followed {
+            Ok(()) => Row { place, image: Some(image), state: State::Moved, why: None },
+            Err(error) => Row { place, image: Some(image), state: State::Behind, why: Some(error.to_string()) },
+        }
+    });
+    join_all(each).await
+}
+
+/// Every place but home, with the image that it is to name.
+fn pairs(places: &Places<'_>, at_home: &ImageId, elsewhere: &Elsewhere) -> Vec<(Place, ImageId)> {
+    let home = std::iter::once((&places.known.home, at_home));
+    let mut all = Vec::new();
+    for (region, image) in home.chain(&elsewhere.regions) {
+        let place = |account| Place { account, region: region.clone() };
+        if *region != places.known.home {
+            all.push((place(None), image.clone()));
+        }
+        all.extend(elsewhere.accounts.iter().map(|account| (place(Some(account.clone())), image.clone())));
+    }
+    all
+}
+
+/// Whether every place names what it should already.
+pub async fn is_everywhere(
+    places: &Places<'_>,
+    name: &PointerName,
+    at_home: &ImageId,
+    elsewhere: &Elsewhere,
+) -> Result<bool, TargetError> {
+    let each = pairs(places, at_home, elsewhere).into_iter().map(|(place, image)| async move {
+        let named = places.at(&place).await?.pointer(name).await?;
+        Ok::<bool, TargetError>(named.is_some_and(|pointer| pointer.image == image))
+    });
+    let named: Vec<bool> = join_all(each).await.into_iter().collect::<Result<_, _>>()?;
+    Ok(named.into_iter().all(|named| named))
+}
+
+/// Where an image is ready by what pointers of its version say: for those who are in a hurry. Places where it is not are
+/// answered as rows.
+pub async fn known_ready(
+    places: &Places<'_>,
+    reach: &Reach,
+    recipe: &RecipeName,
+    (arch, version): (Arch, Version),
+    at_home: &ImageId,
+) -> (Elsewhere, Vec<Row>) {
+    let name = &version_pointer(recipe, arch, version);
+    let regions = places.regions(reach);
+    let accounts = places.accounts(reach);
+    let all = regions.iter().flat_map(|region| {
+        let of_account =
+            accounts.iter().map(|account| Place { account: Some(account.clone()), region: region.clone() });
+        let own = (*region != places.known.home).then(|| Place { account: None, region: region.clone() });
+        own.into_iter().chain(of_account)
+    });
+    let each = all.map(|place| async move {
+        let found = named_there(places, &place, name).await;
+        (place, found)
+    });
+    let found = join_all(each).await;
+    let (mut elsewhere, mut missing) = (Elsewhere::default(), Vec::new());
+    let image_of = |region: &Region| match found.iter().find(|(p, _)| p.account.is_none() && p.region == *region) {
+        Some((_, Ok(image))) => Some(image.clone()),
+        _ => (*region == places.known.home).then(|| at_home.clone()),
+    };
+    for (place, found) in &found {
+        let (image, why) = match found {
+            Ok(image) if place.account.is_none() => {
+                elsewhere.regions.insert(place.region.clone(), image.clone());
+                continue;
+            }
+            Ok(image) if Some(image) == image_of(&place.region).as_ref() => continue,
+            Ok(image) => (Some(image.clone()), format!("{name} names another image there than in its region")),
+            Err(error) => (None, error.to_string()),
+        };
+        missing.push(Row { place: place.clone(), image, state: State::Behind, why: Some(why) });
+    }
+    // An account takes part where it is ready in all regions that do.
+    let short: Vec<AccountId> = missing.iter().filter_map(|row| row.place.account.clone()).collect();
+    elsewhere.accounts = accounts.iter().filter(|account| !short.contains(account)).cloned().collect();
+    for account in accounts.iter().filter(|account| short.contains(account)) {
+        for region in regions.iter().filter(|region| image_of(region).is_some()) {
+            let place = Place { account: Some(account.clone()), region: region.clone() };
+            if !missing.iter().any(|row| row.place == place) {
+                let why = "it is not ready in all regions of this account".to_owned();
+                missing.push(Row { place, image: image_of(region), state: State::Behind, why: Some(why) });
+            }
+        }
+    }
+    (elsewhere, missing)
+}
+
+/// What a version's pointer names in a place; in an own region the image must still be there.
+async fn named_there(places: &Places<'_>, place: &Place, name: &PointerName) -> Result<ImageId, TargetError> {
+    let there = places.at(place).await?;
+    let missing = || TargetError::Unsupported {
+        what: format!("{name} names nothing in {place}"),
+        help: format!("bring it there: amifactory distribute {}", name.recipe),
+    };
+    let pointer = there.pointer(name).await?.ok_or_else(missing)?;
+    if place.account.is_none()
+        && !there.images().await?.iter().any(|image| image.id == pointer.image && image.available)
+    {
+        return Err(TargetError::NotFound { what: format!("image {} in {place}", pointer.image) });
+    }
+    Ok(pointer.image)
+}
+
+/// Settles a move that someone left: at home, and where that stands, everywhere else.
+pub async fn settle(
+    home: &dyn Target,
+    places: Option<&Places<'_>>,
+    underway: &Underway,
+) -> Result<(Settled, Vec<Row>), TargetError> {
+    if underway.elsewhere.is_empty() {
+        return Ok((home.settle_move(underway).await?, Vec::new()));
+    }
+    let Some(places) = places else {
+        return Err(TargetError::Unsupported {
+            what: format!(
+                "the move of {} reaches other places, and amifactory.yaml has no `distribution:`",
+                underway.name
+            ),
+            help: "settle it in the factory that began it".into(),
+        });
+    };
+    let end = home.settle_held(underway).await?;
+    let mut rows = Vec::new();
+    if end.stands {
+        rows = follow(places, &underway.name, &underway.image, &underway.elsewhere, &underway.note).await;
+    }
+    if let Some(held) = &end.held {
+        home.let_go(held).await?;
+    }
+    let finished = end.stands && end.settled == Settled::Cleared;
+    Ok((if finished { Settled::Finished } else { end.settled }, rows))
+}

@@ -1,0 +1,86 @@
+//! Copies of images from other regions. A copy is found again by its client token and by its name, which no two images
+//! of a region share, so it can be asked for any number of times. It carries its build's tags from its first moment.
+
+use super::api::{Api, op};
+use super::view::{Ami, View};
+use super::{images, tags};
+use crate::identity::{Digest, ImageId};
+use crate::pipeline::tags as keys;
+use crate::target::{CopyRequest, Part, TargetError};
+use aws_sdk_ec2::types::{Filter, ResourceType, SnapshotState};
+
+/// Copies an image, or answers with the copy that was made before.
+pub async fn copy(api: &Api, view: &View, request: &CopyRequest) -> Result<Ami, TargetError> {
+    let CopyRequest { source, from, name, tags: all, kms_key, attempt } = request;
+    // A token names its copy for ever, also one that failed or was removed since: after the first, each is new. What keeps
+    // a region from having two is the name.
+    let of_its_own = if *attempt == 1 { 0 } else { fastrand::u64(1..) };
+    // Another content of the call is another call: EC2 takes a token for one content only.
+    let content = format!("{source} {from} {} {name} {kms_key:?} {all:?} {of_its_own}", api.region);
+    let token = Digest::of(content.as_bytes()).to_string()[..64].to_owned();
+    let description = format!("copied by amifactory from {source} in {from}");
+    let send = || {
+        api.ec2
+            .copy_image()
+            .source_image_id(source.as_str())
+            .source_region(from.as_str())
+            .name(name)
+            .description(&description)
+            .client_token(&token)
+            .encrypted(true)
+            .set_kms_key_id(kms_key.clone())
+            .set_tag_specifications(Some(tags::at_creation(all, &[ResourceType::Image, ResourceType::Snapshot])))
+            .send()
+    };
+    match api.caller.call(op::COPY_IMAGE, name, send).await {
+        Ok(answer) => {
+            let image = Ami {
+                id: answer.image_id.unwrap_or_default(),
+                name: name.clone(),
+                tags: all.clone(),
+                available: false,
+                failed: None,
+                created_at: crate::pipeline::clock::timestamp(),
+                snapshots: Vec::new(),
+                root_device: String::new(),
+                other_devices: Vec::new(),
+            };
+            view.imaged(&image);
+            Ok(image)
+        }
+        // Another run was here first, longer ago than a token is remembered or with other tags.
+        Err(error) if error.is("InvalidAMIName.Duplicate") => match images::by_name(api, name).await? {
+            Some(image) if images::tag(&image.tags, keys::COPY_OF) != images::tag(all, keys::COPY_OF) => {
+                Err(TargetError::Service {
+                    call: op::COPY_IMAGE.action.into(),
+                    resource: name.clone(),
+                    said: format!("{} has this name in {} and is no copy of {source}", image.id, api.region),
+                    help: "find out who made it, and remove or rename it; then run the same command again".into(),
+                })
+            }
+            found => found.ok_or_else(|| error.into()),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The snapshots of an image, as they are now. None are told of an image that is not available.
+pub async fn parts(api: &Api, view: &View, image: &ImageId) -> Result<Vec<Part>, TargetError> {
+    let missing = || TargetError::NotFound { what: format!("image {image} in {}", api.region) };
+    let snapshots = view.image_now(api, image.as_str()).await?.ok_or_else(missing)?.snapshots;
+    if snapshots.is_empty() {
+        return Err(TargetError::NotFound { what: format!("a snapshot of {image} in {}", api.region) });
+    }
+    let filter = Filter::builder().name("snapshot-id").set_values(Some(snapshots.clone())).build();
+    let ask = || api.ec2.describe_snapshots().owner_ids("self").filters(filter.clone()).send();
+    let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, image.as_str(), ask).await?;
+    let part = |id: String| {
+        let seen = answer.snapshots().iter().find(|seen| seen.snapshot_id() == Some(&id));
+        Part {
+            complete: seen.is_some_and(|seen| seen.state() == Some(&SnapshotState::Completed)),
+            encrypted: seen.is_some_and(|seen| seen.encrypted() == Some(true)),
+            snapshot: id,
+        }
+    };
+    Ok(snapshots.into_iter().map(part).collect())
+}

@@ -1,0 +1,84 @@
+//! Another account, spoken to by a role there that the caller may assume.
+
+use super::api::{Caller, op};
+use super::locked;
+use crate::target::TargetError;
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, future};
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
+
+/// How the sessions are called in CloudTrail and in the history of pointers.
+const SESSION: &str = "amifactory";
+/// Credentials are renewed so long before they end: a call that begins with them must end with them.
+const BEFORE: Duration = Duration::from_secs(300);
+
+/// Credentials of a role, asked for once and renewed before they end.
+pub struct Assumed {
+    sts: aws_sdk_sts::Client,
+    caller: Caller,
+    role: String,
+    known: Mutex<Option<Credentials>>,
+}
+
+impl std::fmt::Debug for Assumed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.role)
+    }
+}
+
+impl Assumed {
+    /// The role of this ARN, assumed by whoever the configuration says, in its region.
+    pub fn new(config: &SdkConfig, role: String) -> Assumed {
+        let config = config.to_builder().retry_config(RetryConfig::disabled()).build();
+        Assumed { sts: aws_sdk_sts::Client::new(&config), caller: Caller::new(), role, known: Mutex::default() }
+    }
+
+    async fn credentials(&self) -> Result<Credentials, CredentialsError> {
+        let fresh = |known: &Credentials| known.expiry().is_none_or(|end| end > SystemTime::now() + BEFORE);
+        if let Some(known) = locked(&self.known).clone().filter(fresh) {
+            return Ok(known);
+        }
+        let ask = || self.sts.assume_role().role_arn(&self.role).role_session_name(SESSION).send();
+        let answer = self.caller.call(op::ASSUME_ROLE, &self.role, ask).await;
+        let answer = answer.map_err(|error| CredentialsError::provider_error(TargetError::from(error).to_string()))?;
+        let given = answer.credentials.ok_or_else(|| CredentialsError::provider_error("no credentials were given"))?;
+        let end = SystemTime::try_from(given.expiration).map_err(CredentialsError::provider_error)?;
+        let token = Some(given.session_token);
+        let credentials =
+            Credentials::new(given.access_key_id, given.secret_access_key, token, Some(end), "AssumeRole");
+        *locked(&self.known) = Some(credentials.clone());
+        Ok(credentials)
+    }
+}
+
+impl ProvideCredentials for Assumed {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.credentials())
+    }
+}
+
+/// Says which role can't be assumed.
+pub fn refused(role: &str, error: &(dyn std::error::Error + 'static)) -> TargetError {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    let said = cause.to_string();
+    TargetError::Service {
+        call: op::ASSUME_ROLE.action.into(),
+        resource: role.to_owned(),
+        // Its first line says what happened; what follows is for another case.
+        said: said.lines().take(2).map(str::trim).collect::<Vec<_>>().join(": "),
+        help:
+            "its trust policy must name whoever runs this, and whoever runs this must be allowed sts:AssumeRole on it: \
+               amifactory iam-policy --account ID prints both"
+                .into(),
+    }
+}

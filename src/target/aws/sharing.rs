@@ -1,0 +1,180 @@
+//! Who else may use an image: launch permissions, and permissions on its snapshots. Each is looked at, added to where
+//! something is missing, and looked at again. Nothing is taken from anyone.
+
+use super::api::{Api, EVENTUAL, op};
+use crate::identity::ImageId;
+use crate::target::{Audience, Part, TargetError};
+use aws_sdk_ec2::types::{
+    CreateVolumePermission, CreateVolumePermissionModifications, Filter, ImageAttributeName, LaunchPermission,
+    LaunchPermissionModifications, SnapshotAttributeName,
+};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+const LOOK: Duration = Duration::from_secs(2);
+/// How long an account may take to hear that it may read a snapshot.
+const HEARD: Duration = Duration::from_secs(30);
+
+/// Lets others use an image and its snapshots.
+pub async fn share(api: &Api, image: &ImageId, parts: &[Part], audience: &Audience) -> Result<(), TargetError> {
+    if audience.is_empty() {
+        return Ok(());
+    }
+    // An image whose snapshots can't be read is of no use to anyone: those first.
+    for part in parts {
+        share_snapshot(api, &part.snapshot, audience).await?;
+    }
+    let began = Instant::now();
+    let mut written = false;
+    loop {
+        let there = launchers(api, image).await?;
+        let missing: Vec<LaunchPermission> = permissions(audience).into_iter().filter(|p| !there.contains(p)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if !written {
+            let change = LaunchPermissionModifications::builder().set_add(Some(missing)).build();
+            let send =
+                || api.ec2.modify_image_attribute().image_id(image.as_str()).launch_permission(change.clone()).send();
+            api.caller.call(op::SHARE_IMAGE, image.as_str(), send).await?;
+            written = true;
+        } else if began.elapsed() > EVENTUAL {
+            return Err(not_shown(image.as_str(), api));
+        } else {
+            sleep(LOOK).await;
+        }
+    }
+}
+
+fn permissions(audience: &Audience) -> Vec<LaunchPermission> {
+    let accounts = audience.accounts.iter().map(|id| LaunchPermission::builder().user_id(id.as_str()).build());
+    let all =
+        audience.organizations.iter().map(|arn| LaunchPermission::builder().organization_arn(arn.as_str()).build());
+    let units = audience.organizational_units.iter();
+    let units = units.map(|arn| LaunchPermission::builder().organizational_unit_arn(arn.as_str()).build());
+    accounts.chain(all).chain(units).collect()
+}
+
+async fn launchers(api: &Api, image: &ImageId) -> Result<Vec<LaunchPermission>, TargetError> {
+    let ask = || {
+        let request = api.ec2.describe_image_attribute().image_id(image.as_str());
+        request.attribute(ImageAttributeName::LaunchPermission).send()
+    };
+    let answer = api.caller.call(op::IMAGE_SHARES, image.as_str(), ask).await?;
+    Ok(answer.launch_permissions().to_vec())
+}
+
+/// Accounts may read snapshots; organizations launch the image, which needs no permission of its own on them.
+async fn share_snapshot(api: &Api, snapshot: &str, audience: &Audience) -> Result<(), TargetError> {
+    let wanted: BTreeSet<&str> = audience.accounts.iter().map(AsRef::as_ref).collect();
+    let began = Instant::now();
+    let mut written = false;
+    loop {
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let ask = || {
+            let request = api.ec2.describe_snapshot_attribute().snapshot_id(snapshot);
+            request.attribute(SnapshotAttributeName::CreateVolumePermission).send()
+        };
+        let answer = api.caller.call(op::SNAPSHOT_SHARES, snapshot, ask).await?;
+        let there: BTreeSet<&str> = answer.create_volume_permissions().iter().filter_map(|p| p.user_id()).collect();
+        let missing: Vec<CreateVolumePermission> =
+            wanted.difference(&there).map(|id| CreateVolumePermission::builder().user_id(*id).build()).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if !written {
+            let change = CreateVolumePermissionModifications::builder().set_add(Some(missing)).build();
+            let send = || {
+                let request = api.ec2.modify_snapshot_attribute().snapshot_id(snapshot);
+                request.create_volume_permission(change.clone()).send()
+            };
+            match api.caller.call(op::SHARE_SNAPSHOT, snapshot, send).await {
+                Err(error) if error.is("OperationNotPermitted") => {
+                    return Err(TargetError::Service {
+                        call: op::SHARE_SNAPSHOT.action.into(),
+                        resource: format!("{snapshot} in {}", api.region),
+                        said: error.message,
+                        help: "give images a KMS key of their own, `aws: {volume: {kms_key: …}}` and `distribution: \
+                               {regions: …}`, and build again"
+                            .into(),
+                    });
+                }
+                answer => answer?,
+            };
+            written = true;
+        } else if began.elapsed() > EVENTUAL {
+            return Err(not_shown(snapshot, api));
+        } else {
+            sleep(LOOK).await;
+        }
+    }
+}
+
+fn not_shown(what: &str, api: &Api) -> TargetError {
+    TargetError::GaveUp {
+        call: op::SHARE_IMAGE.action.into(),
+        resource: format!("{what} in {}", api.region),
+        attempts: 1,
+        seconds: EVENTUAL.as_secs(),
+        last: "the permissions were written and do not show".into(),
+    }
+}
+
+/// Shows from within the account that it can use an image: it is listed there, and a block of each of its encrypted
+/// snapshots is read, which decrypts it with the snapshot's key.
+pub async fn check_use(api: &Api, image: &ImageId, parts: &[Part]) -> Result<(), TargetError> {
+    let place = || format!("this account in {}", api.region);
+    let filter = Filter::builder().name("image-id").values(image.as_str()).build();
+    let began = Instant::now();
+    loop {
+        let ask = || api.ec2.describe_images().filters(filter.clone()).send();
+        let answer = api.caller.call(op::DESCRIBE_IMAGES, image.as_str(), ask).await?;
+        if !answer.images().is_empty() {
+            break;
+        }
+        if began.elapsed() > EVENTUAL {
+            return Err(TargetError::Unusable {
+                image: image.clone(),
+                place: place(),
+                why: "it is not seen there".into(),
+                help: "run the same command again; amifactory shares it anew where that is missing".into(),
+            });
+        }
+        sleep(LOOK).await;
+    }
+    let began = Instant::now();
+    for part in parts.iter().filter(|part| part.encrypted) {
+        loop {
+            match read_one(api, &part.snapshot).await {
+                Ok(()) => break,
+                Err(TargetError::Denied { action, message, .. }) if began.elapsed() > HEARD => {
+                    return Err(TargetError::Unusable {
+                        image: image.clone(),
+                        place: place(),
+                        why: format!("{} can't be read: {message} ({action})", part.snapshot),
+                        help: "the key policy must let this account use the key, and the role's policy its blocks: \
+                               amifactory iam-policy --for consumer"
+                            .into(),
+                    });
+                }
+                Err(TargetError::Denied { .. }) => sleep(LOOK).await,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads the first block of a snapshot, where it has any.
+async fn read_one(api: &Api, snapshot: &str) -> Result<(), TargetError> {
+    let list = || api.ebs.list_snapshot_blocks().snapshot_id(snapshot).max_results(100).send();
+    let listed = api.caller.call(op::LIST_BLOCKS, snapshot, list).await?;
+    let Some(block) = listed.blocks().first() else { return Ok(()) };
+    let (index, token) = (block.block_index().unwrap_or_default(), block.block_token().unwrap_or_default());
+    let get = || api.ebs.get_snapshot_block().snapshot_id(snapshot).block_index(index).block_token(token).send();
+    api.caller.call(op::GET_BLOCK, snapshot, get).await?;
+    Ok(())
+}

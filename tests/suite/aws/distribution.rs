@@ -1,0 +1,215 @@
+//! `distribute`, through the program.
+
+use super::loopback::{Cloud, cloud};
+use crate::fake_aws::World;
+use crate::fake_aws::ec2::{Home, Timeline};
+use crate::program::{TestFactory, stderr};
+use crate::reports::fixture;
+use amifactory::identity::TargetKind;
+use amifactory::pipeline::tags;
+use amifactory::release::{Kind, Note};
+use amifactory::target::aws::AwsTarget;
+use amifactory::target::{ImageRecord, PointerName, Slot, Tags, Target};
+use serde_json::{Value, json};
+
+const OWNER: &str = "123456789012";
+const CONSUMER: &str = "111122223333";
+const IMAGE: &str = "ami-0000000000000a001";
+const FACTORY: &str = "\
+default_target: aws
+channels:
+  - dev
+  - name: prod
+    regions: [us-west-2, eu-central-1]
+    accounts: [\"111122223333\"]
+aws: {instance_profile: amifactory-builder, volume: {kms_key: alias/images}}
+distribution:
+  home: us-east-1
+  regions: {us-west-2: {kms_key: alias/images}, eu-central-1: {kms_key: alias/images}}
+  accounts: {\"111122223333\": {role: consumer}}
+";
+
+fn key(region: &str) -> String {
+    format!("arn:aws:kms:{region}:{OWNER}:key/images")
+}
+
+/// An image as a build leaves it: version 1.4.12 of `tiny`, with its record and its pointer.
+fn built(cloud: &Cloud) -> ImageRecord {
+    let record = ImageRecord { recipe: "tiny".parse().unwrap(), target: TargetKind::Aws, ..fixture::record() };
+    let own = [
+        (tags::RECIPE, record.recipe.to_string()),
+        (tags::VERSION, record.version.to_string()),
+        (tags::DIGEST, record.digest.to_string()),
+        (tags::BUILD, record.build.to_string()),
+        (tags::ARCH, "x86_64".to_owned()),
+        (tags::STATE, "verified".to_owned()),
+    ];
+    let own: Tags = own.map(|(key, value)| (key.to_owned(), value)).into();
+    {
+        let mut world = cloud.fake.world();
+        let now = world.clock.now();
+        image(&mut world, &own, now);
+    }
+    let target = AwsTarget::with_config(&crate::aws::wire::Wire::new(&cloud.fake).config());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        target.put_record(&IMAGE.parse().unwrap(), &record).await.unwrap();
+        let slot = Slot::Version(record.version);
+        let name = PointerName { recipe: record.recipe.clone(), arch: "x86_64".parse().unwrap(), slot };
+        let note = Note::new(Kind::Publish, "2026-11-20T00:00:00Z".into());
+        target.create_pointer(&name, &IMAGE.parse().unwrap(), &note).await.unwrap();
+    });
+    record
+}
+
+fn image(world: &mut World, own: &Tags, now: tokio::time::Instant) {
+    let home = Home { account: OWNER.into(), region: "us-east-1".into() };
+    let latest = world.ec2.latest_al2023("us-east-1", "x86_64").unwrap();
+    let mut image = world.ec2.images[&latest].clone();
+    let snapshot = "snap-0000000000000a001".to_owned();
+    world.ec2.snapshots.insert(
+        snapshot.clone(),
+        crate::fake_aws::ec2::model::Snapshot {
+            id: snapshot.clone(),
+            home: home.clone(),
+            volume: "vol-ffffffff".into(),
+            size: 8,
+            description: String::new(),
+            encrypted: true,
+            kms_key: Some(key("us-east-1")),
+            started: now,
+            visible: now,
+            state: Timeline::new(now, "completed"),
+            disk: None,
+            shared_with: Default::default(),
+        },
+    );
+    image.mappings.truncate(1);
+    image.mappings[0].snapshot = Some(snapshot);
+    image.mappings[0].encrypted = true;
+    (image.id, image.name, image.home) = (IMAGE.into(), own[tags::BUILD].clone(), home);
+    (image.owner_alias, image.public) = (None, false);
+    world.ec2.images.insert(IMAGE.into(), image);
+    world.ec2.tags.insert(IMAGE.into(), Timeline::new(now, own.clone()));
+}
+
+fn world() -> Cloud {
+    cloud(|world| {
+        world.sts.roles.insert(format!("arn:aws:iam::{CONSUMER}:role/consumer"), None);
+        for region in ["us-east-1", "us-west-2", "eu-central-1"] {
+            world.ec2.key_users.entry(key(region)).or_default().insert(CONSUMER.into());
+        }
+    })
+}
+
+fn factory() -> TestFactory {
+    let factory = TestFactory::tiny("true");
+    factory.write("amifactory.yaml", FACTORY);
+    factory
+}
+
+fn run(cloud: &Cloud, factory: &TestFactory, arguments: &[&str]) -> (i32, String) {
+    let output = cloud.command(factory, arguments).output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout.clone()).unwrap() + &stderr(&output))
+}
+
+/// Ids of images are random.
+fn without_ids(text: &str, cloud: &Cloud) -> String {
+    let world = cloud.fake.world();
+    let mut text = text.to_owned();
+    for image in world.ec2.images.values().filter(|image| image.home.account == OWNER && image.id != IMAGE) {
+        text = text.replace(&image.id, &format!("ami-in-{:<14}", image.home.region));
+    }
+    text
+}
+
+#[test]
+fn what_is_where_is_a_table_and_what_is_missing_is_exit_5() {
+    let (cloud, factory) = (world(), factory());
+    built(&cloud);
+    // Nothing that works on this machine with the recipe is disturbed, and nobody asks where it is not home.
+    let mut elsewhere = cloud.command(&factory, &["distribute", "tiny"]);
+    let output = elsewhere.env("AWS_REGION", "us-west-2").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("images go out from us-east-1, and this is us-west-2"), "{}", stderr(&output));
+    for (arguments, expected) in [
+        (&["distribute", "tiny", "--to", "dev"][..], "channel dev reaches no other region"),
+        (&["distribute", "tiny@9.9.9"], "the newest are: 1.4.12"),
+        (&["distribute", "tinny"], "did you mean `tiny`"),
+        (&["distribute", "tiny", "--target", "local"], "a local image is a rehearsal"),
+    ] {
+        let (code, text) = run(&cloud, &factory, arguments);
+        assert!(code == 2 && text.contains(expected), "{arguments:?}: {code}: {text}");
+    }
+
+    {
+        let mut world = cloud.fake.world();
+        // Someone else's image has the name there.
+        let mut foreign = world.ec2.images[IMAGE].clone();
+        foreign.home.region = "us-west-2".into();
+        foreign.id = "ami-00000000000000bad".into();
+        world.ec2.images.insert(foreign.id.clone(), foreign);
+        world.ec2.key_users.clear();
+    }
+    let (code, text) = run(&cloud, &factory, &["distribute", "tiny", "--to", "prod", "-q"]);
+    assert_eq!(code, 5, "{text}");
+    let text = without_ids(&text, &cloud);
+    assert!(text.contains("it is in 2 of 6 places") && text.contains("kms:Decrypt"), "{text}");
+    let table: Vec<&str> = text.lines().take(9).collect();
+    insta::assert_snapshot!(table.join("\n"));
+
+    cloud.fake.world().ec2.images.remove("ami-00000000000000bad");
+    for region in ["us-east-1", "us-west-2", "eu-central-1"] {
+        cloud.fake.world().ec2.key_users.entry(key(region)).or_default().insert(CONSUMER.into());
+    }
+    let (code, text) = run(&cloud, &factory, &["distribute", "tiny", "--format", "json"]);
+    let result: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!((code, &result["outcome"], &result["version"]), (0, &json!("distributed"), &json!("1.4.12")), "{text}");
+    let places = result["places"].as_array().unwrap();
+    assert_eq!(places.len(), 6);
+    assert_eq!(places[1]["account"], CONSUMER);
+    assert!(places.iter().all(|place| place["state"] == "ready" && place["image"].is_string()), "{text}");
+    let arguments = ["promote", "tiny@1.4.12", "--to", "prod", "--yes", "--override", "a test", "--format", "json"];
+    let (code, text) = run(&cloud, &factory, &arguments);
+    let result: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!((code, &result["outcome"]), (0, &json!("promoted")), "{text}");
+    let places = result["places"].as_array().unwrap();
+    assert!(places.len() == 6 && places.iter().all(|place| place["state"] == "moved"), "{text}");
+    let (code, text) = run(&cloud, &factory, &arguments);
+    assert!(code == 0 && text.contains("up-to-date"), "{text}");
+    let (code, text) = run(&cloud, &factory, &["rollback", "tiny", "--channel", "prod", "--to", "1.4.12"]);
+    assert!(code == 0 && text.contains("prod names tiny 1.4.12 already"), "{text}");
+    // Other verbs at home see what they saw before.
+    let (code, text) = run(&cloud, &factory, &["verify", "--format", "json"]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = run(&cloud, &factory, &["sweep", "--yes", "--older-than", "0s"]);
+    assert!(code == 0 && !text.contains("removed"), "{text}");
+    // A copy of someone who died on the way, in another region.
+    {
+        let mut world = cloud.fake.world();
+        let now = world.clock.now();
+        let mut left = world.ec2.images[IMAGE].clone();
+        (left.id, left.name) = ("ami-0000000000000dead".into(), "left".into());
+        left.home.region = "us-west-2".into();
+        left.mappings.clear();
+        let mut own = world.ec2.tags_at(IMAGE, now);
+        own.extend(
+            [(tags::STATE, "candidate"), (tags::BUILD, "tiny-000000000000-1")].map(|(k, v)| (k.into(), v.into())),
+        );
+        world.ec2.tags.insert(left.id.clone(), Timeline::new(now, own));
+        world.ec2.images.insert(left.id.clone(), left);
+    }
+    let (code, text) = run(&cloud, &factory, &["sweep", "--yes", "--older-than", "0s"]);
+    assert!(code == 0 && text.contains("ami-0000000000000dead") && text.contains("in us-west-2"), "{text}");
+    assert!(!cloud.fake.world().ec2.images.contains_key("ami-0000000000000dead"));
+}
+
+#[test]
+fn a_factory_that_stays_at_home_says_so() {
+    let (cloud, factory) = (world(), factory());
+    factory.write("amifactory.yaml", "default_target: aws\nchannels: [dev, prod]\n");
+    let (code, text) = run(&cloud, &factory, &["distribute", "tiny"]);
+    assert!(code == 2 && text.contains("has no `distribution:`"), "{text}");
+    let (code, text) = run(&cloud, &factory, &["iam-policy", "--for", "consumer", "--role", "x"]);
+    assert!(code == 2 && text.contains("shares nothing"), "{text}");
+}
