@@ -195,6 +195,7 @@ impl Session {
             default_target: TargetKind::Local,
             channels: Vec::new(),
             aws: Default::default(),
+            retention: None,
             recipes: Default::default(),
             groups: Default::default(),
         });

@@ -1,8 +1,8 @@
 //! What recipes, package groups and the factory file say, once read and checked. Nothing here is resolved yet: names
 //! of groups, profiles and controls are known to exist, templates are known to compile, values have their types.
 
-use super::ChannelRule;
 use super::aws::{AwsBase, AwsSettings};
+use super::{ChannelRule, Retention};
 use crate::identity::{Arch, Channel, GroupName, OsFamily, RecipeName, Slug, TargetKind, VersionLine};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,6 +17,9 @@ pub struct Factory {
     pub channels: Vec<ChannelRule>,
     /// From `amifactory.yaml`: how builders run on AWS. Recipes hold it with their own settings over it.
     pub aws: AwsSettings,
+    /// From `amifactory.yaml`: how long images are kept; none where they stay for ever. Recipes hold it with their own
+    /// over it.
+    pub retention: Option<Retention>,
     /// All recipes by name.
     pub recipes: BTreeMap<RecipeName, Recipe>,
     /// All package groups by name.
@@ -50,6 +53,8 @@ pub struct Recipe {
     pub limits: Limits,
     /// How its builders run on AWS: `aws:` of the factory file with the recipe's own over it.
     pub aws: AwsSettings,
+    /// `retention:` of the factory file with the recipe's own over it; none where images stay for ever.
+    pub retention: Option<Retention>,
 }
 
 /// What a build starts from.

@@ -34,6 +34,36 @@ pub static FACTORY: Shape = Shape {
              name with rules. Builds publish to the first.",
         ),
         optional("aws", Map(&AWS), "How builders run on AWS. A recipe can say otherwise, key by key."),
+        optional(
+            "retention",
+            Map(&RETENTION),
+            "How long images are kept that nothing uses. Without it none is ever retired. A recipe can say otherwise, \
+             key by key.",
+        ),
+    ],
+    one_of: &[],
+    pairs: &[],
+};
+
+/// The most that a retention can say.
+pub const MOST_KEPT: i64 = 1000;
+
+/// `retention:`
+pub static RETENTION: Shape = Shape {
+    what: "a retention",
+    keys: &[
+        optional("keep", Integer(1, MOST_KEPT), "So many of the newest versions of each recipe stay."),
+        optional(
+            "maximum_age",
+            DAYS,
+            "Images younger than this stay, such as 90d. With `keep` an image goes only where neither keeps it.",
+        ),
+        optional(
+            "keep_per_channel",
+            Integer(2, MOST_KEPT),
+            "So many of the last images that each channel has named stay. Default: 2, which are what it names and what \
+             rollback goes back to.",
+        ),
     ],
     one_of: &[],
     pairs: &[],
@@ -90,6 +120,11 @@ pub static RECIPE: Shape = Shape {
         optional("publish", Map(&PUBLISH), "Where a verified image goes. Without it only its version names it."),
         optional("limits", Map(&LIMITS), "What one build may use."),
         optional("aws", Map(&AWS), "How builders run on AWS. What is given here goes over amifactory.yaml's `aws:`."),
+        optional(
+            "retention",
+            Map(&RETENTION),
+            "How long images of this recipe are kept. What is given here goes over amifactory.yaml's `retention:`.",
+        ),
     ],
     one_of: &[],
     pairs: &[],
