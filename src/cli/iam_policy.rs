@@ -33,6 +33,8 @@ enum Whom {
     Operator,
     /// Whoever promotes, rolls back, pins and revokes
     Releaser,
+    /// Whoever retires images
+    Retirer,
     /// The role of the builders' instance profile
     Builder,
     /// That role's trust policy
@@ -69,6 +71,13 @@ impl IamPolicy {
                 "For whoever promotes, rolls back, pins and revokes: a managed policy",
                 Some(policy::MANAGED_LIMIT),
                 policy::releaser(&scope),
+            ),
+            part(
+                Whom::Retirer,
+                "retirer",
+                "For whoever retires images: a managed policy",
+                Some(policy::MANAGED_LIMIT),
+                policy::retirer(&scope),
             ),
             part(
                 Whom::Builder,

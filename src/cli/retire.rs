@@ -25,10 +25,18 @@ impl Retire {
         open.reach().await?;
         let target = &*open.target;
         let Some(shelf) = target.shelf() else {
-            return Err(CliError::Usage(format!(
-                "images on the target {} can't be retired yet\n  --target local can",
-                target.kind()
-            )));
+            return Err(CliError::Usage(format!("images on the target {} can't be retired", target.kind())));
+        };
+        let way_out = match (self.apply, shelf.way_out()) {
+            (true, None) => {
+                return Err(CliError::Usage(format!(
+                    "images on the target {} can't be removed yet: nothing was changed\n  without --apply it says of each \
+                     what keeps it",
+                    target.kind()
+                )));
+            }
+            (true, way_out) => way_out,
+            (false, _) => None,
         };
         let recipes = match &self.recipe {
             Some(recipe) => vec![open.released(recipe).await?],
@@ -49,8 +57,8 @@ impl Retire {
             .map(|(item, _)| item.clone())
             .collect();
         let mut ended = BTreeMap::new();
-        if self.apply {
-            let done = retire::carry_out(target, shelf, (&open.state, &open.factory), &going, &busy).await?;
+        if let Some(way_out) = way_out {
+            let done = retire::carry_out(target, (shelf, way_out), (&open.state, &open.factory), &going, &busy).await?;
             ended.extend(going.iter().map(|item| item.image.clone()).zip(done));
         }
         drop(locks);
@@ -64,7 +72,7 @@ impl Retire {
                     Verdict::Remove | Verdict::Finish => Outcome::Remove,
                 },
             };
-            RetiredRow::of(item, outcome)
+            RetiredRow::of(item, target.kind(), outcome)
         });
         let shown = view::Retired::of(rows.collect(), self.apply, open.factory.retention.is_some());
         session.result(&shown, |style| view::retired(&shown, style))?;

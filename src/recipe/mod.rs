@@ -23,6 +23,6 @@ pub use decode::read_duration as duration;
 pub use graph::build_order;
 pub use load::{load, load_only, load_readable};
 pub use model::*;
-pub use retention::Retention;
+pub use retention::{OtherService, Retention};
 pub use template::{TemplateError, render_content, render_script, undefined_names};
 pub use volumes::{ExtraVolume, MOST_VOLUMES, MountOption, MountPoint};

@@ -4,6 +4,7 @@ mod aws;
 
 pub use aws::{AWS, AWS_BASE, EXTRA_VOLUME, INSTANCE_TYPES, SUBNET, VOLUME};
 
+use super::retention::OtherService;
 use super::shape::Kind::{
     Block, Boolean, Either, Integer, Line, List, Map, MapOf, MapOfWords, Number, NumberLike, Pattern, Value, Words,
 };
@@ -63,6 +64,18 @@ pub static RETENTION: Shape = Shape {
             Integer(2, MOST_KEPT),
             "So many of the last images that each channel has named stay. Default: 2, which are what it names and what \
              rollback goes back to.",
+        ),
+        optional(
+            "not_used_here",
+            List(&Words(&OtherService::WORDS)),
+            "Services that nobody uses in this AWS account and region. They can launch from an image and are not read \
+             yet, so each that is not listed here keeps every image.",
+        ),
+        optional(
+            "snapshot_price",
+            Number(0, 100),
+            "US dollars for a GiB of a snapshot and a month, to say what is saved. Default: 0.05, the price of standard \
+             snapshots in us-east-1.",
         ),
     ],
     one_of: &[],

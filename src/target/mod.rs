@@ -11,7 +11,7 @@ mod shelf;
 pub use base::{aws_base, local_base};
 pub use moves::{Entry, Move, Pin, Settled, Standing, Underway, moment};
 pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
-pub use shelf::{Retirement, Shelf, Unread, Use, Uses};
+pub use shelf::{Retirement, Shelf, Unread, Use, Uses, WayOut};
 
 use crate::identity::{Arch, BuildId, BuilderId, Channel, Digest, ImageId, OsFamily, RecipeName, TargetKind, Version};
 use crate::plan::{Bundle, StepResult};

@@ -2,6 +2,7 @@
 
 use super::{Image, PointerName, TargetError};
 use crate::identity::{ImageId, RecipeName};
+use crate::recipe::OtherService;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -39,6 +40,9 @@ pub struct Unread {
     pub what: String,
     /// Why, and what to do.
     pub why: String,
+    /// The service, where a factory can say that nobody uses it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<OtherService>,
 }
 
 /// What uses images, as far as that could be read.
@@ -59,6 +63,15 @@ pub trait Shelf: Send + Sync {
     async fn sizes(&self, images: &[Image]) -> Result<BTreeMap<ImageId, u64>, TargetError>;
     /// All retirements of a recipe, those that have ended too.
     async fn retirements(&self, recipe: &RecipeName) -> Result<Vec<Retirement>, TargetError>;
+    /// The way out; none where it only tells what keeps images.
+    fn way_out(&self) -> Option<&dyn WayOut> {
+        None
+    }
+}
+
+/// The way out for images that nothing keeps.
+#[async_trait]
+pub trait WayOut: Send + Sync {
     /// Writes down that an image is retired. One that is written down already stays, and is the answer.
     async fn begin(&self, retirement: &Retirement) -> Result<Retirement, TargetError>;
     /// Removes an image whose retirement is written down, and all its parts, and writes that down too. Refused where

@@ -7,7 +7,7 @@ use crate::pipeline::clock;
 use crate::pipeline::folder::{LockAttempt, RecipeLock, StateFolder};
 use crate::pipeline::journal::{Journal, What};
 use crate::recipe::Factory;
-use crate::target::{Retirement, Shelf, Target, TargetError};
+use crate::target::{Retirement, Shelf, Target, TargetError, WayOut};
 use std::collections::BTreeMap;
 use std::io;
 
@@ -51,7 +51,7 @@ pub fn lock(state: &StateFolder, recipes: &[RecipeName]) -> io::Result<Locks> {
 /// Removes these images, as far as nothing keeps them at that moment.
 pub async fn carry_out(
     target: &dyn Target,
-    shelf: &dyn Shelf,
+    (shelf, way_out): (&dyn Shelf, &dyn WayOut),
     (state, factory): (&StateFolder, &Factory),
     items: &[Item],
     busy: &BTreeMap<RecipeName, String>,
@@ -84,10 +84,10 @@ pub async fn carry_out(
             removed_at: None,
         };
         journal.write(intent("begin"))?;
-        let removed = match shelf.begin(&retirement).await {
+        let removed = match way_out.begin(&retirement).await {
             Ok(begun) => {
                 journal.write(intent("remove"))?;
-                shelf.remove(&begun).await
+                way_out.remove(&begun).await
             }
             Err(error) => Err(error),
         };

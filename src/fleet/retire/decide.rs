@@ -3,6 +3,7 @@
 use super::facts::Facts;
 use crate::recipe::Retention;
 use crate::release::gate::span;
+use crate::target::Unread;
 use serde::Serialize;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -49,7 +50,11 @@ pub fn decide(facts: &Facts, retention: Option<&Retention>, now: OffsetDateTime)
     for used in &facts.uses {
         reasons.push(reason("in-use", Some(used.id.clone()), format!("{} uses it", article(used.kind))));
     }
-    for unread in &facts.unread {
+    let declared = |unread: &&Unread| match (unread.service, retention) {
+        (Some(service), Some(retention)) => retention.not_used_here.contains(&service),
+        _ => false,
+    };
+    for unread in facts.unread.iter().filter(|unread| !declared(unread)) {
         let why = format!("{} could not be read: {}", unread.what, unread.why);
         reasons.push(reason("unknown", Some(unread.what.clone()), why));
     }
@@ -130,14 +135,21 @@ fn article(kind: &str) -> String {
 mod tests {
     use super::*;
     use crate::identity::Arch;
-    use crate::target::{PointerName, Slot, Unread, Use};
+    use crate::recipe::OtherService;
+    use crate::target::{PointerName, Slot, Use};
     use time::macros::datetime;
 
     const NOW: OffsetDateTime = datetime!(2026-11-21 12:00 UTC);
     const DAY: Duration = Duration::from_secs(86_400);
 
     fn retention() -> Retention {
-        Retention { keep: Some(3), maximum_age: Some(90 * DAY), keep_per_channel: 3 }
+        Retention {
+            keep: Some(3),
+            maximum_age: Some(90 * DAY),
+            keep_per_channel: 3,
+            not_used_here: Default::default(),
+            snapshot_price: 0.05,
+        }
     }
 
     /// An image at the very bound at which it goes.
@@ -177,7 +189,7 @@ mod tests {
             ("moving", |f| f.moving = vec![prod()]),
             ("base", |f| f.built_on_it = vec!["img-2".into()]),
             ("in-use", |f| f.uses = vec![Use { kind: "instance", id: "i-1".into() }]),
-            ("unknown", |f| f.unread = vec![Unread { what: "EMR".into(), why: "denied".into() }]),
+            ("unknown", |f| f.unread = vec![Unread { what: "EMR".into(), why: "denied".into(), service: None }]),
             ("busy", |f| f.busy = Some("process 7".into())),
         ];
         for (kind, hold) in holds {
@@ -194,7 +206,7 @@ mod tests {
 
     #[test]
     fn the_newest_version_and_the_rollback_target_stay_whatever_is_said() {
-        let least = Retention { keep: None, maximum_age: Some(Duration::ZERO), keep_per_channel: 2 };
+        let least = Retention { keep: None, maximum_age: Some(Duration::ZERO), keep_per_channel: 2, ..retention() };
         let facts = Facts { place: Some(0), channels: Vec::new(), ..free() };
         assert_eq!(kinds(&facts, Some(&least)), ["newest"]);
         let facts = Facts { channels: vec![(prod(), 1)], ..free() };
@@ -206,6 +218,16 @@ mod tests {
     #[test]
     fn an_image_that_is_not_among_the_versions_has_no_place_and_no_place_keeps_nothing() {
         assert_eq!(decide(&Facts { place: None, ..free() }, Some(&retention()), NOW), Verdict::Remove);
+    }
+
+    #[test]
+    fn a_service_that_is_not_read_keeps_everything_unless_it_is_declared_unused() {
+        let emr = Unread { what: "Amazon EMR".into(), why: "not read".into(), service: Some(OtherService::Emr) };
+        let facts = Facts { unread: vec![emr], ..free() };
+        assert_eq!(kinds(&facts, Some(&retention())), ["unknown"]);
+        let declared = |service| Retention { not_used_here: [service].into(), ..retention() };
+        assert_eq!(kinds(&facts, Some(&declared(OtherService::Eks))), ["unknown"]);
+        assert_eq!(decide(&facts, Some(&declared(OtherService::Emr)), NOW), Verdict::Remove);
     }
 
     #[test]
@@ -222,7 +244,7 @@ mod tests {
             place: Some(1),
             channels: vec![(prod(), 0)],
             uses: vec![Use { kind: "instance", id: "arn:aws:ec2:eu-central-1:1:instance/i-1".into() }],
-            unread: vec![Unread { what: "Auto Scaling".into(), why: "not allowed".into() }],
+            unread: vec![Unread { what: "Auto Scaling".into(), why: "not allowed".into(), service: None }],
             ..free()
         };
         let Verdict::Keep(reasons) = decide(&facts, Some(&retention()), NOW) else { panic!() };

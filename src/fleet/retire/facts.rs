@@ -65,7 +65,7 @@ pub fn of(image: &Image, images: &[Image], released: &Released, per_channel: usi
         // What was dropped may be what is to stay.
         if history.earlier_dropped && named.len() < per_channel {
             let why = format!("its history is no longer kept far enough back to know the last {per_channel} images");
-            unread.push(Unread { what: name.to_string(), why });
+            unread.push(Unread { what: name.to_string(), why, service: None });
         }
     }
     Facts {

@@ -1,5 +1,6 @@
 //! Looks at a target: which images there are, and all that speaks for or against each.
 
+use super::decide::{Verdict, decide};
 use super::facts::{self, Facts, Released};
 use crate::identity::{Arch, ImageId, RecipeName, Version};
 use crate::pipeline::tags;
@@ -81,17 +82,22 @@ pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>)
         }
     }
     items.retain(|(item, _)| wanted.only.is_none_or(|only| *only == item.image));
-    let there: Vec<Image> = items.iter().filter_map(|(_, image)| image.cloned()).collect();
-    let uses = shelf.uses(&there).await?;
-    let sizes = shelf.sizes(&there).await?;
     let mut named = named_by_recipes(wanted.factory);
-    for (item, image) in &mut items {
-        if image.is_some() {
-            item.facts.uses.extend(named.remove(item.image.as_str()).into_iter().flatten());
+    for (item, _) in &mut items {
+        item.facts.uses.extend(named.remove(item.image.as_str()).into_iter().flatten());
+    }
+    // What the factory itself keeps is not asked about: on a service each question is a call.
+    let is_free = |item: &Item| !matches!(decide(&item.facts, item.retention.as_ref(), target.now()), Verdict::Keep(_));
+    let free: Vec<Image> =
+        items.iter().filter(|(item, _)| is_free(item)).filter_map(|(_, image)| image.cloned()).collect();
+    let uses = shelf.uses(&free).await?;
+    let sizes = shelf.sizes(&free).await?;
+    for (item, _) in &mut items {
+        if free.iter().any(|image| image.id == item.image) {
             item.facts.uses.extend(uses.uses.get(&item.image).cloned().unwrap_or_default());
             item.facts.unread.extend(uses.unread.iter().cloned());
+            item.facts.bytes = sizes.get(&item.image).copied();
         }
-        item.facts.bytes = sizes.get(&item.image).copied();
     }
     let mut items: Vec<Item> = items.into_iter().map(|(item, _)| item).collect();
     items.sort_by(|a, b| (&a.name.recipe, a.name.arch, b.version).cmp(&(&b.name.recipe, b.name.arch, a.version)));
@@ -131,7 +137,7 @@ async fn released(target: &dyn Target, shelf: &dyn Shelf, recipe: &RecipeName) -
         match pointer {
             Ok(pointer) => released.pointers.push(pointer),
             Err(TargetError::Damaged { what, why, help }) => {
-                released.unread.push(Unread { what, why: format!("{why}; {help}") });
+                released.unread.push(Unread { what, why: format!("{why}; {help}"), service: None });
             }
             Err(error) => return Err(error),
         }
@@ -143,7 +149,7 @@ async fn released(target: &dyn Target, shelf: &dyn Shelf, recipe: &RecipeName) -
         match history(target, &pointer.name).await {
             Ok(history) => drop(released.histories.insert(pointer.name.clone(), history)),
             Err(TargetError::Damaged { what, why, help }) => {
-                released.unread.push(Unread { what, why: format!("{why}; {help}") });
+                released.unread.push(Unread { what, why: format!("{why}; {help}"), service: None });
             }
             Err(error) => return Err(error),
         }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// One of the policies.
 #[derive(Debug, Clone)]
 pub struct PolicyPart {
-    /// `operator`, `releaser`, `builder` or `trust`.
+    /// `operator`, `releaser`, `retirer`, `builder` or `trust`.
     pub name: &'static str,
     /// For people.
     pub title: &'static str,

@@ -1,7 +1,7 @@
 //! What `retire` has found: each image, whether it stays and why.
 
 use crate::fleet::retire::{Item, Reason};
-use crate::identity::{Arch, ImageId, RecipeName, Version};
+use crate::identity::{Arch, ImageId, RecipeName, TargetKind, Version};
 use crate::report::table::Table;
 use crate::report::wrap::fold;
 use crate::report::{Style, visible, wording};
@@ -36,6 +36,9 @@ pub struct RetiredRow {
     pub created_at: String,
     /// How many bytes it gives back; none where that can't be said.
     pub bytes: Option<u64>,
+    /// What its snapshots cost at most, in US dollars a month; none where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monthly_usd: Option<f64>,
     /// What becomes of it.
     #[serde(flatten)]
     pub outcome: Outcome,
@@ -43,7 +46,9 @@ pub struct RetiredRow {
 
 impl RetiredRow {
     /// Of an image that was looked at.
-    pub fn of(item: &Item, outcome: Outcome) -> RetiredRow {
+    pub fn of(item: &Item, target: TargetKind, outcome: Outcome) -> RetiredRow {
+        let price = item.retention.as_ref().map(|retention| retention.snapshot_price);
+        let monthly = |(bytes, price): (u64, f64)| cents(bytes as f64 / (1_u64 << 30) as f64 * price);
         RetiredRow {
             image: item.image.clone(),
             recipe: item.name.recipe.clone(),
@@ -51,6 +56,10 @@ impl RetiredRow {
             arch: item.name.arch,
             created_at: item.created_at.clone(),
             bytes: item.facts.bytes,
+            monthly_usd: match target {
+                TargetKind::Local => None,
+                _ => item.facts.bytes.zip(price).map(monthly),
+            },
             outcome,
         }
     }
@@ -73,6 +82,9 @@ pub struct Retired {
     pub failed: usize,
     /// What those that go or are gone give back, in bytes, as far as that can be said.
     pub bytes: u64,
+    /// The same in US dollars a month, at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monthly_usd: Option<f64>,
     #[serde(skip)]
     has_retention: bool,
 }
@@ -88,6 +100,11 @@ impl Retired {
             removed: count(|outcome| *outcome == Outcome::Removed),
             failed: count(|outcome| matches!(outcome, Outcome::Failed(_))),
             bytes: images.iter().filter(|row| goes(&row.outcome)).filter_map(|row| row.bytes).sum(),
+            monthly_usd: images
+                .iter()
+                .filter(|row| goes(&row.outcome))
+                .filter_map(|row| row.monthly_usd)
+                .reduce(|sum, each| cents(sum + each)),
             applied,
             has_retention,
             images,
@@ -108,7 +125,7 @@ pub fn retired(shown: &Retired, style: Style) -> String {
             style.cyan(row.image.as_str()),
             row.arch.to_string(),
             if row.created_at.is_empty() { "-".to_owned() } else { super::minute(&row.created_at) },
-            row.bytes.map_or_else(|| "?".to_owned(), size),
+            row.bytes.map_or_else(|| "-".to_owned(), size),
             match row.outcome {
                 Outcome::Keep(_) => "stays".to_owned(),
                 Outcome::Remove => style.yellow("would go"),
@@ -123,7 +140,10 @@ pub fn retired(shown: &Retired, style: Style) -> String {
         }
     }
     let mut text = table.render(style) + "\n";
-    let size = size(shown.bytes);
+    let mut size = size(shown.bytes);
+    if let Some(dollars) = shown.monthly_usd {
+        size = format!("{size} (at most ${dollars:.2} a month)");
+    }
     let (removed, removable) = (wording::count(shown.removed, "image"), wording::count(shown.removable, "image"));
     text.push_str(&match (shown.applied, shown.removable) {
         (true, _) => format!("{removed} removed, {size} given back; {} kept", shown.kept),
@@ -156,6 +176,11 @@ fn because(outcome: &Outcome) -> Vec<String> {
         Outcome::Failed(error) => visible::block(error).lines().map(str::to_owned).collect(),
         Outcome::Remove | Outcome::Removed => Vec::new(),
     }
+}
+
+/// Dollars, to a hundredth of a cent.
+fn cents(dollars: f64) -> f64 {
+    (dollars * 10_000.0).round() / 10_000.0
 }
 
 /// Bytes, for people.

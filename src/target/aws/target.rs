@@ -14,8 +14,8 @@ use crate::release::Note;
 use crate::target::finding::{Finding, Wanted};
 use crate::target::{
     Builder, BuilderState, Entry, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Move, Orphan, Pin,
-    Pointer, PointerName, ResolvedBase, RunRequest, RunResult, Settled, Standing, Tags, Target, TargetError, Underway,
-    aws_base,
+    Pointer, PointerName, ResolvedBase, RunRequest, RunResult, Settled, Shelf, Standing, Tags, Target, TargetError,
+    Underway, aws_base,
 };
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -104,6 +104,10 @@ impl Target for AwsTarget {
 
     fn is_remote(&self) -> bool {
         true
+    }
+
+    fn shelf(&self) -> Option<&dyn Shelf> {
+        Some(self)
     }
 
     fn calls(&self) -> Option<u64> {

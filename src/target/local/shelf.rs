@@ -5,7 +5,7 @@ use super::store::{self, Store};
 use super::{LocalTarget, builders, images, layers, pointers};
 use crate::identity::{Arch, ImageId, RecipeName};
 use crate::pipeline::clock;
-use crate::target::{Image, PointerName, Retirement, Shelf, Slot, TargetError, Use, Uses};
+use crate::target::{Image, PointerName, Retirement, Shelf, Slot, TargetError, Use, Uses, WayOut};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::io;
@@ -75,6 +75,13 @@ impl Shelf for LocalTarget {
         Ok(found)
     }
 
+    fn way_out(&self) -> Option<&dyn WayOut> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl WayOut for LocalTarget {
     async fn begin(&self, retirement: &Retirement) -> Result<Retirement, TargetError> {
         let wanted = retirement.clone();
         self.blocking(move |inner| {

@@ -5,6 +5,7 @@ mod builder;
 mod document;
 mod operator;
 mod releaser;
+mod retirer;
 mod scope;
 #[cfg(test)]
 mod tests;
@@ -13,4 +14,5 @@ pub use builder::{builder, trust};
 pub use document::{INLINE_LIMIT, MANAGED_LIMIT, Policy, Statement, matches};
 pub use operator::{Grant, operator};
 pub use releaser::releaser;
+pub use retirer::retirer;
 pub use scope::Scope;

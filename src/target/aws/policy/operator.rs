@@ -40,6 +40,8 @@ pub enum Grant {
     WritePointer,
     /// Removing the lock of a move: for whoever releases.
     Lock,
+    /// Finding what uses images: for whoever retires them.
+    Uses,
     /// What `doctor` alone asks.
     Doctor,
 }

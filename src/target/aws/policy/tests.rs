@@ -36,14 +36,17 @@ fn json(policy: &Policy) -> String {
 
 #[test]
 fn every_operation_is_allowed_and_nothing_else() {
-    let (operator, releaser) = (operator(&full()), releaser(&full()));
+    let (operator, releaser, retirer) = (operator(&full()), releaser(&full()), retirer(&full()));
     let called: BTreeSet<&str> = op::ALL.iter().map(|operation| operation.action).collect();
     for action in &called {
-        assert!(operator.allows(action) || releaser.allows(action), "{action} is called and not allowed");
+        assert!(
+            operator.allows(action) || releaser.allows(action) || retirer.allows(action),
+            "{action} is called and not allowed"
+        );
     }
     // What the services do in the caller's name is called by nobody here.
     let in_our_name = |action: &str| action == "iam:PassRole" || action.starts_with("kms:");
-    let all = operator.actions().into_iter().chain(releaser.actions());
+    let all = operator.actions().into_iter().chain(releaser.actions()).chain(retirer.actions());
     let spare: Vec<_> = all.filter(|a| !called.contains(a) && !in_our_name(a)).collect();
     assert!(spare.is_empty(), "allowed and never called: {spare:?}");
     assert!(!operator.allows("ssm:DeleteParameter") && !operator.allows("ec2:DescribeInstanceAttribute"));
@@ -52,6 +55,8 @@ fn every_operation_is_allowed_and_nothing_else() {
     for statement in removes {
         assert!(statement.resources.iter().all(|resource| resource.ends_with("parameter/amifactory/*/moves/*")));
     }
+    let changes = |action: &&str| !["Describe", "Get"].iter().any(|reads| action.contains(&format!(":{reads}")));
+    assert_eq!(retirer.actions().into_iter().filter(changes).collect::<Vec<_>>(), [] as [&str; 0]);
     assert!(!releaser.allows("ec2:RunInstances") && !releaser.allows("ec2:DeregisterImage"));
 }
 
@@ -86,7 +91,7 @@ fn what_changes_something_is_narrowed_down() {
 
 #[test]
 fn names_are_unique_and_each_has_a_reason() {
-    for policy in [operator(&full()), releaser(&full()), builder(&full()), trust(&full())] {
+    for policy in [operator(&full()), releaser(&full()), retirer(&full()), builder(&full()), trust(&full())] {
         let sids: BTreeSet<_> = policy.statement.iter().map(|statement| statement.sid).collect();
         assert_eq!(sids.len(), policy.statement.len());
         for statement in &policy.statement {
@@ -101,7 +106,7 @@ fn they_fit_into_iam() {
     for scope in [full(), plain()] {
         let (operator, builder) = (operator(&scope), builder(&scope));
         assert!(operator.length() <= MANAGED_LIMIT, "{}", operator.length());
-        assert!(releaser(&scope).length() <= MANAGED_LIMIT);
+        assert!(releaser(&scope).length() <= MANAGED_LIMIT && retirer(&scope).length() <= MANAGED_LIMIT);
         assert!(builder.length() <= MANAGED_LIMIT && builder.length() <= INLINE_LIMIT, "{}", builder.length());
     }
     // Length is counted as IAM does.
@@ -122,6 +127,11 @@ fn the_operators_policy_of_the_shipped_factory() {
 #[test]
 fn the_releasers_policy() {
     insta::assert_snapshot!(json(&releaser(&full())));
+}
+
+#[test]
+fn the_retirers_policy() {
+    insta::assert_snapshot!(json(&retirer(&full())));
 }
 
 #[test]

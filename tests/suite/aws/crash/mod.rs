@@ -4,9 +4,9 @@
 pub mod contract;
 mod doubles;
 mod dying;
-mod machine;
+pub mod machine;
 mod moves;
-mod scene;
+pub mod scene;
 mod single;
 mod threads;
 mod truncated;
