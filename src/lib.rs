@@ -1,6 +1,7 @@
 //! amifactory: YAML image recipes become hardened, audited, boot-tested images.
 
 pub mod cli;
+pub mod fleet;
 pub mod hardening;
 pub mod identity;
 pub mod pipeline;

@@ -2,7 +2,7 @@
 
 use super::{
     build, completions, controls, diff, distribute, doctor, history, iam_policy, images, init, logs, man, pin, plan,
-    promote, report, resume, revoke, rollback, schema, show, sweep, validate, verify,
+    promote, report, resume, retire, revoke, rollback, schema, show, sweep, validate, verify,
 };
 use crate::identity::TargetKind;
 use crate::report::sink::{Color, Format};
@@ -94,6 +94,8 @@ pub enum Verb {
     Unpin(pin::Unpin),
     /// Mark an image, and all images built on it, as not to be used
     Revoke(revoke::Revoke),
+    /// Say of each image what keeps it; remove what nothing keeps with --apply
+    Retire(retire::Retire),
     /// Check all pointers against what is really there
     Verify(verify::Verify),
     /// Write an image's evidence as a page, JUnit or CycloneDX

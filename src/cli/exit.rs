@@ -98,6 +98,15 @@ impl From<std::io::Error> for CliError {
     }
 }
 
+impl From<crate::fleet::retire::RetireError> for CliError {
+    fn from(error: crate::fleet::retire::RetireError) -> CliError {
+        match error {
+            crate::fleet::retire::RetireError::Target(error) => error.into(),
+            other => CliError::Failed(other.to_string()),
+        }
+    }
+}
+
 impl From<crate::pipeline::sweep::SweepError> for CliError {
     fn from(error: crate::pipeline::sweep::SweepError) -> CliError {
         CliError::Failed(error.to_string())

@@ -39,6 +39,8 @@ enum Whom {
     Consumer,
     /// That role's trust policy; it needs --account
     ConsumerTrust,
+    /// Whoever retires images
+    Retirer,
     /// The role of the builders' instance profile
     Builder,
     /// That role's trust policy
@@ -75,6 +77,13 @@ impl IamPolicy {
                 "For whoever promotes, rolls back, pins and revokes: a managed policy",
                 Some(policy::MANAGED_LIMIT),
                 policy::releaser(&scope),
+            ),
+            part(
+                Whom::Retirer,
+                "retirer",
+                "For whoever retires images: a managed policy",
+                Some(policy::MANAGED_LIMIT),
+                policy::retirer(&scope),
             ),
             part(
                 Whom::Builder,

@@ -21,6 +21,7 @@ mod plan;
 mod promote;
 mod report;
 mod resume;
+mod retire;
 mod revoke;
 mod rollback;
 mod schema;
@@ -72,6 +73,7 @@ pub fn run() -> Exit {
         Verb::Pin(verb) => session.block_on(verb.run(&session)),
         Verb::Unpin(verb) => session.block_on(verb.run(&session)),
         Verb::Revoke(verb) => session.block_on(verb.run(&session)),
+        Verb::Retire(verb) => session.block_on(verb.run(&session)),
         Verb::Verify(verb) => session.block_on(verb.run(&session)),
         Verb::Report(verb) => session.block_on(verb.run(&session)),
         Verb::Controls(verb) => verb.run(&session),

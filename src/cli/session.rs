@@ -201,6 +201,7 @@ impl Session {
             channels: Vec::new(),
             aws: Default::default(),
             distribution: None,
+            retention: None,
             recipes: Default::default(),
             groups: Default::default(),
         });

@@ -73,6 +73,13 @@ impl StateFolder {
         Ok(folder)
     }
 
+    /// Makes the folder of an image's retirement, for its journal.
+    pub fn make_retirement(&self, image: &ImageId) -> io::Result<PathBuf> {
+        let folder = self.root.join("retired").join(image.as_str());
+        make_private(&folder)?;
+        Ok(folder)
+    }
+
     /// Where an image's evidence is written for people.
     pub fn evidence(&self, image: &ImageId) -> PathBuf {
         self.root.join("evidence").join(image.as_str())

@@ -77,6 +77,7 @@ fn load_all(
         today,
         channels: settings.as_ref().map(|s| s.channels.iter().map(|rule| rule.name.clone()).collect()),
         aws: settings.as_ref().map(|settings| settings.aws.clone()).unwrap_or_default(),
+        retention: settings.as_ref().and_then(|settings| settings.retention.clone()),
         recipes: recipe_files.keys().cloned().collect(),
         groups: BTreeMap::new(),
     };
@@ -102,6 +103,7 @@ fn load_all(
         channels: settings.channels,
         aws: settings.aws,
         distribution: settings.distribution,
+        retention: settings.retention,
         recipes,
         groups,
     });

@@ -2,7 +2,7 @@
 //! of groups, profiles and controls are known to exist, templates are known to compile, values have their types.
 
 use super::aws::{AwsBase, AwsSettings};
-use super::{ChannelRule, Distribution};
+use super::{ChannelRule, Distribution, Retention};
 use crate::identity::{Arch, Channel, GroupName, OsFamily, RecipeName, Slug, TargetKind, VersionLine};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -19,6 +19,9 @@ pub struct Factory {
     pub aws: AwsSettings,
     /// From `amifactory.yaml`: where images go beside the home region; none where they stay.
     pub distribution: Option<Distribution>,
+    /// From `amifactory.yaml`: how long images are kept; none where they stay for ever. Recipes hold it with their own
+    /// over it.
+    pub retention: Option<Retention>,
     /// All recipes by name.
     pub recipes: BTreeMap<RecipeName, Recipe>,
     /// All package groups by name.
@@ -52,6 +55,8 @@ pub struct Recipe {
     pub limits: Limits,
     /// How its builders run on AWS: `aws:` of the factory file with the recipe's own over it.
     pub aws: AwsSettings,
+    /// `retention:` of the factory file with the recipe's own over it; none where images stay for ever.
+    pub retention: Option<Retention>,
 }
 
 /// What a build starts from.

@@ -7,6 +7,7 @@ pub use distribution::{ACCOUNT, DISTRIBUTION, REGION};
 
 pub use aws::{AWS, AWS_BASE, EXTRA_VOLUME, INSTANCE_TYPES, SUBNET, VOLUME};
 
+use super::retention::OtherService;
 use super::shape::Kind::{
     Block, Boolean, Either, Integer, Line, List, Map, MapOf, MapOfWords, Number, NumberLike, Pattern, Value, Words,
 };
@@ -41,6 +42,48 @@ pub static FACTORY: Shape = Shape {
             "distribution",
             Map(&DISTRIBUTION),
             "The regions and accounts of AWS that channels may reach beside the home region.",
+        ),
+        optional(
+            "retention",
+            Map(&RETENTION),
+            "How long images are kept that nothing uses. Without it none is ever retired. A recipe can say otherwise, \
+             key by key.",
+        ),
+    ],
+    one_of: &[],
+    pairs: &[],
+};
+
+/// The most that a retention can say.
+pub const MOST_KEPT: i64 = 1000;
+
+/// `retention:`
+pub static RETENTION: Shape = Shape {
+    what: "a retention",
+    keys: &[
+        optional("keep", Integer(1, MOST_KEPT), "So many of the newest versions of each recipe stay."),
+        optional(
+            "maximum_age",
+            DAYS,
+            "Images younger than this stay, such as 90d. With `keep` an image goes only where neither keeps it.",
+        ),
+        optional(
+            "keep_per_channel",
+            Integer(2, MOST_KEPT),
+            "So many of the last images that each channel has named stay. Default: 2, which are what it names and what \
+             rollback goes back to.",
+        ),
+        optional(
+            "not_used_here",
+            List(&Words(&OtherService::WORDS)),
+            "Services that nobody uses in this AWS account and region. They can launch from an image and are not read \
+             yet, so each that is not listed here keeps every image.",
+        ),
+        optional(
+            "snapshot_price",
+            Number(0, 100),
+            "US dollars for a GiB of a snapshot and a month, to say what is saved. Default: 0.05, the price of standard \
+             snapshots in us-east-1.",
         ),
     ],
     one_of: &[],
@@ -118,6 +161,11 @@ pub static RECIPE: Shape = Shape {
         optional("publish", Map(&PUBLISH), "Where a verified image goes. Without it only its version names it."),
         optional("limits", Map(&LIMITS), "What one build may use."),
         optional("aws", Map(&AWS), "How builders run on AWS. What is given here goes over amifactory.yaml's `aws:`."),
+        optional(
+            "retention",
+            Map(&RETENTION),
+            "How long images of this recipe are kept. What is given here goes over amifactory.yaml's `retention:`.",
+        ),
     ],
     one_of: &[],
     pairs: &[],

@@ -7,7 +7,7 @@ use super::revoke::built_on;
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::pipeline::tags;
 use crate::recipe::ChannelRule;
-use crate::target::{Image, Pointer, PointerName, Slot, Target, TargetError};
+use crate::target::{Image, Pointer, PointerName, Retirement, Slot, Target, TargetError};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -41,6 +41,8 @@ struct Look<'a> {
     images: &'a [Image],
     rules: &'a [ChannelRule],
     found: &'a mut Vec<Drift>,
+    /// The recipe's, once they were asked for.
+    retirements: Option<Vec<Retirement>>,
 }
 
 /// Looks at all pointers of these recipes.
@@ -52,7 +54,7 @@ pub async fn verify(
     let images = target.images().await?;
     let mut verified = Verified { recipes: recipes.len(), ..Verified::default() };
     for recipe in recipes {
-        let mut look = Look { target, recipe, images: &images, rules, found: &mut verified.drift };
+        let mut look = Look { target, recipe, images: &images, rules, found: &mut verified.drift, retirements: None };
         verified.pointers += look.recipe().await?;
     }
     Ok(verified)
@@ -77,6 +79,7 @@ impl Look<'_> {
         }
         for pointer in &pointers {
             match &pointer.name.slot {
+                Slot::Version(_) if self.is_retired(pointer).await? => {}
                 Slot::Version(version) => self.version(pointer, *version),
                 Slot::Channel(channel) => self.channel(pointer, channel, &pointers).await?,
             }
@@ -94,6 +97,26 @@ impl Look<'_> {
 
     fn image(&self, pointer: &Pointer) -> Option<&Image> {
         self.images.iter().find(|image| image.id == pointer.image)
+    }
+
+    /// Whether the version's image was removed because nothing used it any more. Its pointer stays, so that no other image
+    /// ever has that version.
+    async fn is_retired(&mut self, pointer: &Pointer) -> Result<bool, TargetError> {
+        let (Some(shelf), true) = (self.target.shelf(), self.image(pointer).is_none_or(|image| !image.available))
+        else {
+            return Ok(false);
+        };
+        if self.retirements.is_none() {
+            self.retirements = Some(shelf.retirements(self.recipe).await?);
+        }
+        let of_image = |retirement: &&Retirement| retirement.image == pointer.image;
+        let Some(found) = self.retirements.iter().flatten().find(of_image) else { return Ok(false) };
+        if found.removed_at.is_none() {
+            let wrong = format!("{} began at {} to remove {} and did not end it", found.by, found.at, found.image);
+            let mend = format!("amifactory retire {} --apply finishes it", self.recipe);
+            self.wrong(&pointer.name, wrong, mend);
+        }
+        Ok(true)
     }
 
     fn version(&mut self, pointer: &Pointer, version: Version) {

@@ -14,7 +14,7 @@ pub struct Table {
 
 struct Row {
     cells: Vec<String>,
-    under: Option<String>,
+    under: Vec<String>,
 }
 
 const GAP: usize = 2;
@@ -41,13 +41,13 @@ impl Table {
     /// Adds a row. Control characters in it would break the columns: cells come from `visible::line`.
     pub fn row(&mut self, cells: Vec<String>) {
         debug_assert_eq!(cells.len(), self.header.len());
-        self.rows.push(Row { cells, under: None });
+        self.rows.push(Row { cells, under: Vec::new() });
     }
 
-    /// Adds a line under the last row that belongs to it. It keeps to no column and is cut at the terminal's width.
+    /// Adds a line under the last row that belongs to it, and under those that were added before. It keeps to no column and is cut at the terminal's width.
     pub fn under(&mut self, text: String) {
         if let Some(row) = self.rows.last_mut() {
-            row.under = Some(text);
+            row.under.push(text);
         }
     }
 
@@ -73,7 +73,7 @@ impl Table {
         let mut text = fit(self.line(&header, &widths)) + "\n";
         for row in &self.rows {
             text.push_str(&(fit(self.line(&row.cells, &widths)) + "\n"));
-            if let Some(under) = &row.under {
+            for under in &row.under {
                 text.push_str(&format!("{}\n", truncate_str(under, style.width, "…")));
             }
         }

@@ -125,7 +125,7 @@ pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a s
     let help = match nearest(name, known.iter().copied()) {
         Some(near) => Some(format!("did you mean `{near}`?")),
         None if known.is_empty() => None,
-        None if known.len() <= 12 => Some(format!("expected one of: {}", known.join(", "))),
+        None if known.len() <= 16 => Some(format!("expected one of: {}", known.join(", "))),
         None if what == "control" => {
             Some("`amifactory controls TEXT` finds them by name, title or benchmark id".into())
         }

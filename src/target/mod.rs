@@ -7,11 +7,13 @@ pub mod finding;
 pub mod local;
 mod moves;
 mod record;
+mod shelf;
 
 pub use base::{aws_base, local_base};
 pub use copies::{Audience, CopyRequest, Part};
 pub use moves::{Elsewhere, Entry, Held, HeldEnd, Move, Pin, Settled, Standing, Underway, moment};
 pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
+pub use shelf::{Retirement, Shelf, Unread, Use, Uses, WayOut};
 
 use crate::identity::{
     AccountId, Arch, BuildId, BuilderId, Channel, Digest, ImageId, OsFamily, RecipeName, Region, RoleName, TargetKind,
@@ -431,6 +433,11 @@ pub trait Target: Send + Sync {
 
     /// Whether what it starts is a booted system, so that runtime audits can be answered.
     fn can_see_runtime(&self) -> bool;
+
+    /// Its images on their way out; none where it does not offer that.
+    fn shelf(&self) -> Option<&dyn Shelf> {
+        None
+    }
 
     /// How many requests were sent so far, where that is another number than that of calls to this trait.
     fn calls(&self) -> Option<u64> {

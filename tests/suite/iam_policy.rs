@@ -62,8 +62,16 @@ fn the_role_may_have_a_name_of_its_own_and_must_be_known() {
 fn help_says_what_it_prints() {
     let output = factory().run(&["iam-policy", "--help"]);
     let text = String::from_utf8(output.stdout).unwrap();
-    for word in ["--for <WHOM>", "operator", "builder", "trust", "--account <ID>", "--region <REGION>", "--role <NAME>"]
-    {
+    for word in [
+        "--for <WHOM>",
+        "operator",
+        "retirer",
+        "builder",
+        "trust",
+        "--account <ID>",
+        "--region <REGION>",
+        "--role <NAME>",
+    ] {
         assert!(text.contains(word), "{word}: {text}");
     }
 }
@@ -81,8 +89,8 @@ fn nothing_is_missing_and_nothing_is_spare_over_the_whole_suite() {
     factory.write("amifactory.yaml", &format!("{FACTORY}{aws}{distribution}"));
     let (_, result) = factory.json(&["iam-policy"]);
     let mut allowed = BTreeSet::new();
-    // The suite builds, releases and distributes.
-    for whom in ["operator", "releaser", "distributor"] {
+    // The suite builds, releases, distributes and retires.
+    for whom in ["operator", "releaser", "distributor", "retirer"] {
         for statement in result["policies"][whom]["Statement"].as_array().unwrap() {
             let actions = &statement["Action"];
             let actions = actions.as_array().map_or(std::slice::from_ref(actions), Vec::as_slice);

@@ -30,6 +30,7 @@ mod readme;
 mod recipes;
 mod release;
 mod reports;
+mod retire;
 mod sandbox;
 mod sandbox_hostile;
 mod sandbox_support;

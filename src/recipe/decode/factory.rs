@@ -1,6 +1,6 @@
 //! `amifactory.yaml`.
 
-use super::super::{AwsSettings, ChannelRule, Distribution, tables};
+use super::super::{AwsSettings, ChannelRule, Distribution, Retention, tables};
 use crate::identity::TargetKind;
 use crate::source::{Diagnostics, Node};
 
@@ -10,6 +10,7 @@ pub(in crate::recipe) struct FactoryFile {
     pub channels: Vec<ChannelRule>,
     pub aws: AwsSettings,
     pub distribution: Option<Distribution>,
+    pub retention: Option<Retention>,
 }
 
 /// Reads the factory file.
@@ -27,11 +28,14 @@ pub(in crate::recipe) fn factory(node: &Node, diagnostics: &mut Diagnostics) -> 
     let aws = super::maybe(&mut reader, "aws", diagnostics, |node, diagnostics| {
         super::aws::settings(node, &AwsSettings::default(), diagnostics)
     });
+    let retention =
+        super::maybe(&mut reader, "retention", diagnostics, |node, d| super::retention::retention(node, None, d));
     reader.finish();
     Some(FactoryFile {
         default_target: target?.unwrap_or(TargetKind::Local),
         channels: channels?,
         aws: aws?.unwrap_or_default(),
         distribution: distribution?,
+        retention: retention?,
     })
 }

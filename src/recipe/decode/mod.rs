@@ -9,6 +9,7 @@ mod factory;
 mod group;
 mod hardening;
 mod recipe;
+mod retention;
 mod secrets;
 mod value;
 
@@ -20,7 +21,7 @@ pub(super) use recipe::{BaseLink, recipe};
 
 use super::shape::Reader;
 use super::template::{Use, lint};
-use super::{AwsSettings, Group};
+use super::{AwsSettings, Group, Retention};
 use super::{ParameterKind, Script};
 use crate::hardening::Catalogue;
 use crate::identity::{Channel, NameError, Slug};
@@ -40,6 +41,8 @@ pub(super) struct Names<'a> {
     pub channels: Option<Vec<Channel>>,
     /// The factory file's settings for AWS, which recipes begin with.
     pub aws: AwsSettings,
+    /// The factory file's retention, which recipes begin with.
+    pub retention: Option<Retention>,
     /// Recipes that have a file, readable or not.
     pub recipes: BTreeSet<String>,
     /// Groups that have a file; none where it could not be read.

@@ -62,6 +62,9 @@ pub(in crate::recipe) fn recipe(
         }
         aws::settings(node, &names.aws, d)
     });
+    let retention = maybe(&mut reader, "retention", diagnostics, |node, d| {
+        super::retention::retention(node, names.retention.as_ref(), d)
+    });
     reader.finish();
     Some(Recipe {
         name: name?,
@@ -79,6 +82,7 @@ pub(in crate::recipe) fn recipe(
         publish: publish?,
         limits: limits?.unwrap_or_default(),
         aws: aws?.unwrap_or_else(|| names.aws.clone()),
+        retention: retention?.or_else(|| names.retention.clone()),
     })
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// One of the policies.
 #[derive(Debug, Clone)]
 pub struct PolicyPart {
-    /// `operator`, `releaser`, `distributor`, `consumer`, `builder` or a trust policy.
+    /// `operator`, `releaser`, `distributor`, `consumer`, `retirer`, `builder` or a trust policy.
     pub name: &'static str,
     /// For people.
     pub title: &'static str,

@@ -7,6 +7,7 @@
 //! | [`bases`], [`launch`], [`placement`] | from a recipe's base to a builder |
 //! | [`command`] | what is sent to a builder and what comes back: pure text |
 //! | [`doctor`] | what would make builds fail, found before any is started |
+//! | [`shelf`], [`uses`] | what keeps images, for `retire` |
 //! | [`policy`] | what IAM must allow for all this |
 //! | [`runs`], [`live`] | commands in flight |
 //! | [`images`], [`records`], [`pointers`], [`orphans`] | what comes out, and what may be left |
@@ -54,12 +55,15 @@ mod runs;
 mod shared;
 #[cfg(feature = "aws")]
 mod sharing;
+mod shelf;
 #[cfg(feature = "aws")]
 mod stop;
 #[cfg(feature = "aws")]
 mod tags;
 #[cfg(feature = "aws")]
 mod target;
+#[cfg(feature = "aws")]
+mod uses;
 #[cfg(feature = "aws")]
 mod view;
 

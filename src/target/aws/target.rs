@@ -14,7 +14,7 @@ use crate::release::Note;
 use crate::target::finding::{Finding, Wanted};
 use crate::target::{
     Audience, Builder, BuilderState, CopyRequest, Entry, Held, HeldEnd, Image, ImageRecord, ImageRequest, LaunchBase,
-    LaunchRequest, Move, Orphan, Part, Pin, Pointer, PointerName, ResolvedBase, RunRequest, RunResult, Settled,
+    LaunchRequest, Move, Orphan, Part, Pin, Pointer, PointerName, ResolvedBase, RunRequest, RunResult, Settled, Shelf,
     Standing, Tags, Target, TargetError, Underway, aws_base,
 };
 use async_trait::async_trait;
@@ -110,6 +110,10 @@ impl Target for AwsTarget {
 
     fn is_remote(&self) -> bool {
         true
+    }
+
+    fn shelf(&self) -> Option<&dyn Shelf> {
+        Some(self)
     }
 
     fn calls(&self) -> Option<u64> {

@@ -46,6 +46,12 @@ pub fn expect(store: &Store, id: &ImageId) -> Result<ImageDocument, TargetError>
     get(store, id)?.ok_or_else(|| TargetError::NotFound { what: format!("image {id}") })
 }
 
+/// Checks that an image is there and can be used.
+pub fn expect_usable(store: &Store, id: &ImageId) -> Result<(), TargetError> {
+    let gone = || TargetError::NotFound { what: format!("image {id}") };
+    get(store, id)?.filter(|document| document.image.available).map(drop).ok_or_else(gone)
+}
+
 /// All images, half-made and half-removed ones too.
 pub fn all(store: &Store) -> Result<Vec<ImageDocument>, TargetError> {
     let mut all = Vec::new();
@@ -85,6 +91,11 @@ pub fn put_record(store: &Store, id: &ImageId, record: &ImageRecord) -> Result<(
 /// Removes an image. From the first moment it is no longer usable; its document goes last.
 pub fn remove(store: &Store, files: &Files, id: &ImageId) -> Result<(), TargetError> {
     let _lock = store.lock()?;
+    remove_locked(store, files, id)
+}
+
+/// The same for whoever holds the store's lock.
+pub fn remove_locked(store: &Store, files: &Files, id: &ImageId) -> Result<(), TargetError> {
     let folder = folder(store, id);
     let Some(mut document) = get(store, id)? else {
         return layers::remove_folder(files, &folder);
@@ -103,4 +114,35 @@ pub fn remove(store: &Store, files: &Files, id: &ImageId) -> Result<(), TargetEr
     // Layers of layouts that no image links to any more.
     let blobs = store.cache().join("blobs");
     BlobStore::prune(&blobs).map(drop).map_err(|failure| failure.of_stored(&blobs))
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::super::builders::RootSpec;
+    use super::*;
+    use crate::identity::{Arch, OsFamily};
+    use crate::recipe::LocalBase;
+    use crate::target::ResolvedBase;
+
+    /// Writes an image of nothing.
+    pub fn put_image(store: &Store, id: &ImageId) {
+        let resolved = ResolvedBase {
+            id: "host:0".into(),
+            description: String::new(),
+            family: OsFamily::Debian12,
+            os_name: String::new(),
+            arch: Arch::X86_64,
+            parts: Default::default(),
+        };
+        let image = Image {
+            id: id.clone(),
+            name: id.to_string(),
+            tags: Tags::new(),
+            available: true,
+            failed: None,
+            created_at: String::new(),
+        };
+        let root = RootDocument { spec: RootSpec { local: LocalBase::Host }, resolved };
+        put(store, &ImageDocument { image, root, layers: Vec::new() }).unwrap();
+    }
 }

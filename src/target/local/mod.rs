@@ -20,6 +20,7 @@ mod pointers;
 mod roots;
 mod run;
 pub mod sandbox;
+mod shelf;
 mod snapshot;
 mod store;
 pub mod tree;
@@ -31,7 +32,7 @@ use crate::recipe::{BaseSpec, LocalBase};
 use crate::release::{History, Note};
 use crate::target::{
     Builder, BuilderState, Entry, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Move, Pin, Pointer,
-    PointerName, ResolvedBase, RunRequest, RunResult, Tags, Target, TargetError, local_base,
+    PointerName, ResolvedBase, RunRequest, RunResult, Shelf, Tags, Target, TargetError, local_base,
 };
 use async_trait::async_trait;
 use builders::{BuilderDocument, RootDocument, RootSpec};
@@ -98,6 +99,10 @@ impl LocalTarget {
 impl Target for LocalTarget {
     fn kind(&self) -> TargetKind {
         TargetKind::Local
+    }
+
+    fn shelf(&self) -> Option<&dyn Shelf> {
+        Some(self)
     }
 
     /// No kernel is booted here.

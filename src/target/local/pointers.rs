@@ -1,6 +1,7 @@
 //! Pointers on this machine: one JSON document each with its history beside it, changed under the store's lock.
 
 use super::history;
+use super::images;
 use super::store::{self, Store};
 use crate::identity::{Arch, ImageId, RecipeName};
 use crate::pipeline::clock;
@@ -40,9 +41,22 @@ pub fn each_of_recipe(store: &Store, recipe: &RecipeName) -> Result<Vec<Result<P
     Ok(pointers)
 }
 
+/// A channel, of any recipe, that names this image.
+pub fn channel_naming(store: &Store, image: &ImageId) -> Result<Option<Pointer>, TargetError> {
+    for recipe in store::names(&store.pointers())? {
+        let Ok(recipe) = recipe.parse() else { continue };
+        let named = |pointer: &Pointer| matches!(pointer.name.slot, Slot::Channel(_)) && pointer.image == *image;
+        if let Some(pointer) = of_recipe(store, &recipe)?.into_iter().find(named) {
+            return Ok(Some(pointer));
+        }
+    }
+    Ok(None)
+}
+
 /// Writes a pointer that must not exist; the same value again is fine.
 pub fn create(store: &Store, name: &PointerName, image: &ImageId, note: &Note) -> Result<(), TargetError> {
     let _lock = store.lock()?;
+    images::expect_usable(store, image)?;
     match get(store, name)? {
         Some(pointer) if pointer.image == *image => Ok(()),
         Some(pointer) => Err(TargetError::Conflict { what: name.to_string(), found: pointer.image.to_string() }),
@@ -59,6 +73,8 @@ pub fn replace(
     note: &Note,
 ) -> Result<Pointer, TargetError> {
     let _lock = store.lock()?;
+    // Under the lock: it may have been removed since anyone has looked.
+    images::expect_usable(store, image)?;
     let current = get(store, name)?;
     let seen = |pointer: &Pointer| (pointer.image.clone(), pointer.revision);
     if current.as_ref().map(seen) != expected.map(seen) {
@@ -130,6 +146,13 @@ mod tests {
         Note::new(Kind::Promote, clock::timestamp())
     }
 
+    /// A store in which all images are that the tests name.
+    fn store(folder: &std::path::Path) -> Store {
+        let store = Store::open(folder).unwrap();
+        (0..10).for_each(|n| images::tests::put_image(&store, &format!("img-0000000{n}").parse().unwrap()));
+        store
+    }
+
     fn name(slot: Slot) -> PointerName {
         PointerName { recipe: "web".parse().unwrap(), arch: Arch::X86_64, slot }
     }
@@ -137,7 +160,7 @@ mod tests {
     #[test]
     fn a_version_pointer_is_never_overwritten_and_a_channel_moves_only_from_what_was_seen() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
+        let store = store(folder.path());
         let (one, two): (ImageId, ImageId) = ("img-00000001".parse().unwrap(), "img-00000002".parse().unwrap());
 
         let version = name(Slot::Version("1.0.0".parse().unwrap()));
@@ -166,7 +189,7 @@ mod tests {
     #[test]
     fn of_two_that_move_a_channel_at_once_one_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
+        let store = store(folder.path());
         let channel = name(Slot::Channel("dev".parse().unwrap()));
         let moved: Vec<bool> = std::thread::scope(|scope| {
             let threads: Vec<_> = (1..=8)
@@ -184,7 +207,7 @@ mod tests {
     #[test]
     fn a_crash_between_history_and_pointer_leaves_the_old_image_and_a_whole_chain() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
+        let store = store(folder.path());
         let (one, two): (ImageId, ImageId) = ("img-00000001".parse().unwrap(), "img-00000002".parse().unwrap());
         let channel = name(Slot::Channel("dev".parse().unwrap()));
         let first = replace(&store, &channel, None, &one, &note()).unwrap();
@@ -202,7 +225,7 @@ mod tests {
     #[test]
     fn edits_by_hand_show() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
+        let store = store(folder.path());
         let (one, two): (ImageId, ImageId) = ("img-00000001".parse().unwrap(), "img-00000002".parse().unwrap());
         let channel = name(Slot::Channel("dev".parse().unwrap()));
         let first = replace(&store, &channel, None, &one, &note()).unwrap();
@@ -226,5 +249,25 @@ mod tests {
         // What can't be read is not taken for nothing.
         std::fs::write(&file, "{\n").unwrap();
         assert!(matches!(entries(&store, &channel), Err(TargetError::Damaged { .. })));
+    }
+
+    #[test]
+    fn no_pointer_names_an_image_that_is_gone_or_going() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path());
+        let (one, never): (ImageId, ImageId) = ("img-00000001".parse().unwrap(), "img-000000ff".parse().unwrap());
+        let mut going = images::expect(&store, &one).unwrap();
+        going.image.available = false;
+        images::put(&store, &going).unwrap();
+        let (channel, version) =
+            (name(Slot::Channel("dev".parse().unwrap())), name(Slot::Version("1.0.0".parse().unwrap())));
+        for image in [&one, &never] {
+            assert!(matches!(replace(&store, &channel, None, image, &note()), Err(TargetError::NotFound { .. })));
+            assert!(matches!(create(&store, &version, image, &note()), Err(TargetError::NotFound { .. })));
+        }
+        assert_eq!(channel_naming(&store, &one).unwrap(), None);
+        let two: ImageId = "img-00000002".parse().unwrap();
+        let moved = replace(&store, &channel, None, &two, &note()).unwrap();
+        assert_eq!(channel_naming(&store, &two).unwrap(), Some(moved));
     }
 }

@@ -1,6 +1,7 @@
 //! EC2: the query protocol, version 2016-11-15.
 
 mod catalogue;
+pub mod consumers;
 mod copy_image;
 mod create_image;
 mod errors;
@@ -94,6 +95,10 @@ fn operation(action: &str) -> Option<Operation> {
         "DescribeInstanceTypes" => kinds::describe_instance_types,
         "DescribeInstanceTypeOfferings" => kinds::describe_instance_type_offerings,
         "DescribeIamInstanceProfileAssociations" => profiles::describe_iam_instance_profile_associations,
+        "DescribeLaunchTemplates" => consumers::describe_launch_templates,
+        "DescribeLaunchTemplateVersions" => consumers::describe_launch_template_versions,
+        "DescribeSpotFleetRequests" => consumers::describe_spot_fleet_requests,
+        "DescribeFleets" => consumers::describe_fleets,
         "DescribeSpotInstanceRequests" => spot::describe_spot_instance_requests,
         "CancelSpotInstanceRequests" => spot::cancel_spot_instance_requests,
         _ => return None,

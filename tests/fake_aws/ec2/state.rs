@@ -2,6 +2,7 @@
 
 use super::super::params::Params;
 use super::super::settings::Settings;
+use super::consumers::{Fleet, Template};
 use super::model::*;
 use super::timeline::Timeline;
 use super::{catalogue, network};
@@ -23,6 +24,9 @@ pub struct State {
     pub endpoints: BTreeMap<String, Endpoint>,
     pub key_pairs: BTreeMap<String, KeyPair>,
     pub spot_requests: BTreeMap<String, SpotRequest>,
+    pub templates: BTreeMap<String, Template>,
+    pub spot_fleets: BTreeMap<String, Fleet>,
+    pub fleets: BTreeMap<String, Fleet>,
     /// By name.
     pub profiles: BTreeMap<String, Profile>,
     /// Resource id → its tags.

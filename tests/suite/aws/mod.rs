@@ -11,6 +11,7 @@ mod live;
 pub mod loopback;
 mod many;
 mod readme;
+mod retire;
 mod sigkill;
 mod unreached;
 mod waits;

@@ -47,6 +47,11 @@ impl CallError {
     pub fn is(&self, code: &str) -> bool {
         self.code == code
     }
+
+    /// Whether the credentials were not accepted: then nothing else is accepted either.
+    pub fn is_credentials(&self) -> bool {
+        matches!(self.class, Class::Expired | Class::Credentials)
+    }
 }
 
 /// Makes calls: holds them back, counts them, makes them again where that helps.

@@ -129,6 +129,23 @@ pub const DESCRIBE_OFFERINGS: Operation = op("ec2:DescribeInstanceTypeOfferings"
 /// `logs:DescribeLogGroups`
 pub const DESCRIBE_LOG_GROUPS: Operation = op("logs:DescribeLogGroups", Grant::Doctor, Bucket::Other, &[]);
 
+/// `ec2:DescribeImageAttribute`
+pub const DESCRIBE_IMAGE_ATTRIBUTE: Operation = op("ec2:DescribeImageAttribute", Grant::Uses, Bucket::Describe, &[]);
+/// `ec2:DescribeLaunchTemplates`
+pub const DESCRIBE_TEMPLATES: Operation = op("ec2:DescribeLaunchTemplates", Grant::Uses, Bucket::Describe, &[]);
+/// `ec2:DescribeLaunchTemplateVersions`
+pub const DESCRIBE_TEMPLATE_VERSIONS: Operation =
+    op("ec2:DescribeLaunchTemplateVersions", Grant::Uses, Bucket::Describe, &[]);
+/// `ec2:DescribeSpotInstanceRequests`
+pub const DESCRIBE_SPOT_REQUESTS: Operation =
+    op("ec2:DescribeSpotInstanceRequests", Grant::Uses, Bucket::Describe, &[]);
+/// `ec2:DescribeSpotFleetRequests`
+pub const DESCRIBE_SPOT_FLEETS: Operation = op("ec2:DescribeSpotFleetRequests", Grant::Uses, Bucket::Describe, &[]);
+/// `ec2:DescribeFleets`
+pub const DESCRIBE_FLEETS: Operation = op("ec2:DescribeFleets", Grant::Uses, Bucket::Describe, &[]);
+/// `ssm:DescribeParameters`
+pub const DESCRIBE_PARAMETERS: Operation = op("ssm:DescribeParameters", Grant::Uses, Bucket::ReadParameter, &[]);
+
 /// All of them.
 pub const ALL: &[Operation] = &[
     RUN_INSTANCES,
@@ -177,6 +194,13 @@ pub const ALL: &[Operation] = &[
     DESCRIBE_TYPES,
     DESCRIBE_OFFERINGS,
     DESCRIBE_LOG_GROUPS,
+    DESCRIBE_IMAGE_ATTRIBUTE,
+    DESCRIBE_TEMPLATES,
+    DESCRIBE_TEMPLATE_VERSIONS,
+    DESCRIBE_SPOT_REQUESTS,
+    DESCRIBE_SPOT_FLEETS,
+    DESCRIBE_FLEETS,
+    DESCRIBE_PARAMETERS,
 ];
 
 #[cfg(test)]

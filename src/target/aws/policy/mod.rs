@@ -6,6 +6,7 @@ mod distributor;
 mod document;
 mod operator;
 mod releaser;
+mod retirer;
 mod scope;
 #[cfg(test)]
 mod tests;
@@ -15,4 +16,5 @@ pub use distributor::{consumer, consumer_trust, distributor};
 pub use document::{INLINE_LIMIT, MANAGED_LIMIT, Policy, Statement, matches};
 pub use operator::{Grant, operator};
 pub use releaser::releaser;
+pub use retirer::retirer;
 pub use scope::Scope;

@@ -42,6 +42,8 @@ pub enum Grant {
     Lock,
     /// Copying images to other regions and sharing them: for whoever releases.
     Distribute,
+    /// Finding what uses images: for whoever retires them.
+    Uses,
     /// What `doctor` alone asks.
     Doctor,
 }

@@ -39,16 +39,16 @@ fn json(policy: &Policy) -> String {
 
 #[test]
 fn every_operation_is_allowed_and_nothing_else() {
-    let (operator, releaser) = (operator(&full()), releaser(&full()));
+    let (operator, releaser, retirer) = (operator(&full()), releaser(&full()), retirer(&full()));
     let (distributor, consumer) = (distributor(&full()), consumer(&full()));
     let called: BTreeSet<&str> = op::ALL.iter().map(|operation| operation.action).collect();
     for action in &called {
-        let all = [&operator, &releaser, &distributor];
+        let all = [&operator, &releaser, &distributor, &retirer];
         assert!(all.iter().any(|policy| policy.allows(action)), "{action} is called and not allowed");
     }
     // What the services do in the caller's name is called by nobody here.
     let in_our_name = |action: &str| action == "iam:PassRole" || action.starts_with("kms:");
-    let all = operator.actions().into_iter().chain(releaser.actions());
+    let all = operator.actions().into_iter().chain(releaser.actions()).chain(retirer.actions());
     let all = all.chain(distributor.actions()).chain(consumer.actions());
     let spare: Vec<_> = all.filter(|a| !called.contains(a) && !in_our_name(a)).collect();
     assert!(spare.is_empty(), "allowed and never called: {spare:?}");
@@ -58,6 +58,8 @@ fn every_operation_is_allowed_and_nothing_else() {
     for statement in removes {
         assert!(statement.resources.iter().all(|resource| resource.ends_with("parameter/amifactory/*/moves/*")));
     }
+    let changes = |action: &&str| !["Describe", "Get"].iter().any(|reads| action.contains(&format!(":{reads}")));
+    assert_eq!(retirer.actions().into_iter().filter(changes).collect::<Vec<_>>(), [] as [&str; 0]);
     assert!(!releaser.allows("ec2:RunInstances") && !releaser.allows("ec2:DeregisterImage"));
     for action in ["ec2:RunInstances", "ssm:DeleteParameter", "ec2:CreateImage"] {
         assert!(!distributor.allows(action) && !consumer.allows(action), "{action}");
@@ -97,7 +99,14 @@ fn what_changes_something_is_narrowed_down() {
 #[test]
 fn names_are_unique_and_each_has_a_reason() {
     let trusts = [trust(&full()), consumer_trust(&full()).unwrap()];
-    let others = [operator(&full()), releaser(&full()), builder(&full()), distributor(&full()), consumer(&full())];
+    let others = [
+        operator(&full()),
+        releaser(&full()),
+        builder(&full()),
+        distributor(&full()),
+        consumer(&full()),
+        retirer(&full()),
+    ];
     for policy in others.into_iter().chain(trusts) {
         let sids: BTreeSet<_> = policy.statement.iter().map(|statement| statement.sid).collect();
         assert_eq!(sids.len(), policy.statement.len());
@@ -115,6 +124,7 @@ fn they_fit_into_iam() {
         assert!(operator.length() <= MANAGED_LIMIT, "{}", operator.length());
         assert!(releaser(&scope).length() <= MANAGED_LIMIT);
         assert!(distributor(&scope).length() <= MANAGED_LIMIT && consumer(&scope).length() <= MANAGED_LIMIT);
+        assert!(retirer(&scope).length() <= MANAGED_LIMIT);
         assert!(builder.length() <= MANAGED_LIMIT && builder.length() <= INLINE_LIMIT, "{}", builder.length());
     }
     // Length is counted as IAM does.
@@ -148,6 +158,11 @@ fn the_consumers_policy() {
     assert!(consumer_trust(&plain()).is_none());
     let trust = serde_json::to_string(&consumer_trust(&full()).unwrap()).unwrap();
     insta::assert_snapshot!(trust, @r#"{"Version":"2012-10-17","Statement":[{"Sid":"Factory","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"sts:AssumeRole"}]}"#);
+}
+
+#[test]
+fn the_retirers_policy() {
+    insta::assert_snapshot!(json(&retirer(&full())));
 }
 
 #[test]

@@ -1,0 +1,260 @@
+//! Whether an image stays. Pure: retention, facts and time in, the verdict and every reason for it out.
+
+use super::facts::Facts;
+use crate::recipe::Retention;
+use crate::release::gate::span;
+use crate::target::Unread;
+use serde::Serialize;
+use std::time::Duration;
+use time::OffsetDateTime;
+
+/// Why an image stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// What kind of reason: `no-retention`, `unpublished`, `newest`, `young`, `channel`, `rollback-target`, `moving`,
+    /// `base`, `in-use`, `busy`, `unknown`.
+    pub kind: &'static str,
+    /// What holds it: the name or ARN of a thing, where a thing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// In words.
+    pub why: String,
+}
+
+/// What becomes of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It stays.
+    Keep(Vec<Reason>),
+    /// Nothing uses it, and retention does not keep it.
+    Remove,
+    /// An earlier run began to remove it, and did not come to the end.
+    Finish,
+}
+
+/// Decides. Every reason to keep an image is told, not only the first. What was half removed can't be used by anybody,
+/// so nothing but someone who is at it now keeps it from being finished.
+pub fn decide(facts: &Facts, retention: Option<&Retention>, now: OffsetDateTime) -> Verdict {
+    if facts.half_removed {
+        return match &facts.busy {
+            Some(holder) => Verdict::Keep(vec![busy(holder)]),
+            None => Verdict::Finish,
+        };
+    }
+    let mut reasons = Vec::new();
+    match retention {
+        Some(retention) => reasons.extend(by_retention(facts, retention, now)),
+        None => reasons.push(reason("no-retention", None, "no retention is set".into())),
+    }
+    reasons.extend(by_release(facts, retention));
+    for used in &facts.uses {
+        reasons.push(reason("in-use", Some(used.id.clone()), format!("{} uses it", article(used.kind))));
+    }
+    let declared = |unread: &&Unread| match (unread.service, retention) {
+        (Some(service), Some(retention)) => retention.not_used_here.contains(&service),
+        _ => false,
+    };
+    for unread in facts.unread.iter().filter(|unread| !declared(unread)) {
+        let why = format!("{} could not be read: {}", unread.what, unread.why);
+        reasons.push(reason("unknown", Some(unread.what.clone()), why));
+    }
+    reasons.extend(facts.busy.as_deref().map(busy));
+    if reasons.is_empty() { Verdict::Remove } else { Verdict::Keep(reasons) }
+}
+
+fn by_retention(facts: &Facts, retention: &Retention, now: OffsetDateTime) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    // Whatever is said, the newest stays: the next build has to know what there was.
+    let keep = retention.keep.unwrap_or(0).max(1);
+    if let Some(place) = facts.place.filter(|place| *place < keep) {
+        let why = match place {
+            0 => "it is the newest version".to_owned(),
+            place => format!("only {place} newer than it, and the newest {keep} are kept"),
+        };
+        reasons.push(reason("newest", None, why));
+    }
+    if let Some(most) = retention.maximum_age {
+        let age = facts.created_at.map(|at| Duration::try_from(now - at).unwrap_or_default());
+        match age {
+            Some(age) if age < most => {
+                let why = format!("it is {} old, and {} are kept", span(age), span(most));
+                reasons.push(reason("young", None, why));
+            }
+            Some(_) => {}
+            None => reasons.push(reason("unknown", None, "it is not known when it was made".into())),
+        }
+    }
+    reasons
+}
+
+fn by_release(facts: &Facts, retention: Option<&Retention>) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    if !facts.published {
+        let why = "no version names it: that is for amifactory sweep, where no build is at work on it";
+        reasons.push(reason("unpublished", None, why.into()));
+    }
+    let most = retention.map_or(Retention::LEAST_PER_CHANNEL, |retention| retention.keep_per_channel);
+    for (name, back) in &facts.channels {
+        let by = Some(name.to_string());
+        match back {
+            0 => reasons.push(reason("channel", by, "it is what the channel names".into())),
+            back if *back < most => {
+                let why = match back {
+                    1 => "rollback goes back to it".to_owned(),
+                    back => format!("the channel named it {back} images ago, and the last {most} are kept"),
+                };
+                reasons.push(reason("rollback-target", by, why));
+            }
+            _ => {}
+        }
+    }
+    for name in &facts.moving {
+        reasons.push(reason("moving", Some(name.to_string()), "the channel is being moved to it".into()));
+    }
+    for built in &facts.built_on_it {
+        reasons.push(reason("base", Some(built.clone()), "it was built on it".into()));
+    }
+    reasons
+}
+
+fn busy(holder: &str) -> Reason {
+    reason("busy", Some(holder.to_owned()), "someone is at work on its recipe".into())
+}
+
+fn reason(kind: &'static str, by: Option<String>, why: String) -> Reason {
+    Reason { kind, by, why }
+}
+
+/// `an instance`, `a launch template`.
+fn article(kind: &str) -> String {
+    let vowel = kind.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']);
+    format!("{} {kind}", if vowel { "an" } else { "a" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Arch;
+    use crate::recipe::OtherService;
+    use crate::target::{PointerName, Slot, Use};
+    use time::macros::datetime;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-21 12:00 UTC);
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn retention() -> Retention {
+        Retention {
+            keep: Some(3),
+            maximum_age: Some(90 * DAY),
+            keep_per_channel: 3,
+            not_used_here: Default::default(),
+            snapshot_price: 0.05,
+        }
+    }
+
+    /// An image at the very bound at which it goes.
+    fn free() -> Facts {
+        Facts {
+            published: true,
+            place: Some(3),
+            created_at: Some(datetime!(2026-08-23 12:00 UTC)),
+            channels: vec![(prod(), 3)],
+            ..Facts::default()
+        }
+    }
+
+    fn prod() -> PointerName {
+        PointerName { recipe: "web".parse().unwrap(), arch: Arch::X86_64, slot: Slot::Channel("prod".parse().unwrap()) }
+    }
+
+    fn kinds(facts: &Facts, retention: Option<&Retention>) -> Vec<&'static str> {
+        match decide(facts, retention, NOW) {
+            Verdict::Keep(reasons) => reasons.iter().map(|reason| reason.kind).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_image_goes_only_where_nothing_at_all_keeps_it() {
+        assert_eq!(decide(&free(), Some(&retention()), NOW), Verdict::Remove);
+        type Hold = fn(&mut Facts);
+        let holds: [(&str, Hold); 12] = [
+            ("newest", |f| f.place = Some(2)),
+            ("young", |f| f.created_at = Some(datetime!(2026-08-23 12:00:01 UTC))),
+            ("unknown", |f| f.created_at = None),
+            ("unpublished", |f| f.published = false),
+            ("channel", |f| f.channels = vec![(prod(), 0)]),
+            ("rollback-target", |f| f.channels = vec![(prod(), 1)]),
+            ("rollback-target", |f| f.channels = vec![(prod(), 2)]),
+            ("moving", |f| f.moving = vec![prod()]),
+            ("base", |f| f.built_on_it = vec!["img-2".into()]),
+            ("in-use", |f| f.uses = vec![Use { kind: "instance", id: "i-1".into() }]),
+            ("unknown", |f| f.unread = vec![Unread { what: "EMR".into(), why: "denied".into(), service: None }]),
+            ("busy", |f| f.busy = Some("process 7".into())),
+        ];
+        for (kind, hold) in holds {
+            let mut facts = free();
+            hold(&mut facts);
+            assert_eq!(kinds(&facts, Some(&retention())), [kind]);
+        }
+    }
+
+    #[test]
+    fn without_a_retention_nothing_goes() {
+        assert_eq!(kinds(&free(), None), ["no-retention"]);
+    }
+
+    #[test]
+    fn the_newest_version_and_the_rollback_target_stay_whatever_is_said() {
+        let least = Retention { keep: None, maximum_age: Some(Duration::ZERO), keep_per_channel: 2, ..retention() };
+        let facts = Facts { place: Some(0), channels: Vec::new(), ..free() };
+        assert_eq!(kinds(&facts, Some(&least)), ["newest"]);
+        let facts = Facts { channels: vec![(prod(), 1)], ..free() };
+        assert_eq!(kinds(&facts, Some(&least)), ["rollback-target"]);
+        let facts = Facts { channels: vec![(prod(), 2)], ..free() };
+        assert_eq!(decide(&facts, Some(&least), NOW), Verdict::Remove);
+    }
+
+    #[test]
+    fn an_image_that_is_not_among_the_versions_has_no_place_and_no_place_keeps_nothing() {
+        assert_eq!(decide(&Facts { place: None, ..free() }, Some(&retention()), NOW), Verdict::Remove);
+    }
+
+    #[test]
+    fn a_service_that_is_not_read_keeps_everything_unless_it_is_declared_unused() {
+        let emr = Unread { what: "Amazon EMR".into(), why: "not read".into(), service: Some(OtherService::Emr) };
+        let facts = Facts { unread: vec![emr], ..free() };
+        assert_eq!(kinds(&facts, Some(&retention())), ["unknown"]);
+        let declared = |service| Retention { not_used_here: [service].into(), ..retention() };
+        assert_eq!(kinds(&facts, Some(&declared(OtherService::Eks))), ["unknown"]);
+        assert_eq!(decide(&facts, Some(&declared(OtherService::Emr)), NOW), Verdict::Remove);
+    }
+
+    #[test]
+    fn what_was_begun_is_finished_unless_someone_is_at_it() {
+        let half = Facts { half_removed: true, channels: vec![(prod(), 1)], ..free() };
+        assert_eq!(decide(&half, Some(&retention()), NOW), Verdict::Finish);
+        assert_eq!(decide(&half, None, NOW), Verdict::Finish);
+        assert_eq!(kinds(&Facts { busy: Some("process 7".into()), ..half }, None), ["busy"]);
+    }
+
+    #[test]
+    fn every_reason_is_told_with_what_holds_the_image() {
+        let facts = Facts {
+            place: Some(1),
+            channels: vec![(prod(), 0)],
+            uses: vec![Use { kind: "instance", id: "arn:aws:ec2:eu-central-1:1:instance/i-1".into() }],
+            unread: vec![Unread { what: "Auto Scaling".into(), why: "not allowed".into(), service: None }],
+            ..free()
+        };
+        let Verdict::Keep(reasons) = decide(&facts, Some(&retention()), NOW) else { panic!() };
+        let told: Vec<String> =
+            reasons.iter().map(|r| format!("{}: {} ({})", r.kind, r.why, r.by.as_deref().unwrap_or("-"))).collect();
+        insta::assert_snapshot!(told.join("\n"), @r"
+        newest: only 1 newer than it, and the newest 3 are kept (-)
+        channel: it is what the channel names (/amifactory/web/x86_64/channels/prod)
+        in-use: an instance uses it (arn:aws:ec2:eu-central-1:1:instance/i-1)
+        unknown: Auto Scaling could not be read: not allowed (Auto Scaling)
+        ");
+    }
+}

@@ -1,0 +1,217 @@
+//! All that speaks for or against an image. Pure: what a target shows goes in.
+
+use crate::identity::{Arch, ImageId, RecipeName, Version};
+use crate::pipeline::tags;
+use crate::release::History;
+use crate::release::revoke::built_on;
+use crate::target::{Image, Pointer, PointerName, Retirement, Slot, Underway, Unread, Use, moment};
+use std::collections::BTreeMap;
+use time::OffsetDateTime;
+
+/// What is known of one image.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// Whether a version names it.
+    pub published: bool,
+    /// How many newer versions of its recipe and architecture there are that can be used; none where itself can't be
+    /// used any more.
+    pub place: Option<usize>,
+    /// When it was made; none where that can't be read.
+    pub created_at: Option<OffsetDateTime>,
+    /// The channels that have named it, and how many other images each has named since. Images that are gone or revoked
+    /// don't count: rollback passes over them.
+    pub channels: Vec<(PointerName, usize)>,
+    /// Channels that are being moved to it.
+    pub moving: Vec<PointerName>,
+    /// Images that were built on it.
+    pub built_on_it: Vec<String>,
+    /// What else uses it.
+    pub uses: Vec<Use>,
+    /// What could not be read.
+    pub unread: Vec<Unread>,
+    /// Who is at work on its recipe, where someone is.
+    pub busy: Option<String>,
+    /// Whether an earlier run began to remove it, and it can't be used any more.
+    pub half_removed: bool,
+    /// How many bytes it gives back.
+    pub bytes: Option<u64>,
+}
+
+/// A recipe's pointers, with what belongs to them.
+#[derive(Debug, Clone, Default)]
+pub struct Released {
+    /// Those that can be read.
+    pub pointers: Vec<Pointer>,
+    /// The history of each channel.
+    pub histories: BTreeMap<PointerName, History>,
+    /// Moves that are under way.
+    pub underway: Vec<Underway>,
+    /// Retirements, begun and done.
+    pub retirements: Vec<Retirement>,
+    /// Pointers and histories that could not be read.
+    pub unread: Vec<Unread>,
+}
+
+/// What can be said from images and pointers alone.
+pub fn of(image: &Image, images: &[Image], released: &Released, per_channel: usize) -> Facts {
+    let Some(owner) = tags::owner(&image.tags) else { return Facts::default() };
+    let arch = tags::arch(&image.tags);
+    let named = |pointer: &&Pointer| matches!(pointer.name.slot, Slot::Version(_)) && pointer.image == image.id;
+    let mut unread = released.unread.clone();
+    let mut channels = Vec::new();
+    for (name, history) in &released.histories {
+        let named = named_in_turn(history, images);
+        channels.extend(named.iter().position(|id| *id == image.id).map(|back| (name.clone(), back)));
+        // What was dropped may be what is to stay.
+        if history.earlier_dropped && named.len() < per_channel {
+            let why = format!("its history is no longer kept far enough back to know the last {per_channel} images");
+            unread.push(Unread { what: name.to_string(), why, service: None });
+        }
+    }
+    Facts {
+        published: released.pointers.iter().any(|pointer| named(&pointer)),
+        place: place(image, (&owner.recipe, arch, owner.version), images, &released.pointers),
+        created_at: moment(&image.created_at),
+        channels,
+        moving: released.underway.iter().filter(|u| u.image == image.id).map(|u| u.name.clone()).collect(),
+        built_on_it: built_on(images, image).iter().map(|child| described(child)).collect(),
+        unread,
+        half_removed: !image.available
+            && released.retirements.iter().any(|r| r.image == image.id && r.removed_at.is_none()),
+        ..Facts::default()
+    }
+}
+
+/// The images that a channel has named and that could be gone back to, newest first, each once.
+fn named_in_turn(history: &History, images: &[Image]) -> Vec<ImageId> {
+    let mut named: Vec<ImageId> = Vec::new();
+    for (at, moved) in history.moves.iter().rev().enumerate() {
+        let Ok(id) = moved.image.parse::<ImageId>() else { continue };
+        let usable = images.iter().any(|image| image.id == id && tags::revoked(&image.tags).is_none());
+        // What it names now counts, whatever it is.
+        if (usable || at == 0) && !named.contains(&id) {
+            named.push(id);
+        }
+    }
+    named
+}
+
+fn place(
+    image: &Image,
+    (recipe, arch, version): (&RecipeName, Option<Arch>, Version),
+    images: &[Image],
+    pointers: &[Pointer],
+) -> Option<usize> {
+    let usable = |image: &Image| image.available && tags::revoked(&image.tags).is_none();
+    if !usable(image) {
+        return None;
+    }
+    let newer = pointers.iter().filter(|pointer| match pointer.name.slot {
+        Slot::Version(other) => {
+            other > version
+                && pointer.name.recipe == *recipe
+                && arch.is_none_or(|arch| arch == pointer.name.arch)
+                && images.iter().any(|image| image.id == pointer.image && usable(image))
+        }
+        Slot::Channel(_) => false,
+    });
+    Some(newer.count())
+}
+
+fn described(image: &Image) -> String {
+    match tags::owner(&image.tags) {
+        Some(owner) => format!("{} ({} {})", image.id, owner.recipe, owner.version),
+        None => image.id.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{Channel, Digest};
+    use crate::release::Moved;
+
+    fn image(n: u32, version: &str) -> Image {
+        let tags = [
+            (tags::RECIPE, "web".to_owned()),
+            (tags::VERSION, version.to_owned()),
+            (tags::DIGEST, Digest::of(version).to_string()),
+            (tags::BUILD, format!("web-{n}")),
+            (tags::ARCH, "x86_64".to_owned()),
+        ];
+        Image {
+            id: format!("ami-0000000{n}").parse().unwrap(),
+            name: String::new(),
+            tags: tags.map(|(key, value)| (key.to_owned(), value)).into(),
+            available: true,
+            failed: None,
+            created_at: "2026-11-01T00:00:00Z".into(),
+        }
+    }
+
+    fn pointer(slot: Slot, image: &Image) -> Pointer {
+        let name = PointerName { recipe: "web".parse().unwrap(), arch: Arch::X86_64, slot };
+        Pointer { name, image: image.id.clone(), revision: 1, written_at: String::new() }
+    }
+
+    fn prod() -> Slot {
+        Slot::Channel("prod".parse::<Channel>().unwrap())
+    }
+
+    /// `prod` has named these in turn.
+    fn released(images: &[Image], named: &[usize]) -> Released {
+        let moved = |&at: &usize| Moved {
+            revision: 1,
+            at: String::new(),
+            image: images[at].id.to_string(),
+            by: None,
+            note: None,
+        };
+        let history = History { moves: named.iter().map(moved).collect(), earlier_dropped: false, breaks: Vec::new() };
+        let version = |image: &Image| pointer(Slot::Version(tags::version_of(image).unwrap()), image);
+        let prod = pointer(prod(), &images[*named.last().unwrap()]);
+        Released {
+            histories: [(prod.name.clone(), history)].into(),
+            pointers: images.iter().map(version).chain([prod]).collect(),
+            ..Released::default()
+        }
+    }
+
+    fn back(images: &[Image], released: &Released) -> Vec<Option<usize>> {
+        let of = |image: &Image| of(image, images, released, 2).channels.first().map(|(_, back)| *back);
+        images.iter().map(of).collect()
+    }
+
+    #[test]
+    fn a_channel_counts_its_images_once_each_and_not_those_that_rollback_passes_over() {
+        let mut images: Vec<Image> = (0..5).map(|n| image(n, &format!("1.0.{n}"))).collect();
+        let released = released(&images, &[0, 1, 2, 1, 3, 4]);
+        assert_eq!(back(&images, &released), [Some(4), Some(2), Some(3), Some(1), Some(0)]);
+        images[3].tags.insert(tags::REVOKED.into(), "leaked".into());
+        assert_eq!(back(&images, &released), [Some(3), Some(1), Some(2), None, Some(0)]);
+        // What it names now counts also where it must not be used.
+        images[4].tags.insert(tags::REVOKED.into(), "leaked".into());
+        assert_eq!(back(&images, &released)[4], Some(0));
+        images.remove(1);
+        assert_eq!(back(&images, &released), [Some(2), Some(1), None, Some(0)]);
+    }
+
+    #[test]
+    fn a_history_that_does_not_go_back_far_enough_keeps_everything() {
+        let images: Vec<Image> = (0..3).map(|n| image(n, &format!("1.0.{n}"))).collect();
+        let mut released = released(&images, &[1, 2]);
+        released.histories.values_mut().for_each(|history| history.earlier_dropped = true);
+        assert!(of(&images[0], &images, &released, 2).unread.is_empty());
+        assert!(of(&images[0], &images, &released, 3).unread[0].why.contains("the last 3 images"));
+    }
+
+    #[test]
+    fn revoked_and_broken_images_take_no_place_among_the_newest() {
+        let mut images: Vec<Image> = (0..4).map(|n| image(n, &format!("1.0.{n}"))).collect();
+        images[3].tags.insert(tags::REVOKED.into(), "leaked".into());
+        images[2].available = false;
+        let released = released(&images, &[1]);
+        let places: Vec<_> = images.iter().map(|image| of(image, &images, &released, 2).place).collect();
+        assert_eq!(places, [Some(1), Some(0), None, None]);
+    }
+}

@@ -1,0 +1,159 @@
+//! Looks at a target: which images there are, and all that speaks for or against each.
+
+use super::decide::{Verdict, decide};
+use super::facts::{self, Facts, Released};
+use crate::identity::{Arch, ImageId, RecipeName, Version};
+use crate::pipeline::tags;
+use crate::recipe::{AwsBaseImage, BaseSpec, Factory, Retention};
+use crate::release::scene::history;
+use crate::target::{Image, PointerName, Retirement, Shelf, Slot, Target, TargetError, Unread, Use};
+use std::collections::BTreeMap;
+
+/// What is to be looked at.
+pub struct Wanted<'a> {
+    /// What keeps images, and which of them recipes name.
+    pub factory: &'a Factory,
+    /// These recipes' images; also of recipes that have no file any more.
+    pub recipes: &'a [RecipeName],
+    /// Only this image.
+    pub only: Option<&'a ImageId>,
+    /// Recipes that someone is at work on, and who.
+    pub busy: &'a BTreeMap<RecipeName, String>,
+}
+
+/// An image, or what is left of one.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// Its id.
+    pub image: ImageId,
+    /// Its version's pointer.
+    pub name: PointerName,
+    /// Its version.
+    pub version: Version,
+    /// When it was made, RFC 3339; empty where that is not known any more.
+    pub created_at: String,
+    /// What keeps images of its recipe; none where they stay for ever.
+    pub retention: Option<Retention>,
+    /// All that is known of it.
+    pub facts: Facts,
+}
+
+/// Looks. Of images whose tags don't say whose they are nothing is said: they are not ours to remove.
+pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>) -> Result<Vec<Item>, TargetError> {
+    let images = target.images().await?;
+    let mut items: Vec<(Item, Option<&Image>)> = Vec::new();
+    for recipe in wanted.recipes {
+        let retention = retention(wanted.factory, recipe);
+        let per_channel = retention.as_ref().map_or(Retention::LEAST_PER_CHANNEL, |r| r.keep_per_channel);
+        let released = released(target, shelf, recipe).await?;
+        for image in &images {
+            let Some((owner, arch)) = tags::owner(&image.tags).zip(tags::arch(&image.tags)) else { continue };
+            if owner.recipe == *recipe {
+                let facts = Facts {
+                    busy: wanted.busy.get(recipe).cloned(),
+                    ..facts::of(image, &images, &released, per_channel)
+                };
+                let item = Item {
+                    image: image.id.clone(),
+                    name: version_name(recipe, arch, owner.version),
+                    version: owner.version,
+                    created_at: image.created_at.clone(),
+                    retention: retention.clone(),
+                    facts,
+                };
+                items.push((item, Some(image)));
+            }
+        }
+        let gone = |retirement: &&Retirement| {
+            retirement.removed_at.is_none() && !images.iter().any(|image| image.id == retirement.image)
+        };
+        for left in released.retirements.iter().filter(gone) {
+            let Slot::Version(version) = left.name.slot else { continue };
+            let facts = Facts { half_removed: true, busy: wanted.busy.get(recipe).cloned(), ..Facts::default() };
+            let item = Item {
+                image: left.image.clone(),
+                name: left.name.clone(),
+                version,
+                created_at: String::new(),
+                retention: retention.clone(),
+                facts,
+            };
+            items.push((item, None));
+        }
+    }
+    items.retain(|(item, _)| wanted.only.is_none_or(|only| *only == item.image));
+    let mut named = named_by_recipes(wanted.factory);
+    for (item, _) in &mut items {
+        item.facts.uses.extend(named.remove(item.image.as_str()).into_iter().flatten());
+    }
+    // What the factory itself keeps is not asked about: on a service each question is a call.
+    let is_free = |item: &Item| !matches!(decide(&item.facts, item.retention.as_ref(), target.now()), Verdict::Keep(_));
+    let free: Vec<Image> =
+        items.iter().filter(|(item, _)| is_free(item)).filter_map(|(_, image)| image.cloned()).collect();
+    let uses = shelf.uses(&free).await?;
+    let sizes = shelf.sizes(&free).await?;
+    for (item, _) in &mut items {
+        if free.iter().any(|image| image.id == item.image) {
+            item.facts.uses.extend(uses.uses.get(&item.image).cloned().unwrap_or_default());
+            item.facts.unread.extend(uses.unread.iter().cloned());
+            item.facts.bytes = sizes.get(&item.image).copied();
+        }
+    }
+    let mut items: Vec<Item> = items.into_iter().map(|(item, _)| item).collect();
+    items.sort_by(|a, b| (&a.name.recipe, a.name.arch, b.version).cmp(&(&b.name.recipe, b.name.arch, a.version)));
+    Ok(items)
+}
+
+/// What keeps images of a recipe: its own word, or the factory's where it has no file any more.
+fn retention(factory: &Factory, recipe: &RecipeName) -> Option<Retention> {
+    match factory.recipes.get(recipe) {
+        Some(recipe) => recipe.retention.clone(),
+        None => factory.retention.clone(),
+    }
+}
+
+fn version_name(recipe: &RecipeName, arch: Arch, version: Version) -> PointerName {
+    PointerName { recipe: recipe.clone(), arch, slot: Slot::Version(version) }
+}
+
+/// Images that recipes name by their ids.
+fn named_by_recipes(factory: &Factory) -> BTreeMap<String, Vec<Use>> {
+    let mut named: BTreeMap<String, Vec<Use>> = BTreeMap::new();
+    for recipe in factory.recipes.values() {
+        if let BaseSpec::Own { aws: Some(base), .. } = &recipe.base
+            && let AwsBaseImage::Ami(id) = &base.image
+        {
+            let used = Use { kind: "recipe", id: format!("recipes/{}.yaml", recipe.name) };
+            named.entry(id.to_string()).or_default().push(used);
+        }
+    }
+    named
+}
+
+/// A recipe's pointers. What someone has damaged keeps its images, and not those of other recipes.
+async fn released(target: &dyn Target, shelf: &dyn Shelf, recipe: &RecipeName) -> Result<Released, TargetError> {
+    let mut released = Released { underway: target.underway(recipe).await?, ..Released::default() };
+    for pointer in target.pointers_read(recipe).await? {
+        match pointer {
+            Ok(pointer) => released.pointers.push(pointer),
+            Err(TargetError::Damaged { what, why, help }) => {
+                released.unread.push(Unread { what, why: format!("{why}; {help}"), service: None });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    for pointer in &released.pointers {
+        if !matches!(pointer.name.slot, Slot::Channel(_)) {
+            continue;
+        }
+        match history(target, &pointer.name).await {
+            Ok(history) => drop(released.histories.insert(pointer.name.clone(), history)),
+            Err(TargetError::Damaged { what, why, help }) => {
+                released.unread.push(Unread { what, why: format!("{why}; {help}"), service: None });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    released.retirements = shelf.retirements(recipe).await?;
+    Ok(released)
+}

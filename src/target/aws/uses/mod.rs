@@ -1,0 +1,214 @@
+//! What uses images in this account and region. What can't be read is told, and then no image counts as free.
+//!
+//! | module | reads |
+//! |---|---|
+//! | this | instances, stopped ones too; copies; accounts that an image is shared with |
+//! | [`templates`] | every version of every launch template, and the parameters that they resolve |
+//! | [`spot`] | spot requests, spot fleets, EC2 fleets with their overrides |
+//! | [`named`] | parameters: their values, and versions that have a label |
+
+mod named;
+mod spot;
+mod templates;
+
+use super::api::{Api, CallError, op};
+use crate::identity::ImageId;
+use crate::recipe::OtherService;
+use crate::target::{Image, TargetError, Unread, Use, Uses};
+use aws_sdk_ec2::types::{Filter, ImageAttributeName, InstanceStateName};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Values per filter (EC2 API reference, "Filtering": 200).
+const VALUES: usize = 200;
+/// Results per page of a describe.
+const PAGE: i32 = 500;
+
+/// What was found so far.
+struct Found {
+    wanted: BTreeMap<String, ImageId>,
+    uses: BTreeMap<ImageId, BTreeSet<Use>>,
+    unread: BTreeSet<Unread>,
+    /// `arn:aws`, the region and the account, for ARNs of what EC2 names by ids.
+    place: Place,
+}
+
+/// Where all this is.
+pub struct Place {
+    /// `aws`, `aws-cn` …
+    pub partition: String,
+    /// The region.
+    pub region: String,
+    /// The account.
+    pub account: String,
+}
+
+impl Place {
+    /// From the caller's ARN.
+    pub fn of(caller: &str, region: &str) -> Place {
+        let mut parts = caller.split(':').skip(1);
+        let partition = parts.next().unwrap_or("aws").to_owned();
+        let account = parts.nth(2).unwrap_or_default().to_owned();
+        Place { partition, region: region.to_owned(), account }
+    }
+
+    fn ec2(&self, resource: &str) -> String {
+        format!("arn:{}:ec2:{}:{}:{resource}", self.partition, self.region, self.account)
+    }
+}
+
+impl Found {
+    /// Something uses the image of this id, where it is one of those that are asked for.
+    fn uses(&mut self, image: &str, kind: &'static str, id: impl Into<String>) {
+        if let Some(image) = self.wanted.get(image) {
+            self.uses.entry(image.clone()).or_default().insert(Use { kind, id: id.into() });
+        }
+    }
+
+    fn unread(&mut self, what: impl Into<String>, why: impl Into<String>) {
+        self.unread.insert(Unread { what: what.into(), why: why.into(), service: None });
+    }
+
+    /// What could not be read keeps all images. Only credentials that are not accepted end the whole: then nothing can
+    /// be read.
+    fn or_unread(&mut self, what: &str, read: Result<(), CallError>) -> Result<(), TargetError> {
+        match read {
+            Err(error) if error.is_credentials() => Err(error.into()),
+            Err(error) => {
+                self.unread(what, TargetError::from(error).to_string());
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// The ids that are asked for, in the portions that a filter takes.
+    fn portions(&self) -> Vec<Vec<String>> {
+        let ids: Vec<String> = self.wanted.keys().cloned().collect();
+        ids.chunks(VALUES).map(<[String]>::to_vec).collect()
+    }
+}
+
+/// Looks at everything.
+pub async fn find(api: &Api, place: Place, images: &[Image]) -> Result<Uses, TargetError> {
+    let wanted = images.iter().map(|image| (image.id.to_string(), image.id.clone())).collect();
+    let mut found = Found { wanted, uses: BTreeMap::new(), unread: BTreeSet::new(), place };
+    if images.is_empty() {
+        return Ok(Uses::default());
+    }
+    for service in OtherService::ALL {
+        let why = format!(
+            "amifactory does not read it yet; where this account does not use it, say so: retention: {{not_used_here: \
+             [{service}]}}"
+        );
+        found.unread.insert(Unread { what: service.title().into(), why, service: Some(service) });
+    }
+    let read = instances(api, &mut found).await;
+    found.or_unread("the account's instances", read)?;
+    let read = copies(api, &mut found).await;
+    found.or_unread("copies of images", read)?;
+    let read = templates::read(api, &mut found).await;
+    found.or_unread("launch templates", read)?;
+    let read = spot::read(api, &mut found).await;
+    found.or_unread("spot requests and fleets", read)?;
+    let read = named::read(api, &mut found).await;
+    found.or_unread("parameters", read)?;
+    // A call for each image: only of those that nothing holds so far.
+    for image in images.iter().filter(|image| !found.uses.contains_key(&image.id)).collect::<Vec<_>>() {
+        let read = shared_with(api, &mut found, image.id.as_str()).await;
+        found.or_unread(&format!("the launch permissions of {}", image.id), read)?;
+    }
+    Ok(Uses {
+        uses: found.uses.into_iter().map(|(image, uses)| (image, uses.into_iter().collect())).collect(),
+        unread: found.unread.into_iter().collect(),
+    })
+}
+
+async fn instances(api: &Api, found: &mut Found) -> Result<(), CallError> {
+    for ids in found.portions() {
+        let filter = Filter::builder().name("image-id").set_values(Some(ids)).build();
+        let mut page = None;
+        loop {
+            let ask = || {
+                let request = api.ec2.describe_instances().filters(filter.clone()).max_results(PAGE);
+                request.set_next_token(page.clone()).send()
+            };
+            let answer = api.caller.call(op::DESCRIBE_INSTANCES, "instances of images", ask).await?;
+            for instance in answer.reservations().iter().flat_map(|reservation| reservation.instances()) {
+                let state = instance.state().and_then(|state| state.name());
+                if state != Some(&InstanceStateName::Terminated) {
+                    let id = instance.instance_id().unwrap_or_default();
+                    let arn = found.place.ec2(&format!("instance/{id}"));
+                    found.uses(instance.image_id().unwrap_or_default(), "instance", arn);
+                }
+            }
+            page = answer.next_token;
+            if page.as_deref().is_none_or(str::is_empty) {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn copies(api: &Api, found: &mut Found) -> Result<(), CallError> {
+    for ids in found.portions() {
+        let filter = Filter::builder().name("source-image-id").set_values(Some(ids)).build();
+        let mut page = None;
+        loop {
+            let ask = || {
+                let request = api.ec2.describe_images().owners("self").filters(filter.clone()).max_results(PAGE);
+                request.set_next_token(page.clone()).send()
+            };
+            let answer = api.caller.call(op::DESCRIBE_IMAGES, "copies of images", ask).await?;
+            for image in answer.images() {
+                let arn = found.place.ec2(&format!("image/{}", image.image_id().unwrap_or_default()));
+                found.uses(image.source_image_id().unwrap_or_default(), "copy", arn);
+            }
+            page = answer.next_token;
+            if page.as_deref().is_none_or(str::is_empty) {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What others do with an image can't be seen from here: whoever may launch it counts as using it.
+async fn shared_with(api: &Api, found: &mut Found, image: &str) -> Result<(), CallError> {
+    let ask =
+        || api.ec2.describe_image_attribute().image_id(image).attribute(ImageAttributeName::LaunchPermission).send();
+    let answer = api.caller.call(op::DESCRIBE_IMAGE_ATTRIBUTE, image, ask).await?;
+    for permission in answer.launch_permissions() {
+        let group = permission.group().map(|group| group.as_str());
+        let whom = [permission.user_id(), permission.organization_arn(), permission.organizational_unit_arn(), group];
+        let whom = whom.into_iter().flatten().next().unwrap_or("someone");
+        found.uses(image, "launch permission", whom);
+    }
+    Ok(())
+}
+
+/// All ids of images in a text: a value, a list of them, a document that holds some.
+fn ids_in(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices("ami-").map(|(at, _)| {
+        let rest = &text[at + 4..];
+        let end = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
+        &text[at..at + 4 + end]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_found_wherever_they_stand() {
+        let ids: Vec<&str> = ids_in("ami-0a,ami-0b {\"x\":\"ami-0c1\"} ami-").collect();
+        assert_eq!(ids, ["ami-0a", "ami-0b", "ami-0c1", "ami-"]);
+    }
+
+    #[test]
+    fn a_place_is_what_the_callers_arn_says() {
+        let place = Place::of("arn:aws-cn:sts::123456789012:assumed-role/x/y", "cn-north-1");
+        assert_eq!(place.ec2("instance/i-1"), "arn:aws-cn:ec2:cn-north-1:123456789012:instance/i-1");
+    }
+}

@@ -1,0 +1,110 @@
+//! What launches from images later: launch templates, spot fleets, EC2 fleets. Tests put them here; nothing launches.
+
+use super::super::World;
+use super::super::params::Params;
+use super::super::reply::{Done, Failure, Incoming, Reply};
+use super::super::xml::{Xml, items, node, text};
+use super::errors::{invalid, missing};
+use super::model::Home;
+use super::page::page;
+
+/// A launch template: the image of each version, from version 1.
+#[derive(Debug, Clone)]
+pub struct Template {
+    pub home: Home,
+    pub images: Vec<String>,
+}
+
+/// A spot fleet or an EC2 fleet: its state, and the image that it launches by itself.
+#[derive(Debug, Clone)]
+pub struct Fleet {
+    pub home: Home,
+    pub state: &'static str,
+    pub image: String,
+}
+
+pub fn describe_launch_templates(world: &mut World, call: &Incoming<'_>) -> Reply {
+    most(call.params, 200)?;
+    let home = Home::of(call.caller);
+    let ours: Vec<_> = world.ec2.templates.iter().filter(|(_, template)| template.home == home).collect();
+    let page = page(ours, call.params, "LaunchTemplateId", |(id, _)| (*id).clone())?;
+    let rows = page.items.iter().map(|(id, template)| {
+        vec![
+            text("launchTemplateId", id),
+            text("launchTemplateName", id),
+            text("defaultVersionNumber", 1),
+            text("latestVersionNumber", template.images.len()),
+        ]
+    });
+    let mut out = vec![items("launchTemplates", rows)];
+    out.extend(page.next());
+    Ok(Done::xml(out))
+}
+
+pub fn describe_launch_template_versions(world: &mut World, call: &Incoming<'_>) -> Reply {
+    most(call.params, 200)?;
+    let id = call.params.get("LaunchTemplateId").ok_or_else(|| missing("LaunchTemplateId"))?;
+    let template = world.ec2.templates.get(id).filter(|template| template.home == Home::of(call.caller));
+    let template = template.ok_or_else(|| {
+        Failure::bad(
+            "InvalidLaunchTemplateId.NotFound",
+            format!("The specified launch template, with template ID {id}, does not exist."),
+        )
+    })?;
+    let versions: Vec<(usize, &String)> = template.images.iter().enumerate().rev().collect();
+    let page = page(versions, call.params, "", |(number, _)| format!("{:08}", usize::MAX / 2 - number))?;
+    let rows = page.items.iter().map(|(number, image)| {
+        vec![
+            text("launchTemplateId", id),
+            text("versionNumber", number + 1),
+            text("defaultVersion", *number == 0),
+            node("launchTemplateData", vec![text("imageId", image)]),
+        ]
+    });
+    let mut out = vec![items("launchTemplateVersionSet", rows)];
+    out.extend(page.next());
+    Ok(Done::xml(out))
+}
+
+pub fn describe_spot_fleet_requests(world: &mut World, call: &Incoming<'_>) -> Reply {
+    let launch = |fleet: &Fleet| {
+        let specifications = items("launchSpecifications", [vec![text("imageId", &fleet.image)]]);
+        node("spotFleetRequestConfig", vec![text("iamFleetRole", "arn"), text("targetCapacity", 1), specifications])
+    };
+    fleets(&world.ec2.spot_fleets, call, "spotFleetRequestConfigSet", &|id, fleet| {
+        vec![text("spotFleetRequestId", id), text("spotFleetRequestState", fleet.state), launch(fleet)]
+    })
+}
+
+pub fn describe_fleets(world: &mut World, call: &Incoming<'_>) -> Reply {
+    let launch = |fleet: &Fleet| {
+        let overrides = items("overrides", [vec![text("instanceType", "m7i.large"), text("imageId", &fleet.image)]]);
+        items("launchTemplateConfigs", [vec![overrides]])
+    };
+    fleets(&world.ec2.fleets, call, "fleetSet", &|id, fleet| {
+        vec![text("fleetId", id), text("fleetState", fleet.state), launch(fleet)]
+    })
+}
+
+fn fleets(
+    all: &std::collections::BTreeMap<String, Fleet>,
+    call: &Incoming<'_>,
+    set: &str,
+    row: &dyn Fn(&str, &Fleet) -> Vec<Xml>,
+) -> Reply {
+    let home = Home::of(call.caller);
+    let ours: Vec<_> = all.iter().filter(|(_, fleet)| fleet.home == home).collect();
+    let page = page(ours, call.params, "", |(id, _)| (*id).clone())?;
+    let mut out = vec![items(set, page.items.iter().map(|(id, fleet)| row(id, fleet)))];
+    out.extend(page.next());
+    Ok(Done::xml(out))
+}
+
+fn most(params: &Params, most: u64) -> Result<(), Failure> {
+    match params.number("MaxResults")? {
+        Some(size) if size > most => Err(invalid(format!(
+            "Value ( {size} ) for parameter maxResults is invalid. Expecting a value up to {most}."
+        ))),
+        _ => Ok(()),
+    }
+}
