@@ -55,6 +55,7 @@ mod runs;
 mod shared;
 #[cfg(feature = "aws")]
 mod sharing;
+#[cfg(feature = "aws")]
 mod shelf;
 #[cfg(feature = "aws")]
 mod stop;
