@@ -266,3 +266,57 @@ fn selinux_counts_as_it_runs() {
         "#,
     );
 }
+
+#[test]
+fn pipes_among_drop_ins_are_not_waited_for_and_masks_still_count() {
+    case(
+        "pipes_among_drop_ins_are_not_waited_for_and_masks_still_count",
+        r#"
+        rm -f /etc/sysctl.conf /etc/sysctl.d/*; mkdir -p /etc/sysctl.d /usr/lib/sysctl.d
+        mkfifo /etc/sysctl.d/10-pipe.conf
+        ln -s /dev/zero /etc/sysctl.d/20-endless.conf
+        echo 'kernel.dmesg_restrict = 1' >/etc/sysctl.d/30-site.conf
+        echo 'kernel.dmesg_restrict = 0' >/usr/lib/sysctl.d/40-vendor.conf
+        wants vendor fail "$(said af_sysctl_audit kernel.dmesg_restrict equals 1)"
+        ln -s ../../dev/null /etc/sysctl.d/40-vendor.conf
+        wants masked pass "$(said af_sysctl_audit kernel.dmesg_restrict equals 1)"
+        "#,
+    );
+}
+
+#[test]
+fn a_unit_is_masked_however_the_link_is_written() {
+    case(
+        "a_unit_is_masked_however_the_link_is_written",
+        r#"
+        unit=some.service system=/etc/systemd/system
+        mkdir -p /usr/lib/systemd/system $system/multi-user.target.wants
+        printf '[Service]\nExecStart=/bin/true\n' >/usr/lib/systemd/system/$unit
+        ln -s /usr/lib/systemd/system/$unit $system/multi-user.target.wants/
+        wants enabled pass "$(said af_service_enabled_audit $unit)"
+        ln -s ../../../dev/null $system/$unit
+        wants relative fail "$(said af_service_enabled_audit $unit)"
+        rm $system/$unit
+        ln -sf /dev/null /usr/lib/systemd/system/$unit
+        wants vendor fail "$(said af_service_enabled_audit $unit)"
+        "#,
+    );
+}
+
+#[test]
+fn logs_behind_a_link_are_restricted_and_sealed() {
+    case(
+        "logs_behind_a_link_are_restricted_and_sealed",
+        r#"
+        find /var/log -type f -exec chmod 600 {} +
+        mkdir /data; cp -a /var/log /data/log; rm -rf /var/log; ln -s /data/log /var/log
+        echo secret >/data/log/secret; chmod 666 /data/log/secret
+        wants 'open, the audit' fail "$(said script log-files-restricted.audit)"
+        script log-files-restricted.apply
+        wants closed 640 "$(stat -c %a /data/log/secret)"
+        wants 'the audit' pass "$(said script log-files-restricted.audit)"
+        af_seal_logs
+        wants sealed 0 "$(stat -c %s /data/log/secret)"
+        "#,
+    );
+}
