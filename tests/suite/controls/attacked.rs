@@ -320,3 +320,56 @@ fn logs_behind_a_link_are_restricted_and_sealed() {
         "#,
     );
 }
+
+#[test]
+fn what_overrules_the_options_of_sshd_counts() {
+    case(
+        "what_overrules_the_options_of_sshd_counts",
+        r#"
+        mkdir -p /etc/ssh /etc/default /etc/sysconfig; rm -f /etc/default/ssh /etc/sysconfig/sshd
+        printf 'PermitRootLogin No\nMaxStartups 10:30:60\nAllowGroups wheel\n' >/etc/ssh/sshd_config
+        see() {
+            wants "$1" "$2 $2 $2" "$(said af_sshd_option_audit PermitRootLogin equals no) $(
+                said af_sshd_option_audit MaxStartups equals 10:30:60) $(said script ssh-access-reviewed.audit)"
+        }
+        see files pass
+        for file in /etc/default/ssh /etc/sysconfig/sshd; do
+            for line in 'SSHD_OPTS=' '# OPTIONS="-o X=y"' 'SSHD_OPTS=-4'; do
+                echo "$line" >$file; see "$line" pass
+            done
+            for line in 'SSHD_OPTS="-o PermitRootLogin=yes"' 'OPTIONS="-4 -f /etc/other"' ' OPTIONS = -oPermitRootLogin=yes'; do
+                echo "$line" >$file; see "$line" fail
+            done
+            rm $file
+        done
+        for startups in 10:30 10:30:61 10:30:60x x:30:60; do
+            echo "MaxStartups $startups" >/etc/ssh/sshd_config
+            wants "$startups" fail "$(said af_sshd_option_audit MaxStartups equals 10:30:60)"
+        done
+        mkdir -p /etc/ssh/sshd_config.d
+        echo 'PermitRootLogin yes' >'/etc/ssh/sshd_config.d/00\tx.conf'
+        printf 'Include /etc/ssh/sshd_config.d/*.conf\nPermitRootLogin no\n' >/etc/ssh/sshd_config
+        wants 'a name with a backslash' fail "$(said af_sshd_option_audit PermitRootLogin equals no)"
+        "#,
+    );
+}
+
+#[test]
+fn a_list_of_everyone_limits_no_logins() {
+    case(
+        "a_list_of_everyone_limits_no_logins",
+        r#"
+        mkdir -p /etc/ssh; rm -f /etc/default/ssh
+        see() { echo "$2" >/etc/ssh/sshd_config; wants "$2" "$1" "$(said script ssh-access-reviewed.audit)"; }
+        af_sshd_accepts() { :; }
+        AF_PARAM_SSH_ALLOW_GROUPS='wheel sudo'
+        for line in 'AllowUsers *' 'AllowUsers deploy *' 'DenyUsers nobody' 'Match all'; do
+            see fail "$line"
+            script ssh-access-reviewed.apply
+            wants "$line, mended" pass "$(said script ssh-access-reviewed.audit)"
+        done
+        see pass 'AllowUsers deploy'
+        see pass 'AllowGroups ops *-admins'
+        "#,
+    );
+}
