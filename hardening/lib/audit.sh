@@ -85,6 +85,15 @@ af_meets() {
     esac
 }
 
+# af_meets_all OPERATOR EXPECTED OBSERVED: each of several values, with a `|` between them, is as wanted.
+af_meets_all() {
+    local rest="$3|"
+    while [ -n "$rest" ]; do
+        af_meets "$1" "$2" "${rest%%|*}" || return 1
+        rest=${rest#*|}
+    done
+}
+
 # af_first_of VALUE: where several values will do (`a|b`), the first is the one that is set.
 af_first_of() {
     printf '%s\n' "${1%%|*}"

@@ -49,7 +49,7 @@ af_now() {
     fi
 }
 
-# af_step JSON_ID TIMEOUT MODE BODY: runs one step. TIMEOUT in seconds, 0 for none; MODE is stop or continue. The
+# af_step JSON_ID TIMEOUT MODE BODY: runs one step. TIMEOUT in seconds; MODE is stop or continue. The
 # body runs in its own subshell under `set -e`, with nothing on its standard input; a mistake in its syntax fails
 # this step and no other.
 af_step() {
@@ -61,16 +61,8 @@ af_step() {
     af_say '{"start":%s}\n' "$1"
     af_now
     start=$AF_NOW
-    if [ "$2" = 0 ]; then
-        (
-            set -e
-            eval "$4"
-        ) </dev/null >"$AF_TMP/out" 2>&1
-        rc=$?
-    else
-        af_timed "$2" "$4"
-        rc=$?
-    fi
+    af_timed "$2" "$4"
+    rc=$?
     af_now
     af_redact
     size=$(wc -c <"$AF_TMP/out")

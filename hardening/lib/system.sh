@@ -341,8 +341,8 @@ af_unit_state() {
     esac
     AF_STATE=absent
     af_unit_path "$1" || af_unit_path "$template" || return 0
-    # An empty file masks as well as a link to nowhere.
-    if [ -f "$AF_UNIT" ] && [ ! -s "$AF_UNIT" ] || [ "$(readlink "/etc/systemd/system/$1")" = /dev/null ]; then
+    # An empty file masks as well as a link to nowhere, of whichever folder.
+    if [ -f "$AF_UNIT" ] && [ ! -s "$AF_UNIT" ] || [ "$(readlink -f "$AF_UNIT")" = /dev/null ]; then
         AF_STATE=masked
         return 0
     fi

@@ -1,9 +1,11 @@
 found=
-for key in AllowUsers AllowGroups DenyUsers DenyGroups; do
+for key in AllowUsers AllowGroups; do
     af_sshd_values "$key"
-    # A list in a Match block is for those only whom it matches.
-    AF_VALUE=${AF_VALUE%%|*}
-    [ -z "$AF_VALUE" ] || found="$found, $key $AF_VALUE"
+    # A list in a Match block is for those only whom it matches, `*` is everyone, and what sshd is called with counts first.
+    case " $AF_VALUE " in
+        *" * "* | *\|*OPT*=* | " |"* | "  ") ;;
+        *) found="$found, $key ${AF_VALUE%%|*}" ;;
+    esac
 done
 if [ -n "$found" ]; then
     af_look pass "sshd users and groups" "a list of who may log in" "${found#, }"

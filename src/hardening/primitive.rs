@@ -450,7 +450,7 @@ impl Primitive {
 
     /// Installs or removes packages.
     pub fn is_about_packages(&self) -> bool {
-        matches!(self, Primitive::PackageAbsent { .. } | Primitive::PackagePresent { .. })
+        matches!(self, Primitive::PackageAbsent { .. }) || self.installs().is_some()
     }
 
     /// Of which packages its apply makes sure that one is there; none where it installs nothing, empty where a script

@@ -318,7 +318,7 @@ impl SelectedControl {
 
 #[cfg(test)]
 mod tests {
-    use super::super::apply_steps;
+    use super::super::{AuditKind, apply_steps, audit_steps};
     use super::*;
     use crate::recipe::ParameterValue;
     use time::macros::date;
@@ -416,5 +416,21 @@ mod tests {
         assert!(at("audit-log-size") < at("auditd-enabled"));
         assert!(at("auditd-enabled") < at("audit-sudoers"));
         assert!(at("audit-sudoers") < at("audit-config-mode"));
+    }
+
+    #[test]
+    fn no_step_of_a_control_can_wait_for_ever() {
+        let library = Library::embedded().unwrap();
+        let mut spec = spec();
+        spec.add = library.controls.keys().cloned().collect();
+        let selected = select(&library, &spec, OsFamily::Debian12, &[], &[]).unwrap();
+        let mut steps = apply_steps(&selected);
+        steps.extend(audit_steps(&selected, &[AuditKind::Persisted, AuditKind::Runtime]));
+        for step in steps {
+            let installs = ["af_package_absent_apply", "af_package_present_apply", "af_install "];
+            let least = if installs.iter().any(|word| step.body.contains(word)) { 900 } else { 300 };
+            let seconds = step.timeout.map(|timeout| timeout.as_secs());
+            assert!(seconds.is_some_and(|seconds| (least..=900).contains(&seconds)), "{}: {seconds:?}", step.id);
+        }
     }
 }

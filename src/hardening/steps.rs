@@ -9,6 +9,11 @@ use std::time::Duration;
 /// Package managers wait for networks; nothing else here waits for anything.
 const PACKAGES_TIMEOUT: Duration = Duration::from_secs(900);
 
+/// Everything else reads and writes files of the image, in milliseconds, but for the walk over all of its files, which
+/// takes minutes where a large volume is read for the first time. What takes longer than this was told to read what
+/// never ends, such as a named pipe: an error of that control, and the others go on.
+const FILES_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// The id of the step that applies a control.
 pub(super) fn apply_id(slug: &Slug) -> String {
     format!("control/{slug}/apply")
@@ -35,7 +40,7 @@ pub fn apply_steps(selected: &[SelectedControl]) -> Vec<BundleStep> {
                 id: apply_id(&selected.control.slug),
                 title: selected.control.title.clone(),
                 body: selected.apply.clone()?,
-                timeout: selected.changes_packages().then_some(PACKAGES_TIMEOUT),
+                timeout: Some(if selected.changes_packages() { PACKAGES_TIMEOUT } else { FILES_TIMEOUT }),
                 on_failure: OnFailure::Continue,
             })
         })
@@ -52,7 +57,7 @@ pub fn audit_steps(selected: &[SelectedControl], kinds: &[AuditKind]) -> Vec<Bun
             id: audit_id(&selected.control.slug, audit.kind),
             title: selected.control.title.clone(),
             body: audit.body.clone(),
-            timeout: None,
+            timeout: Some(FILES_TIMEOUT),
             on_failure: OnFailure::Continue,
         })
         .collect()

@@ -64,6 +64,9 @@ pub struct StepResult {
 /// How much of a step's output travels with its result. The whole is in the log.
 pub const TAIL_BYTES: usize = 4096;
 
+/// For steps without a limit of their own: none outlives the two days that a command of SSM may take.
+const UNBOUND: Duration = Duration::from_secs(172_800);
+
 /// One line of a bundle's standard output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunLine {
@@ -89,7 +92,7 @@ impl Bundle {
         let mut script = format!("#!/bin/sh\n# amifactory bundle: {name}\n{functions}af_begin_bundle\n");
         for step in steps {
             let id = shell::quote(&serde_json::Value::from(step.id.as_str()).to_string())?;
-            let seconds = step.timeout.map_or(0, |timeout| timeout.as_secs().max(1));
+            let seconds = step.timeout.unwrap_or(UNBOUND).as_secs().max(1);
             let mode = match step.on_failure {
                 OnFailure::Stop => "stop",
                 OnFailure::Continue => "continue",

@@ -19,15 +19,15 @@ AF_AWK_DROPINS='
         return count
     }'
 
-# af_awk_dropins SECTION KEY PROGRAM PATH...: runs an awk program that has the function. Folders are no drop-ins, and
-# an awk may end where it is told to read one.
+# af_awk_dropins SECTION KEY PROGRAM PATH...: runs an awk program that has the function. Only files are drop-ins, and
+# links to /dev/null, which mask others: an awk may end where it is told to read a folder, and not at all at a pipe.
 af_awk_dropins() {
     local section="$1" key="$2" program="$3" path first=yes
     shift 3
     for path in "$@"; do
         [ -z "$first" ] || set --
         first=
-        [ ! -d "$path" ] || path=/dev/null
+        [ -f "$path" ] || [ "$(readlink -f "$path")" = /dev/null ] || path=/dev/null
         set -- "$@" "$path"
     done
     AF_SECTION=$section AF_KEY=$key awk "$AF_AWK_DROPINS$program" "$@"

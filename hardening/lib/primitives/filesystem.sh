@@ -8,11 +8,11 @@ af_filesystem_volumes() {
         /proc/self/mounts 2>/dev/null || true
 }
 
-# af_filesystem_logs: /var/log and the local volumes beneath it, such as one for /var/log/audit. What other machines share
-# is not among them.
+# af_filesystem_logs: /var/log, or the folder that it is a link to, and the local volumes beneath it, such as one for
+# /var/log/audit. What other machines share is not among them.
 af_filesystem_logs() {
-    echo /var/log
-    af_filesystem_volumes | sed -n '/^\/var\/log\/./p'
+    readlink -f /var/log
+    af_filesystem_volumes | sed -n "\|^$(readlink -f /var/log)/.|p"
 }
 
 # af_filesystem_scan: lists in $AF_TMP/scan what anyone may write (`w path`, without sticky folders), what belongs to no

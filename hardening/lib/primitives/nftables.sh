@@ -26,7 +26,7 @@ AF_AWK_NFTABLES='
                 if (file !~ /^\//) file = "/etc/" file
                 if (file == ours) say["ours"]
                 gsub(/[^A-Za-z0-9_.\/*?@+-]/, "", file)
-                command = "for f in " file "; do [ -f \"$f\" ] && echo \"$f\"; done"
+                command = "for f in " file "; do [ -f \"$f\" ] && printf \"%s\\n\" \"$f\"; done"
                 while ((command | getline files) > 0) read_file(files, depth + 1)
                 close(command)
                 continue

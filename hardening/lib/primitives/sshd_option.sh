@@ -5,7 +5,8 @@
 AF_SSHD_HEAD='# Written by amifactory: the first mention of an option wins, so these lines come first.'
 
 # af_sshd_values KEY: sets AF_VALUE to what sshd would use: the first mention wins, files that are included count
-# where they are included. Further values, each after a `|`, are those that Match blocks set.
+# where they are included. Further values, each after a `|`, are those that Match blocks set, and what its unit calls it
+# with, which counts before all files.
 af_sshd_values() {
     AF_VALUE=$(AF_KEY=$1 awk '
         # Splits an argument list as sshd does: quotes hold words together, a comment ends it. Returns how many.
@@ -39,7 +40,7 @@ af_sshd_values() {
                     for (i = 1; i <= n; i++) {
                         if (words[i] !~ /^\//) words[i] = "/etc/ssh/" words[i]
                         gsub(/[^][A-Za-z0-9_.\/*?@+!^-]/, "\\\\&", words[i])
-                        command = "for f in " words[i] "; do [ -f \"$f\" ] && echo \"$f\"; done"
+                        command = "for f in " words[i] "; do [ -f \"$f\" ] && printf \"%s\\n\" \"$f\"; done"
                         while ((command | getline found) > 0) read_file(found, depth + 1, inside)
                         close(command)
                     }
@@ -56,45 +57,28 @@ af_sshd_values() {
             key = tolower(ENVIRON["AF_KEY"])
             read_file("/etc/ssh/sshd_config", 0, 0)
             print first matched
-        }')
+        }')$(sed -n 's/^[^#]*OPT.*=.*-[a-z]/|&/p' /etc/default/ssh /etc/sysconfig/sshd 2>/dev/null || :)
 }
 
 # af_sshd_meets OPERATOR VALUE: AF_VALUE and what Match blocks set are as wanted; words in any case. MaxStartups holds
 # three numbers, none of which may be larger than wanted.
 af_sshd_meets() {
-    local seen number wanted rest operator="$1" value="$2"
-    [ -n "$AF_VALUE" ] || return 1
-    case $AF_VALUE$value in
-        *[A-Z]*)
-            seen=$(printf '%s\n' "$AF_VALUE" | tr '[:upper:]' '[:lower:]')
-            value=$(printf '%s\n' "$value" | tr '[:upper:]' '[:lower:]')
-            ;;
-        *) seen=$AF_VALUE ;;
-    esac
+    local seen value
+    seen=$(printf '%s\n' "$AF_VALUE" | tr '[:upper:]' '[:lower:]')
+    value=$(printf '%s\n' "$2" | tr '[:upper:]' '[:lower:]')
     case $value in
         *:*:*)
-            rest=$seen:
+            seen=$seen:
             value=$value:
-            case $seen in
-                *:*:*[!0-9:]* | [!0-9]*) return 1 ;;
-                *:*:*) ;;
-                *) return 1 ;;
-            esac
-            while [ -n "$rest" ] && [ -n "$value" ]; do
-                number=${rest%%:*}
-                wanted=${value%%:*}
-                af_meets at-most "$wanted" "$number" || return 1
-                rest=${rest#*:}
+            while [ -n "$value" ]; do
+                af_meets at-most "${value%%:*}" "${seen%%:*}" || return 1
+                seen=${seen#*:}
                 value=${value#*:}
             done
             return 0
             ;;
     esac
-    rest=$seen\|
-    while [ -n "$rest" ]; do
-        af_meets "$operator" "$value" "${rest%%|*}" || return 1
-        rest=${rest#*|}
-    done
+    af_meets_all "$1" "$value" "$seen"
 }
 
 # af_sshd_option_audit KEY OPERATOR VALUE

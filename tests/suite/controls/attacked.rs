@@ -290,3 +290,110 @@ fn a_password_of_root_is_found_and_taken_away() {
         "#,
     );
 }
+
+#[test]
+fn pipes_among_drop_ins_are_not_waited_for_and_masks_still_count() {
+    case(
+        "pipes_among_drop_ins_are_not_waited_for_and_masks_still_count",
+        r#"
+        rm -f /etc/sysctl.conf /etc/sysctl.d/*; mkdir -p /etc/sysctl.d /usr/lib/sysctl.d
+        mkfifo /etc/sysctl.d/10-pipe.conf
+        ln -s /dev/zero /etc/sysctl.d/20-endless.conf
+        echo 'kernel.dmesg_restrict = 1' >/etc/sysctl.d/30-site.conf
+        echo 'kernel.dmesg_restrict = 0' >/usr/lib/sysctl.d/40-vendor.conf
+        wants vendor fail "$(said af_sysctl_audit kernel.dmesg_restrict equals 1)"
+        ln -s ../../dev/null /etc/sysctl.d/40-vendor.conf
+        wants masked pass "$(said af_sysctl_audit kernel.dmesg_restrict equals 1)"
+        "#,
+    );
+}
+
+#[test]
+fn a_unit_is_masked_however_the_link_is_written() {
+    case(
+        "a_unit_is_masked_however_the_link_is_written",
+        r#"
+        unit=some.service system=/etc/systemd/system
+        mkdir -p /usr/lib/systemd/system $system/multi-user.target.wants
+        printf '[Service]\nExecStart=/bin/true\n' >/usr/lib/systemd/system/$unit
+        ln -s /usr/lib/systemd/system/$unit $system/multi-user.target.wants/
+        wants enabled pass "$(said af_service_enabled_audit $unit)"
+        ln -s ../../../dev/null $system/$unit
+        wants relative fail "$(said af_service_enabled_audit $unit)"
+        rm $system/$unit
+        ln -sf /dev/null /usr/lib/systemd/system/$unit
+        wants vendor fail "$(said af_service_enabled_audit $unit)"
+        "#,
+    );
+}
+
+#[test]
+fn logs_behind_a_link_are_restricted_and_sealed() {
+    case(
+        "logs_behind_a_link_are_restricted_and_sealed",
+        r#"
+        find /var/log -type f -exec chmod 600 {} +
+        mkdir /data; cp -a /var/log /data/log; rm -rf /var/log; ln -s /data/log /var/log
+        echo secret >/data/log/secret; chmod 666 /data/log/secret
+        wants 'open, the audit' fail "$(said script log-files-restricted.audit)"
+        script log-files-restricted.apply
+        wants closed 640 "$(stat -c %a /data/log/secret)"
+        wants 'the audit' pass "$(said script log-files-restricted.audit)"
+        af_seal_logs
+        wants sealed 0 "$(stat -c %s /data/log/secret)"
+        "#,
+    );
+}
+
+#[test]
+fn what_overrules_the_options_of_sshd_counts() {
+    case(
+        "what_overrules_the_options_of_sshd_counts",
+        r#"
+        mkdir -p /etc/ssh /etc/default /etc/sysconfig; rm -f /etc/default/ssh /etc/sysconfig/sshd
+        printf 'PermitRootLogin No\nMaxStartups 10:30:60\nAllowGroups wheel\n' >/etc/ssh/sshd_config
+        see() {
+            wants "$1" "$2 $2 $2" "$(said af_sshd_option_audit PermitRootLogin equals no) $(
+                said af_sshd_option_audit MaxStartups equals 10:30:60) $(said script ssh-access-reviewed.audit)"
+        }
+        see files pass
+        for file in /etc/default/ssh /etc/sysconfig/sshd; do
+            for line in 'SSHD_OPTS=' '# OPTIONS="-o X=y"' 'SSHD_OPTS=-4'; do
+                echo "$line" >$file; see "$line" pass
+            done
+            for line in 'SSHD_OPTS="-o PermitRootLogin=yes"' 'OPTIONS="-4 -f /etc/other"' ' OPTIONS = -oPermitRootLogin=yes'; do
+                echo "$line" >$file; see "$line" fail
+            done
+            rm $file
+        done
+        for startups in 10:30 10:30:61 10:30:60x x:30:60; do
+            echo "MaxStartups $startups" >/etc/ssh/sshd_config
+            wants "$startups" fail "$(said af_sshd_option_audit MaxStartups equals 10:30:60)"
+        done
+        mkdir -p /etc/ssh/sshd_config.d
+        echo 'PermitRootLogin yes' >'/etc/ssh/sshd_config.d/00\tx.conf'
+        printf 'Include /etc/ssh/sshd_config.d/*.conf\nPermitRootLogin no\n' >/etc/ssh/sshd_config
+        wants 'a name with a backslash' fail "$(said af_sshd_option_audit PermitRootLogin equals no)"
+        "#,
+    );
+}
+
+#[test]
+fn a_list_of_everyone_limits_no_logins() {
+    case(
+        "a_list_of_everyone_limits_no_logins",
+        r#"
+        mkdir -p /etc/ssh; rm -f /etc/default/ssh
+        see() { echo "$2" >/etc/ssh/sshd_config; wants "$2" "$1" "$(said script ssh-access-reviewed.audit)"; }
+        af_sshd_accepts() { :; }
+        AF_PARAM_SSH_ALLOW_GROUPS='wheel sudo'
+        for line in 'AllowUsers *' 'AllowUsers deploy *' 'DenyUsers nobody' 'Match all'; do
+            see fail "$line"
+            script ssh-access-reviewed.apply
+            wants "$line, mended" pass "$(said script ssh-access-reviewed.audit)"
+        done
+        see pass 'AllowUsers deploy'
+        see pass 'AllowGroups ops *-admins'
+        "#,
+    );
+}
