@@ -14,6 +14,6 @@ RECORDS
 # And so does logrotate.
 for file in /etc/logrotate.d/wtmp /etc/logrotate.d/btmp; do
     [ -f "$file" ] || continue
-    sed -E 's/^([[:blank:]]*create[[:blank:]]+)0?66[0-7]([[:blank:]])/\10640\2/' "$file" >"$AF_TMP/lines"
+    sed -E '/ 0?[0246][04]0 /!s/^([[:blank:]]*create[[:blank:]]+)[0-7]+/\10640/' "$file" >"$AF_TMP/lines"
     af_replace "$file" <"$AF_TMP/lines"
 done

@@ -20,5 +20,5 @@ for name in wtmp btmp lastlog; do
         }' /etc/tmpfiles.d/*.conf /run/tmpfiles.d/*.conf /usr/lib/tmpfiles.d/*.conf /lib/tmpfiles.d/*.conf)
     af_judge "tmpfiles.d /var/log/$name" one-of "0640|0600" "$mode"
 done
-rotated=$(grep -hsE '^[[:blank:]]*create[[:blank:]]+0?66[0-7][[:blank:]]' /etc/logrotate.d/wtmp /etc/logrotate.d/btmp)
+rotated=$(grep -hsE '^[[:blank:]]*create[[:blank:]]+[0-7]' /etc/logrotate.d/wtmp /etc/logrotate.d/btmp | grep -vE ' 0?[0246][04]0 ')
 af_look_none "logrotate of login records" "0640 or stricter" "$rotated"

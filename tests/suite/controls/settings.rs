@@ -326,3 +326,23 @@ fn logs_go_to_hosts_of_either_family() {
         prints(&script, target);
     }
 }
+
+#[test]
+fn a_key_is_read_as_its_own_program_reads_it() {
+    for (file, separator, good, bad) in [
+        ("login.defs", " ", "KEY 30", &["KEY=30", "KEY = 30"][..]),
+        ("default/useradd", "=", "KEY=30", &[" KEY = 30", "KEY 30", "KEY=\"30\""][..]),
+        ("security/pwquality.conf", " = ", "Key = 30", &["KEY = 30\nkEy = 31"][..]),
+        ("security/faillock.conf", " = ", "KEY = 30", &["key = 30"][..]),
+    ] {
+        let key = if file.contains("pwquality") { "key" } else { "KEY" };
+        for (text, status) in bad.iter().map(|text| (*text, "fail\npass")).chain([(good, "pass\npass")]) {
+            let script = format!(
+                "mkdir -p $T/etc/default; printf '%s\\n' '{text}' | put etc/{file}
+                set -- $T/etc/{file} '{separator}' {key} at-most 30
+                af_key_value_audit \"$@\"; af_key_value_apply \"$@\"; af_key_value_audit \"$@\""
+            );
+            prints(&script, status);
+        }
+    }
+}

@@ -402,3 +402,53 @@ fn what_starts_for_rescue_alone_does_not_start() {
         "fail fail pass pass",
     );
 }
+
+#[test]
+fn rsyslogs_directives_ignore_case() {
+    for text in [r"$FileCreateMode 0640\n$filecreatemode 0666\n", r"$FILECREATEMODE 0644\n"] {
+        let script = "printf '@' >/etc/rsyslog.conf; mkdir /etc/rsyslog.d/
+            audit script rsyslog-file-mode.audit
+            twice script rsyslog-file-mode.apply; audit script rsyslog-file-mode.audit";
+        says(&script.replace('@', text), "fail pass");
+    }
+}
+
+#[test]
+fn nothing_opens_login_records_at_a_rotation() {
+    let looks = "audit script login-records-restricted.audit | sed 's/^[a-z]* //'";
+    for (file, text) in
+        [("logrotate.d/wtmp", "  create 0644 root utmp"), ("logrotate.d/btmp", "  create 0777 root utmp")]
+    {
+        let script = format!(
+            "mkdir -p /etc/logrotate.d/ /etc/tmpfiles.d/; twice script login-records-restricted.apply; {looks}; echo
+            echo '{text}' >/etc/{file}; {looks} | tr ' ' '\\n' | grep fail
+            twice script login-records-restricted.apply; {looks}"
+        );
+        says(&script, "pass pass pass pass\nfail\npass pass pass pass");
+    }
+}
+
+#[test]
+fn links_and_high_numbers_hide_no_account() {
+    says(
+        r#"
+        mkdir -p /etc/home; echo x >/etc/home/f; ln -s f /etc/home/.forward
+        printf 'big:x:70000:70000::%s:/bin/sh\n' "$T/etc/home" >/etc/passwd; echo 'big:x:70000:' >/etc/group
+        echo 'big:*:1::::::' >/etc/shadow
+        audit af_accounts_audit dot-files; rm /etc/home/.forward; audit af_accounts_audit dot-files
+        "#,
+        "fail pass",
+    );
+}
+
+#[test]
+fn settings_of_grub_that_never_end_end_the_look_at_them() {
+    says("echo 'sleep 60' >/etc/default/grub; audit af_kernel_cmdline_audit audit equals 1", "fail");
+}
+
+#[test]
+fn a_policy_counts_in_any_case() {
+    let policy = "mkdir -p /etc/crypto-policies/; echo ' legacy:X # x' >/etc/crypto-policies/config
+        audit script crypto-policy-not-legacy.audit";
+    says(policy, "fail");
+}
