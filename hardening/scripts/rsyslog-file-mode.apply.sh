@@ -8,8 +8,7 @@ for file in $(af_rsyslog_files); do
     }' "$file" >"$AF_TMP/lines"
     af_replace "$file" <"$AF_TMP/lines"
 done
-# shellcheck disable=SC2046 # One word for each.
-if ! af_lines $(af_rsyslog_files) | grep -qiE '^[[:blank:]]*\$FileCreateMode'; then
+if ! af_rsyslog_lines | grep -qiE '^[[:blank:]]*\$FileCreateMode'; then
     # It holds for the outputs after it, so it comes first.
     printf '# Written by amifactory.\n$FileCreateMode 0640\n' | af_write_file /etc/rsyslog.d/00-amifactory.conf 0644 root:root
 fi

@@ -14,13 +14,12 @@ af_key_value_read() {
         exact { if (index($0, key "=") == 1) print substr($0, length(key) + 2); next }
         {
             line = $0; gsub(/^[ \t]+|[ \t]+$/, "", line)
-            # In login.defs `=` is no separator, and some readers take a key in any case.
-            word = line; sub(/[ \t=].*/, "", word)
+            # Only blanks end a key of login.defs, and some readers take it in any case.
+            word = line; sub(file ~ /login\.defs$/ ? "[ \t].*" : "[ \t=].*", "", word)
             value = substr(line, length(word) + 1)
             if (file ~ /pwquality|auditd|chrony/) word = tolower(word)
             if (word != key) next
-            if (file !~ /login/) sub(/^[ \t]*=/, "", value)
-            sub(/^[ \t]+/, "", value)
+            sub(file ~ /login\.defs$/ ? "^[ \t]*" : "^[ \t]*=?[ \t]*", "", value)
             if (value ~ /^".*"$/) value = substr(value, 2, length(value) - 2)
             # A key without a value is a switch that is on.
             print (value == "" ? "yes" : value)
