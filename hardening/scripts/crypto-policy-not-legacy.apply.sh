@@ -1,4 +1,4 @@
-policy=$(sed -e 's/#.*//' -e '/^[[:blank:]]*$/d' /etc/crypto-policies/config | head -n 1)
+policy=$(sed 's/#.*//;s/[[:blank:]]//g;s/.*/\U&/;/^$/d' /etc/crypto-policies/config | head -n 1)
 case $policy in
     '' | LEGACY | LEGACY:*)
         if command -v update-crypto-policies >/dev/null 2>&1; then

@@ -11,9 +11,10 @@ f /var/log/wtmp 0640 root utmp -
 f /var/log/btmp 0640 root utmp -
 f /var/log/lastlog 0640 root utmp -
 RECORDS
-# And so does logrotate.
-for file in /etc/logrotate.d/wtmp /etc/logrotate.d/btmp; do
+# And so does logrotate; what changes them after that goes.
+for file in /etc/logrotate.d/wtmp /etc/logrotate.d/btmp /etc/tmpfiles.d/*.conf; do
     [ -f "$file" ] || continue
-    sed -E 's/^([[:blank:]]*create[[:blank:]]+)0?66[0-7]([[:blank:]])/\10640\2/' "$file" >"$AF_TMP/lines"
+    sed -E -e '/create[[:blank:]]+0?[0246][04]0\b/!s/^([[:blank:]]*create[[:blank:]]+)[0-7]+/\10640/' \
+        -e 's/^[[:blank:]]*("?[^#"f]|"?f[^[:blank:]]*[+])[^[:blank:]]*[[:blank:]]+"?\/var\/log\/([bw]tmp|lastlog)["[:blank:]]/# amifactory: &/' "$file" >"$AF_TMP/lines"
     af_replace "$file" <"$AF_TMP/lines"
 done

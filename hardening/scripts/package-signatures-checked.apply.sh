@@ -1,7 +1,7 @@
 case $AF_PKG in
     rpm)
         af_ini_option_apply /etc/dnf/dnf.conf main gpgcheck one-of "1|True|true|yes|on"
-        for file in /etc/yum.repos.d/*.repo; do
+        for file in /etc/dnf/dnf.conf /etc/yum.repos.d/*.repo /etc/distro.repos.d/*.repo; do
             [ -f "$file" ] || continue
             sed -E 's/^[[:blank:]]*gpgcheck[[:blank:]]*=[[:blank:]]*(0|false|no|off)[[:blank:]]*$/gpgcheck=1/I' "$file" >"$AF_TMP/lines"
             af_replace "$file" <"$AF_TMP/lines"
@@ -19,7 +19,7 @@ case $AF_PKG in
         done
         for file in /etc/apt/apt.conf /etc/apt/apt.conf.d/*; do
             [ -f "$file" ] || continue
-            sed -E "s/^([^/#]*(AllowUnauthenticated|Allow(Insecure|Weak|DowngradeToInsecure)Repositories)[[:blank:]]*)\"?$on\"?([^a-z0-9]|\$)/\\1\"false\"\\5/I" "$file" >"$AF_TMP/lines"
+            sed -E "s/^(([^/#\"]|\"[^\"]*\")*(AllowUnauthenticated|Allow(Insecure|Weak|DowngradeToInsecure)Repositories)[[:blank:]]*)\"?$on\"?([^a-z0-9]|\$)/\\1\"false\"\\6/I" "$file" >"$AF_TMP/lines"
             af_replace "$file" <"$AF_TMP/lines"
         done
         ;;

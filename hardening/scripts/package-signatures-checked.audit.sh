@@ -2,7 +2,9 @@ case $AF_PKG in
     rpm)
         af_ini_option_read /etc/dnf/dnf.conf main gpgcheck
         af_judge "/etc/dnf/dnf.conf [main] gpgcheck" one-of "1|True|true|yes|on" "$AF_VALUE"
-        exempt=$(grep -liE '^[[:blank:]]*gpgcheck[[:blank:]]*=[[:blank:]]*(0|false|no|off)' /etc/yum.repos.d/*.repo 2>/dev/null | tr '\n' ' ')
+        # What a folder of the site's own holds is not known.
+        exempt=$(grep -lsiE '^[[:blank:]]*(reposdir[[:blank:]]*=|gpgcheck[[:blank:]]*=[[:blank:]]*(0|false|no|off))' \
+            /etc/dnf/dnf.conf /etc/yum.repos.d/*.repo /etc/distro.repos.d/*.repo | tr '\n' ' ')
         ;;
     deb)
         on='(yes|true|with|on|enable|1)'
@@ -12,8 +14,11 @@ case $AF_PKG in
             grep -lsiE -d skip -e "^[[:blank:]]*deb[^#]*\[[^]]*($fields)[+]?=$on([][:blank:]]|\$)" \
                 -e "^($fields):[[:blank:]]*($on)?[[:space:]]*\$" \
                 /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources
-            grep -lsiE -d skip "^[^/#]*(AllowUnauthenticated|Allow(Insecure|Weak|DowngradeToInsecure)Repositories)[[:blank:]]*\"?$on([^a-z0-9]|\$)" \
-                /etc/apt/apt.conf /etc/apt/apt.conf.d/*
+            # apt knows best what it has read.
+            {
+                apt-config dump 2>/dev/null
+                af_lines /etc/apt/apt.conf /etc/apt/apt.conf.d/*
+            } | grep -iE "^([^/#\"]|\"[^\"]*\")*(AllowUnauthenticated|Allow(Insecure|Weak|DowngradeToInsecure)Repositories)[[:blank:]]*\"?$on([^a-z0-9]|\$)"
         )
         ;;
     *) exempt= ;;

@@ -3,13 +3,12 @@
 for file in $(af_rsyslog_files); do
     [ -f "$file" ] || continue
     # Any bit beyond rw-r-----: one of the first digit's executes, of the second's writes or executes, of the third's.
-    sed -E '/^[[:blank:]]*\$FileCreateMode/{
-        /FileCreateMode[[:blank:]]+0?[0246][04]0[[:blank:]]*$/!s/(FileCreateMode[[:blank:]]+)[0-7]+/\10640/
+    sed -E '/^[[:blank:]]*\$FileCreateMode/I{
+        /FileCreateMode[[:blank:]]+0?[0246][04]0[[:blank:]]*$/I!s/(FileCreateMode[[:blank:]]+)[0-7]+/\10640/I
     }' "$file" >"$AF_TMP/lines"
     af_replace "$file" <"$AF_TMP/lines"
 done
-# shellcheck disable=SC2046 # One word for each.
-if ! af_lines $(af_rsyslog_files) | grep -qE '^[[:blank:]]*\$FileCreateMode'; then
+if ! af_rsyslog_lines | grep -qiE '^[[:blank:]]*\$FileCreateMode'; then
     # It holds for the outputs after it, so it comes first.
     printf '# Written by amifactory.\n$FileCreateMode 0640\n' | af_write_file /etc/rsyslog.d/00-amifactory.conf 0644 root:root
 fi

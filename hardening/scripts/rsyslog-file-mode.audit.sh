@@ -1,9 +1,8 @@
 # What one output says of itself sets no default.
-# shellcheck disable=SC2016,SC2046 # The dollar is rsyslog's own spelling. One word for each.
-modes=$(af_lines $(af_rsyslog_files) | sed -nE \
-    -e '/^[[:blank:]]*#/d' \
-    -e 's/^[[:blank:]]*\$FileCreateMode[[:blank:]]+([0-7]+).*/all \1/p' \
-    -e 's/(.*builtin:omfile)?.*[fF]ile[cC]reate[mM]ode="?([0-7]+).*/\1 \2/p')
+# shellcheck disable=SC2016 # The dollar is rsyslog's own spelling.
+modes=$(af_rsyslog_lines | sed -nE \
+    -e 's/^[[:blank:]]*\$FileCreateMode[[:blank:]]+([0-7]+).*/all \1/Ip' \
+    -e 's/(.*builtin:omfile)?.*fileCreateMode="?([0-7]+).*/\1 \2/Ip')
 weak=
 case $modes in
     *all* | *omfile*) ;;

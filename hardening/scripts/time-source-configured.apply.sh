@@ -1,4 +1,4 @@
-if ! af_lines /etc/chrony.conf /etc/chrony/chrony.conf /etc/chrony.d/* /etc/chrony/conf.d/*.conf /etc/chrony/sources.d/*.sources \
+if ! af_chrony_lines \
     | grep -qE '^[[:blank:]]*(server|pool|peer|refclock)[[:blank:]]+[^[:blank:]]'; then
     config=/etc/chrony.conf
     if [ -e /etc/chrony/chrony.conf ]; then

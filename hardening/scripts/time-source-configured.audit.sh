@@ -1,4 +1,4 @@
-sources=$(af_lines /etc/chrony.conf /etc/chrony/chrony.conf /etc/chrony.d/* /etc/chrony/conf.d/*.conf /etc/chrony/sources.d/*.sources \
+sources=$(af_chrony_lines \
     | grep -E '^[[:blank:]]*(server|pool|peer|refclock)[[:blank:]]+[^[:blank:]]')
 if [ -n "$sources" ]; then
     af_look pass "chrony time sources" "at least one" "$sources"

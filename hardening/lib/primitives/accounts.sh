@@ -66,7 +66,7 @@ af_accounts_min() {
 # af_accounts_interactive: prints `user home` of the accounts that people use.
 af_accounts_interactive() {
     af_accounts_min
-    awk -F: -v min="$AF_VALUE" '($3 >= min || $3 == 0) && $3 < 65534 && $7 !~ /\/(nologin|false|sync|shutdown|halt)$/ { print $1, $6 }' /etc/passwd
+    awk -F: -v min="$AF_VALUE" '($3 >= min || $3 == 0) && $3 != 65534 && $7 !~ /\/(nologin|false|sync|shutdown|halt)$/ { print $1, $6 }' /etc/passwd
 }
 
 # af_accounts_homes: homes that do not exist, belong to someone else, or that others may read or write.
@@ -115,17 +115,18 @@ af_accounts_dot_files() {
     af_accounts_interactive >"$AF_TMP/homes"
     while read -r user home; do
         for path in "$home"/.[!.]*; do
-            if [ ! -f "$path" ] || [ -L "$path" ]; then
-                continue
-            fi
             max=0755
             case $path in
+                # A link to one is followed by its reader.
                 */.forward | */.rhosts)
                     list="$list, $path exists"
                     continue
                     ;;
                 */.netrc | */.bash_history) max=0600 ;;
             esac
+            if [ ! -f "$path" ] || [ -L "$path" ]; then
+                continue
+            fi
             found=$(stat -c '%a %U' "$path")
             if [ "${found#* }" != "$user" ] || [ $((0${found% *} & ~max & 0777)) -ne 0 ]; then
                 list="$list, $path is $found"

@@ -23,7 +23,7 @@ af_kernel_cmdline_configured() {
     [ "$AF_PKG" = rpm ] || set -- "$@" /etc/default/grub.d/*.cfg
     # Shell, as grub-mkconfig reads it: what counts is what it amounts to. The second variable comes behind the first.
     # shellcheck disable=SC2016 # The inner shell expands these.
-    sh -c 'unset GRUB_CMDLINE_LINUX GRUB_CMDLINE_LINUX_DEFAULT
+    timeout 9 sh -c 'unset GRUB_CMDLINE_LINUX GRUB_CMDLINE_LINUX_DEFAULT
         for file; do
             [ -f "$file" ] || continue
             sh -n "$file" || exit 1

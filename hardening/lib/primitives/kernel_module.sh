@@ -12,7 +12,10 @@ af_kernel_module_state() {
             n = dropins(paths, ARGC - 1)
             install = "none"; listed = "no"
             ok = "^(/usr)?/bin/(false|true)$"
-            for (i = 1; i <= n; i++) while ((getline < ordered[i]) > 0) {
+            for (i = 1; i <= n; i++) for (held = ""; (getline < ordered[i]) > 0;) {
+                # Comments go on too.
+                if (sub(/\\$/, "")) { held = held $0; continue }
+                $0 = held $0; held = ""
                 name = $2; gsub(/-/, "_", name)
                 if (name != key) continue
                 if ($1 == "blacklist") listed = "yes"

@@ -10,26 +10,23 @@ af_key_value_read() {
     [ -f "$1" ] && [ -r "$1" ] || return 0
     values=$(AF_KEY=$2 awk '
         # Of these, a line counts where it starts with the key and `=`, and so does a blank behind that.
-        BEGIN { key = ENVIRON["AF_KEY"]; exact = ARGV[1] ~ /\/selinux\/config$/ }
+        BEGIN { key = ENVIRON["AF_KEY"]; file = ARGV[1]; exact = file ~ /\/(selinux\/config|useradd)$/ }
         exact { if (index($0, key "=") == 1) print substr($0, length(key) + 2); next }
         {
-            line = $0; sub(/^[ \t]+/, "", line)
-            word = line; sub(/[ \t=].*$/, "", word)
+            line = $0; gsub(/^[ \t]+|[ \t]+$/, "", line)
+            # Only blanks end a key of login.defs, and some readers take it in any case.
+            word = line; sub(file ~ /login\.defs$/ ? "[ \t].*" : "[ \t=].*", "", word)
+            value = substr(line, length(word) + 1)
+            if (file ~ /pwquality|auditd|chrony/) word = tolower(word)
             if (word != key) next
-            value = substr(line, length(key) + 1)
-            sub(/^[ \t]*=?[ \t]*/, "", value); sub(/[ \t]+$/, "", value)
+            sub(file ~ /login\.defs$/ ? "^[ \t]*" : "^[ \t]*=?[ \t]*", "", value)
+            if (value ~ /^".*"$/) value = substr(value, 2, length(value) - 2)
             # A key without a value is a switch that is on.
             print (value == "" ? "yes" : value)
         }' "$1")
     [ -n "$values" ] || return 0
     while IFS= read -r value; do
         AF_VALUE=$value
-        case $value in
-            \"*\")
-                AF_VALUE=${AF_VALUE#\"}
-                AF_VALUE=${AF_VALUE%\"}
-                ;;
-        esac
         [ $# -lt 4 ] || af_meets "$3" "$4" "$AF_VALUE" || break
     done <<VALUES
 $values
@@ -80,13 +77,13 @@ af_key_value_apply() {
         [ -f "$other" ] || continue
         af_key_value_read "$other" "$3" "$4" "$5"
         if [ -n "$AF_VALUE" ] && ! af_meets "$4" "$5" "$AF_VALUE"; then
-            af_set_line "$other" "$3" "$3$2$value"
+            af_set_line "$other" "$3" "$3$2$value" nocase
         fi
     done
     af_key_value_read "$1" "$3" "$4" "$5"
     af_meets "$4" "$5" "$AF_VALUE" && return 0
     case $2 in
-        none) af_set_line "$1" "$3" "$3" ;;
-        *) af_set_line "$1" "$3" "$3$2$value" ;;
+        none) af_set_line "$1" "$3" "$3" nocase ;;
+        *) af_set_line "$1" "$3" "$3$2$value" nocase ;;
     esac
 }

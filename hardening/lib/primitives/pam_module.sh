@@ -14,9 +14,15 @@ af_pam_files() {
 # af_pam_has FILE TYPE MODULE: the file calls the module for that type, and what it answers counts.
 af_pam_has() {
     AF_TYPE=$2 AF_MODULE=$3.so awk '
-        { sub(/^-/, "", $1) }
-        $2 == "optional" || (match($0, /\[[^]]*\]/) && substr($0, RSTART, RLENGTH) !~ /bad|die/) { next }
-        $1 == ENVIRON["AF_TYPE"] { for (i = 3; i <= NF; i++) if ($i == ENVIRON["AF_MODULE"]) { found = 1; exit } }
+        { sub(/^-/, "", $1); sub(/#.*/, "") }
+        $1 != ENVIRON["AF_TYPE"] { next }
+        { n++; control = tolower(match($0, /\[[^]]*\]/) ? substr($0, RSTART, RLENGTH) : $2) }
+        n > over && control != "optional" && (control !~ /=/ || control ~ /bad|die/) {
+            for (i = 3; i <= NF; i++) if ($i == ENVIRON["AF_MODULE"]) { found = 1; exit }
+        }
+        # What ends the stack or jumps before it leaves it out.
+        control ~ /sufficient|(success|default)=done/ { exit }
+        match(control, /=[1-9]/) { over = n + substr(control, RSTART + 1) }
         END { exit !found }' "$1" 2>/dev/null
 }
 

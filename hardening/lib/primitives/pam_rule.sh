@@ -9,11 +9,13 @@ af_pam_rule_has() {
         $1 !~ "^-?" ENVIRON["AF_TYPE"] "$" { next }
         $2 == ENVIRON["AF_CONTROL"] && $3 == ENVIRON["AF_MODULE"] {
             split("", have); for (i = 4; i <= NF; i++) have[$i]
-            all = 1; for (i = 1; i <= n; i++) if (!(wanted[i] in have)) all = 0
+            all = 1; for (i = 1; i <= n; i++) { if (!(wanted[i] in have)) all = 0; delete have[wanted[i]] }
+            # These turn it around, or send it elsewhere.
+            for (i in have) if (i ~ /^(deny|root_only|group=)/) all = 0
             if (all) { found = 1; exit }
         }
         # What ends the stack or jumps before the rule, for others than root, leaves it out.
-        !/pam_rootok\.so/ && ($2 == "sufficient" || (match($0, /\[[^]]*\]/) && substr($0, RSTART, RLENGTH) ~ /=(done|[1-9])/)) { exit }
+        !/pam_rootok\.so/ && (tolower($2) ~ /^(sufficient|include)$/ || (match($0, /\[[^]]*\]/) && substr($0, RSTART, RLENGTH) ~ /=(done|[1-9])/)) { exit }
         END { exit !found }' "/etc/pam.d/$1" 2>/dev/null
 }
 

@@ -326,3 +326,54 @@ fn logs_go_to_hosts_of_either_family() {
         prints(&script, target);
     }
 }
+
+#[test]
+fn a_key_is_read_as_its_own_program_reads_it() {
+    for (file, separator, good, bad) in [
+        ("login.defs", " ", "KEY 30", &["KEY=30", "KEY = 30"][..]),
+        ("default/useradd", "=", "KEY=30", &[" KEY = 30", "KEY 30", "KEY=\"30\""][..]),
+        ("security/pwquality.conf", " = ", "Key = 30", &["KEY = 30\nkEy = 31"][..]),
+        ("security/faillock.conf", " = ", "KEY = 30", &["key = 30"][..]),
+    ] {
+        let key = if file.contains("pwquality") { "key" } else { "KEY" };
+        for (text, status) in bad.iter().map(|text| (*text, "fail\npass")).chain([(good, "pass\npass")]) {
+            let script = format!(
+                "mkdir -p $T/etc/default; printf '%s\\n' '{text}' | put etc/{file}
+                set -- $T/etc/{file} '{separator}' {key} at-most 30
+                af_key_value_audit \"$@\"; af_key_value_apply \"$@\"; af_key_value_audit \"$@\""
+            );
+            prints(&script, status);
+        }
+    }
+}
+
+#[test]
+fn a_module_counts_where_it_is_reached() {
+    for (before, status) in [
+        ("password required pam_env.so", "pass"),
+        ("password [success=1 default=ignore] pam_unix.so\npassword requisite pam_deny.so", "pass"),
+        ("password [success=1 default=ignore] pam_unix.so", "fail"),
+        ("password sufficient pam_unix.so", "fail"),
+        ("password [success=done default=ignore] pam_unix.so", "fail"),
+        ("auth sufficient pam_unix.so", "pass"),
+    ] {
+        let script = format!(
+            "printf '%s\\n' '{before}' 'password requisite pam_pwquality.so' | put etc/pam.d/common-password
+            af_pam_module_audit pam_pwquality password"
+        );
+        prints(&script, status);
+    }
+    for line in ["password OPTIONAL pam_pwquality.so", "password required pam_unix.so # pam_pwquality.so"] {
+        prints(
+            &format!("echo '{line}' | put etc/pam.d/common-password; af_pam_module_audit pam_pwquality password"),
+            "fail",
+        );
+    }
+    for (more, status) in [("debug", "pass"), ("deny", "fail"), ("root_only", "fail"), ("group=users", "fail")] {
+        let script = format!(
+            "echo 'auth required pam_wheel.so use_uid group=wheel {more}' | put etc/pam.d/su
+            af_pam_rule_audit su auth required pam_wheel.so 'use_uid group=wheel'"
+        );
+        prints(&script, status);
+    }
+}

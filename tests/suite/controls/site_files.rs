@@ -402,3 +402,126 @@ fn what_starts_for_rescue_alone_does_not_start() {
         "fail fail pass pass",
     );
 }
+
+#[test]
+fn a_comment_of_modprobe_goes_on_over_the_ends_of_lines() {
+    says(
+        r#"
+        mkdir -p /etc/modprobe.d/
+        printf '# a \\\ninstall cramfs /bin/false\n# b \\\nblacklist cramfs\n' >/etc/modprobe.d/site.conf
+        audit af_kernel_module_audit cramfs; twice af_kernel_module_apply cramfs; audit af_kernel_module_audit cramfs
+        "#,
+        "fail pass",
+    );
+}
+
+#[test]
+fn rsyslogs_directives_ignore_case_and_comments_span_lines() {
+    for text in [
+        r"$FileCreateMode 0640\n$filecreatemode 0666\n",
+        r"/*\n$FileCreateMode 0640\n*/\n",
+        r"/* a */\n/* b\n */\n$FILECREATEMODE 0644\n",
+    ] {
+        let script = "printf '@' >/etc/rsyslog.conf; mkdir /etc/rsyslog.d/
+            audit script rsyslog-file-mode.audit
+            twice script rsyslog-file-mode.apply; audit script rsyslog-file-mode.audit";
+        says(&script.replace('@', text), "fail pass");
+    }
+}
+
+#[test]
+fn no_limit_on_core_dumps_is_lifted_for_some() {
+    for line in ["root hard core unlimited", "@adm - core unlimited", "* HARD core 1"] {
+        let script = "mkdir -p /etc/security/limits.d/; printf '# End' >/etc/security/limits.d/10-a.conf
+            printf '* hard core 0\\n%s' '@line' >/etc/security/limits.d/20-b.conf
+            audit script core-dumps-limited.audit
+            twice script core-dumps-limited.apply; audit script core-dumps-limited.audit";
+        says(&script.replace("@line", line), "fail pass");
+    }
+    let joined = "mkdir -p /etc/security/limits.d/; printf '* hard core 0\\n# End' >/etc/security/limits.d/10-a.conf
+        printf '* hard core unlimited\\n' >/etc/security/limits.d/20-b.conf; audit script core-dumps-limited.audit";
+    says(joined, "fail");
+}
+
+#[test]
+fn nothing_opens_login_records_after_a_boot_or_a_rotation() {
+    let looks = "audit script login-records-restricted.audit | sed 's/^[a-z]* //'";
+    for (file, text) in [
+        ("logrotate.d/wtmp", "  create 0644 root utmp"),
+        ("logrotate.d/btmp", "  create 0777 root utmp"),
+        ("tmpfiles.d/zz.conf", "z /var/log/wtmp 0666 root utmp"),
+        ("tmpfiles.d/zz.conf", "m \"/var/log/btmp\" 0644 root utmp"),
+        ("tmpfiles.d/zz.conf", "f+ /var/log/lastlog 0644 root utmp"),
+    ] {
+        let script = format!(
+            "mkdir -p /etc/logrotate.d/ /etc/tmpfiles.d/; twice script login-records-restricted.apply; {looks}; echo
+            echo '{text}' >/etc/{file}; {looks} | tr ' ' '\\n' | grep fail
+            twice script login-records-restricted.apply; {looks}"
+        );
+        says(&script, "pass pass pass pass\nfail\npass pass pass pass");
+    }
+}
+
+#[test]
+fn time_sources_count_where_chrony_reads_them() {
+    for (config, file, status) in [
+        ("", "chrony.d/x", "fail"),
+        ("", "chrony/sources.d/x.sources", "fail"),
+        ("sourcedir /etc/chrony.d", "chrony.d/x.sources", "pass"),
+        ("sourcedir /etc/chrony.d", "chrony.d/x.conf", "fail"),
+        ("confdir /etc/chrony.d", "chrony.d/x.conf", "pass"),
+        ("include /etc/chrony.d/*.x", "chrony.d/a.x", "pass"),
+    ] {
+        let script = format!(
+            "mkdir -p /etc/chrony.d/ /etc/chrony/sources.d/; AF_PARAM_TIME_SOURCE=192.0.2.1
+            printf '%s\\n' \"{config}\" >/etc/chrony.conf; echo 'server 192.0.2.2' >/etc/{file}
+            audit script time-source-configured.audit
+            twice script time-source-configured.apply; audit script time-source-configured.audit"
+        );
+        says(&script, &format!("{status} pass"));
+    }
+}
+
+#[test]
+fn signatures_are_switched_off_in_no_way_that_is_overlooked() {
+    let looks = "audit script package-signatures-checked.audit";
+    let apt = format!(
+        "mkdir -p /etc/apt/apt.conf.d/
+        echo 'Acquire::http::Proxy \"http://p:1\"; Acquire::AllowInsecureRepositories \"true\";' >/etc/apt/apt.conf.d/x
+        {looks}; twice script package-signatures-checked.apply; {looks}
+        program apt-config <<'END'\necho 'APT::Get::AllowUnauthenticated \"true\";'\nEND\n{looks}"
+    );
+    says(&apt, "fail pass fail");
+    for (file, text, mended) in [
+        ("distro.repos.d/x.repo", "[x]\\ngpgcheck=0", "pass"),
+        ("dnf/dnf.conf", "[main]\\ngpgcheck=1\\n[x]\\ngpgcheck=0", "pass"),
+        ("dnf/dnf.conf", "[main]\\ngpgcheck=1\\nreposdir=/srv", "fail"),
+    ] {
+        let script = format!(
+            "AF_PKG=rpm; mkdir -p /etc/dnf/ /etc/distro.repos.d/; printf '[main]\\ngpgcheck=1\\n' >/etc/dnf/dnf.conf
+            printf '{text}\\n' >/etc/{file}; {looks}; twice script package-signatures-checked.apply; {looks}"
+        );
+        says(&script, &format!("pass fail pass {mended}"));
+    }
+    let policy = "mkdir -p /etc/crypto-policies/; echo ' legacy:X # x' >/etc/crypto-policies/config
+        audit script crypto-policy-not-legacy.audit";
+    says(policy, "fail");
+}
+
+#[test]
+fn links_and_high_numbers_hide_no_account() {
+    says(
+        r#"
+        mkdir -p /etc/home; echo x >/etc/home/f; ln -s f /etc/home/.forward
+        printf 'big:x:70000:70000::%s:/bin/sh\n' "$T/etc/home" >/etc/passwd; echo 'big:x:70000:' >/etc/group
+        echo 'big:*:1::::::' >/etc/shadow
+        audit af_accounts_audit dot-files; rm /etc/home/.forward; audit af_accounts_audit dot-files
+        "#,
+        "fail pass",
+    );
+}
+
+#[test]
+fn settings_of_grub_that_never_end_end_the_look_at_them() {
+    says("echo 'sleep 60' >/etc/default/grub; audit af_kernel_cmdline_audit audit equals 1", "fail");
+}
