@@ -1,5 +1,5 @@
 found=
-for key in AllowUsers AllowGroups; do
+for key in AllowUsers AllowGroups DenyUsers DenyGroups; do
     af_sshd_values "$key"
     # A list in a Match block is for those only whom it matches, `*` is everyone, and what sshd is called with counts first.
     case " $AF_VALUE " in

@@ -387,7 +387,7 @@ fn a_list_of_everyone_limits_no_logins() {
         see() { echo "$2" >/etc/ssh/sshd_config; wants "$2" "$1" "$(said script ssh-access-reviewed.audit)"; }
         af_sshd_accepts() { :; }
         AF_PARAM_SSH_ALLOW_GROUPS='wheel sudo'
-        for line in 'AllowUsers *' 'AllowUsers deploy *' 'DenyUsers nobody' 'Match all'; do
+        for line in 'AllowUsers *' 'AllowUsers deploy *' 'DenyUsers *' 'Match all'; do
             see fail "$line"
             script ssh-access-reviewed.apply
             wants "$line, mended" pass "$(said script ssh-access-reviewed.audit)"
