@@ -1,6 +1,6 @@
 //! For every primitive a way to undo it in an image that meets it, so that its audit has to notice.
 
-use super::primitive::{AccountsCheck, NftablesPart, Primitive, Word};
+use super::primitive::{AccountsCheck, NftablesPart, Primitive, Separator, Word};
 use super::value::Values;
 use crate::identity::{OsFamily, Slug};
 
@@ -74,7 +74,11 @@ pub fn mutation(slug: &Slug, primitive: &Primitive, values: &Values, family: OsF
             format!("sed -i '1i {} 4711' /etc/ssh/sshd_config", key.as_str().to_uppercase())
         }
         Primitive::AuditRule { name, .. } => format!("sed -i '$s/^/#/' /etc/audit/rules.d/{}.rules", name.as_str()),
-        Primitive::KeyValue { file, key, .. } => format!("echo '{}=-77' >>{}", key.as_str(), file.as_str()),
+        Primitive::KeyValue { file, key, separator, .. } => {
+            // As its reader takes it, or nothing has changed.
+            let separator = if *separator == Separator::Blank { " " } else { "=" };
+            format!("echo '{}{separator}-77' >>{}", key.as_str(), file.as_str())
+        }
         Primitive::IniOption { file, section, key, .. } => {
             let (file, section, key) = (file.as_str(), section.as_str(), key.as_str());
             format!("mkdir -p {file}.d; printf '[{section}]\\n{key} = wrong\\n' >{file}.d/zzz.conf")
