@@ -129,8 +129,6 @@ pub const DESCRIBE_OFFERINGS: Operation = op("ec2:DescribeInstanceTypeOfferings"
 /// `logs:DescribeLogGroups`
 pub const DESCRIBE_LOG_GROUPS: Operation = op("logs:DescribeLogGroups", Grant::Doctor, Bucket::Other, &[]);
 
-/// `ec2:DescribeImageAttribute`
-pub const DESCRIBE_IMAGE_ATTRIBUTE: Operation = op("ec2:DescribeImageAttribute", Grant::Uses, Bucket::Describe, &[]);
 /// `ec2:DescribeLaunchTemplates`
 pub const DESCRIBE_TEMPLATES: Operation = op("ec2:DescribeLaunchTemplates", Grant::Uses, Bucket::Describe, &[]);
 /// `ec2:DescribeLaunchTemplateVersions`
@@ -194,7 +192,6 @@ pub const ALL: &[Operation] = &[
     DESCRIBE_TYPES,
     DESCRIBE_OFFERINGS,
     DESCRIBE_LOG_GROUPS,
-    DESCRIBE_IMAGE_ATTRIBUTE,
     DESCRIBE_TEMPLATES,
     DESCRIBE_TEMPLATE_VERSIONS,
     DESCRIBE_SPOT_REQUESTS,

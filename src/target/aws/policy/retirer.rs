@@ -9,7 +9,8 @@ use crate::target::aws::api::op;
 
 /// The policy of whoever retires images.
 pub fn retirer(scope: &Scope) -> Policy {
-    let look = [op::DESCRIBE_IMAGES, op::DESCRIBE_SNAPSHOTS, op::DESCRIBE_INSTANCES, op::WHO_AM_I].map(|op| op.action);
+    let look = [op::DESCRIBE_IMAGES, op::DESCRIBE_SNAPSHOTS, op::DESCRIBE_INSTANCES, op::IMAGE_SHARES, op::WHO_AM_I];
+    let look = look.map(|op| op.action);
     Policy::new(vec![
         everywhere(
             Statement::allow(

@@ -177,7 +177,7 @@ async fn copies(api: &Api, found: &mut Found) -> Result<(), CallError> {
 async fn shared_with(api: &Api, found: &mut Found, image: &str) -> Result<(), CallError> {
     let ask =
         || api.ec2.describe_image_attribute().image_id(image).attribute(ImageAttributeName::LaunchPermission).send();
-    let answer = api.caller.call(op::DESCRIBE_IMAGE_ATTRIBUTE, image, ask).await?;
+    let answer = api.caller.call(op::IMAGE_SHARES, image, ask).await?;
     for permission in answer.launch_permissions() {
         let group = permission.group().map(|group| group.as_str());
         let whom = [permission.user_id(), permission.organization_arn(), permission.organizational_unit_arn(), group];
