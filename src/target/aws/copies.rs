@@ -34,17 +34,7 @@ pub async fn copy(api: &Api, view: &View, request: &CopyRequest) -> Result<Ami, 
     };
     match api.caller.call(op::COPY_IMAGE, name, send).await {
         Ok(answer) => {
-            let image = Ami {
-                id: answer.image_id.unwrap_or_default(),
-                name: name.clone(),
-                tags: all.clone(),
-                available: false,
-                failed: None,
-                created_at: crate::pipeline::clock::timestamp(),
-                snapshots: Vec::new(),
-                root_device: String::new(),
-                other_devices: Vec::new(),
-            };
+            let image = Ami::pending(answer.image_id.unwrap_or_default(), name, all);
             view.imaged(&image);
             Ok(image)
         }

@@ -22,18 +22,7 @@ pub async fn create(api: &Api, view: &View, instance: &str, name: &str, all: &Ta
     };
     match api.caller.call(op::CREATE_IMAGE, name, request).await {
         Ok(answer) => {
-            let id = answer.image_id.unwrap_or_default();
-            let image = Ami {
-                id,
-                name: name.to_owned(),
-                tags: all.clone(),
-                available: false,
-                failed: None,
-                created_at: crate::pipeline::clock::timestamp(),
-                snapshots: Vec::new(),
-                root_device: String::new(),
-                other_devices: Vec::new(),
-            };
+            let image = Ami::pending(answer.image_id.unwrap_or_default(), name, all);
             view.imaged(&image);
             Ok(image)
         }

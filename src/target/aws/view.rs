@@ -85,6 +85,23 @@ pub struct Ami {
     pub other_devices: Vec<String>,
 }
 
+impl Ami {
+    /// One that has just been asked for: EC2 has said its id and nothing more.
+    pub fn pending(id: String, name: &str, tags: &Tags) -> Ami {
+        Ami {
+            id,
+            name: name.to_owned(),
+            tags: tags.clone(),
+            available: false,
+            failed: None,
+            created_at: crate::pipeline::clock::timestamp(),
+            snapshots: Vec::new(),
+            root_device: String::new(),
+            other_devices: Vec::new(),
+        }
+    }
+}
+
 #[derive(Default)]
 struct Known {
     instances: BTreeMap<String, (Instant, Instance)>,

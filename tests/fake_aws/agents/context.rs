@@ -1,6 +1,7 @@
 //! What a running script is watched and stopped by.
 
-use std::fmt;
+use super::Output;
+use std::fmt::{self, Display};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -75,5 +76,29 @@ pub struct Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
+    }
+}
+
+/// What a command printed, once it is done. When nobody waits for it any longer, it is asked to stop: nothing needs to
+/// run.
+pub(super) async fn while_waited_for<E: Display>(stop: Stop, run: impl Future<Output = Result<Output, E>>) -> Output {
+    let mut stop = StopOnDrop(Some(stop));
+    let output = run.await;
+    stop.0 = None;
+    output.unwrap_or_else(|error| Output {
+        code: 1,
+        stderr: format!("failed to run commands: {error}").into_bytes(),
+        ..Output::default()
+    })
+}
+
+/// Asks for the stop when it is dropped.
+struct StopOnDrop(Option<Stop>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        if let Some(stop) = &self.0 {
+            stop.ask();
+        }
     }
 }

@@ -9,7 +9,8 @@
 //! upper       what this instance has written since
 //! ```
 
-use super::shell::{KILLED, StopOnDrop};
+use super::context::while_waited_for;
+use super::shell::KILLED;
 use super::{Agent, Disk, Output, RunContext, Stream, stand_in};
 use amifactory::recipe::Limits;
 use amifactory::target::local::sandbox::{self, Exit, Limit, Lower, Network, SandboxError, SandboxSpec};
@@ -332,16 +333,9 @@ impl Agent for SandboxAgent {
     }
 
     async fn run(&self, instance: &str, script: &str, context: &RunContext) -> Output {
-        // When nobody waits any longer, nothing needs to run.
-        let mut stop = StopOnDrop(Some(context.stop.clone()));
+        let stop = context.stop.clone();
         let (instance, script, context) = (instance.to_owned(), script.to_owned(), context.clone());
-        let output = self.blocking(move |inner| inner.run(&instance, &script, &context)).await;
-        stop.0 = None;
-        output.unwrap_or_else(|error| Output {
-            code: 1,
-            stderr: format!("failed to run commands: {error}").into_bytes(),
-            ..Output::default()
-        })
+        while_waited_for(stop, self.blocking(move |inner| inner.run(&instance, &script, &context))).await
     }
 
     async fn image(&self, instance: &str, image: &str) {

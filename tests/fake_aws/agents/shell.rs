@@ -3,6 +3,7 @@
 //!
 //! An instance's disk is a folder, told to scripts as `AMIFACTORY_ROOT`; an image is a copy of it.
 
+use super::context::while_waited_for;
 use super::{Agent, Disk, Output, RunContext, Stream, stand_in};
 use async_trait::async_trait;
 use std::fs;
@@ -188,16 +189,9 @@ impl Agent for ShellAgent {
     }
 
     async fn run(&self, instance: &str, script: &str, context: &RunContext) -> Output {
-        // When nobody waits any longer, nothing needs to run.
-        let mut stop = StopOnDrop(Some(context.stop.clone()));
+        let stop = context.stop.clone();
         let (instance, script, context) = (instance.to_owned(), script.to_owned(), context.clone());
-        let output = self.blocking(move |folders| folders.run(&instance, &script, &context)).await;
-        stop.0 = None;
-        output.unwrap_or_else(|error| Output {
-            code: 1,
-            stderr: format!("failed to run commands: {error}").into_bytes(),
-            ..Output::default()
-        })
+        while_waited_for(stop, self.blocking(move |folders| folders.run(&instance, &script, &context))).await
     }
 
     async fn image(&self, instance: &str, image: &str) {
@@ -213,16 +207,5 @@ impl Agent for ShellAgent {
     async fn forget_image(&self, image: &str) {
         let image = image.to_owned();
         self.blocking(move |folders| remove(&folders.image(&image))).await;
-    }
-}
-
-/// Asks for the stop when it is dropped.
-pub(super) struct StopOnDrop(pub Option<super::Stop>);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        if let Some(stop) = &self.0 {
-            stop.ask();
-        }
     }
 }
