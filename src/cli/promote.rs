@@ -3,7 +3,9 @@
 use super::distribute;
 use super::exit::{CliError, Exit};
 use super::session::{Open, Session};
+use crate::hardening::shell;
 use crate::identity::{Arch, Version};
+use crate::pipeline::Event;
 use crate::release::distribute::{self as release, Row};
 use crate::release::gate::Approval;
 use crate::release::places::Places;
@@ -63,12 +65,7 @@ impl Promote {
         let approval = self.approved_by.clone().zip(self.approval_reason.clone());
         let recipe = open.released(recipe).await?;
         let places = distribute::places(&open)?;
-        if let Some(places) = &places {
-            // What someone has left is brought to its end first: other places wait for it.
-            leftover::settle(target, Some(places), leftover::find(target, std::slice::from_ref(&recipe)).await?)
-                .await?;
-        }
-        let request = Request {
+        let mut request = Request {
             recipe,
             version,
             to: self.to.clone(),
@@ -94,7 +91,8 @@ impl Promote {
             session.result(&shown, |style| view::promotion(&shown, style))?;
             return Ok(exit);
         }
-        if !self.yes {
+        let asked = !self.yes;
+        if asked {
             if !session.can_ask() {
                 return Err(CliError::Usage(
                     "nobody can be asked here, and nothing was moved\n  --yes moves the channel, --plan only shows what would change".into(),
@@ -107,15 +105,29 @@ impl Promote {
                 return Ok(Exit::Done);
             }
         }
-        let (outcome, rows) = match &places {
-            Some(places) => everywhere_too(session, &open, places, &promotion).await?,
+        // What is decided from here on is about the version that was shown.
+        request.version = Some(promotion.version);
+        let channels = &open.factory.channels;
+        let (outcome, rows, promotion) = match &places {
+            Some(places) => {
+                // What someone has left is brought to its end first: other places wait for it.
+                let left = leftover::find(target, std::slice::from_ref(&request.recipe)).await?;
+                let sink = session.sink();
+                for (underway, settled, _) in leftover::settle(target, Some(places), left).await? {
+                    sink.event(&Event::Notice { build: None, text: leftover::told(&underway, settled) });
+                }
+                sink.close();
+                everywhere_too(session, &open, places, &promotion, &request).await?
+            }
             None => {
+                let promotion =
+                    if asked { promote::again(target, channels, &request, &promotion).await? } else { promotion };
                 promote::carry_out(target, &promotion).await?;
-                ("promoted", Vec::new())
+                ("promoted", Vec::new(), promotion)
             }
         };
-        let shown = Promoted { places: rows, ..Promoted::of(&promotion, outcome) };
-        let asked = !self.yes;
+        let again = again(&self, &promotion);
+        let shown = Promoted { places: rows, again, ..Promoted::of(&promotion, outcome) };
         session.result(
             &shown,
             |style| if asked { view::promoted(&shown, style) } else { view::promotion(&shown, style) },
@@ -124,26 +136,50 @@ impl Promote {
     }
 }
 
-/// Brings the image to all places, and only where it is ready in all of them moves the channel there.
+/// The same command once more, with all that was said: a channel that asks for a yes asks for it again.
+fn again(asked: &Promote, promotion: &Promotion) -> String {
+    let mut words = vec![
+        "amifactory promote".to_owned(),
+        format!("{}@{}", promotion.name.recipe, promotion.version),
+        format!("--to {}", promotion.channel),
+    ];
+    words.extend(asked.arch.map(|arch| format!("--arch {arch}")));
+    let texts = [
+        ("--why", &asked.why),
+        ("--override", &asked.overridden),
+        ("--approved-by", &asked.approved_by),
+        ("--approval-reason", &asked.approval_reason),
+    ];
+    // They were accepted, so they are lines without control characters.
+    let said = texts.iter().filter_map(|(option, text)| Some((option, shell::quote(text.as_deref()?).ok()?)));
+    words.extend(said.map(|(option, text)| format!("{option} {text}")));
+    words.push("--yes".into());
+    words.join(" ")
+}
+
+/// Brings the image to all places, and only where it is ready in all of them moves the channel there. That can take hours,
+/// so all gates are asked again before it moves.
 async fn everywhere_too(
     session: &Session,
     open: &Open,
     places: &Places<'_>,
     promotion: &Promotion,
-) -> Result<(&'static str, Vec<Row>), CliError> {
+    request: &Request,
+) -> Result<(&'static str, Vec<Row>, Promotion), CliError> {
     let _lock = distribute::alone(open, &promotion.name.recipe)?;
     let sink = session.sink();
     let done = release::distribute(places, &promotion.wanted(), &*sink).await;
     sink.close();
+    let promotion = promote::again(&*open.target, &open.factory.channels, request, promotion).await?;
     if !done.is_complete() {
-        return Ok(("not-distributed", done.rows));
+        return Ok(("not-distributed", done.rows, promotion));
     }
     let elsewhere = everywhere::ready(places, &promotion.wanted(), &done.rows);
     if promotion.is_done() && everywhere::is_everywhere(places, &promotion.name, &promotion.image, &elsewhere).await? {
-        return Ok(("up-to-date", done.rows));
+        return Ok(("up-to-date", done.rows, promotion));
     }
     let moved = everywhere::carry_out(places, &promotion.as_move(elsewhere)).await?;
-    Ok((if moved.is_complete() { "promoted" } else { "partly" }, moved.rows))
+    Ok((if moved.is_complete() { "promoted" } else { "partly" }, moved.rows, promotion))
 }
 
 /// How it ends without anything being moved; none where something is to be moved.

@@ -4,7 +4,6 @@ use super::distribute;
 use super::exit::{CliError, Exit};
 use super::session::Session;
 use crate::identity::{Arch, Version};
-use crate::release::leftover;
 use crate::release::rollback::{self, Request};
 use crate::report::view::{self, RolledBack};
 use clap::Args;
@@ -27,6 +26,9 @@ pub struct Rollback {
     /// Why; it is kept in the channel's history
     #[arg(long, value_name = "TEXT")]
     why: Option<String>,
+    /// Go back although someone has begun another move: only where that run is certainly dead
+    #[arg(long)]
+    take_over: bool,
 }
 
 impl Rollback {
@@ -36,12 +38,14 @@ impl Rollback {
         target.check().await?;
         let recipe = open.released(&self.recipe).await?;
         let places = distribute::places(&open)?;
-        if let Some(places) = &places {
-            // What someone has left is brought to its end first: other places wait for it.
-            leftover::settle(target, Some(places), leftover::find(target, std::slice::from_ref(&recipe)).await?)
-                .await?;
-        }
-        let request = Request { recipe, channel: self.channel, arch: self.arch, to: self.to, why: self.why };
+        let request = Request {
+            recipe,
+            channel: self.channel,
+            arch: self.arch,
+            to: self.to,
+            why: self.why,
+            take_over: self.take_over,
+        };
         let done = rollback::roll_back_in(target, places.as_ref(), &open.factory.channels, &request).await?;
         let shown = RolledBack::of(&done);
         session.result(&shown, |style| view::rolled_back(&shown, style))?;

@@ -7,6 +7,7 @@ use crate::identity::{ImageId, RecipeName, TargetKind, Version};
 use crate::pipeline::{Sink, StateFolder, clock};
 use crate::pipeline::{published, tags};
 use crate::recipe::{self, Factory};
+use crate::release::places::Places;
 use crate::report::sink::{Format, Surroundings, Wish};
 use crate::report::{Style, json, sink, visible};
 use crate::source::{Diagnostic, Diagnostics, nearest};
@@ -214,6 +215,12 @@ impl Session {
         if open.factory.channels.is_empty() {
             // Its own mistakes are the only reason.
             self.read(&self.folder()?)?;
+        }
+        // From another region nothing of what home decides can be seen or held.
+        if open.target.is_remote()
+            && let Some(known) = &open.factory.distribution
+        {
+            Places::new(&*open.target, known)?;
         }
         Ok(open)
     }

@@ -24,7 +24,7 @@ impl Verify {
             None => open.all_released().await?,
         };
         let mut verified = verify::verify(target, &open.factory.channels, &recipes).await?;
-        // Who looks from another region looks there alone.
+        // On the local target images go nowhere.
         if let Some(places) = distribute::places(&open).ok().flatten() {
             verify_places::verify_places(&places, &open.factory.channels, &recipes, &mut verified).await?;
         }

@@ -99,7 +99,7 @@ async fn fate(factory: &Factory, planner: &Planner<'_>, recipe: &RecipeName, dig
 pub enum Settled {
     /// Nothing of it is left.
     Removed,
-    /// Its image has been tested and a pointer names it already: it stays, and its builders are gone.
+    /// Its image has been tested and a pointer names it already, or has: it stays, and its builders are gone.
     Kept,
     /// Someone is working on its recipe: nothing was done. Says who.
     Busy(String),
@@ -128,7 +128,7 @@ pub async fn settle(target: &dyn Target, state: &StateFolder, unfinished: &Unfin
     let images = target.images().await?;
     let image = images.iter().find(|image| image.name == unfinished.build.as_str());
     let settled = match image.filter(|image| ImageState::of(&image.tags) == ImageState::Verified) {
-        Some(image) if sweep::is_named(target, &unfinished.recipe, &image.id).await? => {
+        Some(image) if sweep::was_named(target, &unfinished.recipe, &image.id).await? => {
             let published = [(tags::STATE.into(), ImageState::Published.as_str().into())].into();
             target.tag_image(&image.id, &published).await?;
             Settled::Kept

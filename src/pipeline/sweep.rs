@@ -5,7 +5,7 @@ use super::journal::{Journal, What};
 use super::published;
 use super::tags::{self, ImageState, Owner};
 use crate::identity::{BuildId, BuilderId, ImageId, RecipeName};
-use crate::target::{Image, Orphan, Target, TargetError};
+use crate::target::{Image, Orphan, Slot, Target, TargetError};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -120,18 +120,29 @@ pub fn perhaps_alive(found: &[LeftOver], state: &StateFolder, age: Duration, now
     builds.filter(|build| !state.build(build).is_dir()).collect()
 }
 
-/// Whether an image belongs to a build that did not come to its end, and nobody can have seen it: no pointer names it.
+/// Whether an image belongs to a build that did not come to its end, and nobody can have seen it: no pointer names it,
+/// and no channel ever did.
 async fn is_left_over(target: &dyn Target, image: &Image) -> Result<bool, TargetError> {
     match (ImageState::of(&image.tags), tags::owner(&image.tags)) {
         (ImageState::Published, _) => Ok(false),
-        (ImageState::Candidate, _) | (ImageState::Verified, None) => Ok(true),
-        (ImageState::Verified, Some(owner)) => Ok(!is_named(target, &owner.recipe, &image.id).await?),
+        (_, None) => Ok(true),
+        (_, Some(owner)) => Ok(!was_named(target, &owner.recipe, &image.id).await?),
     }
 }
 
-/// Whether any pointer of the recipe names the image.
-pub async fn is_named(target: &dyn Target, recipe: &RecipeName, image: &ImageId) -> Result<bool, TargetError> {
-    Ok(target.pointers(recipe).await?.iter().any(|pointer| pointer.image == *image))
+/// Whether any pointer of the recipe names the image, or a channel has done so: a version's pointer that someone has
+/// removed or overwritten takes its image from nobody who runs it, and channels may go back to it.
+pub async fn was_named(target: &dyn Target, recipe: &RecipeName, image: &ImageId) -> Result<bool, TargetError> {
+    let pointers = target.pointers(recipe).await?;
+    if pointers.iter().any(|pointer| pointer.image == *image) {
+        return Ok(true);
+    }
+    for pointer in pointers.iter().filter(|pointer| matches!(pointer.name.slot, Slot::Channel(_))) {
+        if target.history(&pointer.name).await?.iter().any(|entry| entry.image == image.as_str()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Removes what [`find`] found, except what someone is working on. Answers with what was removed.

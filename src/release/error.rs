@@ -2,6 +2,7 @@
 
 use super::note::TooLong;
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Region, TargetKind, Version};
+use crate::report::visible;
 use crate::target::{Pin, TargetError};
 
 /// Why a release verb did not do what it was asked.
@@ -117,6 +118,50 @@ pub enum ReleaseError {
         /// What to do.
         help: String,
     },
+    /// A pointer was written by hand: what it names is something else.
+    #[error(
+        "{recipe} {version} can't be used: the image {image} that its pointer names {}\n  \
+         amifactory verify {recipe} says which pointer that is and how to put it right",
+        visible::line(is)
+    )]
+    AnotherImage {
+        /// The recipe.
+        recipe: RecipeName,
+        /// The version.
+        version: Version,
+        /// What the pointer names.
+        image: ImageId,
+        /// What that is.
+        is: String,
+    },
+    /// A channel would go to an image that it never named, and no gate would be asked.
+    #[error(
+        "{channel} has never named {recipe} {version}, so that is no way back: its gates have not been asked\n  \
+         amifactory promote {recipe}@{version} --to {channel} asks them; \
+         --why REASON goes there all the same, and the reason is kept as an override"
+    )]
+    NeverNamed {
+        /// The recipe.
+        recipe: RecipeName,
+        /// The version.
+        version: Version,
+        /// The channel.
+        channel: Channel,
+    },
+    /// What was shown is no longer what would be done.
+    #[error(
+        "{recipe} {version} was not moved to {channel}: {what} since it was shown\n  run the same command again to decide anew"
+    )]
+    Changed {
+        /// The recipe.
+        recipe: RecipeName,
+        /// The version.
+        version: Version,
+        /// The channel.
+        channel: Channel,
+        /// What has changed.
+        what: String,
+    },
     /// There is nothing to go back to.
     #[error(
         "channel {channel} of {recipe} has named no other image that still is there and is not revoked\n  \
@@ -198,7 +243,10 @@ impl ReleaseError {
         match self {
             ReleaseError::Target(TargetError::Held { .. }) => Class::Refused,
             ReleaseError::Target(_) | ReleaseError::Gone { .. } | ReleaseError::NothingBefore { .. } => Class::Failed,
-            ReleaseError::Revoked { .. } | ReleaseError::Pinned { .. } => Class::Refused,
+            ReleaseError::Revoked { .. } | ReleaseError::Pinned { .. } | ReleaseError::NeverNamed { .. } => {
+                Class::Refused
+            }
+            ReleaseError::AnotherImage { .. } | ReleaseError::Changed { .. } => Class::Failed,
             _ => Class::Input,
         }
     }

@@ -14,6 +14,8 @@ pub struct Facts {
     /// The longest time that the channel it comes from has named it without a break, up to now where it still does. None
     /// where that channel never did.
     pub stayed: Option<Duration>,
+    /// Why the history of that channel can't vouch for it.
+    pub doubt: Option<String>,
     /// What that channel names now.
     pub from_names: Option<Version>,
     /// Its score.
@@ -88,6 +90,14 @@ fn came_through(rule: &ChannelRule, from: &Channel, facts: &Facts, now: OffsetDa
         true => format!("{} takes images that {from} names or has named", rule.name),
         false => format!("{} asks for {} in {from}", rule.name, span(rule.soak)),
     };
+    if let Some(doubt) = &facts.doubt {
+        return Some(Unmet {
+            gate: "from",
+            is: doubt.clone(),
+            needed,
+            mend: format!("promote it to {from}, through the gates of that; amifactory verify says what else to do"),
+        });
+    }
     let Some(stayed) = facts.stayed else {
         let names = facts.from_names.map_or_else(|| "nothing".to_owned(), |version| version.to_string());
         return Some(Unmet {
@@ -145,7 +155,8 @@ fn expired(facts: &Facts, today: Date) -> Option<Unmet> {
 
 fn too_old(rule: &ChannelRule, most: Duration, facts: &Facts, now: OffsetDateTime) -> Option<Unmet> {
     let age = facts.created_at.map(|at| now - at);
-    if age.is_some_and(|age| age <= most) {
+    // Nothing is made in the future: such a time is not to be trusted.
+    if age.is_some_and(|age| !age.is_negative() && age <= most) {
         return None;
     }
     let age = age.and_then(|age| Duration::try_from(age).ok());
@@ -171,10 +182,13 @@ fn approved(rule: &ChannelRule, approval: Option<&Approval>, mover: &str) -> Opt
     })
 }
 
-/// The same name, or the name at the end of an ARN.
+/// The same name, however much of an ARN is around it. A name of nothing but separators is nobody's.
 fn is_same_person(name: &str, mover: &str) -> bool {
-    let last = |text: &str| text.rsplit('/').next().unwrap_or(text).to_lowercase();
-    name.eq_ignore_ascii_case(mover) || last(name) == last(mover)
+    let last = |text: &str| {
+        let mut parts = text.rsplit(['/', ':', '\\']).map(str::trim);
+        parts.find(|part| !part.is_empty()).unwrap_or_default().to_lowercase()
+    };
+    last(name).is_empty() || last(name) == last(mover)
 }
 
 /// A time, by its two largest units.
@@ -213,6 +227,7 @@ mod tests {
         Facts {
             name: "web 1.0.3".into(),
             stayed: Some(24 * HOUR),
+            doubt: None,
             from_names: Some("1.0.3".parse().unwrap()),
             score: Some(90.0),
             created_at: Some(datetime!(2026-10-21 12:00 UTC)),
@@ -240,8 +255,9 @@ mod tests {
     fn each_gate_is_met_or_not_by_itself() {
         let second = Duration::from_secs(1);
         type Spoil = fn(&mut Facts);
-        let cases: [(&str, Spoil); 8] = [
+        let cases: [(&str, Spoil); 10] = [
             ("from", |f| f.stayed = None),
+            ("from", |f| f.doubt = Some("staging was pointed at it by hand (revision 4), past all gates".into())),
             ("soak", |f| f.stayed = Some(24 * HOUR - Duration::from_secs(1))),
             ("boot-test", |f| f.tested = false),
             ("boot-test", |f| f.failed_tests = vec!["a page is served".into()]),
@@ -249,6 +265,7 @@ mod tests {
             ("minimum_score", |f| f.score = Some(89.99)),
             ("waivers", |f| f.waivers[0].1 = date!(2026 - 11 - 19)),
             ("maximum_age", |f| f.created_at = None),
+            ("maximum_age", |f| f.created_at = Some(datetime!(2026-11-20 12:01 UTC))),
         ];
         for (gate, spoil) in cases {
             let mut facts = good();
@@ -263,7 +280,9 @@ mod tests {
     #[test]
     fn nobody_says_yes_to_themselves() {
         assert_eq!(gates(&good(), None), ["approval"]);
-        for by in ["release", "Release", "arn:aws:iam::1:user/release"] {
+        for by in
+            ["release", "Release", "arn:aws:iam::1:user/release", " release ", "release/", "1:release", "release:", "/"]
+        {
             assert_eq!(gates(&good(), Some(&Approval { by: by.into(), ..yes() })), ["approval"], "{by}");
         }
     }

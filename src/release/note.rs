@@ -31,6 +31,9 @@ pub struct Note {
     /// Why gates that were not met did not count.
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "override")]
     pub overridden: Option<String>,
+    /// Which gates those were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<String>,
     /// Who said yes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<String>,
@@ -90,6 +93,7 @@ impl Note {
             from: None,
             why: None,
             overridden: None,
+            gates: Vec::new(),
             approved_by: None,
             approval: None,
             before: None,

@@ -4,7 +4,7 @@ use super::distribute::Wanted;
 use super::error::{ReleaseError, one_line};
 use super::gate::{self, Approval, Facts, Unmet};
 use super::note::{Kind, Note};
-use super::scene::{Candidate, Scene, history, longest_stay};
+use super::scene::{self, Candidate, Scene, history, longest_stay};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::clock;
 use crate::pipeline::tags::ImageState;
@@ -84,6 +84,7 @@ impl Promotion {
             image: self.image.clone(),
             note: self.note.clone(),
             elsewhere,
+            takes_over: false,
         }
     }
 
@@ -126,6 +127,7 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
     let from = rule.from.as_ref().map(|from| scene.channel(arch, from));
     let from_pointer = from.as_ref().and_then(|from| scene.pointer(from));
     let from_names = from_pointer.and_then(|pointer| scene.version_of(&pointer.image));
+    let approval = approval(request)?;
     let candidate = match (request.version, &rule.from) {
         (Some(version), _) => scene.usable(arch, version)?,
         (None, None) => {
@@ -144,14 +146,17 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
     };
     let image = &candidate.image;
     let record = target.record(&image.id).await?;
-    let stayed = match &from {
-        Some(from) => longest_stay(&history(target, from).await?, &image.id, target.now()),
-        None => None,
-    };
+    let (mut stayed, mut doubt) = (None, None);
+    if let (Some(name), Some(channel)) = (&from, &rule.from) {
+        let history = history(target, name).await?;
+        stayed = longest_stay(&history, &image.id, target.now());
+        doubt = scene::doubt(channel, &history, &image.id);
+    }
     let who = target.who().await?;
     let facts = Facts {
         name: format!("{} {}", scene.recipe, candidate.version),
         stayed,
+        doubt,
         from_names,
         score: record.score,
         created_at: moment(&image.created_at),
@@ -164,13 +169,14 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
         failed_tests: record.tests.iter().filter(|test| test.exit != 0).map(|test| test.name.clone()).collect(),
         gate_unmet: record.gate.unmet.clone(),
     };
-    let unmet = gate::unmet(rule, &facts, request.approval.as_ref(), &who, target.now());
+    let unmet = gate::unmet(rule, &facts, approval.as_ref(), &who, target.now());
     let current = scene.pointer(&name).cloned();
     let current_record = match &current {
         Some(pointer) if scene.image(&pointer.image).is_some() => target.record(&pointer.image).await.ok(),
         _ => None,
     };
-    let note = note(request, &unmet, &who, &candidate.version, rule.from.clone(), clock::rfc3339(target.now()))?;
+    let note =
+        note(request, approval, &unmet, &who, &candidate.version, rule.from.clone(), clock::rfc3339(target.now()))?;
     Ok(Promotion {
         channel: rule.name.clone(),
         reach: rule.reach.clone(),
@@ -187,6 +193,27 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
     })
 }
 
+/// The same once more, right before the move: time has passed, for a person to decide or for copies to be made.
+pub async fn again(
+    target: &dyn Target,
+    channels: &[ChannelRule],
+    request: &Request,
+    shown: &Promotion,
+) -> Result<Promotion, ReleaseError> {
+    let now = plan(target, channels, request).await?;
+    let what = if now.image != shown.image {
+        format!("the version names {} and no more {}", now.image, shown.image)
+    } else if now.current != shown.current && !now.is_done() {
+        format!("{} was moved", now.channel)
+    } else if now.is_refused() || now.unmet.len() > shown.unmet.len() {
+        let gates: Vec<&str> = now.unmet.iter().map(|unmet| unmet.gate).collect();
+        format!("gates are not met any more ({})", gates.join(", "))
+    } else {
+        return Ok(now);
+    };
+    Err(ReleaseError::Changed { recipe: now.name.recipe, version: now.version, channel: now.channel, what })
+}
+
 fn unknown_image(name: &PointerName, from: &Channel, image: &ImageId) -> ReleaseError {
     TargetError::Damaged {
         what: format!("pointer {name}"),
@@ -196,8 +223,16 @@ fn unknown_image(name: &PointerName, from: &Channel, image: &ImageId) -> Release
     .into()
 }
 
+/// What is kept is what the gate is asked about.
+fn approval(request: &Request) -> Result<Option<Approval>, ReleaseError> {
+    let Some(Approval { by, reason }) = &request.approval else { return Ok(None) };
+    let (by, reason) = (one_line("--approved-by", by, 200)?, one_line("--approval-reason", reason, 1000)?);
+    Ok(Some(Approval { by, reason }))
+}
+
 fn note(
     request: &Request,
+    approval: Option<Approval>,
     unmet: &[Unmet],
     who: &str,
     version: &Version,
@@ -205,17 +240,19 @@ fn note(
     at: String,
 ) -> Result<Note, ReleaseError> {
     let line = |option, text: &Option<String>| text.as_deref().map(|text| one_line(option, text, 1000)).transpose();
-    let overridden = line("--override", &request.overridden)?;
-    let approval = request.approval.as_ref();
+    // Where nothing stood against it, nothing was overridden.
+    let overridden = line("--override", &request.overridden)?.filter(|_| !unmet.is_empty());
+    let gates = unmet.iter().filter(|_| overridden.is_some()).map(|unmet| unmet.gate.to_owned()).collect();
+    let (approved_by, approval) = approval.map(|yes| (yes.by, yes.reason)).unzip();
     let note = Note {
         by: Some(who.to_owned()),
         version: Some(*version),
         from,
         why: line("--why", &request.why)?,
-        // Where nothing stood against it, nothing was overridden.
-        overridden: overridden.filter(|_| !unmet.is_empty()),
-        approved_by: approval.map(|yes| one_line("--approved-by", &yes.by, 200)).transpose()?,
-        approval: approval.map(|yes| one_line("--approval-reason", &yes.reason, 1000)).transpose()?,
+        overridden,
+        gates,
+        approved_by,
+        approval,
         ..Note::new(Kind::Promote, at)
     };
     note.check()?;

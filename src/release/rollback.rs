@@ -1,5 +1,5 @@
-//! Rollback: a channel goes back to an image that it has named before, or to any version that is still there. No gate
-//! asks anything: whoever rolls back is in a hurry.
+//! Rollback: a channel goes back to an image that it has named before. No gate asks anything: whoever rolls back is in a
+//! hurry. To a version that the channel never named it goes only with a reason, which is kept as an override.
 
 use super::distribute::Row;
 use super::error::{ReleaseError, one_line};
@@ -13,6 +13,7 @@ use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::clock;
 use crate::recipe::ChannelRule;
 use crate::target::{Elsewhere, Move, Pointer, PointerName, Target, TargetError};
+use std::collections::BTreeSet;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct Request {
     pub to: Option<Version>,
     /// Why.
     pub why: Option<String>,
+    /// Whether a move that someone else has begun is over: whoever asks has made sure that its run is dead.
+    pub take_over: bool,
 }
 
 /// What came of it.
@@ -45,6 +48,8 @@ pub struct RolledBack {
     pub image: ImageId,
     /// Whether it had to move.
     pub moved: bool,
+    /// Whether the channel never named that before: then it has not gone back, and no gate was asked.
+    pub forward: bool,
     /// How it stands in each place, where the channel reaches several.
     pub rows: Vec<Row>,
 }
@@ -78,17 +83,28 @@ pub async fn roll_back_in(
             help: format!("promote an image to it: amifactory promote {} --to {}", scene.recipe, rule.name),
         });
     };
+    let history = history(target, &name).await?;
     let candidate = match request.to {
         Some(version) => scene.usable(arch, version)?,
-        None => before(&scene, &history(target, &name).await?, &current)
+        None => before(&scene, &history, &current)
             .ok_or_else(|| ReleaseError::NothingBefore { recipe: scene.recipe.clone(), channel: rule.name.clone() })?,
     };
+    // The first channel has no gates.
+    let forward = rule.from.is_some() && !was_named(&history, &candidate.image.id);
+    if forward && why.is_none() {
+        return Err(ReleaseError::NeverNamed {
+            recipe: scene.recipe.clone(),
+            version: candidate.version,
+            channel: rule.name.clone(),
+        });
+    }
     let mut done = RolledBack {
         channel: rule.name.clone(),
         from_version: scene.version_of(&current.image),
         version: candidate.version,
         image: candidate.image.id.clone(),
         moved: false,
+        forward,
         rows: Vec::new(),
         from: current.clone(),
         name: name.clone(),
@@ -100,7 +116,9 @@ pub async fn roll_back_in(
         (elsewhere, missing) =
             everywhere::known_ready(places, &rule.reach, &scene.recipe, which, &candidate.image.id).await;
     }
-    if current.image == candidate.image.id
+    // Whoever takes over ends what was begun, also where it has not moved anything yet.
+    if !request.take_over
+        && current.image == candidate.image.id
         && match places {
             Some(places) => everywhere::is_everywhere(places, &name, &current.image, &elsewhere).await?,
             None => true,
@@ -112,11 +130,20 @@ pub async fn roll_back_in(
     let note = Note {
         by: Some(target.who().await?),
         version: Some(candidate.version),
-        why,
+        overridden: why.clone().filter(|_| forward),
+        gates: if forward { vec!["all".into()] } else { Vec::new() },
+        why: why.filter(|_| !forward),
         ..Note::new(Kind::Rollback, clock::rfc3339(target.now()))
     };
     note.check()?;
-    let wanted = Move { name, expected: Some(current), image: candidate.image.id, note, elsewhere };
+    let wanted = Move {
+        name,
+        expected: Some(current),
+        image: candidate.image.id,
+        note,
+        elsewhere,
+        takes_over: request.take_over,
+    };
     let moved = match places {
         Some(places) => match everywhere::carry_out(places, &wanted).await {
             Ok(moved) => {
@@ -142,9 +169,24 @@ pub async fn roll_back_in(
     }
 }
 
-/// The last other image that the channel has named and that still can be used.
+/// Whether the channel came to name the image by a move of ours.
+fn was_named(history: &History, image: &ImageId) -> bool {
+    history.moves.iter().any(|moved| moved.note.is_some() && moved.image == image.as_str())
+}
+
+/// The last other image that the channel has named and that still can be used: not one that someone wrote by hand, and
+/// none that a rollback has left, unless it was promoted again since.
 fn before(scene: &Scene, history: &History, current: &Pointer) -> Option<Candidate> {
-    history.moves.iter().rev().filter(|moved| moved.image != current.image.as_str()).find_map(|moved| {
+    let mut left: BTreeSet<&str> = BTreeSet::new();
+    for (at, moved) in history.moves.iter().enumerate() {
+        match moved.note.as_ref().map(|note| note.kind) {
+            Some(Kind::Rollback) => left.extend(at.checked_sub(1).map(|before| history.moves[before].image.as_str())),
+            Some(Kind::Publish | Kind::Promote) => drop(left.remove(moved.image.as_str())),
+            Some(Kind::Restore) | None => {}
+        }
+    }
+    let others = history.moves.iter().rev().filter(|moved| moved.image != current.image.as_str());
+    others.filter(|moved| moved.note.is_some() && !left.contains(moved.image.as_str())).find_map(|moved| {
         let image: ImageId = moved.image.parse().ok()?;
         scene.fit(scene.version_of(&image)?, &image).ok()
     })

@@ -1,7 +1,7 @@
 //! A recipe's images and pointers as they are now: what all release verbs look at first.
 
 use super::error::ReleaseError;
-use super::history::History;
+use super::history::{History, Moved};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, TargetKind, Version};
 use crate::pipeline::tags;
 use crate::source::nearest;
@@ -76,7 +76,8 @@ impl Scene {
             Slot::Version(version) if pointer.image == *image => Some(version),
             _ => None,
         });
-        named.or_else(|| self.image(image).and_then(tags::version_of))
+        let of_tags = || tags::owner(&self.image(image)?.tags).filter(|owner| owner.recipe == self.recipe);
+        named.or_else(|| of_tags().map(|owner| owner.version))
     }
 
     /// The image of a version; it may be unfit for use.
@@ -119,6 +120,21 @@ impl Scene {
             ),
         };
         let image = self.image(id).ok_or_else(|| gone("is gone"))?;
+        // What a pointer says was perhaps written by hand: an image says itself what it is.
+        match tags::owner(&image.tags) {
+            Some(owner) if owner.recipe == *recipe && owner.version == version => {}
+            owner => {
+                return Err(ReleaseError::AnotherImage {
+                    recipe: recipe.clone(),
+                    version,
+                    image: id.clone(),
+                    is: owner.map_or_else(
+                        || "carries no tags of a build".into(),
+                        |owner| format!("is {} {}", owner.recipe, owner.version),
+                    ),
+                });
+            }
+        }
         if !image.available {
             return Err(gone("is not available"));
         }
@@ -147,7 +163,8 @@ pub async fn history(target: &dyn Target, name: &PointerName) -> Result<History,
     Ok(History::of(&target.history(name).await?))
 }
 
-/// The longest time that a pointer has named an image without a break; none where it never did.
+/// The longest time that a pointer has named an image without a break; none where it never did. What someone wrote by
+/// hand passed no gate and begins no stay.
 pub fn longest_stay(history: &History, image: &ImageId, now: OffsetDateTime) -> Option<Duration> {
     let mut longest = None;
     let mut began: Option<OffsetDateTime> = None;
@@ -158,6 +175,9 @@ pub fn longest_stay(history: &History, image: &ImageId, now: OffsetDateTime) -> 
     for moved in &history.moves {
         // An entry without a time ends a stay and begins none.
         let at = crate::target::moment(&moved.at);
+        if began.is_none() && moved.note.is_none() {
+            continue;
+        }
         match (began, moved.image == image.as_str()) {
             (None, true) => began = at,
             (Some(start), false) => {
@@ -173,16 +193,33 @@ pub fn longest_stay(history: &History, image: &ImageId, now: OffsetDateTime) -> 
     longest
 }
 
+/// Why a channel's history can't vouch for an image: it was edited, or the channel was pointed at the image past its own
+/// gates. None where it can, also where it never named the image.
+pub fn doubt(channel: &Channel, history: &History, image: &ImageId) -> Option<String> {
+    if let Some(first) = history.breaks.first() {
+        return Some(format!("the history of {channel} was edited: revision {}: {}", first.revision, first.what));
+    }
+    let of_image = |moved: &&Moved| moved.image == image.as_str();
+    if history.moves.iter().filter(of_image).any(|moved| moved.note.is_some()) {
+        return None;
+    }
+    let by_hand = history.moves.iter().rev().find(of_image)?;
+    Some(format!("{channel} was pointed at it by hand (revision {}), past all gates", by_hand.revision))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::history::Moved;
+    use super::super::history::Break;
+    use super::super::note::{Kind, Note};
     use super::*;
     use time::macros::datetime;
 
     #[test]
     fn a_stay_counts_without_its_breaks_and_up_to_now_where_it_goes_on() {
-        let moved =
-            |at: &str, image: &str| Moved { revision: 1, at: at.into(), image: image.into(), by: None, note: None };
+        let moved = |at: &str, image: &str| {
+            let note = Some(Note::new(Kind::Promote, at.into()));
+            Moved { revision: 1, at: at.into(), image: image.into(), by: None, note }
+        };
         let (a, b): (ImageId, ImageId) = ("ami-0000000a".parse().unwrap(), "ami-0000000b".parse().unwrap());
         let moves = vec![
             moved("2026-11-20T00:00:00Z", a.as_str()),
@@ -196,5 +233,36 @@ mod tests {
         assert_eq!(hours(&a, datetime!(2026-11-20 09:00 UTC)), Some(5));
         assert_eq!(hours(&b, datetime!(2026-11-20 09:00 UTC)), Some(1));
         assert_eq!(hours(&"ami-0000000c".parse().unwrap(), datetime!(2026-11-20 09:00 UTC)), None);
+    }
+
+    #[test]
+    fn what_was_written_by_hand_begins_no_stay_and_is_told() {
+        let staging: Channel = "staging".parse().unwrap();
+        let (a, b): (ImageId, ImageId) = ("ami-0000000a".parse().unwrap(), "ami-0000000b".parse().unwrap());
+        let entry = |revision, at: &str, image: &ImageId, note: Option<Note>| Moved {
+            revision,
+            at: at.into(),
+            image: image.to_string(),
+            by: None,
+            note,
+        };
+        let promoted = |at: &str| Some(Note::new(Kind::Promote, at.into()));
+        let moves = vec![
+            entry(1, "2026-11-20T00:00:00Z", &a, promoted("2026-11-20T00:00:00Z")),
+            entry(2, "2026-11-20T01:00:00Z", &b, None),
+        ];
+        let mut history = History { moves, earlier_dropped: false, breaks: Vec::new() };
+        let now = datetime!(2026-11-20 09:00 UTC);
+        assert_eq!(longest_stay(&history, &b, now), None);
+        assert_eq!(longest_stay(&history, &a, now), Some(Duration::from_secs(3600)));
+        assert_eq!(doubt(&staging, &history, &a), None);
+        let told = doubt(&staging, &history, &b).unwrap();
+        assert_eq!(told, "staging was pointed at it by hand (revision 2), past all gates");
+        // Promoted after that, its stay begins then.
+        history.moves.push(entry(3, "2026-11-20T08:00:00Z", &b, promoted("2026-11-20T08:00:00Z")));
+        assert_eq!(longest_stay(&history, &b, now), Some(Duration::from_secs(3600)));
+        assert_eq!(doubt(&staging, &history, &b), None);
+        history.breaks.push(Break { revision: 2, what: "the moves between revision 1 and it were taken away".into() });
+        assert!(doubt(&staging, &history, &a).unwrap().starts_with("the history of staging was edited: revision 2"));
     }
 }

@@ -359,7 +359,8 @@ pub enum TargetError {
     /// Someone else is moving this pointer.
     #[error(
         "{what} is being moved by {by}, until {until} at the latest\n  \
-         try again when that is done; if that run is dead, `amifactory resume` settles it after that time"
+         try again when that is done; if that run is dead, `amifactory resume` settles it after that time, and \
+         `amifactory rollback --take-over` goes back at once"
     )]
     Busy {
         /// Which pointer.

@@ -36,6 +36,8 @@ pub struct Move {
     pub note: Note,
     /// What follows it in other places.
     pub elsewhere: Elsewhere,
+    /// Whether it takes the place of a move that someone else has begun, also before the time of that is over.
+    pub takes_over: bool,
 }
 
 /// What a channel is to name in other places, once it has moved here.

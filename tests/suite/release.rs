@@ -81,7 +81,13 @@ fn an_image_goes_through_the_channels_and_back() {
     let (code, text) = refused(&factory, &["rollback", "tiny", "--channel", "prod"]);
     assert_eq!(code, 1);
     assert!(text.contains("--to VERSION"), "{text}");
-    ok(&factory, &["rollback", "tiny", "--channel", "prod", "--to", "1.0.0"]);
+    // It was never there: that is no way back, and needs a reason.
+    let (code, text) = refused(&factory, &["rollback", "tiny", "--channel", "prod", "--to", "1.0.0"]);
+    assert_eq!(code, 3);
+    assert!(text.contains("promote tiny@1.0.0 --to prod asks them"), "{text}");
+    ok(&factory, &["rollback", "tiny", "--channel", "prod", "--to", "1.0.0", "--why", "1.0.1 smells"]);
+    let text = String::from_utf8(factory.run(&["history", "tiny", "--channel", "prod"]).stdout).unwrap();
+    assert!(text.contains("└ overridden: all: 1.0.1 smells"), "{text}");
 
     let history = ok(&factory, &["history", "tiny"]);
     let channels: Vec<&str> =
@@ -152,6 +158,13 @@ fn gates_refuse_with_all_that_is_not_met_and_an_override_is_recorded() {
     assert_eq!(gates(&approving("root").1), ["minimum_score", "approval"]);
     assert_eq!(gates(&approving("lead").1), ["minimum_score"]);
     assert_eq!(refused(&factory, &["promote", "tiny", "--to", "prod", "--approved-by", "lead"]).0, 2);
+    for by in ["root ", " root", "root/", "1:root"] {
+        let said = ["promote", "tiny", "--to", "prod", "--yes", "--approved-by", by, "--approval-reason", "ok"];
+        let (code, result) = factory.json(&said);
+        let gates: Vec<&str> =
+            result["unmet"].as_array().unwrap().iter().map(|u| u["gate"].as_str().unwrap()).collect();
+        assert!(code == 3 && gates.contains(&"approval"), "{by:?}: {result}");
+    }
     let (code, text) =
         refused(&factory, &["promote", "tiny", "--to", "prod", "--yes", "--override", &"x".repeat(1000)]);
     assert!(code == 2 && text.contains("characters less"), "{text}");
@@ -317,7 +330,7 @@ fn what_was_changed_behind_our_back_is_found_and_has_a_way_out() {
     by_hand["image"] = other.clone();
     fs::write(&pointer, by_hand.to_string()).unwrap();
     drift("not by amifactory");
-    ok(&factory, &["rollback", "tiny", "--channel", "staging", "--to", "1.0.1"]);
+    ok(&factory, &["rollback", "tiny", "--channel", "staging", "--to", "1.0.1", "--why", "put back"]);
     assert_eq!(ok(&factory, &["verify", "tiny"])["drift"], json!([]));
     // It holds garbage.
     fs::write(&pointer, "garbage").unwrap();

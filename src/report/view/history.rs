@@ -89,7 +89,7 @@ impl ChannelHistory {
 /// A table for each channel, newest first, and whether it can be trusted.
 pub fn histories(shown: &Histories, style: Style) -> String {
     if shown.channels.is_empty() {
-        return format!("no channel has named an image of {} yet\n", shown.recipe);
+        return format!("no channel that was asked for has named an image of {} yet\n", shown.recipe);
     }
     let each = shown.channels.iter().map(|channel| one(&shown.recipe, channel, style));
     each.collect::<Vec<_>>().join("\n")
@@ -118,7 +118,15 @@ fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
         ]);
         if let Some(note) = &row.note {
             if let Some(reason) = &note.overridden {
-                table.under(style.yellow(&format!("   └ gates overridden: {}", visible::line(reason))));
+                let gates = match note.gates.as_slice() {
+                    [] => "gates".to_owned(),
+                    gates => gates.join(", "),
+                };
+                table.under(style.yellow(&format!(
+                    "   └ overridden: {}: {}",
+                    visible::line(&gates),
+                    visible::line(reason)
+                )));
             }
             if let (Some(by), Some(reason)) = (&note.approved_by, &note.approval) {
                 table.under(format!("   └ approved by {}: {}", visible::line(by), visible::line(reason)));

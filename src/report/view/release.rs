@@ -46,6 +46,9 @@ pub struct Promoted {
     /// How it stands in each place, where the channel reaches several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<Row>,
+    /// The command that does what is missing.
+    #[serde(skip)]
+    pub again: String,
 }
 
 impl Promoted {
@@ -73,6 +76,7 @@ impl Promoted {
             new_findings: findings(&|change| found(change.to) && !found(change.from)),
             resolved_findings: findings(&|change| found(change.from) && !found(change.to)),
             places: Vec::new(),
+            again: String::new(),
             diff,
         }
     }
@@ -138,11 +142,7 @@ pub fn promoted(shown: &Promoted, style: Style) -> String {
         [] => String::new(),
         places => format!("\n{}", super::distribution::rows(places, style)),
     };
-    let again = || {
-        let command =
-            format!("amifactory promote {recipe}@{version} --to {channel} --yes   (does only what is missing)");
-        super::next(&[command], style)
-    };
+    let again = || super::next(&[format!("{}   (does only what is missing)", visible::line(&shown.again))], style);
     match shown.outcome {
         "partly" => {
             let head = style.red("partly done:");
@@ -189,6 +189,8 @@ pub struct RolledBack {
     pub outcome: &'static str,
     /// What it names now.
     pub version: Version,
+    /// Whether it never named that before.
+    pub forward: bool,
     /// Its image.
     pub image: ImageId,
     /// What it named before.
@@ -208,6 +210,7 @@ impl RolledBack {
             channel: done.channel.clone(),
             arch: done.name.arch,
             outcome: if done.moved { "rolled-back" } else { "up-to-date" },
+            forward: done.forward,
             version: done.version,
             image: done.image.clone(),
             from_version: done.from_version,
@@ -224,8 +227,9 @@ pub fn rolled_back(shown: &RolledBack, style: Style) -> String {
         return format!("{}{channel} names {recipe} {version} already\n", all_places(shown, style));
     }
     let from = shown.from_version.map_or_else(|| shown.from_image.to_string(), |version| version.to_string());
+    let again = if shown.forward { " for the first time, past its gates" } else { " again" };
     format!(
-        "{}{} {channel} names {recipe} {version} ({image}) again, and no more {from}\n{}",
+        "{}{} {channel} names {recipe} {version} ({image}){again}, and no more {from}\n{}",
         all_places(shown, style),
         style.green("✓"),
         super::next(&[format!("amifactory history {recipe} --channel {channel}")], style)

@@ -11,8 +11,8 @@ use super::parameters::{self, Plain};
 use super::pointers::{self, available, history};
 use crate::identity::{Arch, Channel, ImageId, RecipeName};
 use crate::pipeline::clock;
-use crate::release::Note;
 use crate::release::note::same_move;
+use crate::release::{Kind, Note};
 use crate::target::{
     Elsewhere, Entry, Held, HeldEnd, Move, Pointer, PointerName, Settled, Slot, TargetError, Underway, moment,
 };
@@ -76,7 +76,7 @@ pub async fn hold(api: &Api, wanted: &Move, by: &str) -> Result<(Pointer, Held),
             help: "say --why and the like in fewer words, or let another channel reach some of the places".into(),
         });
     }
-    let taken = take(api, &wanted.name, &intent).await?;
+    let taken = take(api, wanted, &intent).await?;
     let entries = match look(api, wanted, taken).await {
         Ok(entries) => entries,
         // Nothing was written, so there is nothing for anyone to finish.
@@ -114,7 +114,8 @@ pub async fn follow(api: &Api, name: &PointerName, image: &ImageId, note: &Note)
     contest::write(api, &Write { name, follows, image, note }, &entries).await
 }
 
-async fn take(api: &Api, name: &PointerName, intent: &Intent) -> Result<Instant, TargetError> {
+async fn take(api: &Api, wanted: &Move, intent: &Intent) -> Result<Instant, TargetError> {
+    let name = &wanted.name;
     let lock = lock_name(name);
     let mut holder = None;
     for _ in 0..ROUNDS {
@@ -129,6 +130,12 @@ async fn take(api: &Api, name: &PointerName, intent: &Intent) -> Result<Instant,
             Some(found) if found.value.id == intent.id => return Ok(taken),
             Some(found) => {
                 let underway = underway_of(api, name.clone(), &found);
+                // Whoever goes back does not first finish what was begun, and all places follow to where it goes back.
+                let goes_back = wanted.note.kind == Kind::Rollback && underway.over;
+                if wanted.takes_over || goes_back || has_landed(api, name, &found.value).await? {
+                    release(api, name, &found.value.id).await?;
+                    continue;
+                }
                 // What other places wait for is not settled in passing.
                 if !underway.elsewhere.is_empty() {
                     return Err(busy(&underway));
@@ -143,6 +150,15 @@ async fn take(api: &Api, name: &PointerName, intent: &Intent) -> Result<Instant,
         }
     }
     Err(holder.map_or_else(|| TargetError::Conflict { what: lock, found: "many movers".into() }, |h| busy(&h)))
+}
+
+/// Whether the move has happened and nothing follows it: then its lock guards nothing any more.
+async fn has_landed(api: &Api, name: &PointerName, intent: &Intent) -> Result<bool, TargetError> {
+    if !intent.elsewhere.is_empty() {
+        return Ok(false);
+    }
+    let is_it = |entry: &Entry| same_move(&intent.to, &intent.note, &entry.image, Note::read(&entry.note).as_ref());
+    Ok(history(api, name).await?.iter().any(is_it))
 }
 
 fn busy(underway: &Underway) -> TargetError {
@@ -162,6 +178,16 @@ async fn look(api: &Api, wanted: &Move, taken: Instant) -> Result<Vec<Entry>, Ta
     }
     if let Some(pin) = parameters::pin(api, &wanted.name).await?.filter(|pin| pin.holds(api.clock.now())) {
         return Err(TargetError::Held { what: wanted.name.to_string(), by: pin.by, why: pin.why });
+    }
+    // Someone may have revoked or removed it since the move was decided.
+    if !available(api, &wanted.image).await? {
+        return Err(TargetError::Unsupported {
+            what: format!(
+                "image {} is gone, not available or revoked, so {} stays where it is",
+                wanted.image, wanted.name
+            ),
+            help: format!("amifactory images {} shows what can be used", wanted.name.recipe),
+        });
     }
     // Calls that were made again and again have used the time up: the intent may be someone else's by now.
     if taken.elapsed() > LEASE / 2 {

@@ -144,6 +144,7 @@ impl Bench {
     pub async fn roll_back(&self, target: &AwsTarget, to: Option<&str>) -> Result<rollback::RolledBack, ReleaseError> {
         let places = Places::new(target, &self.known)?;
         let request = rollback::Request {
+            take_over: false,
             recipe: recipe_name(),
             channel: "prod".into(),
             arch: None,

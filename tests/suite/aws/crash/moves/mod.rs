@@ -1,5 +1,6 @@
 //! Channels are moved alone: wherever the program dies, whoever comes between, and whatever someone writes by hand.
 
+mod back;
 mod dead;
 mod frozen;
 mod races;
@@ -97,12 +98,23 @@ impl Bench {
         contract::pointers_hold(&self.fake, place);
     }
 
+    /// Someone deletes a parameter with something other than this program.
+    fn remove_by_hand(&self, name: &str) {
+        let mut world = self.fake.world();
+        let home = Home { account: world.account.clone(), region: "us-east-1".to_owned() };
+        assert!(world.ssm.place(&home).parameters.delete(name));
+    }
+
     /// Someone writes the channel with something other than this program. Checked at once.
     fn write_by_hand(&self, value: &str) {
+        self.put_by_hand(CHANNEL, value);
+    }
+
+    fn put_by_hand(&self, name: &str, value: &str) {
         let mut world = self.fake.world();
         let home = Home { account: world.account.clone(), region: "us-east-1".to_owned() };
         let now = world.clock.now();
-        let put = Put::by_hand(CHANNEL, value);
+        let put = Put::by_hand(name, value);
         let store = &mut world.ssm.place(&home).parameters;
         store.put(put, now, Duration::ZERO).unwrap();
         store.settle(now, &|_| true);

@@ -10,6 +10,7 @@ use amifactory::target::{Pin, PointerName, Slot, Target, TargetError};
 
 fn back(to: Option<&str>) -> Request {
     Request {
+        take_over: false,
         recipe: recipe_name(),
         channel: "staging".into(),
         arch: None,
@@ -31,9 +32,9 @@ async fn a_move_is_recorded_with_the_parameter_and_takes_these_calls() {
     let from = bench.fake.world().calls.len();
     amifactory::release::promote::carry_out(&target, &promotion).await.unwrap();
     let calls: Vec<String> = bench.fake.world().calls[from..].iter().map(|call| call.action.clone()).collect();
-    // The lock, the look, the pin; the move, read back until it shows; whose lock it is, and away with it.
-    let (begin, rest) = calls.split_at(4);
-    assert_eq!(begin, ["PutParameter", "GetParameterHistory", "GetParameters", "PutParameter"]);
+    // The lock, the look, the pin, the image; the move, read back until it shows; whose lock it is, and away with it.
+    let (begin, rest) = calls.split_at(5);
+    assert_eq!(begin, ["PutParameter", "GetParameterHistory", "GetParameters", "DescribeImages", "PutParameter"]);
     assert!(
         rest.iter().rev().skip(1).all(|call| call == "GetParameters") && (3..=5).contains(&rest.len()),
         "{calls:?}"
