@@ -159,6 +159,34 @@ fn one_control_is_tried_and_the_root_is_only_read() {
     assert_eq!((exit, &result["outcome"]), (5, &Value::from("not_shown")), "{result:#}");
 }
 
+/// Of two files that apply writes the audit reads one.
+#[test]
+fn an_audit_that_misses_a_part_of_what_is_undone_does_not_keep_its_contract() {
+    if !can_build_on_host("an_audit_that_misses_a_part_of_what_is_undone_does_not_keep_its_contract") {
+        return;
+    }
+    let factory = factory_with_library();
+    factory.write(
+        "hardening/controls/9-half.yaml",
+        "controls:\n  - control: audit-half-blind\n    title: Half\n    rationale: For a test.\n    level: 1\n    \
+         section: 1\n    phase: config\n    ensure:\n      - script: {apply: true}\n",
+    );
+    factory.write(
+        "hardening/scripts/audit-half-blind.apply.sh",
+        "[ -e /etc/made ] || : >/etc/made\n[ -e /etc/more ] || : >/etc/more\n",
+    );
+    factory.write(
+        "hardening/scripts/audit-half-blind.audit.sh",
+        "if [ -e /etc/made ]; then af_look pass it made made; else af_look fail it made missing; fi\n",
+    );
+    let (exit, result) = factory.json(&["controls", "test", "audit-half-blind", "--root", &root()]);
+    assert_eq!((exit, &result["outcome"]), (5, &Value::from("not_shown")), "{result:#}");
+    let findings = result["findings"].as_array().unwrap();
+    let of = |said: &str| findings.iter().find(|finding| finding["said"] == said).map(|finding| &finding["outcome"]);
+    assert_eq!(of("undo /etc/made: noticed"), Some(&Value::from("kept")), "{result:#}");
+    assert_eq!(of("undo /etc/more: not noticed: pass"), Some(&Value::from("not_shown")), "{result:#}");
+}
+
 /// Each of these breaks one clause, and that one is named.
 #[test]
 fn a_control_that_breaks_its_contract_is_found_out() {
