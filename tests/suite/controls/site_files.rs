@@ -409,9 +409,8 @@ fn what_starts_without_a_link_of_its_own_does_start() {
     let etc = "/etc/systemd/system";
     for (how, status) in [
         (
-            format!(
-                "mkdir -p /usr/lib/systemd/system/x.target.requires/; ln -s ../some.service /usr/lib/systemd/system/x.target.requires/some.service"
-            ),
+            "mkdir -p /usr/lib/systemd/system/x.target.requires/; ln -s ../some.service /usr/lib/systemd/system/x.target.requires/some.service"
+                .to_owned(),
             "fail",
         ),
         (
