@@ -14,7 +14,7 @@ import sys
 import xml.etree.ElementTree as tree
 
 XCCDF = "{http://checklists.nist.gov/xccdf/1.2}"
-OPEN = {"fail", "error", "unknown"}
+OPEN = {"fail", "error", "unknown", "notchecked"}
 
 
 def results_of(path):

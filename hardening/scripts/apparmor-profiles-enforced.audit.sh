@@ -1,6 +1,9 @@
 files=
 for file in /etc/apparmor.d/*; do
-    [ -f "$file" ] && grep -qE '^[^#]*\([^)]*\bcomplain\b' "$file" && files="$files, $file"
+    # Flags may go over several lines.
+    if [ -f "$file" ] && sed 's/#.*//' "$file" | grep -zqE '\([^()]*\bcomplain\b[^()]*\)[[:space:]]*\{'; then
+        files="$files, $file"
+    fi
 done
 for link in /etc/apparmor.d/force-complain/*; do
     if [ -e "$link" ] || [ -L "$link" ]; then

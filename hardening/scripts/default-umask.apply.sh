@@ -16,7 +16,7 @@ printf '# Written by amifactory.\numask %s\n' "$AF_PARAM_DEFAULT_UMASK" \
 for file in /etc/profile /etc/bashrc /etc/bash.bashrc /etc/profile.d/*.sh; do
     [ -f "$file" ] || continue
     # Stricter ones stay: 077 takes away all that 027 does.
-    AF_UMASK=$AF_PARAM_DEFAULT_UMASK AF_STARTS="${AF_STARTS}umask[ \t]+(-[Sp]+[ \t]+)*" awk '
+    AF_UMASK=$AF_PARAM_DEFAULT_UMASK AF_STARTS="${AF_STARTS}\\\\?umask[ \t]+(-[Sp]+[ \t]+)*" awk '
         function lacks(have, want,    i, bit) {
             if (have !~ /^[0-7]+$/) return 1
             for (i = 0; i < 3; i++) for (bit = 1; bit < 8; bit *= 2)

@@ -10,7 +10,7 @@ af_umask_judge() {
 af_umask_weakest() {
     # shellcheck disable=SC3043 # Every shell that this runs in has it.
     local values value
-    values=$(af_lines "$@" | AF_STARTS="${AF_STARTS}umask[ \t]+(-[Sp]+[ \t]+)*" awk '
+    values=$(af_lines "$@" | AF_STARTS="${AF_STARTS}\\\\?umask[ \t]+(-[Sp]+[ \t]+)*" awk '
         /^[ \t]*#/ { next }
         {
             for (rest = $0; match(rest, ENVIRON["AF_STARTS"]); rest = substr(rest, RSTART + RLENGTH)) {

@@ -3,7 +3,7 @@
 use super::controls_test::Test;
 use super::exit::{CliError, Exit};
 use super::session::Session;
-use crate::hardening::{Control, Ensure, Library, benchmark_family, id_order};
+use crate::hardening::{Control, Ensure, Library, Values, benchmark_family, id_order};
 use crate::identity::{NameError, OsFamily, Slug};
 use crate::report::view::{self, ControlRow};
 use crate::report::{Style, visible};
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Controls {
-    /// Explain this one, or list those whose name, title or benchmark id holds this text
+    /// Explain this one, or list those whose name, title, settings or benchmark id hold these words
     #[arg(value_name = "CONTROL")]
     control: Option<String>,
     /// Only those of this profile
@@ -59,6 +59,7 @@ struct Explained<'a> {
     profiles: Vec<&'a str>,
     made_of: Vec<&'static str>,
     parameters: BTreeMap<&'a str, String>,
+    parameters_take: BTreeMap<&'a str, String>,
 }
 
 impl Controls {
@@ -76,18 +77,22 @@ impl Controls {
     fn list(&self, session: &Session, library: &Library) -> Result<Exit, CliError> {
         let profile = self.profile.as_deref().map(|name| slugs_of(library, name)).transpose()?;
         let text = self.control.as_deref().map(str::to_lowercase);
+        let defaults = library.defaults();
         let wanted = |control: &&Control| {
             profile.as_ref().is_none_or(|slugs| slugs.contains(&control.slug))
                 && self.level.is_none_or(|level| control.level == level)
                 && self.section.is_none_or(|section| control.section == section)
                 && self.family.is_none_or(|family| means_something_on(control, family))
                 && self.id.as_deref().is_none_or(|id| has_id(control, id))
-                && text.as_deref().is_none_or(|text| holds(control, text))
+                && text.as_deref().is_none_or(|text| holds(control, text, &defaults))
         };
         let mut controls: Vec<ControlRow> = library.controls.values().filter(wanted).map(row).collect();
         // A name that fits nothing at all is a mistake; one that the filters leave nothing of is an empty list.
         if let Some(name) = &self.control
-            && !library.controls.values().any(|control| text.as_deref().is_some_and(|text| holds(control, text)))
+            && !library
+                .controls
+                .values()
+                .any(|control| text.as_deref().is_some_and(|text| holds(control, text, &defaults)))
         {
             return Err(no_control(library, name));
         }
@@ -137,10 +142,15 @@ pub(super) fn no_control(library: &Library, name: &str) -> CliError {
     CliError::Usage(format!("there is no control `{}`\n  {help}", visible::line(name)))
 }
 
-/// The control of this slug, or of this benchmark id where the benchmark of this family, or of all, has one such.
-pub(super) fn named<'a>(library: &'a Library, name: &str, family: OsFamily) -> Result<&'a Control, CliError> {
+/// The control of this slug, or of this benchmark id where the benchmark of this family, or of all, has one such; and
+/// those that the id means elsewhere.
+pub(super) fn named<'a>(
+    library: &'a Library,
+    name: &str,
+    family: OsFamily,
+) -> Result<(&'a Control, Vec<String>), CliError> {
     if let Some(control) = library.controls.get(name) {
-        return Ok(control);
+        return Ok((control, Vec::new()));
     }
     let of = |ids: &dyn Fn(&str, &str) -> bool| -> Vec<&'a Control> {
         let has = |control: &&Control| control.ids.iter().any(|(benchmark, id)| ids(benchmark, id));
@@ -151,7 +161,10 @@ pub(super) fn named<'a>(library: &'a Library, name: &str, family: OsFamily) -> R
     let here = of(&|benchmark, id| exactly(benchmark, id) && benchmark_family(benchmark) == Some(family));
     let anywhere = of(&|benchmark, id| exactly(benchmark, id));
     match (here.as_slice(), anywhere.as_slice()) {
-        ([control], _) | ([], [control]) => return Ok(control),
+        ([control], all) | ([], all @ [control]) => {
+            let others = all.iter().filter(|other| other.slug != control.slug);
+            return Ok((control, others.map(|other| candidate(other, name)).collect()));
+        }
         _ => {}
     }
     let candidates = match (here.is_empty(), anywhere.is_empty()) {
@@ -202,9 +215,12 @@ fn has_id(control: &Control, wanted: &str) -> bool {
         .any(|(_, id)| id == wanted || id.starts_with(&below))
 }
 
-/// Its slug, title or benchmark id holds a text.
-fn holds(control: &Control, text: &str) -> bool {
-    control.slug.as_str().contains(text) || control.title.to_lowercase().contains(text) || has_id(control, text)
+/// Each word of a text is in its slug, its title or what it ensures, or is a benchmark id of it.
+fn holds(control: &Control, text: &str, defaults: &Values) -> bool {
+    let ensured = control.ensure.iter().map(|ensure| ensure.primitive.describe(defaults).to_lowercase());
+    let all: Vec<String> =
+        [control.slug.to_string(), control.title.to_lowercase()].into_iter().chain(ensured).collect();
+    text.split_whitespace().all(|word| all.iter().any(|text| text.contains(word)) || has_id(control, word))
 }
 
 fn row(control: &Control) -> ControlRow {
@@ -223,6 +239,14 @@ fn explain(session: &Session, library: &Library, control: &Control) -> Result<Ex
     let has =
         |profile: &&String| library.resolve_profile(profile).is_some_and(|(slugs, _)| slugs.contains(&control.slug));
     let defaults = library.defaults();
+    let parameters: BTreeSet<&str> = control
+        .ensure
+        .iter()
+        .flat_map(|ensure| {
+            let choice = ensure.choice.iter().map(|choice| choice.parameter.as_str());
+            ensure.primitive.parameters().into_iter().chain(choice)
+        })
+        .collect();
     let explained = Explained {
         row: row(control),
         rationale: &control.rationale,
@@ -231,11 +255,13 @@ fn explain(session: &Session, library: &Library, control: &Control) -> Result<Ex
         manual: control.manual.as_deref(),
         profiles: library.profiles.keys().filter(has).map(String::as_str).collect(),
         made_of: control.ensure.iter().map(|ensure| ensure.primitive.kind()).collect(),
-        parameters: control
-            .ensure
+        parameters: parameters
             .iter()
-            .flat_map(|ensure| ensure.primitive.parameters())
-            .map(|name| (name, defaults.get(name).map(ToString::to_string).unwrap_or_default()))
+            .map(|name| (*name, defaults.get(*name).map(ToString::to_string).unwrap_or_default()))
+            .collect(),
+        parameters_take: parameters
+            .iter()
+            .filter_map(|name| Some((*name, library.parameters.get(*name)?.takes())))
             .collect(),
     };
     session.result(&explained, |style| text(library, control, &explained, style))?;
@@ -266,7 +292,9 @@ fn text(library: &Library, control: &Control, explained: &Explained<'_>, style: 
         field(if applied { "ensures" } else { "audits" }, what);
     }
     for (name, value) in &explained.parameters {
-        field("parameter", format!("{name}, by default {value}"));
+        let takes = explained.parameters_take.get(name).map(|takes| format!(": {takes};")).unwrap_or_default();
+        let value = if value.is_empty() { "nothing" } else { value };
+        field("parameter", format!("{name}{takes} by default {value}"));
     }
     if let Some(applies) = &control.applies_when {
         field("only where", format!("{} is there", applies.what));

@@ -34,7 +34,7 @@ impl Test {
     pub fn run(self, session: &Session, library: &Library) -> Result<Exit, CliError> {
         let root = root_folder(&self.root)?;
         let (family, os, arch) = os_of(&root)?;
-        let control = named(library, &self.control, family)?;
+        let (control, elsewhere) = named(library, &self.control, family)?;
         if Arch::of_this_machine().is_some_and(|here| here != arch) {
             return Err(CliError::Usage(format!(
                 "{} is for {arch}, this machine is not\n  take a root filesystem for this architecture",
@@ -70,7 +70,8 @@ impl Test {
                 Outcome::Broken => Exit::Failed,
                 Outcome::NotShown => Exit::Partly,
             };
-            let tried = TriedContract { root: root.display().to_string(), os, contract };
+            let root = root.display().to_string();
+            let tried = TriedContract { root, os, asked: self.control.clone(), elsewhere, contract };
             session.result(&tried, |style| view::contract(&tried, style))?;
             Ok(exit)
         })

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Catalogue {
     /// Slugs of all controls.
     pub controls: BTreeSet<Slug>,
+    /// Benchmark ids, each with the controls that have it, as `slug (benchmark)`.
+    pub ids: BTreeMap<String, Vec<String>>,
     /// All profiles, each with its controls.
     pub profiles: BTreeMap<String, BTreeSet<Slug>>,
     /// Parameters of all controls, with the values that they take.

@@ -74,12 +74,15 @@ pub struct Contract {
 }
 
 impl Contract {
-    /// From what was found: broken where one clause is; kept where the audit came to pass and noticed a mutation.
+    /// From what was found: broken where one clause is; kept where the audit came to pass and noticed every mutation.
     pub fn of(control: Slug, family: OsFamily, findings: Vec<Finding>) -> Contract {
         let is = |part: Part, outcome: Outcome| findings.iter().any(|f| f.part == part && f.outcome == outcome);
         let outcome = if findings.iter().any(|finding| finding.outcome == Outcome::Broken) {
             Outcome::Broken
-        } else if is(Part::AuditAfter, Outcome::Kept) && is(Part::Mutation, Outcome::Kept) {
+        } else if is(Part::AuditAfter, Outcome::Kept)
+            && is(Part::Mutation, Outcome::Kept)
+            && !is(Part::Mutation, Outcome::NotShown)
+        {
             Outcome::Kept
         } else {
             Outcome::NotShown
@@ -117,6 +120,8 @@ mod tests {
     fn a_contract_is_kept_only_where_a_mutation_was_noticed_and_nothing_is_broken() {
         let passes = (Part::AuditAfter, Outcome::Kept);
         assert_eq!(outcome(&[passes, (Part::Mutation, Outcome::Kept)]), Outcome::Kept);
+        let one_of_two = [passes, (Part::Mutation, Outcome::Kept), (Part::Mutation, Outcome::NotShown)];
+        assert_eq!(outcome(&one_of_two), Outcome::NotShown);
         assert_eq!(outcome(&[passes]), Outcome::NotShown);
         assert_eq!(outcome(&[passes, (Part::Mutation, Outcome::NotShown)]), Outcome::NotShown);
         assert_eq!(outcome(&[(Part::Mutation, Outcome::Kept)]), Outcome::NotShown);

@@ -135,6 +135,19 @@ pub struct ControlParameter {
 }
 
 impl ControlParameter {
+    /// Which values it takes, for people.
+    pub fn takes(&self) -> String {
+        match (&self.declaration.kind, self.form, self.bounds) {
+            (ParameterKind::String, Some(form), _) => form.describe().to_owned(),
+            (ParameterKind::String, None, _) => "text".to_owned(),
+            (ParameterKind::Integer, _, Some((low, high))) => format!("a number from {low} to {high}"),
+            (ParameterKind::Integer, _, None) => "a whole number".to_owned(),
+            (ParameterKind::Boolean, ..) => "true or false".to_owned(),
+            (ParameterKind::Port, ..) => "a port, 1 to 65535".to_owned(),
+            (ParameterKind::Choice(words), ..) => format!("one of {}", words.join(", ")),
+        }
+    }
+
     /// Why a value does not fit; none where it does.
     pub fn refuses(&self, value: &ParameterValue) -> Option<String> {
         let wrong = |expected: &str| Some(format!("expected {expected}, found `{value}`"));

@@ -124,7 +124,8 @@ pub fn page(library: &Library) -> String {
         AMIFACTORY_RENEW=1 cargo test --no-default-features --test suite coverage\n\n\
         *made of* names primitives, or the control's own script. *applied* means that a build makes it so, *audited*\n\
         that each build looks whether it is; `+ boot` where the started image is looked at too. *manual*: the control\n\
-        says what a person has to look at. *can break* is what an image may lose by it: `amifactory controls CONTROL`\n\
+        says what a person has to look at. *otherwise*: it ensures something else than the benchmark asks for; README.md\n\
+        says what, and why. *can break* is what an image may lose by it: `amifactory controls CONTROL`\n\
         says how.\n"
         .to_owned();
     let named = library.controls.values().flat_map(|control| control.ids.keys());
@@ -199,7 +200,7 @@ fn line(row: &Covered<'_>, on: Option<OsFamily>) -> String {
         made_of(control, on),
         families(control),
         breaks(control),
-        status(control, row.standing, on)
+        status(control, row.standing, on) + if class == "waive" { ", otherwise" } else { "" }
     )
 }
 

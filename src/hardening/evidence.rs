@@ -1,6 +1,6 @@
 //! Evidence: per control what was expected, what was observed, before and after, and the status and score that follow.
 
-use crate::identity::Slug;
+use crate::identity::{RecipeName, Slug};
 use crate::recipe::Waiver;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -107,6 +107,9 @@ pub struct ControlEvidence {
     /// The waiver, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiver: Option<Waiver>,
+    /// Where there is one: the recipes below that have applied it all the same, the nearest first. It stays applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub applied_below: Vec<RecipeName>,
     /// Audits before anything was applied.
     pub before: Vec<Audit>,
     /// What applying it said: exit status and last lines. None where there was nothing to apply.

@@ -69,6 +69,7 @@ mod tests {
             status,
             reason: None,
             waiver: None,
+            applied_below: Vec::new(),
             before: Vec::new(),
             apply: None,
             after: Vec::new(),

@@ -75,6 +75,7 @@ impl Library {
     pub fn catalogue(&self) -> Catalogue {
         Catalogue {
             controls: self.controls.keys().cloned().collect(),
+            ids: self.ids(),
             profiles: self
                 .profiles
                 .keys()
@@ -82,6 +83,17 @@ impl Library {
                 .collect(),
             parameters: self.parameters.clone(),
         }
+    }
+
+    /// Each benchmark id with the controls that have it, as `slug (benchmark)`.
+    fn ids(&self) -> BTreeMap<String, Vec<String>> {
+        let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for control in self.controls.values() {
+            for (benchmark, id) in &control.ids {
+                all.entry(id.clone()).or_default().push(format!("`{}` ({benchmark})", control.slug));
+            }
+        }
+        all
     }
 
     /// All controls and values of a profile, with those of the profiles that it extends. None where there is no such

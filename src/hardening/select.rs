@@ -7,7 +7,7 @@ use super::library::Library;
 use super::primitive::Verb;
 use super::shell::{self, NulError};
 use super::value::Values;
-use crate::identity::{OsFamily, Slug};
+use crate::identity::{OsFamily, RecipeName, Slug};
 use crate::recipe::{HardeningSpec, ImpliedException, Waiver};
 use crate::source::nearest;
 use serde_json::json;
@@ -45,6 +45,8 @@ pub struct SelectedControl {
     pub apply: Option<String>,
     /// Its audits.
     pub audits: Vec<SelectedAudit>,
+    /// Where it is waived: the recipes below that have applied it all the same, the nearest first.
+    pub applied_below: Vec<RecipeName>,
 }
 
 /// One audit of a selected control.
@@ -256,7 +258,15 @@ fn resolve(
         })
         .collect::<Result<_, NulError>>()?;
     let required = required.contains(&control.slug);
-    Ok(SelectedControl { control: control.clone(), disposition, required, parameters: used, apply, audits })
+    Ok(SelectedControl {
+        control: control.clone(),
+        disposition,
+        required,
+        parameters: used,
+        apply,
+        audits,
+        applied_below: Vec::new(),
+    })
 }
 
 /// Calls, one per line, behind the question whether what the control is about is there at all.

@@ -48,6 +48,7 @@ pub fn evidence(
                 } else {
                     None
                 },
+                applied_below: selected.applied_below.clone(),
                 before: earlier,
                 apply: applied.get(apply_id(&control.slug).as_str()).map(|result| Applied {
                     exit: result.rc,

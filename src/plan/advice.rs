@@ -1,9 +1,9 @@
-//! What a recipe may say and most likely does not mean: a waiver that comes too late, controls whose packages can't be
-//! fetched. `validate`, `plan` and builds tell it; none of it is an error.
+//! What a recipe may say and most likely does not mean: a waiver that comes too late, a value that falls back to its
+//! default, controls whose packages can't be fetched. `validate`, `plan` and builds tell it; none of it is an error.
 
 use crate::hardening::{self, Library, SelectedControl};
 use crate::identity::{GroupName, OsFamily, RecipeName, Slug, TargetKind};
-use crate::recipe::{BaseSpec, Factory, Group, ImpliedException, NetworkAccess, Place, Recipe};
+use crate::recipe::{BaseSpec, Factory, Group, ImpliedException, NetworkAccess, ParameterValue, Place, Recipe};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use time::Date;
@@ -40,6 +40,7 @@ pub fn advice(
 ) -> Vec<Advice> {
     let below = below(factory, recipe);
     let mut all = waived_too_late(factory, library, recipe, &below, families);
+    all.extend(fallen_back(factory, library, recipe, &below, families));
     // Only the sandbox keeps builders from the network.
     if target == TargetKind::Local {
         all.extend(out_of_reach(factory, library, recipe, &below, families));
@@ -89,16 +90,7 @@ fn waived_too_late(
     if waivers.is_empty() {
         return Vec::new();
     }
-    let mut appliers: BTreeMap<&Slug, Vec<&RecipeName>> = BTreeMap::new();
-    for base in below {
-        let applied: Vec<SelectedControl> =
-            families.iter().flat_map(|family| applied(factory, library, base, *family)).collect();
-        for slug in &waivers {
-            if applied.iter().any(|selected| selected.control.slug == **slug) {
-                appliers.entry(slug).or_default().push(&base.name);
-            }
-        }
-    }
+    let appliers = appliers(factory, library, &waivers, below, families);
     let told = |(slug, bases): (&Slug, Vec<&RecipeName>)| {
         let names: Vec<&str> = bases.iter().map(|name| name.as_str()).collect();
         let files: Vec<String> = bases.iter().map(|name| format!("recipes/{name}.yaml")).collect();
@@ -114,6 +106,88 @@ fn waived_too_late(
         }
     };
     appliers.into_iter().map(told).collect()
+}
+
+/// Which recipes below have applied these controls, the nearest first.
+fn appliers<'a>(
+    factory: &Factory,
+    library: &Library,
+    slugs: &[&'a Slug],
+    below: &[&'a Recipe],
+    families: &[OsFamily],
+) -> BTreeMap<&'a Slug, Vec<&'a RecipeName>> {
+    let mut appliers: BTreeMap<&Slug, Vec<&RecipeName>> = BTreeMap::new();
+    for base in below {
+        let applied: Vec<SelectedControl> =
+            families.iter().flat_map(|family| applied(factory, library, base, *family)).collect();
+        for slug in slugs {
+            if applied.iter().any(|selected| selected.control.slug == **slug) {
+                appliers.entry(slug).or_default().push(&base.name);
+            }
+        }
+    }
+    appliers
+}
+
+/// The controls that a recipe waives and that recipes below it have applied all the same, with those recipes.
+pub(super) fn waived_but_applied(
+    factory: &Factory,
+    library: &Library,
+    recipe: &Recipe,
+    family: OsFamily,
+) -> BTreeMap<Slug, Vec<RecipeName>> {
+    let waivers: Vec<&Slug> =
+        recipe.hardening.iter().flat_map(|spec| &spec.waivers).map(|waiver| &waiver.control).collect();
+    let below = if waivers.is_empty() { Vec::new() } else { below(factory, recipe) };
+    let appliers = appliers(factory, library, &waivers, &below, &[family]);
+    appliers.into_iter().map(|(slug, names)| (slug.clone(), names.into_iter().cloned().collect())).collect()
+}
+
+/// A recipe below has set a value, and applied it; this one applies the same control and does not set it. Values are
+/// each recipe's own, so it is the profile's value or the default that ends up in the image.
+fn fallen_back(
+    factory: &Factory,
+    library: &Library,
+    recipe: &Recipe,
+    below: &[&Recipe],
+    families: &[OsFamily],
+) -> Vec<Advice> {
+    let Some(spec) = &recipe.hardening else { return Vec::new() };
+    let mut told: BTreeMap<String, Advice> = BTreeMap::new();
+    for family in families.iter().filter(|_| below.iter().any(|base| base.hardening.is_some())) {
+        let bases: Vec<(&Recipe, Vec<SelectedControl>)> =
+            below.iter().map(|base| (*base, applied(factory, library, base, *family))).collect();
+        for selected in applied(factory, library, recipe, *family) {
+            let is_it = |other: &&SelectedControl| other.control.slug == selected.control.slug;
+            let nearest = bases.iter().find_map(|(base, all)| Some((base, all.iter().find(is_it)?)));
+            let Some((base, former)) = nearest else { continue };
+            let theirs = base.hardening.as_ref().map(|spec| &spec.parameters);
+            for (name, now) in &selected.parameters {
+                let was = former.parameters.get(name).filter(|was| *was != now);
+                let set_there = theirs.is_some_and(|set| set.contains_key(name));
+                let Some(was) = was.filter(|_| set_there && !spec.parameters.contains_key(name)) else { continue };
+                told.entry(name.clone()).or_insert_with(|| Advice {
+                    recipe: recipe.name.clone(),
+                    place: Place::Hardening,
+                    message: format!(
+                        "{}, which is below this recipe, sets {name} to {}; this recipe does not, and applies `{}` anew \
+                         with {}",
+                        base.name,
+                        shown(was),
+                        selected.control.slug,
+                        shown(now)
+                    ),
+                    help: format!("to keep that value, set {name} below `parameters` here too"),
+                });
+            }
+        }
+    }
+    told.into_values().collect()
+}
+
+fn shown(value: &ParameterValue) -> String {
+    let text = value.to_string();
+    if text.is_empty() { "nothing".to_owned() } else { format!("`{text}`") }
 }
 
 /// Controls that install packages, in a recipe that lets nothing reach the package repositories.

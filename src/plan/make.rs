@@ -1,7 +1,7 @@
 //! Making a plan: pure data in, pure data out.
 
 use super::model::{Inputs, Plan, PlannedGroup};
-use super::{bundles, explain};
+use super::{advice, bundles, explain};
 use crate::hardening::shell::NulError;
 use crate::hardening::{self, Library, SelectError, SelectedControl};
 use crate::identity::{Digest, GroupName, OsFamily, RecipeName, TargetKind};
@@ -88,11 +88,15 @@ pub fn make(
     let below = groups_below(factory, recipe, base.family)?;
     let implied: Vec<ImpliedException> =
         own.iter().chain(&below).flat_map(|ready| ready.group.implies.iter().cloned()).collect();
-    let controls = match &recipe.hardening {
+    let mut controls = match &recipe.hardening {
         Some(spec) => hardening::select(library, spec, base.family, &implied, &recipe.gate.required)
             .map_err(|errors| PlanError::Select { recipe: recipe.name.clone(), errors })?,
         None => Vec::new(),
     };
+    let mut applied_below = advice::waived_but_applied(factory, library, recipe, base.family);
+    for control in &mut controls {
+        control.applied_below = applied_below.remove(&control.control.slug).unwrap_or_default();
+    }
     let bundles = bundles::render(library, recipe, &own, &below, &controls, base.family)?;
     let mut network: BTreeSet<NetworkAccess> =
         own.iter().flat_map(|ready| ready.group.network.iter().cloned()).collect();

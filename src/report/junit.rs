@@ -60,11 +60,12 @@ impl Case {
         let name = format!("{} {}: {}", wording::id(control, family), control.slug, control.title);
         let reason = |word: &str| match (&control.reason, &control.waiver) {
             (_, Some(waiver)) => format!(
-                "{word}: {} (owner {}, {}expires {})",
+                "{word}: {} (owner {}, {}expires {}){}",
                 waiver.reason,
                 waiver.owner,
                 waiver.ticket.as_ref().map(|ticket| format!("ticket {ticket}, ")).unwrap_or_default(),
-                waiver.expires
+                waiver.expires,
+                wording::stays_applied(control).map(|stays| format!("; {stays}")).unwrap_or_default()
             ),
             (Some(reason), None) => format!("{word}: {}", wording::implied(control).as_deref().unwrap_or(reason)),
             (None, None) => word.to_owned(),

@@ -59,6 +59,14 @@ pub fn implied(control: &ControlEvidence) -> Option<String> {
     })
 }
 
+/// Where a control is waived and a recipe below has applied it: that it stays applied.
+pub fn stays_applied(control: &ControlEvidence) -> Option<String> {
+    let names: Vec<&str> = control.applied_below.iter().map(|name| name.as_str()).collect();
+    let which = if names.len() == 1 { "which is" } else { "which are" };
+    (!names.is_empty())
+        .then(|| format!("it stays applied in this image by {}, {which} below this recipe", names.join(" and ")))
+}
+
 /// Controls with what failed first: failing ones that the gate asks for, other failing ones, broken ones, the rest in
 /// the order in which they were.
 pub fn worst_first(controls: &[ControlEvidence]) -> Vec<&ControlEvidence> {

@@ -36,6 +36,7 @@ pub fn catalogue() -> Catalogue {
     Catalogue {
         profiles: ["cis-l1-server", "cis-l2-server"].map(|name| (name.to_owned(), controls.clone())).into(),
         controls: controls.into_iter().chain(others).collect(),
+        ids: [("5.2.1.1".to_owned(), vec!["`auditd-installed` (cis-al2023-1.0.0)".to_owned()])].into(),
         parameters: [
             (
                 "sudo_log_file".to_owned(),

@@ -123,6 +123,36 @@ fn a_waiver_of_what_the_base_has_applied_is_told() {
 }
 
 #[test]
+fn a_value_that_falls_back_to_its_default_is_told() {
+    let factory = small_library();
+    factory.write("hardening/profiles/told.yaml", "profile: told\ntitle: For a test\ncontrols: [shell-timeout]\n");
+    let set = |values: &str| format!("{TELLS}  parameters: {{{values}}}\n");
+    hardened(&factory, "ground", "{local: host}", "[]", &set("shell_timeout: 600"));
+    hardened(&factory, "middle", "{recipe: ground}", "[]", "  profile: cis-l1-server\n  network: []\n");
+    hardened(&factory, "top", "{recipe: middle}", "[]", TELLS);
+    let expected = "below this recipe, sets shell_timeout to `600`; this recipe does not, and applies `shell-timeout` \
+                    anew with `900`: to keep that value, set shell_timeout below `parameters` here too";
+    let told = warnings(&factory, &["middle"]);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((told[0].0.as_str(), told[0].1), ("recipes/middle.yaml", 6));
+    assert_eq!(told[0].2, format!("ground, which is {expected}"));
+    // It is middle that lost it: below top, the default holds already.
+    assert_eq!(warnings(&factory, &["top"]), []);
+    // Set here too, to whatever; waived here; the default itself; not below.
+    hardened(&factory, "middle", "{recipe: ground}", "[]", &set("shell_timeout: 300"));
+    assert_eq!(warnings(&factory, &["middle"]), []);
+    assert!(warnings(&factory, &["top"])[0].2.starts_with("middle, which is below this recipe, sets shell_timeout"));
+    hardened(&factory, "top", "{recipe: ground}", "[]", &waiving("shell-timeout", "2027-06-30"));
+    assert!(!warnings(&factory, &["top"]).iter().any(|told| told.2.contains("shell_timeout")));
+    hardened(&factory, "top", "{recipe: ground}", "[]", TELLS);
+    assert_eq!(warnings(&factory, &["top"]).len(), 1);
+    for ground in ["shell_timeout: 900", ""] {
+        hardened(&factory, "ground", "{local: host}", "[]", &set(ground));
+        assert_eq!(warnings(&factory, &["top"]), []);
+    }
+}
+
+#[test]
 fn a_waiver_almost_for_ever_is_told() {
     let factory = small_library();
     hardened(&factory, "far", "{local: host}", "[]", &waiving("told-file", "2999-12-31"));
@@ -221,7 +251,18 @@ fn a_plan_and_a_build_say_what_was_asked_for_in_vain() {
     let reason = find(&shown, "told-package")["evidence"]["reason"].as_str().unwrap().to_owned();
     assert!(reason.ends_with("add `network: [package-repositories]` below `hardening`"), "{reason}");
     assert_eq!(find(&shown, "told-file")["breaks"], Value::Array(vec![]), "it is waived here");
+    assert_eq!(find(&shown, "told-file")["evidence"]["applied_below"], serde_json::json!(["ground"]));
+    assert!(find(&shown, "told-package")["evidence"].get("applied_below").is_none());
+    let stays = "r; it stays applied in this image by ground, which is below this recipe";
+    stdout(&factory, &["report", "top", "--html", "top.html", "--junit", "top.xml"]);
+    let written = |name: &str| std::fs::read_to_string(factory.path().join(name)).unwrap();
+    let page = written("top.html");
+    assert_eq!(page.matches(stays).count(), 2, "with the control, and among the waivers");
+    let junit = written("top.xml");
+    assert!(junit.contains("2027-06-30); it stays applied in this image by ground"), "{junit}");
     let text = stdout(&factory, &["show", "top"]);
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words(&text).contains("A file says hello (r); it stays applied in this image by ground"), "{text}");
     assert!(text.contains("└ no-such-package is not installed"), "{text}");
     let (_, shown) = factory.json(&["show", "ground"]);
     assert_eq!(find(&shown, "told-file")["breaks"][0], "scripts: They read hello.");

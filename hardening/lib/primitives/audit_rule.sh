@@ -49,6 +49,10 @@ AF_AWK_AUDIT='
         if (text == "exit=-1") return "exit=-EPERM"
         return text
     }
+    # A rule after which no event is recorded any more: none of a task, or no system call at all.
+    function ends(rule) {
+        return rule ~ /(^| )never,task( |$)/ || rule ~ /(^| )always,exclude( |$)/ && rule ~ /(^| )msgtype(=(SYSCALL|1300)( |$)|[!<>])/
+    }
     function option(rule, names) { return (" " rule) ~ ("[ \t]-[" names "]") }
     function plain(rule,    word, n, i, m, k, call, some) {
         # Blanks between an option and its value may be left out.
@@ -92,7 +96,7 @@ af_audit_rules_compare() {
         { rule = plain($0) }
         $1 ~ /^-e/ { lock = rule; next }
         option($0, "dDW") { split("", have); why = $0; next }
-        rule ~ /(^| )never,task( |$)/ || (rule ~ /(^| )exit,never( |$)/ && option($0, "A")) { off = 1; why = $0; next }
+        ends(rule) || (rule ~ /(^| )exit,never( |$)/ && option($0, "A")) { off = 1; why = $0; next }
         rule ~ /(^| )exit,never( |$)/ { late = 1; why = $0; next }
         !late { have[rule] = 1 }
         END {
@@ -120,7 +124,7 @@ af_audit_rules_write() {
     local file path="/etc/audit/rules.d/$1.rules"
     for file in /etc/audit/rules.d/*.rules; do
         if [ -f "$file" ] && [ ! -L "$file" ] && awk "$AF_AWK_AUDIT"'
-            !/^[ \t]*#/ && plain($0) ~ /(^| )never,task( |$)/ { print "# amifactory: " $0; found = 1; next }
+            !/^[ \t]*#/ && ends(plain($0)) { print "# amifactory: " $0; found = 1; next }
             { print }
             END { exit !found }' "$file" >"$AF_TMP/lines"; then
             af_replace "$file" <"$AF_TMP/lines"

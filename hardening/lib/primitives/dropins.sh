@@ -19,6 +19,11 @@ AF_AWK_DROPINS='
         return count
     }'
 
+# af_sorts_after PATH OTHER: the name of OTHER sorts after that of PATH, byte by byte.
+af_sorts_after() {
+    [ "${1##*/}" != "${2##*/}" ] && [ "$(printf '%s\n' "${1##*/}" "${2##*/}" | LC_ALL=C sort | tail -n 1)" = "${2##*/}" ]
+}
+
 # af_awk_dropins SECTION KEY PROGRAM PATH...: runs an awk program that has the function. Only files are drop-ins, and
 # links to /dev/null, which mask others: an awk may end where it is told to read a folder, and not at all at a pipe.
 af_awk_dropins() {

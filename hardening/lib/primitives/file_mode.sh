@@ -37,6 +37,10 @@ af_file_mode_audit() {
         bad='' count=0
         while read -r mode user group path; do
             count=$((count + 1)) seen="$mode $user:$group"
+            # The rest of a name that goes over several lines; arithmetic would run what stands in it.
+            case $mode in
+                '' | *[!0-7]*) bad="$bad, a name of several lines: $mode" && continue ;;
+            esac
             if [ $((0$mode & ~0$max & 07777)) -ne 0 ] || ! af_file_mode_owned "$users" "$groups" "$user" "$group"; then
                 bad="$bad, $path is $mode $user:$group"
             fi
@@ -65,6 +69,9 @@ af_file_mode_apply() {
         fi
         af_file_mode_stat "$pattern" >"$AF_TMP/stat" || true
         while read -r mode user group path; do
+            case $mode in
+                '' | *[!0-7]*) continue ;;
+            esac
             [ "$path" = "$pattern" ] || [ ! -L "$path" ] || continue
             # Each by itself: what is right already may have no name here.
             af_file_mode_owned "$users" "" "$user" "" || chown "${users%%|*}" "$path"

@@ -12,6 +12,12 @@ AF_AWK_INI='
         for (i = 0; i <= n; i++) {
             current = ""
             while ((getline line < ordered[i]) > 0) {
+                # With systemd a line that is no comment goes on behind its backslash.
+                while (ordered[i] ~ /\/systemd\// && line ~ /\\$/ && line !~ /^[ \t]*[#;]/) {
+                    sub(/\\$/, " ", line)
+                    if ((getline more < ordered[i]) <= 0) break
+                    line = line more
+                }
                 sub(/^[ \t]+/, "", line); sub(/[ \t]+$/, "", line)
                 if (line ~ /^\[.*\]$/) { current = substr(line, 2, length(line) - 2); continue }
                 at = index(line, "="); if (!at || current != section) continue
@@ -76,8 +82,8 @@ af_ini_option_apply() {
             ;;
     esac
     # Drop-ins that sort after ours all the same.
-    for other in "$1.d"/[z{}~]*.conf; do
-        if [ -f "$other" ] && [ "$file" != "$1" ]; then
+    for other in "$1.d"/*.conf; do
+        if [ -f "$other" ] && [ "$file" != "$1" ] && af_sorts_after "$file" "$other"; then
             AF_VALUE=$(af_awk_dropins "$2" "$3" "$AF_AWK_INI" "$other")
             [ -z "$AF_VALUE" ] || af_ini_option_set "$other" "$2" "$3" "$value"
         fi

@@ -36,7 +36,7 @@ AF_AWK_NFTABLES='
         close(path)
     }
     # One line of rules, in the words between its braces and semicolons.
-    function rules(line,    n, i, parts, part, goes_on) {
+    function rules(line,    n, i, parts, part, goes_on, words) {
         gsub(/[{}]/, "\n&\n", line); gsub(/;/, "\n", line)
         n = split(line, parts, "\n")
         for (i = 1; i <= n; i++) {
@@ -46,22 +46,28 @@ AF_AWK_NFTABLES='
                 level++
                 if (level == 1) opened = last
                 if (level == 1 && last ~ /^(add )?table /) { table = last; sub(/.*table /, "", table); seen[table] = 1 }
-                if (level == 2) { hook = ""; drops = passes = 0 }
+                if (level == 2) { hook = ""; drops = 0; chain = last; sub(/.*chain /, "", chain) }
             } else if (part == "}") {
                 level--
                 if (level < 2) {
-                    if (hook != "" && drops && !passes) has[table, hook "-drop"]
+                    if (hook != "" && drops) dropping[table, hook] = dropping[table, hook] " " chain
                     hook = ""
                 }
                 if (level < 1) table = ""
             } else if (level == 0 && part == "flush ruleset") {
-                split("", seen); split("", has); spoilt = 0
+                split("", seen); split("", has); spoilt = 0; split("", dropping); split("", open); split("", jumps)
             } else if (level == 0 && part ~ /^(delete|destroy) table /) {
                 sub(/.*table /, "", part); delete seen[part]
                 for (fact in has) if (index(fact, part SUBSEP) == 1) delete has[fact]
+                for (fact in dropping) if (index(fact, part SUBSEP) == 1) delete dropping[fact]
+                for (fact in open) if (index(fact, part SUBSEP) == 1) delete open[fact]
+                for (fact in jumps) if (index(fact, part SUBSEP) == 1) delete jumps[fact]
             } else if (level == 0 && part ~ /^((add|insert|replace) )?rule /) {
-                sub(/^.*rule ((ip|ip6|inet) )?[^ ]+ [^ ]+ /, "", part)
+                sub(/^((add|insert|replace) )?rule /, "", part)
+                match(part, /^((ip|ip6|inet) )?[^ ]+ /); words[1] = substr(part, 1, RLENGTH - 1); part = substr(part, RLENGTH + 1)
+                match(part, /^[^ ]+ ?/); words[2] = substr(part, 1, RLENGTH); part = substr(part, RLENGTH + 1); sub(/ $/, "", words[2])
                 if (accepts_all(part)) spoilt = 1
+                else goes_to(words[1], words[2], part)
             } else if (level == 1 && opened ~ /^((add|create) )?chain / && part == "policy accept") spoilt = 1
             else if (level == 2) statement(part, goes_on)
             last = part
@@ -69,16 +75,33 @@ AF_AWK_NFTABLES='
             goes_on = (part == "}" && level == 2)
         }
     }
-    function accepts_all(part) {
+    # What a rule does whatever the packet, without what only counts and logs.
+    function always(part) {
         sub(/ comment ".*"$/, "", part)
         gsub(/(^| )(counter( packets [0-9]+ bytes [0-9]+)?|log( prefix "[^"]*")?( level [a-z]+)?|ip6? [sd]addr (0\.0\.0\.0|::)\/0)/, "", part)
-        return part ~ /^ ?accept$/
+        sub(/^ /, "", part)
+        return part
+    }
+    function accepts_all(part) { return always(part) == "accept" }
+    function goes_to(table, chain, part) {
+        part = always(part)
+        if (sub(/^(jump|goto) /, "", part)) jumps[table, chain] = jumps[table, chain] " " part
+    }
+    # Whether a chain, or one that every packet of it goes on to, accepts everything.
+    function accepts(table, chain, depth,    n, i, to) {
+        if (depth > 16) return 0
+        if ((table, chain) in open) return 1
+        if (!((table, chain) in jumps)) return 0
+        n = split(jumps[table, chain], to, " ")
+        for (i = 1; i <= n; i++) if (accepts(table, to[i], depth + 1)) return 1
+        return 0
     }
     function statement(part, goes_on,    words) {
         if (part ~ /^type filter hook (input|forward|output) /) {
             split(part, words, " "); hook = words[4]; has[table, hook]
         } else if (part ~ /^policy /) drops = (part == "policy drop")
-        else if (!goes_on && accepts_all(part)) passes = 1
+        else if (!goes_on && accepts_all(part)) open[table, chain]
+        else if (!goes_on && always(part) ~ /^(jump|goto) /) goes_to(table, chain, part)
         else if (hook == "input") {
             if (part ~ /^iif(name)? "?lo"?( counter.*)? accept/) has[table, "open"]
             sub(/^iif(name)? != "?lo"? /, "", part)
@@ -90,6 +113,10 @@ AF_AWK_NFTABLES='
         ours = ENVIRON["AF_OURS"]
         read_file(ENVIRON["AF_FROM"], 0)
         for (table in seen) say["table"]
+        for (fact in dropping) {
+            split(fact, words, SUBSEP); n = split(dropping[fact], chains, " ")
+            for (i = 1; i <= n; i++) if (!accepts(words[1], chains[i], 0)) has[words[1], words[2] "-drop"]
+        }
         # A chain counts where both families of addresses have it.
         for (fact in has) {
             split(fact, words, SUBSEP); table = words[1]; word = words[2]

@@ -5,7 +5,17 @@
 # af_pam_rule_has SERVICE TYPE CONTROL MODULE ARGUMENTS: the service has the rule, arguments in any order.
 af_pam_rule_has() {
     AF_TYPE=$2 AF_CONTROL=$3 AF_MODULE=$4 AF_ARGUMENTS=$5 awk '
-        BEGIN { n = split(ENVIRON["AF_ARGUMENTS"], wanted, " ") }
+        BEGIN { n = split(ENVIRON["AF_ARGUMENTS"], wanted, " "); type = "^-?" ENVIRON["AF_TYPE"] "$" }
+        # A jump in an included file ends in it; the end of a stack is the end of this one too.
+        $1 == "@include" {
+            path = "/etc/pam.d/" $2
+            while ((getline line < path) > 0) {
+                split(line, word, " ")
+                if (word[1] ~ type && line !~ /pam_rootok\.so/ && (tolower(word[2]) ~ /^(sufficient|include)$/ || line ~ /\[[^]]*=done/)) exit
+            }
+            close(path)
+            next
+        }
         $1 !~ "^-?" ENVIRON["AF_TYPE"] "$" { next }
         $2 == ENVIRON["AF_CONTROL"] && $3 == ENVIRON["AF_MODULE"] {
             split("", have); for (i = 4; i <= NF; i++) have[$i]

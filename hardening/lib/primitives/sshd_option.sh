@@ -4,6 +4,12 @@
 
 AF_SSHD_HEAD='# Written by amifactory: the first mention of an option wins, so these lines come first.'
 
+# af_sshd_called: prints the lines, each after a `|`, with which its unit gives sshd options that go over all files. How
+# addresses are looked up and listened to does not.
+af_sshd_called() {
+    sed -n 'h; s/-u *[0-9][0-9]*//g; /^[^#]*OPT.*=.*-[a-z]/{ g; s/^/|/p; }' /etc/default/ssh /etc/sysconfig/sshd 2>/dev/null || :
+}
+
 # af_sshd_values KEY: sets AF_VALUE to what sshd would use: the first mention wins, files that are included count
 # where they are included. Further values, each after a `|`, are those that Match blocks set, and what its unit calls it
 # with, which counts before all files.
@@ -57,7 +63,7 @@ af_sshd_values() {
             key = tolower(ENVIRON["AF_KEY"])
             read_file("/etc/ssh/sshd_config", 0, 0)
             print first matched
-        }')$(sed -n 's/^[^#]*OPT.*=.*-[a-z]/|&/p' /etc/default/ssh /etc/sysconfig/sshd 2>/dev/null || :)
+        }')$(af_sshd_called)
 }
 
 # af_sshd_meets OPERATOR VALUE: AF_VALUE and what Match blocks set are as wanted; words in any case. MaxStartups holds
@@ -147,7 +153,15 @@ af_sshd_option_apply() {
         word == key && !inside { print "# amifactory: " $0; next }
         { print }
         END { if (!done) { if (!known) print head; put() } }' /etc/ssh/sshd_config >"$AF_TMP/lines"
-    cmp -s "$AF_TMP/lines" /etc/ssh/sshd_config && return 0
-    af_sshd_accepts "$AF_TMP/lines" || return 1
-    af_replace /etc/ssh/sshd_config <"$AF_TMP/lines"
+    if ! cmp -s "$AF_TMP/lines" /etc/ssh/sshd_config; then
+        af_sshd_accepts "$AF_TMP/lines" || return 1
+        af_replace /etc/ssh/sshd_config <"$AF_TMP/lines"
+    fi
+    # A port may be among them, so they are not simply taken out.
+    value=$(af_sshd_called)
+    if [ -n "$value" ]; then
+        echo "sshd is called with options that go over its files: move them from /etc/default/ssh or /etc/sysconfig/sshd" \
+            "to /etc/ssh/sshd_config: ${value#|}" >&2
+        return 1
+    fi
 }

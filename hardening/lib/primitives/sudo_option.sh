@@ -30,24 +30,33 @@ af_sudo_read() {
                 sub(/^[ \t]*[@#]include(dir)?[ \t]+/, "", line); sub(/[ \t]+(#.*)?$/, "", line); gsub(/["\\\047]/, "", line)
                 if (line !~ /^\//) line = folder line
                 if (word == "include") { read_file(line, depth + 1); continue }
-                command = "for f in \047" line "\047/*; do [ -f \"$f\" ] && echo \"$f\"; done"
+                # Sudo leaves out what others than root could have written.
+                command = "for f in \047" line "\047/*; do [ -f \"$f\" ]" (files ? "" : trusted) " && printf \"%s\\n\" \"$f\"; done"
                 while ((command | getline found) > 0)
                     if (substr(found, length(line) + 2) !~ /\.|~$/) read_file(found, depth + 1)
                 close(command)
             }
             close(path)
         }
-        BEGIN { files = (ENVIRON["AF_WHAT"] == "files"); read_file("/etc/sudoers", 0) }'
+        BEGIN {
+            files = (ENVIRON["AF_WHAT"] == "files")
+            trusted = " && [ -z \"$(find -L \"$f\" \\( ! -uid $(id -u) -o -perm -002 -o -perm -020 ! -gid 0 \\) 2>/dev/null)\" ]"
+            read_file("/etc/sudoers", 0)
+        }'
 }
 
-# af_sudo_value OPTION: sets AF_VALUE to what the last Defaults line for everyone says: yes, no, a value, or nothing.
+# af_sudo_value OPTION: sets AF_VALUE to what the last Defaults line for everyone says: yes, no, a value, or nothing. Further
+# values, each after a `|`, are those for some users, hosts or commands.
 af_sudo_value() {
     AF_VALUE=$(af_sudo_read lines | AF_KEY=$1 awk '
         BEGIN { key = ENVIRON["AF_KEY"] }
-        $1 == "Defaults" || $1 ~ /^Defaults[@:>!]ALL$/ {
+        function put(value) { if (rank > 1) some = some "|" value; else last[rank] = value }
+        $1 ~ /^Defaults([@:>!]|$)/ {
             # Those with a name are read after the plain ones.
             rank = ($1 != "Defaults")
-            sub(/^[ \t]*Defaults[^ \t]*[ \t]+/, ""); sub(/#[^"]*$/, "")
+            sub(/^[ \t]*Defaults([@:>!][ \t]*|[ \t]+)/, "")
+            if (rank) { rank += ($1 != "ALL"); sub(/^("[^"]*"|[^ \t"]+)/, "") }
+            sub(/#[^"]*$/, "")
             n = split($0, quoted, "\""); text = quoted[1]
             for (i = 2; i <= n; i++) {
                 if (i % 2 == 0) gsub(/,/, "\001", quoted[i])
@@ -56,15 +65,17 @@ af_sudo_value() {
             n = split(text, parts, /[ \t]*,[ \t]*/)
             for (i = 1; i <= n; i++) {
                 part = parts[i]; gsub(/^[ \t]+|[ \t]+$/, "", part)
+                # Behind the last of several names.
+                if (rank > 1 && match(part, "[ \t]!*" key "([ \t]*=|$)")) part = substr(part, RSTART + 1)
                 word = part; off = gsub(/^!+/, "", word) ? length(part) - length(word) : 0
-                if (word == key) last[rank] = off % 2 ? "no" : "yes"
+                if (word == key) put(off % 2 ? "no" : "yes")
                 else if (part ~ "^" key "[ \t]*=") {
-                    sub(/^[^=]*=[ \t]*/, "", part); gsub(/"/, "", part); gsub("\001", ",", part); last[rank] = part
+                    sub(/^[^=]*=[ \t]*/, "", part); gsub(/"/, "", part); gsub("\001", ",", part); put(part)
                 }
             }
         }
         $1 == "%h:" { host = " or what this says: " $0 }
-        END { print (1 in last ? last[1] : last[0]) host }')
+        END { print (1 in last ? last[1] : last[0]) host some }')
 }
 
 # af_sudo_option_audit OPTION OPERATOR VALUE: VALUE is yes for an option that is only on or off.
@@ -74,6 +85,9 @@ af_sudo_option_audit() {
         return
     fi
     af_sudo_value "$1"
+    if af_meets_all "$2" "$3" "$AF_VALUE"; then
+        AF_VALUE=${AF_VALUE%%|*}
+    fi
     af_judge "sudo Defaults $1" "$2" "$3" "$AF_VALUE"
 }
 
@@ -110,7 +124,7 @@ af_sudo_option_apply() {
     esac
     [ -e /etc/sudoers ] || return 0
     af_sudo_value "$1"
-    af_meets "$2" "$3" "$AF_VALUE" && return 0
+    af_meets "$2" "$3" "${AF_VALUE%%|*}" && return 0
     printf '# Written by amifactory.\n%s\n' "$line" >"$AF_TMP/sudoers"
     if command -v visudo >/dev/null 2>&1; then
         chmod 0440 "$AF_TMP/sudoers"
@@ -118,7 +132,7 @@ af_sudo_option_apply() {
     fi
     af_write_file "$file" 0440 root:root <"$AF_TMP/sudoers"
     af_sudo_value "$1"
-    af_meets "$2" "$3" "$AF_VALUE" && return 0
+    af_meets "$2" "$3" "${AF_VALUE%%|*}" && return 0
     rm -f "$file"
     [ "$(tail -n 1 /etc/sudoers)" != "$line" ] || return 0
     {
@@ -128,14 +142,14 @@ af_sudo_option_apply() {
     af_sudo_replace /etc/sudoers <"$AF_TMP/lines"
 }
 
-# af_sudo_forbid_audit WORD: no rule of sudo holds the word.
+# af_sudo_forbid_audit WORD: no rule of sudo holds the word. A group that is exempt is asked for no password either.
 af_sudo_forbid_audit() {
     local lines
     if [ ! -e /etc/sudoers ]; then
         af_look fail "/etc/sudoers" "no $1" "no such file"
         return
     fi
-    lines=$(af_sudo_read lines | grep -F -e "$1" -e '%h: ')
+    lines=$(af_sudo_read lines | grep -F -e "$1" -e exempt_group -e '%h: ')
     af_look_none "sudo rules" "no $1" "$lines" "none"
 }
 
@@ -149,7 +163,7 @@ af_sudo_forbid_apply() {
         AF_WORD=$1 awk '
             function put(    i, mark) {
                 gsub(/![ \t]+/, "!", all)
-                mark = index(all, ENVIRON["AF_WORD"]) ? "# amifactory: " : ""
+                mark = index(all, ENVIRON["AF_WORD"]) || index(all, "exempt_group") ? "# amifactory: " : ""
                 for (i = 1; i <= n; i++) print mark lines[i]
                 n = 0; all = ""
             }

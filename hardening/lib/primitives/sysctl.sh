@@ -75,9 +75,20 @@ af_sysctl_apply() {
     af_set_line "$AF_SYSCTL_FILE" "$1" "$1 = $value"
     af_sysctl_values "$1"
     af_meets "$2" "$3" "$AF_VALUE" && return 0
-    # Files that sort after ours all the same.
-    for file in /etc/sysctl.d/[z{}~]*.conf; do
-        [ ! -f "$file" ] || [ "$file" = "$AF_SYSCTL_FILE" ] || af_sysctl_forget "$1" "$file"
+    # Files that sort after ours all the same. Of another folder's a copy goes over them, without that key.
+    for file in /etc/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf /lib/sysctl.d/*.conf; do
+        if [ -f "$file" ] && af_sorts_after "$AF_SYSCTL_FILE" "$file"; then
+            case $file in
+                /etc/*) ;;
+                *)
+                    if [ -e "/etc/sysctl.d/${file##*/}" ] || [ -L "/etc/sysctl.d/${file##*/}" ]; then
+                        continue
+                    fi
+                    af_write_file "/etc/sysctl.d/${file##*/}" 0644 root:root <"$file"
+                    ;;
+            esac
+            af_sysctl_forget "$1" "/etc/sysctl.d/${file##*/}"
+        fi
     done
 }
 

@@ -91,6 +91,15 @@ where
 /// A control that the hardening library has.
 fn control(node: &Node, names: &Names<'_>, diagnostics: &mut Diagnostics) -> Option<Slug> {
     let controls = &names.catalogue.controls;
+    // `1.5.1`, or `cis-al2023-1.0.0:1.5.1`.
+    if let Value::Scalar { text, .. } = &node.value
+        && !controls.contains(text.as_str())
+        && let Some(named) = names.catalogue.ids.get(text.rsplit(':').next().unwrap_or(text))
+    {
+        let message = format!("`{}` is the benchmark's id: recipes name controls by their own names", printable(text));
+        diagnostics.report_with_help(&node.span, message, format!("it is that of {}", named.join(", ")));
+        return None;
+    }
     known(node, "control", |name| controls.contains(name), controls.iter().map(Slug::as_str), diagnostics)
 }
 

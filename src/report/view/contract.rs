@@ -11,6 +11,11 @@ pub struct TriedContract {
     pub root: String,
     /// What that root calls itself.
     pub os: String,
+    /// The control as it was asked for: a slug or a benchmark id.
+    pub asked: String,
+    /// Other controls that the id means in other benchmarks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<String>,
     /// What was found.
     #[serde(flatten)]
     pub contract: Contract,
@@ -21,6 +26,13 @@ pub fn contract(tried: &TriedContract, style: Style) -> String {
     let Contract { control, outcome, findings, .. } = &tried.contract;
     let place = format!("{} ({})", tried.root, tried.os);
     let mut text = format!("{}  on {}\n\n", style.bold(control.as_str()), visible::line(&place));
+    for other in &tried.elsewhere {
+        let asked = visible::line(&tried.asked);
+        text.push_str(&format!("  `{asked}` is this control on {}; elsewhere it is {other}\n", tried.contract.family));
+    }
+    if !tried.elsewhere.is_empty() {
+        text.push('\n');
+    }
     for finding in findings {
         let word = match finding.outcome {
             Outcome::Kept => style.green("kept     "),

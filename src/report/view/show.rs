@@ -2,7 +2,7 @@
 
 use super::ImageRow;
 use crate::hardening::{Applied, Audit, ControlEvidence, Status, Tally};
-use crate::identity::Slug;
+use crate::identity::{RecipeName, Slug};
 use crate::recipe::Waiver;
 use crate::report::table::Table;
 use crate::report::wrap::fold;
@@ -73,6 +73,8 @@ pub struct ShownControl<'a> {
 pub struct ShownEvidence<'a> {
     reason: Option<&'a str>,
     waiver: Option<&'a Waiver>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    applied_below: &'a [RecipeName],
     before: &'a [Audit],
     apply: Option<&'a Applied>,
     after: &'a [Audit],
@@ -114,6 +116,7 @@ impl<'a> ShownControl<'a> {
             evidence: ShownEvidence {
                 reason: control.reason.as_deref(),
                 waiver: control.waiver.as_ref(),
+                applied_below: &control.applied_below,
                 before: &control.before,
                 apply: control.apply.as_ref(),
                 after: &control.after,
@@ -191,6 +194,9 @@ fn controls(record: &ImageRecord, all: bool, style: Style) -> String {
         let why = wording::why(control);
         if let Some(reason) = control.reason.as_ref().filter(|reason| why.as_ref() != Some(*reason)) {
             title.push_str(&format!(" ({})", visible::line(reason)));
+        }
+        if let Some(stays) = wording::stays_applied(control) {
+            title.push_str(&format!("; {stays}"));
         }
         table.row(vec![
             visible::line(&wording::id(control, record.base.family)).into_owned(),

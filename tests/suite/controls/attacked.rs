@@ -62,6 +62,12 @@ fn evidence_of_modes_is_kept_and_links_in_folders_are_left() {
         af_file_mode_apply no 0640 root root '/srv/logs/*'
         wants modes '640 666 ' "$(stat -c %a /srv/logs/log /srv/outside | tr '\n' ' ')"
         wants 'a link to what is open' fail "$(said af_file_mode_audit fail 0640 root root '/srv/logs/*')"
+        : >'/srv/logs/a
+        x[$(echo run >>ran)] root root b'; chmod 600 /srv/logs/*; rm /srv/logs/link
+        af_file_mode_apply no 0640 root root '/srv/logs/*'
+        wants 'a name of several lines' fail "$(said af_file_mode_audit fail 0640 root root '/srv/logs/*')"
+        wants 'what ran of it' '' "$(cat ran 2>/dev/null || :)"
+        rm /srv/logs/a*; chmod 640 /srv/logs/log
         wants evidence 'pass|640 root:root' "$(full af_file_mode_audit fail 0640 root root /srv/logs/log | awk -F'\t' '{ print $2 "|" $5 }')"
         "#,
     );
@@ -109,6 +115,13 @@ fn audit_rules_that_others_switch_off_do_not_count() {
             rm $rules/60-x.rules; echo "$other" >$rules/6-x.rules
             see "$other before" fail
             mv $rules/6-x.rules $rules/60-x.rules
+        done
+        for other in '-a always,exclude -F msgtype=SYSCALL' '-a exclude,always -F msgtype=1300' '-A exclude,always -F msgtype!=LOGIN'; do
+            echo "$other" >$rules/60-x.rules
+            see "$other" fail
+            af_audit_rule_apply 50-af-x "$watch"
+            see "$other, mended" pass
+            wants "$other, gone" " amifactory: $other" "$(tr -d '#' <$rules/60-x.rules)"
         done
         for other in -D '# -a never,task' '-a never,exit -F arch=b64 -S all' '-a always,exclude -F msgtype=CWD' '--backlog_wait_time 60000'; do
             echo "$other" >$rules/60-x.rules
@@ -236,6 +249,13 @@ fn what_only_looks_right_does_not_pass() {
         script apparmor-profiles-enforced.apply
         wants enforced pass "$(said script apparmor-profiles-enforced.audit)"
         wants profile 'profile foo /bin/foo {' "$(head -n 1 /etc/apparmor.d/foo)"
+        printf 'profile a /a flags=(attach_disconnected,\n  complain) {\n}\nprofile b /b flags=(\ncomplain)\n{\n  # (complain) {\n}\n' >/etc/apparmor.d/foo
+        wants 'over lines' fail "$(said script apparmor-profiles-enforced.audit)"
+        for round in 1 2; do
+            script apparmor-profiles-enforced.apply
+            wants 'over lines, enforced' pass "$(said script apparmor-profiles-enforced.audit)"
+            wants 'over lines, profile' 'profile a /a flags=(attach_disconnected) {|}|profile b /b|{|  # (complain) {|}|' "$(tr '\n' '|' </etc/apparmor.d/foo)"
+        done
         "#,
     );
 }
@@ -358,11 +378,16 @@ fn what_overrules_the_options_of_sshd_counts() {
         }
         see files pass
         for file in /etc/default/ssh /etc/sysconfig/sshd; do
-            for line in 'SSHD_OPTS=' '# OPTIONS="-o X=y"' 'SSHD_OPTS=-4'; do
+            for line in 'SSHD_OPTS=' '# OPTIONS="-o X=y"' 'SSHD_OPTS=-4' 'OPTIONS="-u0"'; do
                 echo "$line" >$file; see "$line" pass
             done
             for line in 'SSHD_OPTS="-o PermitRootLogin=yes"' 'OPTIONS="-4 -f /etc/other"' ' OPTIONS = -oPermitRootLogin=yes'; do
                 echo "$line" >$file; see "$line" fail
+                wants "$line, apply" 'options that go over its files 1' "$(
+                    rc=0; af_sshd_option_apply PermitRootLogin equals no 2>/run/said || rc=$?
+                    echo $(grep -o 'options that go over its files' /run/said) $rc)"
+                wants "$line, what it says" "$(echo "$line" | tr -d ' ')" "$(sed 's/.*sshd_config: //' /run/said | tr -d ' ')"
+                wants "$line, stays" "$line" "$(cat $file)"
             done
             rm $file
         done

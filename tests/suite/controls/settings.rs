@@ -89,6 +89,7 @@ fn a_firewall_that_lets_all_through_denies_nothing() {
         }) + "}\n"
     };
     let deny = "ct state established accept";
+    let site = |rule: &str| format!("table inet filter {{\n\tchain site {{\n\t\t{rule}\n\t}}\n}}\n");
     for (rules, chained, denied) in [
         (chains("inet", deny), "pass", "pass"),
         (chains("ip", deny), "fail", "fail"),
@@ -101,6 +102,24 @@ fn a_firewall_that_lets_all_through_denies_nothing() {
         (chains("inet", "ip saddr 10.0.0.0/8 accept"), "pass", "pass"),
         (chains("inet", deny) + "add rule inet filter input accept\n", "pass", "fail"),
         (chains("inet", deny) + "add chain inet filter input { policy accept; }\n", "pass", "fail"),
+        // What every packet goes on to counts, wherever it stands.
+        (site("accept") + &chains("inet", "counter jump site"), "pass", "fail"),
+        (chains("inet", "goto site") + &site("counter accept"), "pass", "fail"),
+        (
+            chains("inet", "jump first")
+                + &site("jump site").replacen("chain site", "chain first", 1)
+                + &site("accept"),
+            "pass",
+            "fail",
+        ),
+        (site("accept") + &chains("inet", deny) + "add rule inet filter input jump site\n", "pass", "fail"),
+        (chains("inet", deny) + "table inet filter {\n\tchain input {\n\t\taccept\n\t}\n}\n", "pass", "fail"),
+        (site("tcp dport 443 accept") + &chains("inet", "jump site"), "pass", "pass"),
+        (site("accept") + &chains("inet", "iifname \"lo\" jump site"), "pass", "pass"),
+        (site("accept") + &chains("inet", "tcp dport { 22 } jump site"), "pass", "pass"),
+        (site("accept").replace("filter", "other") + &chains("inet", "jump site"), "pass", "pass"),
+        (site("jump site") + &chains("inet", "jump site"), "pass", "pass"),
+        (site("accept") + "flush ruleset\n" + &chains("inet", "jump site"), "pass", "pass"),
     ] {
         let script = format!(
             "program nft </dev/null\nput etc/nftables.conf <<'END'\n{rules}END
@@ -162,6 +181,48 @@ fn sudo_is_read_in_its_own_order() {
 }
 
 #[test]
+fn what_sudo_is_told_for_some_counts_and_what_it_leaves_out_does_not() {
+    for (line, status) in [
+        ("Defaults:deploy !use_pty", "fail"),
+        ("Defaults: deploy !use_pty", "fail"),
+        ("Defaults:deploy,sam env_reset, !use_pty", "fail"),
+        ("Defaults:deploy, sam !use_pty", "fail"),
+        ("Defaults:\"my group\" !use_pty", "fail"),
+        ("Defaults>www ! use_pty", "fail"),
+        ("Defaults!/usr/bin/su !use_pty", "fail"),
+        ("Defaults@web use_pty=no", "fail"),
+        ("Defaults:deploy use_pty", "pass"),
+        ("Defaults:deploy env_reset", "pass"),
+        ("Defaults!/usr/bin/su logfile=\"/a, !use_pty\"", "pass"),
+        ("Defaults:ALL use_pty", "pass"),
+    ] {
+        prints(
+            &format!(
+                "printf '%s\\n' 'Defaults use_pty' '{line}' | put etc/sudoers; af_sudo_option_audit use_pty equals yes"
+            ),
+            status,
+        );
+    }
+    // For everyone there is none, so those for some do not help.
+    prints("echo 'Defaults:deploy use_pty' | put etc/sudoers; af_sudo_option_audit use_pty equals yes", "fail");
+    // What holds for everyone is mended, and no more is written than that.
+    let script = r#"
+        echo 'Defaults:deploy !use_pty' | put etc/sudoers
+        printf '#includedir %s\n' $T/etc/sudoers.d >>$T/etc/sudoers
+        for round in 1 2; do af_sudo_option_apply use_pty equals yes; done
+        cat $T/etc/sudoers.d/*; af_sudo_option_audit use_pty equals yes
+    "#;
+    prints(script, "# Written by amifactory.\nDefaults use_pty\nfail");
+    for (mode, status) in [("0440", "pass"), ("0442", "fail")] {
+        let script = format!(
+            "echo '@includedir sudoers.d' | put etc/sudoers; echo 'Defaults use_pty' | put 'etc/sudoers.d/a\\tb'
+            chmod {mode} \"$T/etc/sudoers.d/a\\tb\"; af_sudo_option_audit use_pty equals yes"
+        );
+        prints(&script, status);
+    }
+}
+
+#[test]
 fn what_sudo_would_not_read_last_goes_to_the_end() {
     for config in [
         "@includedir $T/etc/sudoers.d\nDefaults !use_pty, \\\n",
@@ -210,6 +271,13 @@ fn words_are_forbidden_in_all_that_sudo_reads() {
     );
     prints("echo '@include /etc/sudoers.%h' | put etc/sudoers; af_sudo_forbid_audit NOPASSWD", "fail");
     prints("echo '#1000 ALL=(ALL) NOPASSWD: ALL' | put etc/sudoers; af_sudo_forbid_audit NOPASSWD", "fail");
+    let script = r#"
+        printf 'Defaults use_pty, exempt_group=ops\nroot ALL=(ALL) ALL\n' | put etc/sudoers
+        af_sudo_forbid_audit '!authenticate'
+        for round in 1 2; do af_sudo_forbid_apply '!authenticate'; done
+        af_sudo_forbid_audit '!authenticate'; head -n 1 $T/etc/sudoers
+    "#;
+    prints(script, "fail\npass\n# amifactory: Defaults use_pty, exempt_group=ops");
 }
 
 #[test]
@@ -292,6 +360,24 @@ fn a_rule_is_put_where_it_is_reached_and_root_still_passes() {
             before.replace("RULE", rule)
         );
         prints(&script, format!("fail\npass\n{}", after.replace("RULE", rule)).trim());
+    }
+}
+
+#[test]
+fn a_rule_behind_what_ends_the_stack_in_an_included_file_is_not_reached() {
+    for (included, before) in [
+        ("auth sufficient pam_unix.so", "fail"),
+        ("auth [success=done default=ignore] pam_unix.so", "fail"),
+        ("auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so", "pass"),
+        ("account sufficient pam_unix.so\n# auth sufficient pam_unix.so", "pass"),
+    ] {
+        let script = format!(
+            "echo '{included}' | put etc/pam.d/common-auth
+            printf 'auth sufficient pam_rootok.so\n@include common-auth\nauth required pam_wheel.so use_uid group=x\n' | put etc/pam.d/su
+            see() {{ af_pam_rule_audit su auth required pam_wheel.so 'use_uid group=x'; }}
+            see; af_pam_rule_apply su auth required pam_wheel.so 'use_uid group=x'; see"
+        );
+        prints(&script, &format!("{before}\npass"));
     }
 }
 

@@ -193,6 +193,7 @@ fn every_umask_that_a_start_file_may_set_counts() {
         "umask -S 022",
         "[ `umask` -eq 0 ] && umask 022",
         "command umask $X",
+        "\\umask 000",
     ] {
         let script = "AF_PARAM_DEFAULT_UMASK=027; echo 'UMASK 027' >/etc/login.defs
             twice script default-umask.apply; audit script default-umask.audit
@@ -401,6 +402,86 @@ fn what_starts_for_rescue_alone_does_not_start() {
         "#,
         "fail fail pass pass",
     );
+}
+
+#[test]
+fn what_starts_without_a_link_of_its_own_does_start() {
+    let etc = "/etc/systemd/system";
+    for (how, status) in [
+        (
+            "mkdir -p /usr/lib/systemd/system/x.target.requires/; ln -s ../some.service /usr/lib/systemd/system/x.target.requires/some.service"
+                .to_owned(),
+            "fail",
+        ),
+        (
+            format!("mkdir -p {etc}/x.service.upholds/; ln -s ../some.service {etc}/x.service.upholds/some.service"),
+            "fail",
+        ),
+        (format!("printf '[Unit]\\nUpholds = a.service some.service\\n' >{etc}/x.service"), "fail"),
+        (format!("printf '[Unit]\\nUpholds=awesome.service\\nWants=some.service\\n' >{etc}/x.service"), "pass"),
+        (
+            format!(
+                "mkdir -p {etc}/multi-user.target.d/; printf '[Unit]\\nWants=some.service\\n' >{etc}/multi-user.target.d/a.conf"
+            ),
+            "fail",
+        ),
+        (
+            "rm /usr/lib/systemd/system/some.service; mkdir -p /etc/rc3.d; ln -s ../init.d/some /etc/rc3.d/S01some"
+                .to_owned(),
+            "fail",
+        ),
+        ("mkdir -p /etc/rc3.d; ln -s ../init.d/some /etc/rc3.d/S01some".to_owned(), "pass"),
+        ("true".to_owned(), "pass"),
+    ] {
+        let script = format!(
+            "mkdir -p /usr/lib/systemd/system/ /etc/systemd/system/ /etc/init.d/
+            printf '[Service]\\nExecStart=/bin/true\\n' >/usr/lib/systemd/system/some.service
+            echo >/etc/init.d/some; chmod 755 /etc/init.d/some
+            {how}
+            audit af_service_disabled_audit some.service
+            twice af_service_disabled_apply some.service; audit af_service_disabled_audit some.service"
+        );
+        says(&script, &format!("{status} pass"));
+    }
+}
+
+#[test]
+fn a_sysctl_file_is_gone_over_whatever_its_name_and_folder() {
+    says(
+        r#"
+        mkdir -p /etc/sysctl.d/ /usr/lib/sysctl.d/
+        echo 'vm.x=1' >/etc/sysctl.d/é.conf; printf 'vm.x=1\nvm.y=1\n' >/usr/lib/sysctl.d/zzz.conf; echo 'vm.x=1' >/etc/sysctl.d/99-a.conf
+        audit af_sysctl_audit vm.x equals 0
+        twice af_sysctl_apply vm.x equals 0
+        audit af_sysctl_audit vm.x equals 0; echo
+        cat /etc/sysctl.d/é.conf /etc/sysctl.d/zzz.conf /usr/lib/sysctl.d/zzz.conf /etc/sysctl.d/99-a.conf
+        "#,
+        "fail pass
+        # amifactory: vm.x=1
+        # amifactory: vm.x=1
+        vm.y=1
+        vm.x=1
+        vm.y=1
+        vm.x=1",
+    );
+}
+
+#[test]
+fn a_line_of_systemd_goes_on_behind_a_backslash() {
+    for (text, status) in [
+        ("[Journal]\\nSeal=yes \\\\\\nStorage=persistent\\n", "fail"),
+        ("[Journal]\\nStorage=\\\\\\npersistent\\n", "pass"),
+        ("[Journal]\\n# Seal=yes \\\\\\nStorage=persistent\\n", "pass"),
+        ("[Journal]\\nStorage=persistent\\\\\\n x\\n", "fail"),
+    ] {
+        let script = format!(
+            "mkdir -p /etc/systemd/; printf '{text}' >/etc/systemd/journald.conf
+            audit af_ini_option_audit /etc/systemd/journald.conf Journal Storage equals persistent
+            twice af_ini_option_apply /etc/systemd/journald.conf Journal Storage equals persistent
+            audit af_ini_option_audit /etc/systemd/journald.conf Journal Storage equals persistent"
+        );
+        says(&script, &format!("{status} pass"));
+    }
 }
 
 #[test]

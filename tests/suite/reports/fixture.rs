@@ -43,6 +43,7 @@ fn control(slug: &str, id: &str, level: u8, status: Status, title: &str, rationa
         status,
         reason: None,
         waiver: None,
+        applied_below: Vec::new(),
         before: Vec::new(),
         apply: None,
         after: Vec::new(),
