@@ -103,10 +103,13 @@ async fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
         settings.consistency = Consistency::nasty();
     }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).await?;
-    let role = format!("arn:aws:iam::{}:role/amifactory-operator", settings.account);
+    let roles = [
+        format!("arn:aws:iam::{}:role/amifactory-operator", settings.account),
+        "arn:aws:iam::111122223333:role/amifactory-consumer".to_owned(),
+    ];
     let fake = Fake::new(settings);
-    fake.world().sts.roles.insert(role.clone(), None);
-    greet(&fake, listener.local_addr()?.port(), &args, &role)?;
+    fake.world().sts.roles.extend(roles.iter().map(|role| (role.clone(), None)));
+    greet(&fake, listener.local_addr()?.port(), &args, &roles)?;
     tokio::select! {
         () = fake_aws::serve::serve(fake.clone(), listener) => Ok(()),
         result = watch(&fake) => Ok(result?),
@@ -114,7 +117,7 @@ async fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-fn greet(fake: &Fake, port: u16, args: &Args, role: &str) -> std::io::Result<()> {
+fn greet(fake: &Fake, port: u16, args: &Args, roles: &[String]) -> std::io::Result<()> {
     let region = &fake.settings().regions[0];
     let mut out = std::io::stdout().lock();
     writeln!(out, "export AWS_ENDPOINT_URL=http://127.0.0.1:{port}")?;
@@ -125,7 +128,8 @@ fn greet(fake: &Fake, port: u16, args: &Args, role: &str) -> std::io::Result<()>
     writeln!(out)?;
     writeln!(out, "# AGENT: {}", fake.agent().describe())?;
     writeln!(out, "# instance profile: amifactory-builder")?;
-    writeln!(out, "# role that can be assumed: {role}")?;
+    writeln!(out, "# regions: {}", fake.settings().regions.join(", "))?;
+    writeln!(out, "# roles that can be assumed: {}", roles.join(", "))?;
     match (args.fast, args.speed) {
         (true, _) => writeln!(out, "# latencies: none")?,
         (false, 1) => writeln!(out, "# latencies: as on EC2")?,

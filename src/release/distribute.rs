@@ -208,7 +208,8 @@ async fn copied(
                 there.copy_image(&request).await?
             }
         };
-        match settled(there, copy).await? {
+        let told = |text| sink.event(&Event::Notice { build: None, text });
+        match settled(there, copy, region, &told).await? {
             Some(copy) if copy.failed.is_none() => return Ok(copy),
             Some(copy) => {
                 last = format!("{} failed: {}", copy.id, copy.failed.as_deref().unwrap_or_default());
@@ -229,9 +230,14 @@ async fn copied(
 }
 
 /// Waits until a copy is available or has failed; none where nobody knows it.
-async fn settled(there: &dyn Target, mut copy: Image) -> Result<Option<Image>, TargetError> {
+async fn settled(
+    there: &dyn Target,
+    mut copy: Image,
+    region: &Region,
+    told: &(dyn Fn(String) + Sync),
+) -> Result<Option<Image>, TargetError> {
     let began = Instant::now();
-    let mut seen = Instant::now();
+    let (mut seen, mut minutes) = (Instant::now(), 0);
     while !copy.available && copy.failed.is_none() {
         sleep(pace(began.elapsed())).await;
         match there.image(&copy.id).await? {
@@ -241,6 +247,12 @@ async fn settled(there: &dyn Target, mut copy: Image) -> Result<Option<Image>, T
             }
             None if seen.elapsed() > UNSEEN => return Ok(None),
             None => {}
+        }
+        if began.elapsed().as_secs() / 60 > minutes {
+            minutes = began.elapsed().as_secs() / 60;
+            let what =
+                if seen.elapsed() > Duration::from_secs(60) { "is not there yet" } else { "is still being made" };
+            told(format!("the copy {} in {region} {what}, after {minutes} min", copy.id));
         }
         if began.elapsed() > AVAILABLE {
             return Err(TargetError::GaveUp {

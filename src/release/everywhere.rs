@@ -10,7 +10,7 @@ use super::note::Note;
 use super::places::{Place, Places};
 use crate::identity::{AccountId, Arch, ImageId, RecipeName, Region, Version};
 use crate::recipe::Reach;
-use crate::target::{Elsewhere, Move, PointerName, Settled, Target, TargetError, Underway};
+use crate::target::{Elsewhere, Move, PointerName, Settled, Slot, Target, TargetError, Underway};
 use futures_util::future::join_all;
 
 /// What came of a move.
@@ -94,8 +94,12 @@ pub async fn is_everywhere(
     elsewhere: &Elsewhere,
 ) -> Result<bool, TargetError> {
     let each = pairs(places, at_home, elsewhere).into_iter().map(|(place, image)| async move {
-        let named = places.at(&place).await?.pointer(name).await?;
-        Ok::<bool, TargetError>(named.is_some_and(|pointer| pointer.image == image))
+        match places.at(&place).await?.pointer(name).await {
+            Ok(named) => Ok(named.is_some_and(|pointer| pointer.image == image)),
+            // Garbage is not the image: the channel moves there, and so over it.
+            Err(TargetError::Damaged { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     });
     let named: Vec<bool> = join_all(each).await.into_iter().collect::<Result<_, _>>()?;
     Ok(named.into_iter().all(|named| named))
@@ -161,7 +165,10 @@ async fn named_there(places: &Places<'_>, place: &Place, name: &PointerName) -> 
     let there = places.at(place).await?;
     let missing = || TargetError::Unsupported {
         what: format!("{name} names nothing in {place}"),
-        help: format!("bring it there: amifactory distribute {}", name.recipe),
+        help: match &name.slot {
+            Slot::Version(version) => format!("bring it there: amifactory distribute {}@{version}", name.recipe),
+            Slot::Channel(_) => format!("bring it there: amifactory distribute {}", name.recipe),
+        },
     };
     let pointer = there.pointer(name).await?.ok_or_else(missing)?;
     if place.account.is_none()

@@ -220,38 +220,33 @@ impl RolledBack {
     }
 }
 
-/// One line, and what shows more.
+/// One line, and what shows more; where several places have gone back or not, how each stands.
 pub fn rolled_back(shown: &RolledBack, style: Style) -> String {
-    let RolledBack { recipe, channel, version, image, .. } = shown;
-    if shown.outcome == "up-to-date" {
-        return format!("{}{channel} names {recipe} {version} already\n", all_places(shown, style));
-    }
+    let RolledBack { recipe, channel, version, image, places, .. } = shown;
+    let table = match places.as_slice() {
+        [] => String::new(),
+        places => format!("{}\n", super::distribution::rows(places, style)),
+    };
     let from = shown.from_version.map_or_else(|| shown.from_image.to_string(), |version| version.to_string());
     let again = if shown.forward { " for the first time, past its gates" } else { " again" };
-    format!(
-        "{}{} {channel} names {recipe} {version} ({image}){again}, and no more {from}\n{}",
-        all_places(shown, style),
-        style.green("✓"),
-        super::next(&[format!("amifactory history {recipe} --channel {channel}")], style)
-    )
-}
-
-/// The table of places, and whether all of them have gone back.
-fn all_places(shown: &RolledBack, style: Style) -> String {
-    let RolledBack { recipe, channel, version, places, .. } = shown;
-    if places.is_empty() {
-        return String::new();
-    }
-    let table = super::distribution::rows(places, style);
-    let partly = match places.iter().any(|row| row.why.is_some()) {
-        true => format!(
-            "\n{} not all places name {recipe} {version}\n{}",
-            style.red("partly done:"),
-            super::next(&[format!("amifactory rollback {recipe} --channel {channel} --to {version}")], style)
-        ),
-        false => String::new(),
+    let said = match shown.outcome {
+        "up-to-date" => format!("{channel} names {recipe} {version} already"),
+        _ => format!("{channel} names {recipe} {version} ({image}){again}, and no more {from}"),
     };
-    format!("{table}{partly}\n")
+    let behind = || places.iter().filter(|row| row.why.is_some());
+    if behind().next().is_none() {
+        let next = match shown.outcome {
+            "up-to-date" => return format!("{table}{said}\n"),
+            _ => super::next(&[format!("amifactory history {recipe} --channel {channel}")], style),
+        };
+        return format!("{table}{} {said}\n{next}", style.green("✓"));
+    }
+    // Where the image is missing it has to be brought first.
+    let bring = format!("amifactory distribute {recipe}@{version} --to {channel}");
+    let back = format!("amifactory rollback {recipe} --channel {channel} --to {version}");
+    let next: Vec<String> =
+        behind().any(|row| row.image.is_none()).then_some(bring).into_iter().chain([back]).collect();
+    format!("{table}{} at home {said}; not all places do\n{}", style.red("partly done:"), super::next(&next, style))
 }
 
 /// The result of `pin` and `unpin`.
