@@ -77,7 +77,7 @@ impl Promote {
             overridden: self.overridden.clone(),
             approval: approval.map(|(by, reason)| Approval { by, reason }),
         };
-        let promotion = promote::plan(target, &open.factory.channels, &request).await?;
+        let mut promotion = promote::plan(target, &open.factory.channels, &request).await?;
         let places = places.filter(|_| !promotion.reach.is_home());
         let outcome = match outcome_of(&promotion, self.plan) {
             // Other places may not name it yet.
@@ -90,6 +90,11 @@ impl Promote {
             None => None,
         };
         if let (Some(outcome), Some(exit)) = (outcome, ended) {
+            if let Some(places) = places.as_ref().filter(|_| outcome != "up-to-date") {
+                let (recipe, which) = (&request.recipe, (promotion.name.arch, promotion.version));
+                let missing = everywhere::not_ready(places, &promotion.reach, recipe, which, &promotion.image).await;
+                promotion.add_places(&missing);
+            }
             let shown = Promoted::of(&promotion, outcome);
             session.result(&shown, |style| view::promotion(&shown, style))?;
             return Ok(exit);
@@ -114,6 +119,9 @@ impl Promote {
                 ("promoted", Vec::new())
             }
         };
+        if outcome == "not-distributed" {
+            promotion.add_places(&rows);
+        }
         let shown = Promoted { places: rows, ..Promoted::of(&promotion, outcome) };
         let asked = !self.yes;
         session.result(

@@ -411,6 +411,7 @@ pub fn result(outcome: Outcome) -> BuildResult {
         warnings: Vec::new(),
         reasons: vec![],
         unmet: vec![],
+        revoked: None,
         failure: None,
     }
 }
