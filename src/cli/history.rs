@@ -1,9 +1,11 @@
 //! `history`: who moved which channel, when and why.
 
+use super::distribute;
 use super::exit::{CliError, Exit};
 use super::session::Session;
 use crate::release::promote::rule;
 use crate::release::scene::{self, Scene};
+use crate::release::verify_places;
 use crate::report::view::{self, ChannelHistory, Histories};
 use clap::Args;
 
@@ -30,6 +32,11 @@ impl History {
         };
         let mut channels: Vec<_> = scene.channels().collect();
         channels.sort_by_key(|(channel, pointer)| (place(channel), (*channel).clone(), pointer.name.arch));
+        // Who looks from another region looks there alone.
+        let mut differing = match distribute::places(&open).ok().flatten() {
+            Some(places) => verify_places::differing(&places, &open.factory.channels, &recipe, &scene.pointers).await,
+            None => Default::default(),
+        };
         let mut histories = Vec::new();
         for (channel, pointer) in channels {
             if only.is_some_and(|only| only.name != *channel) {
@@ -38,7 +45,9 @@ impl History {
             let history = scene::history(target, &pointer.name).await?;
             let versions = |image: &str| image.parse().ok().and_then(|image| scene.version_of(&image));
             let pin = target.pin(&pointer.name).await?.filter(|pin| pin.holds(target.now()));
-            histories.push(ChannelHistory::of(channel.clone(), pointer.name.arch, &history, versions, pin));
+            let places = differing.remove(&pointer.name).unwrap_or_default();
+            let shown = ChannelHistory::of(channel.clone(), pointer.name.arch, &history, versions, pin);
+            histories.push(ChannelHistory { places, ..shown });
         }
         let shown = Histories { recipe, channels: histories };
         session.result(&shown, |style| view::histories(&shown, style))?;

@@ -74,7 +74,7 @@ impl Promote {
             overridden: self.overridden.clone(),
             approval: approval.map(|(by, reason)| Approval { by, reason }),
         };
-        let promotion = promote::plan(target, &open.factory.channels, &request).await?;
+        let mut promotion = promote::plan(target, &open.factory.channels, &request).await?;
         let places = places.filter(|_| !promotion.reach.is_home());
         let outcome = match outcome_of(&promotion, self.plan) {
             // Other places may not name it yet.
@@ -87,6 +87,11 @@ impl Promote {
             None => None,
         };
         if let (Some(outcome), Some(exit)) = (outcome, ended) {
+            if let Some(places) = places.as_ref().filter(|_| outcome != "up-to-date") {
+                let (recipe, which) = (&request.recipe, (promotion.name.arch, promotion.version));
+                let missing = everywhere::not_ready(places, &promotion.reach, recipe, which, &promotion.image).await;
+                promotion.add_places(&missing);
+            }
             let shown = Promoted::of(&promotion, outcome);
             session.result(&shown, |style| view::promotion(&shown, style))?;
             return Ok(exit);
@@ -108,7 +113,7 @@ impl Promote {
         // What is decided from here on is about the version that was shown.
         request.version = Some(promotion.version);
         let channels = &open.factory.channels;
-        let (outcome, rows, promotion) = match &places {
+        let (outcome, rows, mut promotion) = match &places {
             Some(places) => {
                 // What someone has left is brought to its end first: other places wait for it.
                 let left = leftover::find(target, std::slice::from_ref(&request.recipe)).await?;
@@ -126,6 +131,9 @@ impl Promote {
                 ("promoted", Vec::new(), promotion)
             }
         };
+        if outcome == "not-distributed" {
+            promotion.add_places(&rows);
+        }
         let again = again(&self, &promotion);
         let shown = Promoted { places: rows, again, ..Promoted::of(&promotion, outcome) };
         session.result(

@@ -1,10 +1,11 @@
 //! `revoke`: an image that must not be used any more.
 
+use super::distribute;
 use super::exit::{CliError, Exit};
 use super::promote::parse_what;
 use super::session::Session;
 use crate::identity::Arch;
-use crate::release::revoke;
+use crate::release::{revoke, revoke_places};
 use crate::report::view::{self, Revocation};
 use clap::Args;
 
@@ -33,8 +34,16 @@ impl Revoke {
             )));
         };
         let revoked = revoke::revoke(&*open.target, &recipe, version, self.arch, &self.reason).await?;
-        let shown = Revocation::of(revoked);
+        let not_used = open.factory.retention.as_ref().map(|retention| retention.not_used_here.clone());
+        let not_used = not_used.unwrap_or_default();
+        // Who speaks from another region marks and sees what is there alone.
+        let reached = match distribute::places(&open).ok().flatten() {
+            Some(places) => revoke_places::everywhere(&places, &open.factory.channels, &revoked, &not_used).await,
+            None => revoke_places::at_home(&*open.target, &revoked, &not_used).await,
+        };
+        let exit = if reached.is_complete() { Exit::Done } else { Exit::Partly };
+        let shown = Revocation::of(revoked, reached);
         session.result(&shown, |style| view::revocation(&shown, style))?;
-        Ok(Exit::Done)
+        Ok(exit)
     }
 }

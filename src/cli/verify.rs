@@ -23,11 +23,11 @@ impl Verify {
             Some(recipe) => vec![open.released(recipe).await?],
             None => open.all_released().await?,
         };
-        let mut verified = verify::verify(target, &open.factory.channels, &recipes).await?;
         // On the local target images go nowhere.
-        if let Some(places) = distribute::places(&open).ok().flatten() {
-            verify_places::verify_places(&places, &open.factory.channels, &recipes, &mut verified).await?;
-        }
+        let verified = match distribute::places(&open).ok().flatten() {
+            Some(places) => verify_places::verify_everywhere(&places, &open.factory.channels, &recipes).await?,
+            None => verify::verify(target, &open.factory.channels, &recipes).await?,
+        };
         session.result(&verified, |style| view::verified(&verified, style))?;
         Ok(if verified.drift.is_empty() { Exit::Done } else { Exit::Stale })
     }

@@ -4,6 +4,7 @@ use super::error::BuildError;
 use super::event::{BuildResult, Failure, Outcome};
 use super::prepare::PrepareError;
 use super::schedule::{Finished, RunError};
+use super::tags;
 use crate::identity::{RecipeName, TargetKind};
 use crate::target::{ImageRecord, TargetError};
 
@@ -37,6 +38,7 @@ impl Finished {
             reasons: self.reasons.clone(),
             warnings: self.warnings.clone(),
             unmet: Vec::new(),
+            revoked: None,
             failure: None,
         };
         let mut fill = |record: &ImageRecord| {
@@ -48,7 +50,13 @@ impl Finished {
         match &self.outcome {
             Ok(built) => {
                 fill(&built.record);
-                result.outcome = if built.fresh { Outcome::Built } else { Outcome::UpToDate };
+                // The same plan would make the same image: that is no success, and only --force or a change is a way on.
+                result.revoked = tags::revoked(&built.image.tags).filter(|_| !built.fresh).map(str::to_owned);
+                result.outcome = match (built.fresh, &result.revoked) {
+                    (true, _) => Outcome::Built,
+                    (false, None) => Outcome::UpToDate,
+                    (false, Some(_)) => Outcome::Refused,
+                };
                 result.image = Some(built.image.id.clone());
                 result.calls = built.calls;
             }

@@ -6,6 +6,8 @@ use crate::recipe::AwsSettings;
 use crate::target::Tags;
 use std::str::FromStr;
 
+/// How all keys of ours begin.
+pub const PREFIX: &str = "amifactory:";
 /// Which recipe.
 pub const RECIPE: &str = "amifactory:recipe";
 /// Which version.

@@ -170,10 +170,15 @@ async fn in_region(
     Ok((copy.id, parts))
 }
 
+/// What a copy says that it is a copy of.
+pub fn copy_of(source: &ImageId, home: &Region) -> String {
+    format!("{source} {home}")
+}
+
 /// The tags of a copy: those of its source, and what it is a copy of. It is a candidate until it is ready.
 fn copy_tags(source: &Image, home: &Region) -> Tags {
     let mut all = source.tags.clone();
-    all.insert(tags::COPY_OF.into(), format!("{} {home}", source.id));
+    all.insert(tags::COPY_OF.into(), copy_of(&source.id, home));
     all.insert(tags::STATE.into(), tags::ImageState::Candidate.as_str().into());
     all
 }
@@ -191,7 +196,8 @@ async fn copied(
     let is_copy = |image: &&Image| image.tags.get(tags::COPY_OF) == all.get(tags::COPY_OF);
     let mut last = String::new();
     for attempt in 1..=ATTEMPTS {
-        let found = there.images().await?.iter().filter(is_copy).min_by_key(|image| image.id.clone()).cloned();
+        let found =
+            there.images_of(&wanted.recipe).await?.iter().filter(is_copy).min_by_key(|image| image.id.clone()).cloned();
         let copy = match found {
             Some(copy) => copy,
             None => {

@@ -7,7 +7,7 @@
 use super::distribute::{Row, State, Wanted, version_pointer};
 use super::error::ReleaseError;
 use super::note::Note;
-use super::places::{Place, Places};
+use super::places::{Place, Places, audience};
 use crate::identity::{AccountId, Arch, ImageId, RecipeName, Region, Version};
 use crate::recipe::Reach;
 use crate::target::{Elsewhere, Move, PointerName, Settled, Slot, Target, TargetError, Underway};
@@ -160,6 +160,42 @@ pub async fn known_ready(
     (elsewhere, missing)
 }
 
+/// Where an image is not ready yet, by what is there: its version's pointer, the copy, and who may use it. Makes nothing.
+pub async fn not_ready(
+    places: &Places<'_>,
+    reach: &Reach,
+    recipe: &RecipeName,
+    (arch, version): (Arch, Version),
+    at_home: &ImageId,
+) -> Vec<Row> {
+    let (elsewhere, mut missing) = known_ready(places, reach, recipe, (arch, version), at_home).await;
+    let whom = audience(reach);
+    if whom.is_empty() {
+        return missing;
+    }
+    let home = std::iter::once((&places.known.home, at_home));
+    let each = home.chain(&elsewhere.regions).map(|(region, image)| {
+        let (place, whom) = (Place { account: None, region: region.clone() }, &whom);
+        async move {
+            let images = std::slice::from_ref(image);
+            let lacks = match *region == places.known.home {
+                true => places.home.unshared(images, whom).await,
+                false => match places.at(&place).await {
+                    Ok(there) => there.unshared(images, whom).await,
+                    Err(error) => Err(error),
+                },
+            };
+            let why = match lacks {
+                Ok(lacks) => format!("it lacks {}", lacks.get(image)?.join(", ")),
+                Err(error) => error.to_string(),
+            };
+            Some(Row { place, image: Some(image.clone()), state: State::Behind, why: Some(why) })
+        }
+    });
+    missing.extend(join_all(each).await.into_iter().flatten());
+    missing
+}
+
 /// What a version's pointer names in a place; in an own region the image must still be there.
 async fn named_there(places: &Places<'_>, place: &Place, name: &PointerName) -> Result<ImageId, TargetError> {
     let there = places.at(place).await?;
@@ -172,7 +208,7 @@ async fn named_there(places: &Places<'_>, place: &Place, name: &PointerName) -> 
     };
     let pointer = there.pointer(name).await?.ok_or_else(missing)?;
     if place.account.is_none()
-        && !there.images().await?.iter().any(|image| image.id == pointer.image && image.available)
+        && !there.images_of(&name.recipe).await?.iter().any(|image| image.id == pointer.image && image.available)
     {
         return Err(TargetError::NotFound { what: format!("image {} in {place}", pointer.image) });
     }

@@ -44,7 +44,8 @@ pub struct Approval {
 /// A gate that is not met.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unmet {
-    /// Which: `from`, `soak`, `boot-test`, `gate`, `minimum_score`, `waivers`, `maximum_age`, `approval`.
+    /// Which: `from`, `soak`, `boot-test`, `gate`, `minimum_score`, `waivers`, `maximum_age`, `approval`,
+    /// `places`.
     pub gate: &'static str,
     /// What is.
     pub is: String,
@@ -179,6 +180,18 @@ fn approved(rule: &ChannelRule, approval: Option<&Approval>, mover: &str) -> Opt
         is,
         needed: format!("{} asks for the yes of someone else", rule.name),
         mend: "say whose and why: --approved-by NAME --approval-reason TEXT".into(),
+    })
+}
+
+/// Regions and accounts in which an image is not ready, each with why. Nothing overrides this gate: no pointer ever names
+/// what can't be used; `promote` itself brings the image there first.
+pub fn places(channel: &Channel, name: &str, missing: &[(String, String)]) -> Option<Unmet> {
+    let each: Vec<String> = missing.iter().map(|(place, why)| format!("{place} ({why})")).collect();
+    (!missing.is_empty()).then(|| Unmet {
+        gate: "places",
+        is: format!("{name} is not ready in {}", each.join("; ")),
+        needed: format!("{channel} moves only where its image is ready in every region and account that it reaches"),
+        mend: "promote brings it there first; so does amifactory distribute, which moves nothing".into(),
     })
 }
 

@@ -8,11 +8,10 @@ use crate::target::{Settled, Target, TargetError, Underway};
 
 /// All of these recipes.
 pub async fn find(target: &dyn Target, recipes: &[RecipeName]) -> Result<Vec<Underway>, TargetError> {
-    let mut found = Vec::new();
-    for recipe in recipes {
-        found.extend(target.underway(recipe).await?);
+    if let [recipe] = recipes {
+        return target.underway(recipe).await;
     }
-    Ok(found)
+    target.overview(recipes).await?.into_values().flat_map(|overview| overview.underway).collect()
 }
 
 /// Settles those whose time is over. Answers with what became of each, and with how other places stand that follow it.

@@ -6,8 +6,10 @@
 //! | [`note`], [`history`] | what is recorded with each move, and whether the record is whole |
 //! | [`contest`] | pure: who was first, where two have written one pointer |
 //! | [`scene`] | a recipe's images and pointers, which all verbs look at first |
+//! | [`seen`] | all that is asked of a place at once, for many recipes |
 //! | [`promote`], [`rollback`], [`pin`], [`revoke`], [`verify`], [`verify_places`] | the verbs |
 //! | [`places`], [`distribute`], [`everywhere`] | the same image in other regions and accounts |
+//! | [`revoke_places`] | its copies, and all that uses them |
 //! | [`leftover`] | moves that someone began and did not end |
 
 pub mod contest;
@@ -22,8 +24,10 @@ pub mod pin;
 pub mod places;
 pub mod promote;
 pub mod revoke;
+pub mod revoke_places;
 pub mod rollback;
 pub mod scene;
+pub mod seen;
 pub mod verify;
 pub mod verify_places;
 pub mod wanted;

@@ -46,6 +46,11 @@ impl<'a> Places<'a> {
         }
     }
 
+    /// Home itself.
+    pub fn home_place(&self) -> Place {
+        Place { account: None, region: self.known.home.clone() }
+    }
+
     /// A place other than home.
     pub async fn at(&self, place: &Place) -> Result<Arc<dyn Target>, TargetError> {
         let opened = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned();

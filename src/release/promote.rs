@@ -1,6 +1,6 @@
 //! Promotion: what would change, what stands against it, and then the move.
 
-use super::distribute::Wanted;
+use super::distribute::{Row, State, Wanted};
 use super::error::{ReleaseError, one_line};
 use super::gate::{self, Approval, Facts, Unmet};
 use super::note::{Kind, Note};
@@ -86,6 +86,18 @@ impl Promotion {
             elsewhere,
             takes_over: false,
         }
+    }
+
+    /// Adds the gate of all places that its channel reaches, from those where the image is not ready.
+    pub fn add_places(&mut self, rows: &[Row]) {
+        let missing = rows.iter().filter(|row| !matches!(row.state, State::Ready | State::Shared));
+        let first_line = |row: &Row| match (row.state, &row.why) {
+            (State::Waiting, _) => "its region's image is not ready".to_owned(),
+            (_, why) => why.as_deref().and_then(|why| why.lines().next()).unwrap_or("not ready").to_owned(),
+        };
+        let missing: Vec<(String, String)> = missing.map(|row| (row.place.to_string(), first_line(row))).collect();
+        let name = format!("{} {}", self.name.recipe, self.version);
+        self.unmet.extend(gate::places(&self.channel, &name, &missing));
     }
 
     /// Whether gates stand against it.

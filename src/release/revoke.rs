@@ -37,6 +37,7 @@ pub async fn revoke(
 ) -> Result<Vec<Revoked>, ReleaseError> {
     let reason = one_line("--reason", reason, REASON)?;
     let scene = Scene::look(target, recipe).await?;
+    let images = target.images().await?;
     let arch = scene.arch(arch)?;
     let first = match scene.usable(arch, version) {
         Ok(candidate) => candidate.image,
@@ -59,7 +60,7 @@ pub async fn revoke(
     let mut revoked = Vec::new();
     let on = format!("built on {recipe} {version}: {reason}");
     for (image, reason) in
-        std::iter::once((&first, &reason)).chain(built_on(&scene.images, &first).into_iter().map(|image| (image, &on)))
+        std::iter::once((&first, &reason)).chain(built_on(&images, &first).into_iter().map(|image| (image, &on)))
     {
         let Some(owner) = tags::owner(&image.tags) else { continue };
         let reason: String = match tags::revoked(&image.tags) {

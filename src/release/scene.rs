@@ -16,7 +16,7 @@ pub struct Scene {
     pub recipe: RecipeName,
     /// Where.
     pub target: TargetKind,
-    /// All images, of other recipes too: what is built on what.
+    /// The recipe's images.
     pub images: Vec<Image>,
     /// The recipe's pointers.
     pub pointers: Vec<Pointer>,
@@ -38,7 +38,7 @@ impl Scene {
         if pointers.is_empty() {
             return Err(ReleaseError::NoImage { recipe: recipe.clone(), target: target.kind() });
         }
-        let images = target.images().await?;
+        let images = target.images_of(recipe).await?;
         Ok(Scene { recipe: recipe.clone(), target: target.kind(), images, pointers })
     }
 

@@ -4,10 +4,11 @@ use super::error::ReleaseError;
 use super::history::History;
 use super::note::Note;
 use super::revoke::built_on;
+use super::seen::Seen;
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::pipeline::tags;
 use crate::recipe::ChannelRule;
-use crate::target::{Image, Pointer, PointerName, Retirement, Slot, Target, TargetError};
+use crate::target::{Evidence, Image, Overview, Pointer, PointerName, Retirement, Slot, Target, TargetError};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -36,13 +37,11 @@ pub struct Verified {
 }
 
 struct Look<'a> {
-    target: &'a dyn Target,
+    seen: &'a Seen,
     recipe: &'a RecipeName,
-    images: &'a [Image],
     rules: &'a [ChannelRule],
+    is_remote: bool,
     found: &'a mut Vec<Drift>,
-    /// The recipe's, once they were asked for.
-    retirements: Option<Vec<Retirement>>,
 }
 
 /// Looks at all pointers of these recipes.
@@ -51,13 +50,19 @@ pub async fn verify(
     rules: &[ChannelRule],
     recipes: &[RecipeName],
 ) -> Result<Verified, ReleaseError> {
-    let images = target.images().await?;
-    let mut verified = Verified { recipes: recipes.len(), ..Verified::default() };
-    for recipe in recipes {
-        let mut look = Look { target, recipe, images: &images, rules, found: &mut verified.drift, retirements: None };
-        verified.pointers += look.recipe().await?;
+    let seen = Seen::look(target, recipes, true).await?;
+    Ok(check(&seen, target.is_remote(), rules))
+}
+
+/// What is wrong with what a place shows, taken by itself.
+pub fn check(seen: &Seen, is_remote: bool, rules: &[ChannelRule]) -> Verified {
+    let mut verified = Verified { recipes: seen.recipes.len(), ..Verified::default() };
+    for (recipe, overview) in &seen.recipes {
+        let mut look = Look { seen, recipe, rules, is_remote, found: &mut verified.drift };
+        look.recipe(overview);
+        verified.pointers += overview.pointers.len();
     }
-    Ok(verified)
+    verified
 }
 
 impl Look<'_> {
@@ -66,57 +71,60 @@ impl Look<'_> {
         self.found.push(Drift { recipe, what: what.to_string(), wrong: wrong.into(), mend: mend.into() });
     }
 
-    async fn recipe(&mut self) -> Result<usize, TargetError> {
-        let read = self.target.pointers_read(self.recipe).await?;
-        let count = read.len();
-        let mut pointers = Vec::new();
-        for pointer in read {
-            match pointer {
-                Ok(pointer) => pointers.push(pointer),
-                Err(TargetError::Damaged { what, why, help }) => self.wrong(what, why, help),
-                Err(error) => return Err(error),
-            }
+    fn damaged(&mut self, error: &TargetError) {
+        match error {
+            TargetError::Damaged { what, why, help } => self.wrong(what, why, help),
+            error => self.wrong("what is there", error.to_string(), "run the same command again"),
         }
+    }
+
+    fn recipe(&mut self, overview: &Overview) {
+        for error in overview.pointers.iter().filter_map(|read| read.as_ref().err()) {
+            self.damaged(error);
+        }
+        let pointers: Vec<&Pointer> = overview.pointers.iter().flatten().collect();
         for pointer in &pointers {
             match &pointer.name.slot {
-                Slot::Version(_) if self.is_retired(pointer).await? => {}
+                Slot::Version(_) if self.is_retired(pointer) => {}
                 Slot::Version(version) => self.version(pointer, *version),
-                Slot::Channel(channel) => self.channel(pointer, channel, &pointers).await?,
+                Slot::Channel(channel) => self.channel(pointer, channel, &pointers),
             }
         }
         self.revoked();
-        for underway in self.target.underway(self.recipe).await?.into_iter().filter(|underway| underway.over) {
-            let wrong = format!(
-                "a move to {} was begun by {} at {} and not ended",
-                underway.image, underway.by, underway.since
-            );
-            self.wrong(&underway.name, wrong, "amifactory resume finishes or clears it");
+        for underway in &overview.underway {
+            match underway {
+                Err(error) => self.damaged(error),
+                Ok(underway) if !underway.over => {}
+                Ok(underway) => {
+                    let wrong = format!(
+                        "a move to {} was begun by {} at {} and not ended",
+                        underway.image, underway.by, underway.since
+                    );
+                    self.wrong(&underway.name, wrong, "amifactory resume finishes or clears it");
+                }
+            }
         }
-        Ok(count)
     }
 
     fn image(&self, pointer: &Pointer) -> Option<&Image> {
-        self.images.iter().find(|image| image.id == pointer.image)
+        self.seen.image(&pointer.image)
     }
 
     /// Whether the version's image was removed because nothing used it any more. Its pointer stays, so that no other image
     /// ever has that version.
-    async fn is_retired(&mut self, pointer: &Pointer) -> Result<bool, TargetError> {
-        let (Some(shelf), true) = (self.target.shelf(), self.image(pointer).is_none_or(|image| !image.available))
-        else {
-            return Ok(false);
-        };
-        if self.retirements.is_none() {
-            self.retirements = Some(shelf.retirements(self.recipe).await?);
+    fn is_retired(&mut self, pointer: &Pointer) -> bool {
+        if self.image(pointer).is_some_and(|image| image.available) {
+            return false;
         }
         let of_image = |retirement: &&Retirement| retirement.image == pointer.image;
-        let Some(found) = self.retirements.iter().flatten().find(of_image) else { return Ok(false) };
+        let mut all = self.seen.retirements.get(self.recipe).into_iter().flatten();
+        let Some(found) = all.find(of_image).cloned() else { return false };
         if found.removed_at.is_none() {
             let wrong = format!("{} began at {} to remove {} and did not end it", found.by, found.at, found.image);
             let mend = format!("amifactory retire {} --apply finishes it", self.recipe);
             self.wrong(&pointer.name, wrong, mend);
         }
-        Ok(true)
+        true
     }
 
     fn version(&mut self, pointer: &Pointer, version: Version) {
@@ -161,7 +169,7 @@ impl Look<'_> {
         }
     }
 
-    async fn channel(&mut self, pointer: &Pointer, channel: &Channel, all: &[Pointer]) -> Result<(), TargetError> {
+    fn channel(&mut self, pointer: &Pointer, channel: &Channel, all: &[&Pointer]) {
         let name = &pointer.name;
         if !self.rules.is_empty() && !self.rules.iter().any(|rule| rule.name == *channel) {
             self.wrong(
@@ -170,14 +178,14 @@ impl Look<'_> {
                 format!("add `{channel}` to its channels, or {}", self.delete(name)),
             );
         }
-        self.history(name).await?;
+        self.history(name);
         let Some(image) = self.image(pointer).cloned() else {
             self.wrong(
                 name,
                 format!("it names {}, which is gone or no image of ours", pointer.image),
                 self.way_back(name),
             );
-            return Ok(());
+            return;
         };
         self.usable(pointer, &image);
         if let Some(reason) = tags::revoked(&image.tags) {
@@ -189,48 +197,38 @@ impl Look<'_> {
         }
         let Some(owner) = tags::owner(&image.tags) else {
             self.untagged(name, &image);
-            return Ok(());
+            return;
         };
-        // Of an image that can't be used nothing more is to be read.
-        if !image.available {
-            return Ok(());
-        }
-        match self.target.record(&image.id).await {
-            Ok(record) => {
-                let of_record = (&record.recipe, record.version, &record.digest);
-                if of_record != (&owner.recipe, owner.version, &owner.digest) {
+        match self.seen.evidence.get(&image.id) {
+            // Of an image that can't be used nothing more is to be read.
+            None | Some(Evidence::There) => {}
+            Some(Evidence::Of { recipe, version, digest }) => {
+                if (recipe, *version, digest) != (&owner.recipe, owner.version, &owner.digest) {
                     let wrong = format!(
-                        "the tags of {} say {} {} of plan {}, its record says {} {} of plan {}",
+                        "the tags of {} say {} {} of plan {}, its record says {recipe} {version} of plan {}",
                         image.id,
                         owner.recipe,
                         owner.version,
                         owner.digest.short(),
-                        record.recipe,
-                        record.version,
-                        record.digest.short()
+                        digest.short()
                     );
                     self.wrong(name, wrong, "someone changed the tags: put them back to what the record says");
                 }
             }
-            Err(TargetError::NotFound { .. } | TargetError::Damaged { .. }) => {
+            Some(Evidence::Missing) => {
                 let wrong = format!("the record of {} can't be read", image.id);
                 self.wrong(name, wrong, format!("build it again: amifactory build {} --force", self.recipe));
             }
-            Err(error) => return Err(error),
         }
-        Ok(())
     }
 
-    async fn history(&mut self, name: &PointerName) -> Result<(), TargetError> {
-        let entries = match self.target.history(name).await {
-            Ok(entries) => entries,
-            Err(TargetError::Damaged { what, why, help }) => {
-                self.wrong(what, why, help);
-                return Ok(());
-            }
-            Err(error) => return Err(error),
+    fn history(&mut self, name: &PointerName) {
+        let entries = match self.seen.histories.get(name) {
+            None => return,
+            Some(Err(error)) => return self.damaged(error),
+            Some(Ok(entries)) => entries,
         };
-        let history = History::of(&entries);
+        let history = History::of(entries);
         if !history.is_whole() {
             let mend = "its history can't be trusted before that: find out who could write there, and restore it from a backup";
             self.wrong(name, history.verdict(), mend);
@@ -244,16 +242,15 @@ impl Look<'_> {
             let mend = format!("{}; or promote what it is to name", self.way_back(name));
             self.wrong(name, wrong, mend);
         }
-        Ok(())
     }
 
     /// A revoke that was cut off leaves images that were built on the revoked one.
     fn revoked(&mut self) {
         let mut left: BTreeMap<String, (String, String)> = BTreeMap::new();
-        let ours = |image: &&Image| tags::owner(&image.tags).is_some_and(|owner| owner.recipe == *self.recipe);
-        for image in self.images.iter().filter(ours).filter(|image| tags::revoked(&image.tags).is_some()) {
+        for image in self.seen.images_of(self.recipe).filter(|image| tags::revoked(&image.tags).is_some()) {
             let Some(owner) = tags::owner(&image.tags) else { continue };
-            for above in built_on(self.images, image).iter().filter(|above| tags::revoked(&above.tags).is_none()) {
+            for above in built_on(&self.seen.images, image).iter().filter(|above| tags::revoked(&above.tags).is_none())
+            {
                 let wrong = format!(
                     "it was built on {} {}, which is revoked, and is not revoked itself",
                     owner.recipe, owner.version
@@ -275,7 +272,7 @@ impl Look<'_> {
     }
 
     fn delete(&self, name: &PointerName) -> String {
-        match self.target.is_remote() {
+        match self.is_remote {
             true => format!("delete the pointer, where nobody needs it: aws ssm delete-parameter --name {name}"),
             false => "build another version; this one stays taken".to_owned(),
         }

@@ -1,105 +1,333 @@
 //! Verify in other places: what is there by itself, and whether it is what home says. Looks and changes nothing.
 
+use super::distribute::copy_of;
 use super::error::ReleaseError;
 use super::history::History;
-use super::places::{Place, Places};
-use super::verify::{Drift, Verified, verify};
+use super::places::{Place, Places, audience};
+use super::seen::Seen;
+use super::verify::{Drift, Verified, check};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Region};
+use crate::pipeline::tags::{self, ImageState};
 use crate::recipe::ChannelRule;
-use crate::target::{Pointer, PointerName, Slot, TargetError};
+use crate::target::{Image, Pointer, PointerName, Slot, Tags, TargetError};
+use futures_util::future::{join_all, try_join_all};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Looks at all places beside home, and adds what is wrong there.
-pub async fn verify_places(
+/// What all places show, home too.
+struct Everywhere {
+    seen: BTreeMap<Place, Seen>,
+    /// By place and image: whom a channel's image is to be shared with there and is not.
+    unshared: BTreeMap<(Place, ImageId), Vec<String>>,
+}
+
+/// Looks at all places, each for itself and against home, all at once.
+pub async fn verify_everywhere(
     places: &Places<'_>,
     rules: &[ChannelRule],
     recipes: &[RecipeName],
-    verified: &mut Verified,
-) -> Result<(), ReleaseError> {
+) -> Result<Verified, ReleaseError> {
+    let home = places.home_place();
+    let all = look(places, rules, recipes).await?;
+    let mut verified = check(&all.seen[&home], true, rules);
     for region in places.known.regions.keys() {
         let place = Place { account: None, region: region.clone() };
-        let there = places.at(&place).await?;
-        let found = verify(&*there, rules, recipes).await?;
+        let found = check(&all.seen[&place], true, rules);
         verified.pointers += found.pointers;
         let here = |drift: Drift| Drift { what: format!("{} in {place}", drift.what), ..drift };
         verified.drift.extend(found.drift.into_iter().map(here));
     }
     for recipe in recipes {
-        let at_home: Vec<Pointer> = places.home.pointers_read(recipe).await?.into_iter().flatten().collect();
-        for pointer in &at_home {
-            let Slot::Channel(channel) = &pointer.name.slot else { continue };
-            let Some(rule) = rules.iter().find(|rule| rule.name == *channel) else { continue };
-            let mut look = Look { places, recipe, channel, arch: pointer.name.arch, at_home: &at_home, verified };
-            for region in places.regions(&rule.reach) {
-                let image = look.expected(pointer, &region).await?;
-                if region != places.known.home {
-                    look.follows(&Place { account: None, region: region.clone() }, pointer, image.as_ref()).await?;
-                }
-                for account in places.accounts(&rule.reach) {
-                    let place = Place { account: Some(account), region: region.clone() };
-                    look.follows(&place, pointer, image.as_ref()).await?;
-                }
-            }
-        }
+        Against { places, rules, recipe, all: &all, home: &all.seen[&home], verified: &mut verified }.recipe();
     }
-    Ok(())
+    Ok(verified)
 }
 
-struct Look<'a, 'p> {
+async fn look(places: &Places<'_>, rules: &[ChannelRule], recipes: &[RecipeName]) -> Result<Everywhere, ReleaseError> {
+    let home = places.home_place();
+    let known = places.known.regions.keys().map(|region| Place { account: None, region: region.clone() });
+    let mut reached: BTreeSet<Place> = known.chain([home.clone()]).collect();
+    for rule in rules {
+        let accounts = places.accounts(&rule.reach);
+        for region in places.regions(&rule.reach) {
+            let there = accounts.iter().map(|account| Place { account: Some(account.clone()), region: region.clone() });
+            reached.extend(there);
+        }
+    }
+    let each = reached.iter().map(|place| async {
+        if *place == home {
+            return Ok((place.clone(), Seen::look(places.home, recipes, true).await?));
+        }
+        let there = places.at(place).await?;
+        let seen = match &place.account {
+            None => Seen::look(&*there, recipes, false).await?,
+            Some(_) => Seen::pointers_of(&*there, recipes).await?,
+        };
+        Ok::<_, ReleaseError>((place.clone(), seen))
+    });
+    let seen: BTreeMap<Place, Seen> = try_join_all(each).await?.into_iter().collect();
+    let unshared = unshared(places, rules, &seen).await?;
+    Ok(Everywhere { seen, unshared })
+}
+
+/// Asks each region of one's own who may use the images that its channels name.
+async fn unshared(
+    places: &Places<'_>,
+    rules: &[ChannelRule],
+    seen: &BTreeMap<Place, Seen>,
+) -> Result<BTreeMap<(Place, ImageId), Vec<String>>, ReleaseError> {
+    let mut questions = Vec::new();
+    for rule in rules.iter().filter(|rule| rule.reach.is_shared()) {
+        for region in places.regions(&rule.reach) {
+            let place = Place { account: None, region };
+            let Some(here) = seen.get(&place) else { continue };
+            let named = here.all_pointers().filter(|pointer| pointer.name.slot == Slot::Channel(rule.name.clone()));
+            let named = named.map(|pointer| &pointer.image).filter(|image| here.image(image).is_some());
+            let images: BTreeSet<ImageId> = named.cloned().collect();
+            questions.push((place, images.into_iter().collect::<Vec<_>>(), audience(&rule.reach)));
+        }
+    }
+    let each = questions.iter().map(|(place, images, audience)| async move {
+        let missing = match *place == places.home_place() {
+            true => places.home.unshared(images, audience).await?,
+            false => places.at(place).await?.unshared(images, audience).await?,
+        };
+        Ok::<_, ReleaseError>(missing.into_iter().map(|(image, whom)| ((place.clone(), image), whom)))
+    });
+    Ok(try_join_all(each).await?.into_iter().flatten().collect())
+}
+
+/// One recipe, against what home says.
+struct Against<'a, 'p> {
     places: &'a Places<'p>,
+    rules: &'a [ChannelRule],
     recipe: &'a RecipeName,
-    channel: &'a Channel,
-    arch: Arch,
-    at_home: &'a [Pointer],
+    all: &'a Everywhere,
+    home: &'a Seen,
     verified: &'a mut Verified,
 }
 
-impl Look<'_, '_> {
-    /// The image in a region that is the same as what home names; none where it is not there.
-    async fn expected(&self, at_home: &Pointer, region: &Region) -> Result<Option<ImageId>, TargetError> {
-        if *region == self.places.known.home {
-            return Ok(Some(at_home.image.clone()));
+impl Against<'_, '_> {
+    fn wrong(&mut self, what: String, wrong: impl Into<String>, mend: String) {
+        self.verified.drift.push(Drift { recipe: self.recipe.clone(), what, wrong: wrong.into(), mend });
+    }
+
+    fn recipe(&mut self) {
+        let at_home: Vec<&Pointer> = self.home.pointers(self.recipe).collect();
+        for pointer in &at_home {
+            match &pointer.name.slot {
+                Slot::Version(_) => self.copies(pointer),
+                Slot::Channel(channel) => {
+                    let Some(rule) = self.rules.iter().find(|rule| rule.name == *channel) else { continue };
+                    for region in self.places.regions(&rule.reach) {
+                        self.channel(pointer, rule, &region, &at_home);
+                    }
+                }
+            }
         }
-        let is_it = |pointer: &&Pointer| {
+    }
+
+    fn channel(&mut self, pointer: &Pointer, rule: &ChannelRule, region: &Region, at_home: &[&Pointer]) {
+        let version = version_of(at_home, &pointer.image, pointer.name.arch);
+        let image = self.expected(pointer, region, at_home);
+        let own = Place { account: None, region: region.clone() };
+        if *region != self.places.known.home {
+            self.follows(&own, pointer, image.as_ref(), (&rule.name, &version));
+        }
+        for account in self.places.accounts(&rule.reach) {
+            let place = Place { account: Some(account), region: region.clone() };
+            self.follows(&place, pointer, image.as_ref(), (&rule.name, &version));
+        }
+        let Some(image) = image else { return };
+        let key = (own.clone(), image.clone());
+        if let Some(whom) = self.all.unshared.get(&key).filter(|_| rule.reach.is_shared()) {
+            let what = format!("{} in {own}", pointer.name);
+            let wrong = format!("{image} lacks {}", whom.join(", "));
+            let mend = format!("amifactory promote {}{version} --to {} shares it anew", self.recipe, rule.name);
+            self.wrong(what, wrong, mend);
+        }
+    }
+
+    /// The image in a region that is the same as what home names; none where it is not there.
+    fn expected(&self, named: &Pointer, region: &Region, at_home: &[&Pointer]) -> Option<ImageId> {
+        if *region == self.places.known.home {
+            return Some(named.image.clone());
+        }
+        let version = at_home.iter().find(|pointer| {
             matches!(pointer.name.slot, Slot::Version(_))
-                && pointer.image == at_home.image
-                && pointer.name.arch == self.arch
-        };
-        let Some(version) = self.at_home.iter().find(is_it) else { return Ok(None) };
-        let there = self.places.at(&Place { account: None, region: region.clone() }).await?;
-        Ok(there.pointer(&version.name).await?.map(|pointer| pointer.image))
+                && pointer.image == named.image
+                && pointer.name.arch == named.name.arch
+        })?;
+        let there = self.all.seen.get(&Place { account: None, region: region.clone() })?;
+        there.pointers(self.recipe).find(|pointer| pointer.name == version.name).map(|pointer| pointer.image.clone())
     }
 
     /// A channel in a place names what it should.
-    async fn follows(&mut self, place: &Place, at_home: &Pointer, image: Option<&ImageId>) -> Result<(), TargetError> {
-        let there = self.places.at(place).await?;
-        let named = there.pointer(&at_home.name).await;
-        let wrong = match (&named, image) {
-            (Ok(Some(named)), Some(image)) if named.image == *image => None,
-            (_, None) => Some("what home names is not there".to_owned()),
-            (Ok(Some(named)), Some(image)) => {
-                Some(format!("it names {}, and home's image is {image} there", named.image))
+    fn follows(
+        &mut self,
+        place: &Place,
+        at_home: &Pointer,
+        image: Option<&ImageId>,
+        (channel, version): (&Channel, &str),
+    ) {
+        let Some(there) = self.all.seen.get(place) else { return };
+        let overview = there.recipes.get(self.recipe);
+        let named = there.pointers(self.recipe).find(|pointer| pointer.name == at_home.name);
+        let damaged = overview.into_iter().flat_map(|overview| &overview.pointers).find_map(|read| match read {
+            Err(TargetError::Damaged { what, why, .. }) if what.ends_with(&at_home.name.to_string()) => Some(why),
+            _ => None,
+        });
+        let wrong = damaged.cloned().or_else(|| behind(named, image));
+        let entries = there.histories.get(&at_home.name).and_then(|read| read.as_ref().ok());
+        let history = entries.map(|entries| History::of(entries));
+        let edited = history.filter(|history| place.account.is_some() && !history.is_whole());
+        let is_pointer = named.is_some() && place.account.is_some();
+        for wrong in wrong.into_iter().chain(edited.map(|history| history.verdict())) {
+            let mend = format!("amifactory promote {}{version} --to {channel} brings it there", self.recipe);
+            self.wrong(format!("{} in {place}", at_home.name), wrong, mend);
+        }
+        self.verified.pointers += usize::from(is_pointer);
+    }
+
+    /// Copies of a version say of themselves what its image at home says.
+    fn copies(&mut self, at_home: &Pointer) {
+        let Some(source) = self.home.image(&at_home.image) else { return };
+        for region in self.places.known.regions.keys() {
+            let place = Place { account: None, region: region.clone() };
+            let Some(there) = self.all.seen.get(&place) else { continue };
+            let Some(pointer) = there.pointers(self.recipe).find(|pointer| pointer.name == at_home.name) else {
+                continue;
+            };
+            let Some(copy) = there.image(&pointer.image) else { continue };
+            for (wrong, mend) in difference(source, copy, &self.places.known.home, &at_home.name) {
+                self.wrong(format!("{} in {place}", at_home.name), wrong, mend);
             }
-            (Ok(None), Some(_)) => Some("it names nothing there".to_owned()),
-            (Err(TargetError::Damaged { why, .. }), _) => Some(why.clone()),
-            (Err(_), _) => return named.map(drop),
-        };
-        let history = History::of(&there.history(&at_home.name).await?);
-        let edited = (place.account.is_some() && !history.is_whole()).then(|| history.verdict());
-        for wrong in wrong.into_iter().chain(edited) {
-            let what = format!("{} in {place}", at_home.name);
-            let version = version_of(self.at_home, &at_home.image, self.arch);
-            let mend = format!("amifactory promote {}{version} --to {} brings it there", self.recipe, self.channel);
-            self.verified.drift.push(Drift { recipe: self.recipe.clone(), what, wrong, mend });
         }
-        if named.is_ok_and(|named| named.is_some()) && place.account.is_some() {
-            self.verified.pointers += 1;
-        }
-        Ok(())
     }
 }
 
+/// How what a channel names in a place differs from what it should; none where it does not.
+fn behind(named: Option<&Pointer>, image: Option<&ImageId>) -> Option<String> {
+    match (named, image) {
+        (Some(named), Some(image)) if named.image == *image => None,
+        (_, None) => Some("what home names is not there".to_owned()),
+        (Some(named), Some(image)) => Some(format!("it names {}, and home's image is {image} there", named.image)),
+        (None, Some(_)) => Some("it names nothing there".to_owned()),
+    }
+}
+
+/// A place in which a channel does not name what it names at home, or that could not be looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Differs {
+    /// Where.
+    #[serde(flatten)]
+    pub place: Place,
+    /// `false` where it could not be looked at, so that it is not known.
+    pub known: bool,
+    /// How it differs, or why that is not known.
+    pub why: String,
+}
+
+/// Where a recipe's channels differ from what they name at home, by the name of each.
+pub async fn differing(
+    places: &Places<'_>,
+    rules: &[ChannelRule],
+    recipe: &RecipeName,
+    at_home: &[Pointer],
+) -> BTreeMap<PointerName, Vec<Differs>> {
+    let reached: BTreeSet<Place> = rules.iter().flat_map(|rule| reached_by(places, rule)).collect();
+    let each = reached.iter().map(|place| async move {
+        let seen = async { places.at(place).await?.pointers_read(recipe).await };
+        (place.clone(), seen.await)
+    });
+    let seen: BTreeMap<Place, _> = join_all(each).await.into_iter().collect();
+    let mut differing: BTreeMap<PointerName, Vec<Differs>> = BTreeMap::new();
+    for pointer in at_home {
+        let Slot::Channel(channel) = &pointer.name.slot else { continue };
+        let Some(rule) = rules.iter().find(|rule| rule.name == *channel) else { continue };
+        let version = at_home.iter().find(|other| {
+            matches!(other.name.slot, Slot::Version(_))
+                && other.image == pointer.image
+                && other.name.arch == pointer.name.arch
+        });
+        for place in reached_by(places, rule) {
+            let read = |name: &PointerName, place: &Place| match seen.get(place) {
+                Some(Ok(read)) => Ok(read.iter().flatten().find(|there| there.name == *name)),
+                Some(Err(error)) => Err(error.to_string()),
+                None => Ok(None),
+            };
+            let own = Place { account: None, region: place.region.clone() };
+            let expected = match (place.region == places.known.home, version) {
+                (true, _) => Ok(Some(pointer.image.clone())),
+                (false, None) => Ok(None),
+                (false, Some(version)) => read(&version.name, &own).map(|found| found.map(|found| found.image.clone())),
+            };
+            let found = read(&pointer.name, &place).and_then(|named| Ok(behind(named, expected?.as_ref())));
+            let differs = match found {
+                Ok(None) => continue,
+                Ok(Some(why)) => Differs { place, known: true, why },
+                Err(why) => Differs { place, known: false, why },
+            };
+            differing.entry(pointer.name.clone()).or_default().push(differs);
+        }
+    }
+    differing
+}
+
+/// The places that a channel reaches and that can be asked, but for home.
+fn reached_by(places: &Places<'_>, rule: &ChannelRule) -> Vec<Place> {
+    let accounts = places.accounts(&rule.reach);
+    let home = places.home_place();
+    let mut all = Vec::new();
+    for region in places.regions(&rule.reach) {
+        let of = |account| Place { account, region: region.clone() };
+        all.push(of(None));
+        all.extend(accounts.iter().map(|account| of(Some(account.clone()))));
+    }
+    all.retain(|place| *place != home);
+    all
+}
+
+/// What a copy's tags say otherwise than its source's, and what to do. A source may go on in its state, and a revoke that
+/// was cut off is another matter than an edit.
+fn difference(source: &Image, copy: &Image, home: &Region, name: &PointerName) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let version = match &name.slot {
+        Slot::Version(version) => version.to_string(),
+        Slot::Channel(_) => String::new(),
+    };
+    let origin = copy_of(&source.id, home);
+    if copy.tags.get(tags::COPY_OF) != Some(&origin) {
+        let says = copy.tags.get(tags::COPY_OF).map_or("nothing", String::as_str);
+        let wrong = format!("{} is to be a copy of {origin}, and its tags say {says}", copy.id);
+        found.push((wrong, format!("find out who changed them: set {} to `{origin}`", tags::COPY_OF)));
+    }
+    let own = [tags::COPY_OF, tags::STATE, tags::REVOKED, tags::REVOKED_BY];
+    let said = |tags: &Tags| -> BTreeMap<String, String> {
+        let ours = |key: &String| key.starts_with(tags::PREFIX) && !own.contains(&key.as_str());
+        tags.iter().filter(|(key, _)| ours(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    let (there, here) = (said(&copy.tags), said(&source.tags));
+    let keys: BTreeSet<&String> =
+        there.keys().chain(here.keys()).filter(|key| there.get(*key) != here.get(*key)).collect();
+    if !keys.is_empty() {
+        let keys: Vec<&str> = keys.into_iter().map(String::as_str).collect();
+        let wrong = format!("the tags of {} differ from those of {} at home: {}", copy.id, source.id, keys.join(", "));
+        found.push((wrong, "someone changed them: put them to what home says".into()));
+    }
+    if ImageState::of(&copy.tags) == ImageState::Candidate && ImageState::of(&source.tags) != ImageState::Candidate {
+        let wrong = format!("{} was never shown to be ready, by its tags", copy.id);
+        found.push((wrong, format!("amifactory distribute {}@{version} looks and says so", name.recipe)));
+    }
+    if tags::revoked(&source.tags).is_some() && tags::revoked(&copy.tags).is_none() {
+        let wrong = format!("{} is revoked at home, and its copy {} is not", source.id, copy.id);
+        found.push((wrong, format!("amifactory revoke {}@{version} --reason … does the rest", name.recipe)));
+    }
+    found
+}
+
 /// `@1.0.3`; nothing where no version names the image.
-fn version_of(pointers: &[Pointer], image: &ImageId, arch: Arch) -> String {
+fn version_of(pointers: &[&Pointer], image: &ImageId, arch: Arch) -> String {
     let version = pointers.iter().find_map(|pointer| match &pointer.name {
         PointerName { slot: Slot::Version(version), arch: of, .. } if pointer.image == *image && *of == arch => {
             Some(version)

@@ -87,6 +87,21 @@ fn refused(finished: &Finished, style: Style) -> String {
     let result = finished.result;
     let took = duration::seconds(result.duration_s);
     let mut page = Page::new(style);
+    if let Some(reason) = &result.revoked {
+        page.head(
+            &style.red("✗"),
+            &name(result),
+            "its image is revoked, and nothing has changed since; nothing was started",
+        );
+        page.reasons("revoked", std::slice::from_ref(reason));
+        page.identity(finished);
+        page.place(finished);
+        page.reasons("warning", &result.warnings);
+        let mut next = result.image.iter().map(|image| format!("amifactory show {image}")).collect::<Vec<_>>();
+        next.push(format!("amifactory build {} --force   makes another, with the packages of today", result.recipe));
+        page.next(&next);
+        return page.text;
+    }
     let what = match &result.image {
         // Judged again, and nothing was made.
         Some(_) => "its image is there, and its gate asks for more today; pointers that name it stay".to_owned(),

@@ -6,12 +6,14 @@ mod copies;
 pub mod finding;
 pub mod local;
 mod moves;
+mod overview;
 mod record;
 mod shelf;
 
 pub use base::{aws_base, local_base};
 pub use copies::{Audience, CopyRequest, Part};
 pub use moves::{Elsewhere, Entry, Held, HeldEnd, Move, Pin, Settled, Standing, Underway, moment};
+pub use overview::{Evidence, Histories, Overview, at_once};
 pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
 pub use shelf::{Retirement, Shelf, Unread, Use, Uses, WayOut};
 
@@ -514,6 +516,12 @@ pub trait Target: Send + Sync {
 
     /// All images that carry an `amifactory:` tag.
     async fn images(&self) -> Result<Vec<Image>, TargetError>;
+    /// Those that say that they are of this recipe: what moves one recipe does not look through all of them.
+    async fn images_of(&self, recipe: &RecipeName) -> Result<Vec<Image>, TargetError> {
+        let is_its =
+            |image: &Image| image.tags.get(crate::pipeline::tags::RECIPE).is_some_and(|name| name == recipe.as_str());
+        Ok(self.images().await?.into_iter().filter(is_its).collect())
+    }
     /// One image that is waited for; none where it is not seen.
     async fn image(&self, id: &ImageId) -> Result<Option<Image>, TargetError> {
         Ok(self.images().await?.into_iter().find(|image| image.id == *id))
@@ -544,6 +552,28 @@ pub trait Target: Send + Sync {
     /// The same, one by one: what someone has damaged keeps nobody from reading the others.
     async fn pointers_read(&self, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
         Ok(self.pointers(recipe).await?.into_iter().map(Ok).collect())
+    }
+    /// The pointers of several recipes and the moves of their channels: each recipe that is asked for has an answer. A
+    /// service is asked for all at once.
+    async fn overview(&self, recipes: &[RecipeName]) -> Result<BTreeMap<RecipeName, Overview>, TargetError> {
+        let mut all = BTreeMap::new();
+        for recipe in recipes {
+            let pointers = self.pointers_read(recipe).await?;
+            let underway = self.underway(recipe).await?.into_iter().map(Ok).collect();
+            all.insert(recipe.clone(), Overview { pointers, underway });
+        }
+        Ok(all)
+    }
+    /// The histories of several pointers.
+    async fn histories(&self, names: &[PointerName]) -> Result<Histories, TargetError> {
+        let asked = at_once(names.iter().map(|name| self.history(name)).collect()).await?;
+        Ok(names.iter().cloned().zip(asked).collect())
+    }
+    /// What the records of several images are of. Where they are not to be read, only whether they are there.
+    async fn evidence(&self, images: &[&Image], _read: bool) -> Result<BTreeMap<ImageId, Evidence>, TargetError> {
+        let asked = at_once(images.iter().map(|image| self.record(&image.id)).collect()).await?;
+        let of = |record: Result<ImageRecord, _>| record.as_ref().map_or(Evidence::Missing, Evidence::of);
+        Ok(images.iter().map(|image| image.id.clone()).zip(asked.into_iter().map(of)).collect())
     }
     /// What several pointers name, and which of their channels are held.
     async fn standing(&self, names: &[PointerName]) -> Result<Standing, TargetError> {
@@ -639,6 +669,14 @@ pub trait Target: Send + Sync {
     }
     /// Lets others use an image and its parts, and answers once that shows. Takes nothing from anyone.
     async fn share(&self, _image: &ImageId, _parts: &[Part], _audience: &Audience) -> Result<(), TargetError> {
+        Err(one_place(self.kind()))
+    }
+    /// Whom these images and their parts are to be shared with and are not, by image, in words for people.
+    async fn unshared(
+        &self,
+        _images: &[ImageId],
+        _audience: &Audience,
+    ) -> Result<BTreeMap<ImageId, Vec<String>>, TargetError> {
         Err(one_place(self.kind()))
     }
     /// Shows that the caller can use an image that someone else has shared: it is seen, and its snapshots are readable.

@@ -34,6 +34,8 @@ mod retire;
 mod sandbox;
 mod sandbox_hostile;
 mod sandbox_support;
+#[path = "../scale/mod.rs"]
+mod scale;
 mod schema;
 mod sigkill;
 mod simulated;

@@ -284,6 +284,12 @@ fn a_revoked_image_goes_nowhere_and_takes_those_built_on_it_along() {
     assert!(stderr(&output).contains("of tiny, which is revoked: a key was left in it"), "{}", stderr(&output));
     let text = String::from_utf8(factory.run(&["plan", "tiny"]).stdout).unwrap();
     assert!(text.contains("it is revoked: a key was left in it; amifactory build tiny --force"), "{text}");
+    // A nightly run hears of it: nothing was built, and what there is must not be used.
+    let (code, result) = factory.json(&["build", "tiny"]);
+    assert_eq!((code, &result["outcome"], &result["version"]), (3, &json!("refused"), &json!("1.0.1")), "{result}");
+    assert_eq!(result["revoked"], "a key was left in it");
+    let text = String::from_utf8(factory.run(&["build", "tiny"]).stdout).unwrap();
+    assert!(text.contains("its image is revoked") && text.contains("build tiny --force"), "{text}");
     let (code, verified) = factory.json(&["verify"]);
     assert_eq!((code, verified["drift"].as_array().unwrap().len()), (4, 3), "{verified}");
     ok(&factory, &["rollback", "tiny", "--channel", "dev"]);
@@ -291,6 +297,9 @@ fn a_revoked_image_goes_nowhere_and_takes_those_built_on_it_along() {
     // Again is no mistake, and changes nothing.
     let again = ok(&factory, &["revoke", "tiny@1.0.1", "--reason", "another word for it"]);
     assert_eq!(again["revoked"][0]["reason"], "a key was left in it");
+    // Another one, made by force, is what counts from then on.
+    assert_eq!(ok(&factory, &["build", "tiny", "--force"])["version"], "1.0.2");
+    assert_eq!(ok(&factory, &["build", "tiny"])["outcome"], "up-to-date");
     let (code, text) = refused(&factory, &["revoke", "tiny@1.0.0", "--reason", &"x".repeat(181)]);
     assert!(code == 2 && text.contains("180"), "{text}");
 }

@@ -5,7 +5,7 @@ use super::facts::{self, Facts, Released};
 use crate::identity::{Arch, ImageId, RecipeName, Version};
 use crate::pipeline::tags;
 use crate::recipe::{AwsBaseImage, BaseSpec, Factory, Retention};
-use crate::release::scene::history;
+use crate::release::History;
 use crate::target::{Image, PointerName, Retirement, Shelf, Slot, Target, TargetError, Unread, Use};
 use std::collections::BTreeMap;
 
@@ -41,11 +41,12 @@ pub struct Item {
 /// Looks. Of images whose tags don't say whose they are nothing is said: they are not ours to remove.
 pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>) -> Result<Vec<Item>, TargetError> {
     let images = target.images().await?;
+    let mut all = released(target, shelf, wanted.recipes).await?;
     let mut items: Vec<(Item, Option<&Image>)> = Vec::new();
     for recipe in wanted.recipes {
         let retention = retention(wanted.factory, recipe);
         let per_channel = retention.as_ref().map_or(Retention::LEAST_PER_CHANNEL, |r| r.keep_per_channel);
-        let released = released(target, shelf, recipe).await?;
+        let released = all.remove(recipe).unwrap_or_default();
         for image in &images {
             let Some((owner, arch)) = tags::owner(&image.tags).zip(tags::arch(&image.tags)) else { continue };
             if owner.recipe == *recipe {
@@ -130,30 +131,42 @@ fn named_by_recipes(factory: &Factory) -> BTreeMap<String, Vec<Use>> {
     named
 }
 
-/// A recipe's pointers. What someone has damaged keeps its images, and not those of other recipes.
-async fn released(target: &dyn Target, shelf: &dyn Shelf, recipe: &RecipeName) -> Result<Released, TargetError> {
-    let mut released = Released { underway: target.underway(recipe).await?, ..Released::default() };
-    for pointer in target.pointers_read(recipe).await? {
-        match pointer {
-            Ok(pointer) => released.pointers.push(pointer),
-            Err(TargetError::Damaged { what, why, help }) => {
-                released.unread.push(Unread { what, why: format!("{why}; {help}"), service: None });
-            }
-            Err(error) => return Err(error),
+/// The recipes' pointers. What someone has damaged keeps the images of its recipe, and not those of others.
+async fn released(
+    target: &dyn Target,
+    shelf: &dyn Shelf,
+    recipes: &[RecipeName],
+) -> Result<BTreeMap<RecipeName, Released>, TargetError> {
+    let mut all = BTreeMap::new();
+    for (recipe, overview) in target.overview(recipes).await? {
+        let mut released = Released { retirements: shelf.retirements(&recipe).await?, ..Released::default() };
+        for read in overview.pointers {
+            released.pointers.extend(or_unread(read, &mut released.unread)?);
+        }
+        for read in overview.underway {
+            released.underway.extend(or_unread(read, &mut released.unread)?);
+        }
+        all.insert(recipe, released);
+    }
+    let pointers = all.values().flat_map(|released| &released.pointers);
+    let channels = pointers.filter(|pointer| matches!(pointer.name.slot, Slot::Channel(_)));
+    let channels: Vec<PointerName> = channels.map(|pointer| pointer.name.clone()).collect();
+    for (name, entries) in target.histories(&channels).await? {
+        let Some(released) = all.get_mut(&name.recipe) else { continue };
+        if let Some(entries) = or_unread(entries, &mut released.unread)? {
+            released.histories.insert(name, History::of(&entries));
         }
     }
-    for pointer in &released.pointers {
-        if !matches!(pointer.name.slot, Slot::Channel(_)) {
-            continue;
+    Ok(all)
+}
+
+fn or_unread<T>(read: Result<T, TargetError>, unread: &mut Vec<Unread>) -> Result<Option<T>, TargetError> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(TargetError::Damaged { what, why, help }) => {
+            unread.push(Unread { what, why: format!("{why}; {help}"), service: None });
+            Ok(None)
         }
-        match history(target, &pointer.name).await {
-            Ok(history) => drop(released.histories.insert(pointer.name.clone(), history)),
-            Err(TargetError::Damaged { what, why, help }) => {
-                released.unread.push(Unread { what, why: format!("{why}; {help}"), service: None });
-            }
-            Err(error) => return Err(error),
-        }
+        Err(error) => Err(error),
     }
-    released.retirements = shelf.retirements(recipe).await?;
-    Ok(released)
 }

@@ -140,6 +140,7 @@ fn finished(recipe: &str) -> Event {
         warnings: Vec::new(),
         reasons: vec![],
         unmet: vec![],
+        revoked: None,
         failure: None,
     }))
 }

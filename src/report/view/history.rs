@@ -2,6 +2,7 @@
 
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::release::verify::Verified;
+use crate::release::verify_places::Differs;
 use crate::release::{Break, History, Kind, Note};
 use crate::report::table::Table;
 use crate::report::wrap::fold;
@@ -35,6 +36,9 @@ pub struct ChannelHistory {
     pub breaks: Vec<Break>,
     /// Who holds the channel now.
     pub pin: Option<Pin>,
+    /// Places in which it does not name what it names at home, or that could not be looked at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Differs>,
 }
 
 /// One move.
@@ -82,6 +86,7 @@ impl ChannelHistory {
             verdict: history.verdict(),
             breaks: history.breaks.clone(),
             pin,
+            places: Vec::new(),
         }
     }
 }
@@ -137,6 +142,17 @@ fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
     let verdict = visible::line(&shown.verdict);
     let painted = if shown.whole { style.green(&verdict) } else { style.red(&verdict) };
     text.push_str(&format!("{painted}\n"));
+    for differs in &shown.places {
+        let head = if differs.known { "differs in" } else { "not known in" };
+        let head = style.red(&format!("{head} {}", differs.place));
+        text.push_str(&format!("{head}: {}\n", visible::block(&differs.why)));
+    }
+    if shown.places.iter().any(|differs| differs.known) {
+        let of =
+            shown.moves.first().and_then(|row| row.version).map_or_else(String::new, |version| format!("@{version}"));
+        let command = format!("amifactory promote {recipe}{of} --to {} --yes   (brings it there)", shown.channel);
+        text.push_str(&super::next(&[command], style));
+    }
     text
 }
 

@@ -6,6 +6,7 @@ use crate::release::distribute::Row;
 use crate::release::gate::Unmet;
 use crate::release::promote::Promotion;
 use crate::release::revoke::Revoked;
+use crate::release::revoke_places::Reached;
 use crate::release::rollback;
 use crate::report::diff::{ControlChange, ImageDiff};
 use crate::report::wrap::fold;
@@ -121,7 +122,8 @@ pub fn promotion(shown: &Promoted, style: Style) -> String {
 
 fn unmet(shown: &Promoted, style: Style) -> String {
     let mut text = format!("\n{}\n", style.bold("gates that are not met"));
-    for gate in &shown.unmet {
+    let (places, own): (Vec<&Unmet>, Vec<&Unmet>) = shown.unmet.iter().partition(|unmet| unmet.gate == "places");
+    for gate in own.iter().chain(&places) {
         text.push_str(&format!("{} {}\n", style.red(&format!("{:<13}", gate.gate)), visible::line(&gate.is)));
         for line in [&gate.needed, &gate.mend] {
             for line in fold(&visible::line(line), style.width.saturating_sub(14)) {
@@ -130,7 +132,8 @@ fn unmet(shown: &Promoted, style: Style) -> String {
         }
     }
     if let Some(why) = &shown.overridden {
-        text.push_str(&style.yellow(&format!("they don't count: {}\n", visible::line(why))));
+        let but = if places.is_empty() { "" } else { " (but for places, which always count)" };
+        text.push_str(&style.yellow(&format!("they don't count{but}: {}\n", visible::line(why))));
     }
     text
 }
@@ -282,18 +285,27 @@ pub fn pinned(shown: &Pinned, style: Style) -> String {
 pub struct Revocation {
     /// The image first, then all that were built on it.
     pub revoked: Vec<Revoked>,
+    /// Copies, and what uses all of them.
+    #[serde(flatten)]
+    pub reached: Reached,
     /// What to type, where channels name one of them.
     pub next: Vec<String>,
 }
 
 impl Revocation {
     /// With what to type next.
-    pub fn of(revoked: Vec<Revoked>) -> Revocation {
-        let next = revoked.iter().flat_map(|revoked| {
-            let recipe = &revoked.recipe;
-            revoked.channels.iter().map(move |channel| format!("amifactory rollback {recipe} --channel {channel}"))
-        });
-        Revocation { next: next.collect(), revoked }
+    pub fn of(revoked: Vec<Revoked>, reached: Reached) -> Revocation {
+        let at_home =
+            revoked.iter().flat_map(|revoked| revoked.channels.iter().map(|channel| (&revoked.recipe, channel)));
+        let there = reached.channels.iter().map(|named| (&named.recipe, &named.channel));
+        let mut next: Vec<String> = Vec::new();
+        for (recipe, channel) in at_home.chain(there) {
+            let command = format!("amifactory rollback {recipe} --channel {channel}");
+            if !next.contains(&command) {
+                next.push(command);
+            }
+        }
+        Revocation { next, revoked, reached }
     }
 }
 
@@ -308,6 +320,27 @@ pub fn revocation(shown: &Revocation, style: Style) -> String {
         };
         let name = style.bold(&format!("{} {}", revoked.recipe, revoked.version));
         text.push_str(&format!("{name} ({}) is revoked: {}; {named}\n", revoked.image, visible::line(&revoked.reason)));
+    }
+    for copy in &shown.reached.copies {
+        let marked = match &copy.failed {
+            None => "marked too".to_owned(),
+            Some(why) => style.red(&format!("NOT MARKED: {}", visible::block(why))),
+        };
+        text.push_str(&format!("its copy {} in {}: {marked}\n", copy.image, copy.place));
+    }
+    for named in &shown.reached.channels {
+        let what = format!("{} of {} in {} names {}", named.channel, named.recipe, named.place, named.image);
+        text.push_str(&format!("{}\n", style.red(&what)));
+    }
+    for used in &shown.reached.uses {
+        let (kind, id) = (used.kind, visible::line(&used.id));
+        text.push_str(&format!("{} in {} is used by: {kind} {id}\n", used.image, used.place));
+    }
+    for unknown in &shown.reached.unknown {
+        let places =
+            if unknown.places.is_empty() { String::new() } else { format!(" in {}", unknown.places.join(", ")) };
+        let what = format!("not known: {}{places}", visible::line(&unknown.what));
+        text.push_str(&format!("{}\n  {}\n", style.yellow(&what), visible::block(&unknown.why)));
     }
     if !shown.next.is_empty() {
         text.push_str(&super::next(&shown.next, style));

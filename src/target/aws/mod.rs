@@ -13,6 +13,7 @@
 //! | [`images`], [`records`], [`pointers`], [`orphans`] | what comes out, and what may be left |
 //! | [`copies`], [`sharing`], [`role`] | the same images in other regions and accounts |
 //! | [`moves`], [`contest`], [`parameters`] | moving a channel alone; who was first; documents in parameters |
+//! | [`overview`] | many recipes in one listing |
 
 pub mod api;
 #[cfg(feature = "aws")]
@@ -38,6 +39,8 @@ mod live;
 mod moves;
 #[cfg(feature = "aws")]
 mod orphans;
+#[cfg(feature = "aws")]
+mod overview;
 #[cfg(feature = "aws")]
 mod parameters;
 #[cfg(feature = "aws")]

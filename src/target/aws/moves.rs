@@ -16,6 +16,7 @@ use crate::release::{Kind, Note};
 use crate::target::{
     Elsewhere, Entry, Held, HeldEnd, Move, Pointer, PointerName, Settled, Slot, TargetError, Underway, moment,
 };
+use aws_sdk_ssm::types::Parameter;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -44,6 +45,23 @@ struct Intent {
 fn lock_name(name: &PointerName) -> String {
     let Slot::Channel(channel) = &name.slot else { return format!("{name}/moves") };
     format!("/amifactory/{}/{}/moves/{channel}", name.recipe, name.arch)
+}
+
+/// The channel that a lock is for, by its name.
+pub(super) fn parse_lock(text: &str) -> Option<PointerName> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let ["", "amifactory", recipe, arch, "moves", channel] = parts.as_slice() else { return None };
+    Some(PointerName {
+        recipe: recipe.parse().ok()?,
+        arch: arch.parse().ok()?,
+        slot: Slot::Channel(channel.parse().ok()?),
+    })
+}
+
+/// The move that a lock in a listing tells of.
+pub(super) fn in_parameter(api: &Api, name: PointerName, parameter: &Parameter) -> Result<Underway, TargetError> {
+    let found = parameters::read::<Intent>(parameter.name().unwrap_or_default(), parameter)?;
+    Ok(underway_of(api, name, &found))
 }
 
 /// Moves a pointer, or says who is moving it or has moved it.

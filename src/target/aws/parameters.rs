@@ -26,7 +26,8 @@ fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default().replace("{{", "{\\u007b")
 }
 
-fn read<T: DeserializeOwned>(name: &str, parameter: &Parameter) -> Result<Plain<T>, TargetError> {
+/// The document in a parameter.
+pub(super) fn read<T: DeserializeOwned>(name: &str, parameter: &Parameter) -> Result<Plain<T>, TargetError> {
     let value = serde_json::from_str(parameter.value().unwrap_or_default()).map_err(|error| TargetError::Damaged {
         what: format!("parameter {name}"),
         why: error.to_string(),

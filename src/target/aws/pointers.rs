@@ -131,7 +131,7 @@ pub async fn each_of_recipe(api: &Api, recipe: &RecipeName) -> Result<Vec<Result
 }
 
 /// `/amifactory/<recipe>/<arch>/versions/<version>` or `…/channels/<channel>`.
-fn parse(text: &str) -> Option<PointerName> {
+pub(super) fn parse(text: &str) -> Option<PointerName> {
     let mut parts = text.strip_prefix("/amifactory/")?.split('/');
     let recipe = parts.next()?.parse().ok()?;
     let arch: Arch = parts.next()?.parse().ok()?;
@@ -143,7 +143,7 @@ fn parse(text: &str) -> Option<PointerName> {
     parts.next().is_none().then_some(PointerName { recipe, arch, slot })
 }
 
-fn pointer(parameter: &Parameter, name: PointerName) -> Result<Pointer, TargetError> {
+pub(super) fn pointer(parameter: &Parameter, name: PointerName) -> Result<Pointer, TargetError> {
     let value = parameter.value().unwrap_or_default();
     let image: ImageId = value.parse().map_err(|error| TargetError::Damaged {
         what: format!("pointer {name}"),

@@ -14,6 +14,7 @@ use aws_sdk_ec2::types::{Filter, Snapshot, SnapshotState};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -30,6 +31,10 @@ const READABLE: Duration = Duration::from_secs(300);
 const ATTEMPTS: u32 = 3;
 /// The pause between looks at it.
 const LOOK: Duration = Duration::from_secs(5);
+/// Values per filter (EC2 API reference, "Filtering": 200).
+const VALUES: usize = 200;
+/// Results per page of a describe.
+const PAGE: i32 = 500;
 const MAGIC: &[u8] = b"amifactory record 1\n";
 /// The value of `amifactory:purpose`.
 pub const EVIDENCE: &str = "evidence";
@@ -195,7 +200,46 @@ pub async fn read(api: &Api, build: &str, has_one: bool) -> Result<Found, Target
         }
         sleep(LOOK).await;
     };
-    let id = id.as_str();
+    let record = read_snapshot(api, build, &id).await?;
+    Ok(Found { record: Some(record), snapshots })
+}
+
+/// The snapshots of the records of several builds' images, by build: of each the last, where it is whole.
+pub async fn whole(api: &Api, builds: &[&str]) -> Result<BTreeMap<String, String>, TargetError> {
+    let mut last: BTreeMap<String, Snapshot> = BTreeMap::new();
+    for some in builds.chunks(VALUES) {
+        let some = some.iter().map(|build| (*build).to_owned()).collect();
+        let ours = Filter::builder().name(format!("tag:{}", keys::BUILD)).set_values(Some(some)).build();
+        let records = Filter::builder().name(format!("tag:{}", keys::PURPOSE)).values(EVIDENCE).build();
+        let mut page = None;
+        loop {
+            let ask = || {
+                let request = api.ec2.describe_snapshots().owner_ids("self").filters(ours.clone());
+                request.filters(records.clone()).max_results(PAGE).set_next_token(page.clone()).send()
+            };
+            let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, "records of images", ask).await?;
+            for snapshot in answer.snapshots() {
+                let Some(build) = tags::read(snapshot.tags()).remove(keys::BUILD) else { continue };
+                let started = |snapshot: &Snapshot| snapshot.start_time().map(|time| time.as_nanos());
+                if last.get(&build).is_none_or(|other| started(other) <= started(snapshot)) {
+                    last.insert(build, snapshot.clone());
+                }
+            }
+            page = answer.next_token;
+            if page.as_deref().is_none_or(str::is_empty) {
+                break;
+            }
+        }
+    }
+    let whole = |(build, snapshot): (String, Snapshot)| {
+        let id = snapshot.snapshot_id().filter(|_| snapshot.state() == Some(&SnapshotState::Completed))?;
+        Some((build, id.to_owned()))
+    };
+    Ok(last.into_iter().filter_map(whole).collect())
+}
+
+/// Reads the record in a snapshot.
+pub async fn read_snapshot(api: &Api, build: &str, id: &str) -> Result<ImageRecord, TargetError> {
     let list = || api.ebs.list_snapshot_blocks().snapshot_id(id).max_results(100).send();
     let listed = api.caller.call(op::LIST_BLOCKS, id, list).await?;
     let mut bytes = Vec::new();
@@ -212,12 +256,11 @@ pub async fn read(api: &Api, build: &str, has_one: bool) -> Result<Found, Target
         })?;
         bytes.extend_from_slice(&data.into_bytes());
     }
-    let record = unpack(&bytes).map_err(|why| TargetError::Damaged {
+    unpack(&bytes).map_err(|why| TargetError::Damaged {
         what: format!("the record of build {build} in snapshot {id}"),
         why,
         help: "the image is as it was; build it anew with --force to have evidence of it".into(),
-    })?;
-    Ok(Found { record: Some(record), snapshots })
+    })
 }
 
 fn checksum(bytes: &[u8]) -> String {

@@ -2,16 +2,22 @@
 //! something is missing, and looked at again. Nothing is taken from anyone.
 
 use super::api::{Api, EVENTUAL, op};
+use super::view::Ami;
 use crate::identity::ImageId;
-use crate::target::{Audience, Part, TargetError};
+use crate::target::{Audience, Part, TargetError, at_once};
 use aws_sdk_ec2::types::{
     CreateVolumePermission, CreateVolumePermissionModifications, Filter, ImageAttributeName, LaunchPermission,
     LaunchPermissionModifications, SnapshotAttributeName,
 };
-use std::collections::BTreeSet;
+use futures_util::FutureExt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
+/// Results per page of a describe.
+const PAGE: i32 = 500;
+/// So many images are asked for one by one: listings grow with all that there is.
+const FEW: usize = 5;
 const LOOK: Duration = Duration::from_secs(2);
 /// How long an account may take to hear that it may read a snapshot.
 const HEARD: Duration = Duration::from_secs(30);
@@ -74,12 +80,8 @@ async fn share_snapshot(api: &Api, snapshot: &str, audience: &Audience) -> Resul
         if wanted.is_empty() {
             return Ok(());
         }
-        let ask = || {
-            let request = api.ec2.describe_snapshot_attribute().snapshot_id(snapshot);
-            request.attribute(SnapshotAttributeName::CreateVolumePermission).send()
-        };
-        let answer = api.caller.call(op::SNAPSHOT_SHARES, snapshot, ask).await?;
-        let there: BTreeSet<&str> = answer.create_volume_permissions().iter().filter_map(|p| p.user_id()).collect();
+        let readers = readers(api, snapshot).await?;
+        let there: BTreeSet<&str> = readers.iter().map(String::as_str).collect();
         let missing: Vec<CreateVolumePermission> =
             wanted.difference(&there).map(|id| CreateVolumePermission::builder().user_id(*id).build()).collect();
         if missing.is_empty() {
@@ -113,6 +115,16 @@ async fn share_snapshot(api: &Api, snapshot: &str, audience: &Audience) -> Resul
     }
 }
 
+/// The accounts that may make volumes of a snapshot.
+async fn readers(api: &Api, snapshot: &str) -> Result<BTreeSet<String>, TargetError> {
+    let ask = || {
+        let request = api.ec2.describe_snapshot_attribute().snapshot_id(snapshot);
+        request.attribute(SnapshotAttributeName::CreateVolumePermission).send()
+    };
+    let answer = api.caller.call(op::SNAPSHOT_SHARES, snapshot, ask).await?;
+    Ok(answer.create_volume_permissions().iter().filter_map(|p| p.user_id().map(str::to_owned)).collect())
+}
+
 fn not_shown(what: &str, api: &Api) -> TargetError {
     TargetError::GaveUp {
         call: op::SHARE_IMAGE.action.into(),
@@ -120,6 +132,106 @@ fn not_shown(what: &str, api: &Api) -> TargetError {
         attempts: 1,
         seconds: EVENTUAL.as_secs(),
         last: "the permissions were written and do not show".into(),
+    }
+}
+
+/// Whom images and their snapshots are to be shared with and are not. For accounts that is one listing of images and one
+/// of snapshots each; of organizations each image must be asked for.
+pub async fn unshared(
+    api: &Api,
+    images: &[Ami],
+    audience: &Audience,
+) -> Result<BTreeMap<ImageId, Vec<String>>, TargetError> {
+    let mut missing: BTreeMap<ImageId, Vec<String>> = BTreeMap::new();
+    if images.is_empty() {
+        return Ok(missing);
+    }
+    let mut lacks = |ami: &Ami, what: String| {
+        if let Ok(id) = ami.id.parse::<ImageId>() {
+            missing.entry(id).or_default().push(what);
+        }
+    };
+    if images.len() <= FEW {
+        for ami in images {
+            let Ok(id) = ami.id.parse::<ImageId>() else { continue };
+            let there = launchers(api, &id).await?;
+            for permission in permissions(audience).iter().filter(|permission| !there.contains(permission)) {
+                lacks(ami, format!("launch permission for {}", whom(permission)));
+            }
+            for snapshot in ami.snapshots.iter().filter(|_| !audience.accounts.is_empty()) {
+                let there = readers(api, snapshot).await?;
+                for account in audience.accounts.iter().filter(|account| !there.contains(account.as_str())) {
+                    lacks(ami, format!("permission on {snapshot} for account {account}"));
+                }
+            }
+        }
+        return Ok(missing);
+    }
+    for account in &audience.accounts {
+        let launched = launched_by(api, account.as_str()).await?;
+        let restored = restored_by(api, account.as_str()).await?;
+        for ami in images {
+            if !launched.contains(&ami.id) {
+                lacks(ami, format!("launch permission for account {account}"));
+            }
+            for snapshot in ami.snapshots.iter().filter(|snapshot| !restored.contains(*snapshot)) {
+                lacks(ami, format!("permission on {snapshot} for account {account}"));
+            }
+        }
+    }
+    let wide = Audience { accounts: Vec::new(), ..audience.clone() };
+    if !wide.is_empty() {
+        let ids: Vec<(&Ami, ImageId)> = images.iter().filter_map(|ami| Some((ami, ami.id.parse().ok()?))).collect();
+        let each = ids.iter().map(|(_, id)| launchers(api, id).boxed()).collect();
+        for ((ami, _), there) in ids.iter().zip(at_once(each).await?) {
+            let there = there?;
+            for permission in permissions(&wide).iter().filter(|permission| !there.contains(permission)) {
+                lacks(ami, format!("launch permission for {}", whom(permission)));
+            }
+        }
+    }
+    Ok(missing)
+}
+
+fn whom(permission: &LaunchPermission) -> String {
+    let arn = permission.organization_arn().or(permission.organizational_unit_arn());
+    match (permission.user_id(), arn) {
+        (Some(account), _) => format!("account {account}"),
+        (None, arn) => arn.unwrap_or("someone").to_owned(),
+    }
+}
+
+/// One's own images that an account may launch by its own name.
+async fn launched_by(api: &Api, account: &str) -> Result<BTreeSet<String>, TargetError> {
+    let (mut found, mut page) = (BTreeSet::new(), None);
+    loop {
+        let ask = || {
+            let request = api.ec2.describe_images().owners("self").executable_users(account);
+            request.max_results(PAGE).set_next_token(page.clone()).send()
+        };
+        let answer = api.caller.call(op::DESCRIBE_IMAGES, account, ask).await?;
+        found.extend(answer.images().iter().filter_map(|image| image.image_id().map(str::to_owned)));
+        page = answer.next_token;
+        if page.as_deref().is_none_or(str::is_empty) {
+            return Ok(found);
+        }
+    }
+}
+
+/// One's own snapshots that an account may make volumes of.
+async fn restored_by(api: &Api, account: &str) -> Result<BTreeSet<String>, TargetError> {
+    let (mut found, mut page) = (BTreeSet::new(), None);
+    loop {
+        let ask = || {
+            let request = api.ec2.describe_snapshots().owner_ids("self").restorable_by_user_ids(account);
+            request.max_results(PAGE).set_next_token(page.clone()).send()
+        };
+        let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, account, ask).await?;
+        found.extend(answer.snapshots().iter().filter_map(|snapshot| snapshot.snapshot_id().map(str::to_owned)));
+        page = answer.next_token;
+        if page.as_deref().is_none_or(str::is_empty) {
+            return Ok(found);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::launch::{self, Launch};
 use super::runs::Runs;
 use super::shared::FRESH;
 use super::view::{Ami, Instance, Life, NO_REASON, View};
-use super::{bases, copies, images, locked, moves, orphans, parameters, pointers, records, sharing};
+use super::{bases, copies, images, locked, moves, orphans, overview, parameters, pointers, records, sharing};
 use crate::identity::{AccountId, BuildId, BuilderId, Digest, ImageId, RecipeName, Region, RoleName, TargetKind};
 use crate::pipeline::tags::{self as keys, ImageState, Purpose};
 use crate::plan::Bundle;
@@ -13,13 +13,14 @@ use crate::recipe::BaseSpec;
 use crate::release::Note;
 use crate::target::finding::{Finding, Wanted};
 use crate::target::{
-    Audience, Builder, BuilderState, CopyRequest, Entry, Held, HeldEnd, Image, ImageRecord, ImageRequest, LaunchBase,
-    LaunchRequest, Move, Orphan, Part, Pin, Pointer, PointerName, ResolvedBase, RunRequest, RunResult, Settled, Shelf,
-    Standing, Tags, Target, TargetError, Underway, aws_base,
+    Audience, Builder, BuilderState, CopyRequest, Entry, Evidence, Held, HeldEnd, Image, ImageRecord, ImageRequest,
+    LaunchBase, LaunchRequest, Move, Orphan, Overview, Part, Pin, Pointer, PointerName, ResolvedBase, RunRequest,
+    RunResult, Settled, Shelf, Standing, Tags, Target, TargetError, Underway, at_once, aws_base, moment,
 };
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -90,6 +91,11 @@ impl AwsTarget {
             }
         }
         Err(error)
+    }
+
+    /// Whether what was made with an image may not show yet.
+    fn is_young(&self, image: &Image) -> bool {
+        moment(&image.created_at).is_none_or(|at| self.api.clock.now() - at < time::Duration::hours(1))
     }
 
     async fn our_image(&self, image: &ImageId) -> Result<Ami, TargetError> {
@@ -250,6 +256,10 @@ impl Target for AwsTarget {
         self.view.images(&self.api, FRESH).await?.into_iter().map(image).collect()
     }
 
+    async fn images_of(&self, recipe: &RecipeName) -> Result<Vec<Image>, TargetError> {
+        self.view.images_of(&self.api, recipe.as_str()).await?.into_iter().map(image).collect()
+    }
+
     async fn image(&self, id: &ImageId) -> Result<Option<Image>, TargetError> {
         self.view.awaited_image(&self.api, id.as_str()).await?.map(image).transpose()
     }
@@ -327,6 +337,39 @@ impl Target for AwsTarget {
 
     async fn pointers_read(&self, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
         pointers::each_of_recipe(&self.api, recipe).await
+    }
+
+    async fn overview(&self, recipes: &[RecipeName]) -> Result<BTreeMap<RecipeName, Overview>, TargetError> {
+        overview::of(&self.api, recipes).await
+    }
+
+    async fn evidence(&self, images: &[&Image], read: bool) -> Result<BTreeMap<ImageId, Evidence>, TargetError> {
+        let builds: Vec<&str> = images.iter().map(|image| image.name.as_str()).collect();
+        let whole = records::whole(&self.api, &builds).await?;
+        let mut found = BTreeMap::new();
+        let (mut asked, mut questions) = (Vec::new(), Vec::new());
+        for image in images {
+            let id = image.id.clone();
+            match whole.get(&image.name) {
+                Some(_) if !read => drop(found.insert(id, Evidence::There)),
+                Some(snapshot) => {
+                    asked.push(id);
+                    let read = async move {
+                        Ok(Evidence::of(&records::read_snapshot(&self.api, &image.name, snapshot).await?))
+                    };
+                    questions.push(read.boxed());
+                }
+                // One that was just written is waited for.
+                None if ImageState::of(&image.tags) >= ImageState::Verified && self.is_young(image) => {
+                    asked.push(id);
+                    questions.push(async move { Ok(Evidence::of(&self.record(&image.id).await?)) }.boxed());
+                }
+                None => drop(found.insert(id, Evidence::Missing)),
+            }
+        }
+        let answers = at_once(questions).await?;
+        found.extend(asked.into_iter().zip(answers.into_iter().map(|answer| answer.unwrap_or(Evidence::Missing))));
+        Ok(found)
     }
 
     async fn standing(&self, names: &[PointerName]) -> Result<Standing, TargetError> {
@@ -443,6 +486,15 @@ impl Target for AwsTarget {
 
     async fn share(&self, image: &ImageId, parts: &[Part], audience: &Audience) -> Result<(), TargetError> {
         sharing::share(&self.api, image, parts, audience).await
+    }
+
+    async fn unshared(
+        &self,
+        images: &[ImageId],
+        audience: &Audience,
+    ) -> Result<BTreeMap<ImageId, Vec<String>>, TargetError> {
+        let ours = self.view.images_by_id(&self.api, images).await?;
+        sharing::unshared(&self.api, &ours, audience).await
     }
 
     async fn check_use(&self, image: &ImageId, parts: &[Part]) -> Result<(), TargetError> {

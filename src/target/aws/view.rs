@@ -4,6 +4,7 @@
 use super::api::{Api, CallError, op};
 use super::shared::{FRESH, Paged, Shared};
 use super::tags;
+use crate::identity::ImageId;
 use crate::pipeline::tags as keys;
 use crate::target::Tags;
 use aws_sdk_ec2::types::{Filter, InstanceLifecycleType, InstanceStateName};
@@ -17,6 +18,8 @@ use tokio::time::Instant;
 const OURS: Duration = super::api::EVENTUAL;
 /// While a builder is only waited for to come online, its agent is asked for; whether the builder still lives, this often.
 const ALIVE: Duration = Duration::from_secs(20);
+/// Values per filter (EC2 API reference, "Filtering": 200).
+const VALUES: usize = 200;
 /// Results per page of a describe.
 const PAGE: i32 = 500;
 
@@ -253,6 +256,33 @@ impl View {
         Ok(seen)
     }
 
+    /// The images of one recipe, asked for now and for nobody else.
+    pub async fn images_of(&self, api: &Api, recipe: &str) -> Result<Vec<Ami>, CallError> {
+        let filter = Filter::builder().name(format!("tag:{}", keys::RECIPE)).values(recipe).build();
+        let mut seen = describe_images(api, Some(filter)).await?.answer;
+        let known = self.known();
+        let is_its = |image: &Ami| image.tags.get(keys::RECIPE).is_some_and(|found| found == recipe);
+        let there: BTreeSet<String> = seen.iter().map(|image| image.id.clone()).collect();
+        let ours = known.images.values().filter(|(at, ours)| at.elapsed() < OURS && is_its(ours));
+        seen.extend(ours.filter(|(_, ours)| !there.contains(&ours.id)).map(|(_, ours)| ours.clone()));
+        seen.retain(|image| !known.deleted.contains(&image.id));
+        for image in &mut seen {
+            known.correct_tags(image);
+        }
+        Ok(seen)
+    }
+
+    /// Images by their ids, asked for now and for nobody else.
+    pub async fn images_by_id(&self, api: &Api, ids: &[ImageId]) -> Result<Vec<Ami>, CallError> {
+        let mut found = Vec::new();
+        for some in ids.chunks(VALUES) {
+            let some = some.iter().map(ToString::to_string).collect();
+            let filter = Filter::builder().name("image-id").set_values(Some(some)).build();
+            found.extend(describe_images(api, Some(filter)).await?.answer);
+        }
+        Ok(found)
+    }
+
     /// One image that is waited for; none where nobody knows it.
     pub async fn awaited_image(&self, api: &Api, id: &str) -> Result<Option<Ami>, CallError> {
         let seen = self.images.look(describe_images(api, None)).await?;
@@ -265,13 +295,22 @@ impl View {
         }))
     }
 
-    /// One image, however long ago it was seen: its name and its identity do not change.
+    /// One image, however long ago it was seen: its name and its identity do not change. One that no look has shown is
+    /// asked for alone: there may be thousands.
     pub async fn image(&self, api: &Api, id: &str) -> Result<Option<Ami>, CallError> {
-        let seen = self.images(api, Duration::MAX).await?.into_iter().find(|image| image.id == id);
-        match seen {
-            Some(image) => Ok(Some(image)),
-            None => Ok(self.images(api, FRESH).await?.into_iter().find(|image| image.id == id)),
+        let last = self.images.last().await;
+        let mut found = last.iter().flat_map(|seen| seen.iter()).find(|image| image.id == id).cloned();
+        if found.is_none() {
+            found = self.new_image(id);
         }
+        if found.is_none() {
+            found = self.image_now(api, id).await?;
+        }
+        let known = self.known();
+        Ok(found.filter(|_| !known.deleted.contains(id)).map(|mut image| {
+            known.correct_tags(&mut image);
+            image
+        }))
     }
 
     /// One image, asked for now and for nobody else; none where EC2 does not know it.

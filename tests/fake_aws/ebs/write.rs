@@ -6,7 +6,7 @@ use super::super::ec2::model::{Home, Snapshot};
 use super::super::reply::{Done, Failure, Incoming, Reply};
 use super::super::ssm::arguments::Arguments;
 use super::super::ssm::refusal::Refusal;
-use super::{BLOCK, Content, checksum, find, index, invalid};
+use super::{BLOCK, Content, checksum, find, index, invalid, short, whole};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
@@ -153,7 +153,7 @@ pub fn put(world: &mut World, call: &Incoming<'_>, id: &str, block: &str) -> Rep
     if u64::from(block) >= (snapshot.size << 30) / BLOCK as u64 {
         return Err(invalid("INVALID_BLOCK", format!("Block {block} lies behind the volume's end.")));
     }
-    content.blocks.insert(block, body.clone());
+    content.blocks.insert(block, short(body));
     content.touched = now;
     let mut done = Done::json(Value::Null).made([id]);
     done.status = 201;
@@ -176,7 +176,8 @@ pub fn complete(world: &mut World, call: &Incoming<'_>, id: &str) -> Reply {
     if let Some(told) = header("x-amz-Checksum") {
         let linear = (header("x-amz-Checksum-Algorithm"), header("x-amz-Checksum-Aggregation-Method"));
         // LINEAR: the digest of all blocks' digests, in the order of their indexes.
-        let digests = content.blocks.values().map(|bytes| Sha256::digest(bytes).to_vec()).collect::<Vec<_>>().concat();
+        let digests =
+            content.blocks.values().map(|bytes| Sha256::digest(whole(bytes)).to_vec()).collect::<Vec<_>>().concat();
         if linear != (Some("SHA256"), Some("LINEAR")) || told != BASE64_STANDARD.encode(Sha256::digest(digests)) {
             return Err(invalid("INVALID_PARAMETER_VALUE", "The checksum is not that of the blocks written."));
         }

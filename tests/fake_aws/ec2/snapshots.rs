@@ -119,6 +119,7 @@ pub fn describe_snapshots(world: &mut World, call: &Incoming<'_>) -> Reply {
             return Err(not_found("snap-", id));
         }
     }
+    let restorable = call.params.list("RestorableBy");
     let own = owners.is_empty() || owners.iter().any(|owner| owner == "self" || *owner == home.account);
     let seen = world.seen_at(call.now);
     let found: Vec<(&Snapshot, Tags)> = world
@@ -127,6 +128,9 @@ pub fn describe_snapshots(world: &mut World, call: &Incoming<'_>) -> Reply {
         .values()
         .filter(|snapshot| own && snapshot.home == home && snapshot.visible <= call.now)
         .filter(|snapshot| ids.is_empty() || ids.contains(&snapshot.id))
+        .filter(|snapshot| {
+            restorable.is_empty() || restorable.iter().any(|account| snapshot.shared_with.contains(account))
+        })
         .map(|snapshot| (snapshot, world.ec2.tags_at(&snapshot.id, seen)))
         .filter(|(snapshot, tags)| filters.pass(tags, |name| attribute(world, snapshot, seen, name)))
         .collect();

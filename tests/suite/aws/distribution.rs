@@ -205,6 +205,89 @@ fn what_is_where_is_a_table_and_what_is_missing_is_exit_5() {
 }
 
 #[test]
+fn places_are_a_gate_and_history_names_those_that_differ() {
+    let (cloud, factory) = (world(), factory());
+    built(&cloud);
+    let json = |arguments: &[&str]| -> (i32, Value) {
+        let (code, text) = run(&cloud, &factory, &[arguments, &["--format", "json"]].concat());
+        (code, serde_json::from_str(text.lines().last().unwrap()).unwrap_or_else(|_| panic!("{text}")))
+    };
+    let gates = |result: &Value| -> Vec<String> {
+        let unmet = result["unmet"].as_array().unwrap();
+        unmet.iter().map(|unmet| unmet["gate"].as_str().unwrap().to_owned()).collect()
+    };
+    // All that is not met is in one list; a plan brings nothing anywhere.
+    let (code, result) = json(&["promote", "tiny@1.4.12", "--to", "prod", "--plan"]);
+    assert_eq!((code, &result["outcome"]), (3, &json!("refused")), "{result}");
+    assert_eq!(gates(&result), ["from", "waivers", "places"], "{result}");
+    let by_force = ["promote", "tiny@1.4.12", "--to", "prod", "--override", "a test"];
+    let (code, result) = json(&[&by_force[..], &["--plan"]].concat());
+    assert_eq!((code, &result["outcome"]), (0, &json!("planned")), "{result}");
+    let places = result["unmet"].as_array().unwrap().last().unwrap().clone();
+    for missing in ["us-west-2 (", "eu-central-1 (", "us-west-2 of account 111122223333 ("] {
+        assert!(places["is"].as_str().unwrap().contains(missing), "{missing}: {places}");
+    }
+    assert!(places["mend"].as_str().unwrap().contains("amifactory distribute"), "{places}");
+    assert!(
+        !cloud.fake.world().calls.iter().any(|call| call.action == "CopyImage" || call.action.starts_with("Modify"))
+    );
+    let (_, text) = run(&cloud, &factory, &[&by_force[..], &["--plan"]].concat());
+    assert!(text.contains("they don't count (but for places, which always count)"), "{text}");
+
+    // What can't be brought somewhere is the same gate, and no override moves the channel.
+    {
+        let mut world = cloud.fake.world();
+        let mut foreign = world.ec2.images[IMAGE].clone();
+        (foreign.home.region, foreign.id) = ("eu-central-1".into(), "ami-00000000000000bad".into());
+        world.ec2.images.insert(foreign.id.clone(), foreign);
+    }
+    let (code, result) = json(&[&by_force[..], &["--yes"]].concat());
+    assert_eq!((code, &result["outcome"]), (5, &json!("not-distributed")), "{result}");
+    let places = result["unmet"].as_array().unwrap().last().unwrap().clone();
+    let is = places["is"].as_str().unwrap();
+    assert!(places["gate"] == "places" && is.contains("eu-central-1 (") && !is.contains("us-west-2"), "{places}");
+    cloud.fake.world().ec2.images.remove("ami-00000000000000bad");
+    let (code, result) = json(&[&by_force[..], &["--yes"]].concat());
+    assert_eq!((code, &result["outcome"]), (0, &json!("promoted")), "{result}");
+    assert!(!gates(&result).contains(&"places".to_owned()), "{result}");
+
+    let (code, result) = json(&["history", "tiny"]);
+    assert!(code == 0 && result["channels"][0].get("places").is_none(), "{result}");
+    // One place was moved by hand, another one can't be asked any more.
+    {
+        use crate::fake_aws::ssm::parameters::Put;
+        let mut world = cloud.fake.world();
+        let now = world.clock.now();
+        let there = Home { account: OWNER.into(), region: "us-west-2".into() };
+        let put = Put::by_hand("/amifactory/tiny/x86_64/channels/prod", "ami-00000000000000bad");
+        let put = Put { kind: None, ..put };
+        let store = &mut world.ssm.place(&there).parameters;
+        store.put(put, now, Default::default()).unwrap();
+        store.settle(now, &|_| true);
+        world.sts.roles.clear();
+    }
+    let (code, result) = json(&["history", "tiny"]);
+    let differs = result["channels"][0]["places"].as_array().unwrap();
+    let told = |region: &str, account: Option<&str>| {
+        let here = |place: &&Value| place["region"] == region && place["account"].as_str() == account;
+        differs.iter().find(here).unwrap_or_else(|| panic!("{region}: {result}"))
+    };
+    assert_eq!((code, differs.len()), (0, 4), "{result}");
+    let by_hand = told("us-west-2", None);
+    assert!(
+        by_hand["known"] == true && by_hand["why"].as_str().unwrap().contains("ami-00000000000000bad"),
+        "{by_hand}"
+    );
+    assert_eq!(told("eu-central-1", Some(CONSUMER))["known"], false);
+    let (_, text) = run(&cloud, &factory, &["history", "tiny"]);
+    assert!(text.contains("differs in us-west-2") && text.contains("not known in eu-central-1 of account"), "{text}");
+    let (code, text) = run(&cloud, &factory, &["revoke", "tiny@1.4.12", "--reason", "leaked key"]);
+    let text = without_ids(&text, &cloud);
+    assert!(code == 0 && text.contains("in us-west-2: marked too") && text.contains("not known: "), "{code}: {text}");
+    assert!(text.contains("prod of tiny in eu-central-1 names"), "{text}");
+}
+
+#[test]
 fn a_factory_that_stays_at_home_says_so() {
     let (cloud, factory) = (world(), factory());
     factory.write("amifactory.yaml", "default_target: aws\nchannels: [dev, prod]\n");

@@ -12,6 +12,7 @@ pub mod loopback;
 mod many;
 mod readme;
 mod retire;
+mod scale;
 mod sigkill;
 mod unreached;
 mod waits;

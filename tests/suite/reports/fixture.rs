@@ -412,6 +412,7 @@ pub fn result(outcome: Outcome) -> BuildResult {
         warnings: Vec::new(),
         reasons: vec![],
         unmet: vec![],
+        revoked: None,
         failure: None,
     }
 }

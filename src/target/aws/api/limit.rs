@@ -22,18 +22,26 @@ pub enum Bucket {
     Copy,
     /// Reads of Parameter Store: 40 a second by default.
     ReadParameter,
+    /// `GetParameterHistory`: not published, and not among those 40; kept low.
+    History,
+    /// `DescribeParameters`: not published either; kept low.
+    DescribeParameter,
     /// `PutParameter`: 3 a second by default, and no word of a burst.
     WriteParameter,
     /// Run Command: not published; kept low.
     Command,
     /// `StartSnapshot` and `CompleteSnapshot`: 10 a second each (EBS direct APIs, "endpoints and quotas").
     Snapshot,
-    /// Blocks of snapshots, STS, Service Quotas, CloudWatch Logs: far above what is needed here.
+    /// `ListSnapshotBlocks`: 50 a second (there too).
+    ListBlocks,
+    /// `GetSnapshotBlock` and `PutSnapshotBlock`: 1,000 a second each (there too); kept lower, as they have half a MiB.
+    Block,
+    /// STS, Service Quotas, CloudWatch Logs: far above what is needed here.
     Other,
 }
 
 impl Bucket {
-    const ALL: [Bucket; 11] = [
+    const ALL: [Bucket; 15] = [
         Bucket::Describe,
         Bucket::Run,
         Bucket::Mutate,
@@ -41,9 +49,13 @@ impl Bucket {
         Bucket::Tag,
         Bucket::Copy,
         Bucket::ReadParameter,
+        Bucket::History,
+        Bucket::DescribeParameter,
         Bucket::WriteParameter,
         Bucket::Command,
         Bucket::Snapshot,
+        Bucket::ListBlocks,
+        Bucket::Block,
         Bucket::Other,
     ];
 
@@ -62,8 +74,11 @@ impl Bucket {
             Bucket::Tag => (100.0, 10.0),
             Bucket::Copy => (100.0, 1.0),
             Bucket::ReadParameter => (40.0, 40.0),
+            Bucket::History | Bucket::DescribeParameter => (20.0, 10.0),
             Bucket::WriteParameter => (3.0, 3.0),
             Bucket::Snapshot => (10.0, 10.0),
+            Bucket::ListBlocks => (50.0, 50.0),
+            Bucket::Block => (200.0, 200.0),
             Bucket::Command => (20.0, 10.0),
             Bucket::Other => (20.0, 10.0),
         }

@@ -72,7 +72,7 @@ pub const GET_PARAMETERS: Operation = op("ssm:GetParameters", Grant::ReadPointer
 /// `ssm:GetParametersByPath`
 pub const LIST_PARAMETERS: Operation = op("ssm:GetParametersByPath", Grant::ListPointers, Bucket::ReadParameter, &[]);
 /// `ssm:GetParameterHistory`
-pub const PARAMETER_HISTORY: Operation = op("ssm:GetParameterHistory", Grant::ListPointers, Bucket::ReadParameter, &[]);
+pub const PARAMETER_HISTORY: Operation = op("ssm:GetParameterHistory", Grant::ListPointers, Bucket::History, &[]);
 /// `ssm:DeleteParameter`
 pub const DELETE_PARAMETER: Operation = op("ssm:DeleteParameter", Grant::Lock, Bucket::WriteParameter, &[]);
 /// `ssm:PutParameter`
@@ -82,16 +82,16 @@ pub const PUT_PARAMETER: Operation = op("ssm:PutParameter", Grant::WritePointer,
 pub const START_SNAPSHOT: Operation = op("ebs:StartSnapshot", Grant::StartRecord, Bucket::Snapshot, &[]);
 /// `ebs:PutSnapshotBlock`
 pub const PUT_BLOCK: Operation =
-    op("ebs:PutSnapshotBlock", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);
+    op("ebs:PutSnapshotBlock", Grant::Record, Bucket::Block, &["ResourceNotFoundException"]);
 /// `ebs:CompleteSnapshot`
 pub const COMPLETE_SNAPSHOT: Operation =
     op("ebs:CompleteSnapshot", Grant::Record, Bucket::Snapshot, &["ResourceNotFoundException"]);
 /// `ebs:ListSnapshotBlocks`
 pub const LIST_BLOCKS: Operation =
-    op("ebs:ListSnapshotBlocks", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);
+    op("ebs:ListSnapshotBlocks", Grant::Record, Bucket::ListBlocks, &["ResourceNotFoundException"]);
 /// `ebs:GetSnapshotBlock`
 pub const GET_BLOCK: Operation =
-    op("ebs:GetSnapshotBlock", Grant::Record, Bucket::Other, &["ResourceNotFoundException"]);
+    op("ebs:GetSnapshotBlock", Grant::Record, Bucket::Block, &["ResourceNotFoundException"]);
 
 /// `sts:GetCallerIdentity`
 pub const WHO_AM_I: Operation = op("sts:GetCallerIdentity", Grant::Doctor, Bucket::Other, &[]);
@@ -142,7 +142,7 @@ pub const DESCRIBE_SPOT_FLEETS: Operation = op("ec2:DescribeSpotFleetRequests", 
 /// `ec2:DescribeFleets`
 pub const DESCRIBE_FLEETS: Operation = op("ec2:DescribeFleets", Grant::Uses, Bucket::Describe, &[]);
 /// `ssm:DescribeParameters`
-pub const DESCRIBE_PARAMETERS: Operation = op("ssm:DescribeParameters", Grant::Uses, Bucket::ReadParameter, &[]);
+pub const DESCRIBE_PARAMETERS: Operation = op("ssm:DescribeParameters", Grant::Uses, Bucket::DescribeParameter, &[]);
 
 /// All of them.
 pub const ALL: &[Operation] = &[

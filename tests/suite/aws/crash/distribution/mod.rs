@@ -4,6 +4,7 @@
 mod dead;
 mod failures;
 mod moves;
+mod revoked;
 mod whole;
 
 use super::machine::{Machine, RECIPE, recipe_with};
@@ -18,7 +19,7 @@ use amifactory::recipe::{AccountSettings, ChannelRule, Distribution, Reach, Regi
 use amifactory::release::distribute::{self, Distributed, Row, State};
 use amifactory::release::places::Places;
 use amifactory::release::wanted::{self, Request};
-use amifactory::release::{ReleaseError, everywhere, leftover, promote, rollback, verify, verify_places};
+use amifactory::release::{ReleaseError, everywhere, leftover, promote, rollback, verify_places};
 use amifactory::target::Settled;
 use amifactory::target::aws::AwsTarget;
 use std::sync::Arc;
@@ -168,8 +169,7 @@ impl Bench {
         let target = self.target();
         let places = Places::new(&target, &self.known).unwrap();
         let recipes = [recipe_name()];
-        let mut verified = verify::verify(&target, &rules(), &recipes).await.unwrap();
-        verify_places::verify_places(&places, &rules(), &recipes, &mut verified).await.unwrap();
+        let verified = verify_places::verify_everywhere(&places, &rules(), &recipes).await.unwrap();
         verified.drift.into_iter().map(|drift| format!("{}: {}; {}", drift.what, drift.wrong, drift.mend)).collect()
     }
 

@@ -1,0 +1,98 @@
+//! All that `verify` asks of one place, asked at once: the number of questions grows with what is there.
+
+use super::error::ReleaseError;
+use crate::identity::{ImageId, RecipeName};
+use crate::pipeline::tags;
+use crate::target::{Evidence, Histories, Image, Overview, Pointer, Retirement, Slot, Target};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a place shows of some recipes.
+#[derive(Default)]
+pub struct Seen {
+    /// All images, of other recipes too.
+    pub images: Vec<Image>,
+    by_id: BTreeMap<ImageId, usize>,
+    of_recipe: BTreeMap<RecipeName, Vec<usize>>,
+    /// The recipes that were asked for.
+    pub recipes: BTreeMap<RecipeName, Overview>,
+    /// The history of each of their channels.
+    pub histories: Histories,
+    /// Of the images that their channels name.
+    pub evidence: BTreeMap<ImageId, Evidence>,
+    /// Of recipes that have versions whose image can't be used.
+    pub retirements: BTreeMap<RecipeName, Vec<Retirement>>,
+}
+
+impl Seen {
+    /// Looks at everything. Records are read at home; a snapshot never changes, so of a copy's it is enough that it is
+    /// there.
+    pub async fn look(target: &dyn Target, recipes: &[RecipeName], is_home: bool) -> Result<Seen, ReleaseError> {
+        let mut seen = Seen::pointers_of(target, recipes).await?;
+        seen.images = match recipes {
+            [recipe] => target.images_of(recipe).await?,
+            _ => target.images().await?,
+        };
+        // What was built on a revoked image may be of any recipe.
+        if recipes.len() == 1 && seen.images.iter().any(|image| tags::revoked(&image.tags).is_some()) {
+            seen.images = target.images().await?;
+        }
+        for (at, image) in seen.images.iter().enumerate() {
+            if let Some(owner) = tags::owner(&image.tags) {
+                seen.of_recipe.entry(owner.recipe).or_default().push(at);
+            }
+            seen.by_id.insert(image.id.clone(), at);
+        }
+        let is_there = |image: &Image| image.available && tags::owner(&image.tags).is_some();
+        let named: BTreeSet<&ImageId> = seen
+            .all_pointers()
+            .filter(|pointer| matches!(pointer.name.slot, Slot::Channel(_)))
+            .map(|pointer| &pointer.image)
+            .collect();
+        let named: Vec<&Image> =
+            named.into_iter().filter_map(|id| seen.image(id)).filter(|image| is_there(image)).collect();
+        seen.evidence = target.evidence(&named, is_home).await?;
+        if let Some(shelf) = target.shelf() {
+            let lost = |pointer: &&Pointer| {
+                matches!(pointer.name.slot, Slot::Version(_))
+                    && seen.image(&pointer.image).is_none_or(|image| !image.available)
+            };
+            let recipes: BTreeSet<RecipeName> =
+                seen.all_pointers().filter(lost).map(|pointer| pointer.name.recipe.clone()).collect();
+            for recipe in recipes {
+                let found = shelf.retirements(&recipe).await?;
+                seen.retirements.insert(recipe, found);
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Looks at pointers and histories alone: images of another account are not listed there.
+    pub async fn pointers_of(target: &dyn Target, recipes: &[RecipeName]) -> Result<Seen, ReleaseError> {
+        let overview = target.overview(recipes).await?;
+        let mut seen = Seen { recipes: overview, ..Seen::default() };
+        let channels = seen.all_pointers().filter(|pointer| matches!(pointer.name.slot, Slot::Channel(_)));
+        let channels: Vec<_> = channels.map(|pointer| pointer.name.clone()).collect();
+        seen.histories = target.histories(&channels).await?;
+        Ok(seen)
+    }
+
+    /// An image, where it is there.
+    pub fn image(&self, id: &ImageId) -> Option<&Image> {
+        self.by_id.get(id).map(|at| &self.images[*at])
+    }
+
+    /// The images of a recipe, by what their tags say.
+    pub fn images_of(&self, recipe: &RecipeName) -> impl Iterator<Item = &Image> {
+        self.of_recipe.get(recipe).into_iter().flatten().map(|at| &self.images[*at])
+    }
+
+    /// All pointers that can be read.
+    pub fn all_pointers(&self) -> impl Iterator<Item = &Pointer> {
+        self.recipes.values().flat_map(|overview| overview.pointers.iter().flatten())
+    }
+
+    /// Those of a recipe.
+    pub fn pointers(&self, recipe: &RecipeName) -> impl Iterator<Item = &Pointer> {
+        self.recipes.get(recipe).into_iter().flat_map(|overview| overview.pointers.iter().flatten())
+    }
+}

@@ -1,0 +1,49 @@
+//! Many recipes in one listing: their pointers, and the locks of their moves.
+
+use super::api::{Api, op};
+use super::{moves, pointers};
+use crate::identity::RecipeName;
+use crate::target::{Overview, TargetError};
+use std::collections::BTreeMap;
+
+/// Parameters per page (Systems Manager API reference, `GetParametersByPath`).
+const PAGE: i32 = 10;
+/// Where all pointers are.
+const ALL: &str = "/amifactory";
+
+/// Lists what is below one recipe, or below all where several are asked for: pages grow with what there is, and not with
+/// the number of questions.
+pub async fn of(api: &Api, recipes: &[RecipeName]) -> Result<BTreeMap<RecipeName, Overview>, TargetError> {
+    let mut found: BTreeMap<RecipeName, Overview> =
+        recipes.iter().map(|recipe| (recipe.clone(), Overview::default())).collect();
+    let path = match recipes {
+        [] => return Ok(found),
+        [recipe] => format!("{ALL}/{recipe}"),
+        _ => ALL.to_owned(),
+    };
+    let mut page = None;
+    loop {
+        let ask = || {
+            let request = api.ssm.get_parameters_by_path().path(&path).recursive(true).max_results(PAGE);
+            request.set_next_token(page.clone()).send()
+        };
+        let answer = api.caller.call(op::LIST_PARAMETERS, &path, ask).await?;
+        for parameter in answer.parameters() {
+            // What else someone keeps under the same path is not ours.
+            let text = parameter.name().unwrap_or_default();
+            if let Some(name) = pointers::parse(text) {
+                if let Some(overview) = found.get_mut(&name.recipe) {
+                    overview.pointers.push(pointers::pointer(parameter, name));
+                }
+            } else if let Some(name) = moves::parse_lock(text)
+                && let Some(overview) = found.get_mut(&name.recipe)
+            {
+                overview.underway.push(moves::in_parameter(api, name, parameter));
+            }
+        }
+        page = answer.next_token;
+        if page.as_deref().is_none_or(str::is_empty) {
+            return Ok(found);
+        }
+    }
+}
