@@ -7,7 +7,7 @@ use super::revoke::built_on;
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::pipeline::tags;
 use crate::recipe::ChannelRule;
-use crate::target::{Image, Pointer, PointerName, Retirement, Slot, Target, TargetError};
+use crate::target::{Image, Pointer, PointerName, Retirement, Rung, Slot, Target, TargetError};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -109,8 +109,15 @@ impl Look<'_> {
         if self.retirements.is_none() {
             self.retirements = Some(shelf.retirements(self.recipe).await?);
         }
-        let of_image = |retirement: &&Retirement| retirement.image == pointer.image;
+        let of_image = |found: &&Retirement| found.image == pointer.image && found.restored_at.is_none();
         let Some(found) = self.retirements.iter().flatten().find(of_image) else { return Ok(false) };
+        // Disabled, and waiting for its last step.
+        if found.is_open() && self.image(pointer).is_some_and(Image::is_disabled) {
+            return Ok(true);
+        }
+        if found.is_open() && found.rung < Rung::Remove {
+            return Ok(false);
+        }
         if found.removed_at.is_none() {
             let wrong = format!("{} began at {} to remove {} and did not end it", found.by, found.at, found.image);
             let mend = format!("amifactory retire {} --apply finishes it", self.recipe);

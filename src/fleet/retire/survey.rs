@@ -1,13 +1,15 @@
 //! Looks at a target: which images there are, and all that speaks for or against each.
 
-use super::decide::{Verdict, decide};
+use super::decide::{Reason, Verdict, decide};
 use super::facts::{self, Facts, Released};
-use crate::identity::{Arch, ImageId, RecipeName, Version};
+use super::ladder;
+use crate::identity::{Arch, BuildId, ImageId, RecipeName, Version};
 use crate::pipeline::tags;
 use crate::recipe::{AwsBaseImage, BaseSpec, Factory, Retention};
 use crate::release::scene::history;
-use crate::target::{Image, PointerName, Retirement, Shelf, Slot, Target, TargetError, Unread, Use};
+use crate::target::{Image, PointerName, Retirement, Rung, Shelf, Slot, Target, TargetError, Unread, Use};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What is to be looked at.
 pub struct Wanted<'a> {
@@ -36,6 +38,22 @@ pub struct Item {
     pub retention: Option<Retention>,
     /// All that is known of it.
     pub facts: Facts,
+    /// Its build, where its tags say.
+    pub build: Option<BuildId>,
+    /// What is written down of its way out, where it is on it.
+    pub retirement: Option<Retirement>,
+}
+
+impl Item {
+    /// How long each of its steps lasts.
+    pub fn soak(&self) -> Duration {
+        self.retention.as_ref().map(|retention| retention.soak).unwrap_or_default()
+    }
+
+    /// Whether it is on its way out, and comes back for these reasons.
+    pub fn is_brought_back(&self, shelf: &dyn Shelf, reasons: &[Reason]) -> bool {
+        shelf.rungs().len() > 1 && self.retirement.is_some() && ladder::brings_back(reasons)
+    }
 }
 
 /// Looks. Of images whose tags don't say whose they are nothing is said: they are not ours to remove.
@@ -60,12 +78,16 @@ pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>)
                     created_at: image.created_at.clone(),
                     retention: retention.clone(),
                     facts,
+                    build: Some(owner.build),
+                    retirement: facts::retirement(image, &released).filter(|found| found.is_open()).cloned(),
                 };
                 items.push((item, Some(image)));
             }
         }
+        // An image that is not seen is half removed only where its removal was begun.
         let gone = |retirement: &&Retirement| {
-            retirement.removed_at.is_none() && !images.iter().any(|image| image.id == retirement.image)
+            let begun = retirement.is_open() && retirement.rung == Rung::Remove;
+            begun && !images.iter().any(|image| image.id == retirement.image)
         };
         for left in released.retirements.iter().filter(gone) {
             let Slot::Version(version) = left.name.slot else { continue };
@@ -77,6 +99,8 @@ pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>)
                 created_at: String::new(),
                 retention: retention.clone(),
                 facts,
+                build: left.build.clone(),
+                retirement: Some(left.clone()),
             };
             items.push((item, None));
         }
@@ -95,6 +119,7 @@ pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>)
     for (item, _) in &mut items {
         if free.iter().any(|image| image.id == item.image) {
             item.facts.uses.extend(uses.uses.get(&item.image).cloned().unwrap_or_default());
+            item.facts.held.extend(uses.held.get(&item.image).cloned().unwrap_or_default());
             item.facts.unread.extend(uses.unread.iter().cloned());
             item.facts.bytes = sizes.get(&item.image).copied();
         }
@@ -132,7 +157,8 @@ fn named_by_recipes(factory: &Factory) -> BTreeMap<String, Vec<Use>> {
 
 /// A recipe's pointers. What someone has damaged keeps its images, and not those of other recipes.
 async fn released(target: &dyn Target, shelf: &dyn Shelf, recipe: &RecipeName) -> Result<Released, TargetError> {
-    let mut released = Released { underway: target.underway(recipe).await?, ..Released::default() };
+    let by_steps = shelf.rungs().len() > 1;
+    let mut released = Released { underway: target.underway(recipe).await?, by_steps, ..Released::default() };
     for pointer in target.pointers_read(recipe).await? {
         match pointer {
             Ok(pointer) => released.pointers.push(pointer),
@@ -154,6 +180,12 @@ async fn released(target: &dyn Target, shelf: &dyn Shelf, recipe: &RecipeName) -
             Err(error) => return Err(error),
         }
     }
-    released.retirements = shelf.retirements(recipe).await?;
+    match shelf.retirements(recipe).await {
+        Ok(retirements) => released.retirements = retirements,
+        Err(TargetError::Damaged { what, why, help }) => {
+            released.unread.push(Unread { what, why: format!("{why}; {help}"), service: None });
+        }
+        Err(error) => return Err(error),
+    }
     Ok(released)
 }

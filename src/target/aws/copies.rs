@@ -44,6 +44,9 @@ pub async fn copy(api: &Api, view: &View, request: &CopyRequest) -> Result<Ami, 
                 snapshots: Vec::new(),
                 root_device: String::new(),
                 other_devices: Vec::new(),
+                disabled: false,
+                deprecated: None,
+                protection: None,
             };
             view.imaged(&image);
             Ok(image)

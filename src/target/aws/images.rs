@@ -33,6 +33,9 @@ pub async fn create(api: &Api, view: &View, instance: &str, name: &str, all: &Ta
                 snapshots: Vec::new(),
                 root_device: String::new(),
                 other_devices: Vec::new(),
+                disabled: false,
+                deprecated: None,
+                protection: None,
             };
             view.imaged(&image);
             Ok(image)

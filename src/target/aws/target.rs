@@ -92,6 +92,16 @@ impl AwsTarget {
         Err(error)
     }
 
+    /// What is in the account.
+    pub(super) fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// An image is gone, and its record with it.
+    pub(super) fn forget_record(&self, image: &ImageId) {
+        locked(&self.records).remove(image);
+    }
+
     async fn our_image(&self, image: &ImageId) -> Result<Ami, TargetError> {
         let found = self.view.image(&self.api, image.as_str()).await?;
         found.ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })
