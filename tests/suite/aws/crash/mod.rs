@@ -7,6 +7,7 @@ mod doubles;
 mod dying;
 pub mod machine;
 mod moves;
+mod retirement;
 pub mod scene;
 mod single;
 mod threads;
