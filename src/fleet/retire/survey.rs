@@ -115,10 +115,13 @@ pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>)
     let free: Vec<Image> =
         items.iter().filter(|(item, _)| is_free(item)).filter_map(|(_, image)| image.cloned()).collect();
     let uses = shelf.uses(&free).await?;
+    let (mut copies, unread) = copies(target, wanted.factory, &free).await;
     let sizes = shelf.sizes(&free).await?;
     for (item, _) in &mut items {
         if free.iter().any(|image| image.id == item.image) {
             item.facts.uses.extend(uses.uses.get(&item.image).cloned().unwrap_or_default());
+            item.facts.uses.extend(copies.remove(&item.image).into_iter().flatten());
+            item.facts.unread.extend(unread.iter().cloned());
             item.facts.held.extend(uses.held.get(&item.image).cloned().unwrap_or_default());
             item.facts.unread.extend(uses.unread.iter().cloned());
             item.facts.bytes = sizes.get(&item.image).copied();
@@ -127,6 +130,37 @@ pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>)
     let mut items: Vec<Item> = items.into_iter().map(|(item, _)| item).collect();
     items.sort_by(|a, b| (&a.name.recipe, a.name.arch, b.version).cmp(&(&b.name.recipe, b.name.arch, a.version)));
     Ok(items)
+}
+
+/// Copies of these images in the other regions of the factory: they go first, by the same command there.
+async fn copies(
+    target: &dyn Target,
+    factory: &Factory,
+    images: &[Image],
+) -> (BTreeMap<ImageId, Vec<Use>>, Vec<Unread>) {
+    let (mut copies, mut unread): (BTreeMap<ImageId, Vec<Use>>, Vec<Unread>) = Default::default();
+    let known = factory.distribution.as_ref().filter(|known| target.region().as_ref() == Some(&known.home));
+    let Some(known) = known.filter(|_| !images.is_empty()) else { return (copies, unread) };
+    for region in known.regions.keys() {
+        let seen = match target.place(region, None) {
+            Ok(there) => there.images().await,
+            Err(error) => Err(error),
+        };
+        let there = match seen {
+            Ok(there) => there,
+            Err(error) => {
+                unread.push(Unread { what: format!("copies in {region}"), why: error.to_string(), service: None });
+                continue;
+            }
+        };
+        for image in images {
+            let source = format!("{} {}", image.id, known.home);
+            let of_it = there.iter().filter(|copy| copy.tags.get(tags::COPY_OF) == Some(&source));
+            let of_it = of_it.map(|copy| Use { kind: "copy", id: format!("{} in {region}", copy.id) });
+            copies.entry(image.id.clone()).or_default().extend(of_it);
+        }
+    }
+    (copies, unread)
 }
 
 /// What keeps images of a recipe: its own word, or the factory's where it has no file any more.

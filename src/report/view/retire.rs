@@ -225,7 +225,10 @@ pub fn retired(shown: &Retired, style: Style) -> String {
     if !shown.has_retention && shown.images.iter().any(no_retention) {
         text.push_str("no retention is set, so nothing is ever retired: retention: {keep: 10, maximum_age: 90d} in amifactory.yaml sets one\n");
     }
-    let is_due = |row: &RetiredRow| row.outcome.is_going() && row.outcome != Outcome::Wait;
+    let is_due = |row: &RetiredRow| match &row.outcome {
+        Outcome::BringBack(_) => true,
+        outcome => outcome.is_going() && *outcome != Outcome::Wait,
+    };
     if !shown.applied && shown.images.iter().any(is_due) {
         text.push_str(&super::next(&["amifactory retire --apply".to_owned()], style));
     }
@@ -351,5 +354,64 @@ fn size(bytes: u64) -> String {
     match units.iter().find(|(_, shift)| bytes >= 1 << shift) {
         Some((unit, shift)) => format!("{:.1} {unit}", bytes as f64 / (1_u64 << shift) as f64),
         None => format!("{bytes} B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(version: &str, outcome: Outcome, next: Option<(Rung, &str)>) -> RetiredRow {
+        RetiredRow {
+            image: "ami-0123456789abcdef0".parse().unwrap(),
+            recipe: "web".parse().unwrap(),
+            version: version.parse().unwrap(),
+            arch: Arch::X86_64,
+            created_at: "2026-08-01T10:00:00Z".into(),
+            bytes: Some(8 << 30),
+            monthly_usd: Some(0.4),
+            deprecated_at: None,
+            disabled_at: None,
+            next: next.map(|(step, at)| NextStep { step, at: at.into() }),
+            outcome,
+        }
+    }
+
+    fn used() -> Vec<Reason> {
+        vec![Reason { kind: "in-use", by: Some("lt-1:2".into()), why: "a launch template uses it".into() }]
+    }
+
+    #[test]
+    fn each_step_is_told_with_what_it_gives_back_and_when_the_next_one_is_due() {
+        let waits = RetiredRow {
+            deprecated_at: Some("2026-11-20T08:00:00Z".into()),
+            ..row("1.0.3", Outcome::Wait, Some((Rung::Disable, "2026-11-27T08:00:00Z")))
+        };
+        let back = RetiredRow {
+            deprecated_at: Some("2026-11-13T08:00:00Z".into()),
+            disabled_at: Some("2026-11-20T08:00:00Z".into()),
+            ..row("1.0.2", Outcome::BringBack(used()), None)
+        };
+        let planned = vec![
+            row("1.0.5", Outcome::Keep(used()), None),
+            row("1.0.4", Outcome::Deprecate, None),
+            waits.clone(),
+            back,
+            row("1.0.1", Outcome::Disable, None),
+            row("1.0.0", Outcome::Remove, None),
+        ];
+        insta::assert_snapshot!("planned", retired(&Retired::of(planned, false, true), Style::PLAIN));
+        let applied = vec![
+            row("1.0.5", Outcome::Keep(used()), None),
+            row("1.0.4", Outcome::Deprecated, Some((Rung::Disable, "2026-11-28T08:00:00Z"))),
+            waits,
+            row("1.0.2", Outcome::BroughtBack(used()), None),
+            row("1.0.1", Outcome::Disabled, Some((Rung::Remove, "2026-11-28T08:00:00Z"))),
+            row("1.0.0", Outcome::Removed, None),
+        ];
+        let applied = Retired::of(applied, true, true);
+        assert_eq!((applied.removable, applied.steps, applied.removed, applied.brought_back), (3, 3, 1, 1));
+        insta::assert_snapshot!("applied", retired(&applied, Style::PLAIN));
+        insta::assert_snapshot!("one", serde_json::to_string_pretty(&applied.images[1]).unwrap());
     }
 }

@@ -1,6 +1,7 @@
 //! The way out for images on AWS, day by day: deprecated, disabled, gone; and back again, as long as it is there.
 
-use super::crash::machine::RECIPE;
+use super::crash::distribution::{self, CONSUMER, ORGANIZATION as OURS, REGIONS, SHARED, UNIT};
+use super::crash::machine::{Machine, RECIPE, recipe_with};
 use super::retire::{Bench, DAY, retention};
 use super::wire::Wire;
 use crate::fake_aws::ec2::model::Protection;
@@ -9,7 +10,7 @@ use amifactory::fleet::retire::restore::{self, RestoreError, Restored};
 use amifactory::fleet::retire::{Ended, Wanted, carry_out, lock, survey};
 use amifactory::identity::RecipeName;
 use amifactory::pipeline::{StateFolder, sweep, tags};
-use amifactory::recipe::{OtherService, Retention};
+use amifactory::recipe::{Factory, OtherService, Retention};
 use amifactory::release::verify;
 use amifactory::target::aws::AwsTarget;
 use amifactory::target::{Shelf, Target};
@@ -29,15 +30,19 @@ pub fn recipes() -> [RecipeName; 1] {
 
 /// What `retire --apply` does, on a machine that knows nothing of the runs before.
 pub async fn apply(bench: &Bench, target: &AwsTarget) -> Told {
+    applied_to(&bench.factory, target).await
+}
+
+async fn applied_to(factory: &Factory, target: &dyn Target) -> Told {
     let folder = tempfile::tempdir().unwrap();
     let state = StateFolder::open(folder.path()).unwrap();
     let (_locks, busy) = lock(&state, &recipes()).unwrap();
     let shelf = target.shelf().unwrap();
     let recipes = recipes();
-    let wanted = Wanted { factory: &bench.factory, recipes: &recipes, only: None, busy: &busy };
+    let wanted = Wanted { factory, recipes: &recipes, only: None, busy: &busy };
     let items = survey(target, shelf, &wanted).await.unwrap();
     let way_out = shelf.way_out().unwrap();
-    let ended = carry_out(target, (shelf, way_out), (&state, &bench.factory), &items, &busy).await.unwrap();
+    let ended = carry_out(target, (shelf, way_out), (&state, factory), &items, &busy).await.unwrap();
     let word = |ended: &Ended| match ended {
         Ended::Took(rung) => format!("{rung:?}"),
         Ended::Waits(rung, _) => format!("waits for {rung:?}"),
@@ -340,5 +345,39 @@ async fn bad_weather_and_old_answers_change_no_step() {
         assert_eq!((bench.stands(&image), bench.snapshots(&build)), (None, Vec::new()), "seed {seed}");
         bench.fake.world().weather.rates = Faults::none();
         bench.no_drift(&format!("seed {seed}")).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn copies_in_other_regions_go_before_the_image_at_home() {
+    let bench = distribution::Bench::new().await;
+    bench.again().await;
+    for revision in 1..3 {
+        Machine::new(&bench.fake).build(&recipe_with(revision, distribution::AWS), "the next image").await;
+    }
+    // In the other regions too the newest version stays.
+    bench.again().await;
+    tokio::time::sleep(Duration::from_secs(2 * 3600)).await;
+    let mut factory = recipe_with(0, distribution::AWS);
+    let not_used_by = [CONSUMER, SHARED, OURS, UNIT].map(str::to_owned).into();
+    let kept = Retention { soak: Duration::ZERO, not_used_by, ..retention(&OtherService::ALL) };
+    factory.recipes.values_mut().for_each(|recipe| recipe.retention = Some(kept.clone()));
+    factory.distribution = Some(bench.known.clone());
+    let home = bench.target();
+    assert_eq!(applied_to(&factory, &home).await["1.0.0"], "in-use in-use");
+    for (at, region) in REGIONS[1..].iter().enumerate() {
+        let there = home.place(&region.parse().unwrap(), None).unwrap();
+        for step in ["Deprecate", "Disable", "Remove"] {
+            assert_eq!(applied_to(&factory, &*there).await["1.0.0"], step, "{region}");
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+        assert_eq!(bench.images(region).len(), 1, "{region}");
+        let home = bench.target();
+        if at == 0 {
+            assert_eq!(applied_to(&factory, &home).await["1.0.0"], "in-use");
+        }
+    }
+    for step in ["Deprecate", "Disable", "Remove"] {
+        assert_eq!(applied_to(&factory, &bench.target()).await["1.0.0"], step);
     }
 }

@@ -11,7 +11,7 @@ use crate::target::aws::api::op;
 pub fn retirer(scope: &Scope) -> Policy {
     let look = [op::DESCRIBE_IMAGES, op::DESCRIBE_SNAPSHOTS, op::DESCRIBE_INSTANCES, op::IMAGE_SHARES, op::WHO_AM_I];
     let look = look.map(|op| op.action);
-    Policy::new(vec![
+    let mut statements = vec![
         everywhere(
             Statement::allow(
                 "Uses",
@@ -28,7 +28,12 @@ pub fn retirer(scope: &Scope) -> Policy {
              decrypted: that takes kms:Decrypt, which is not here.",
         )
         .on([scope.arn("ssm", "parameter/*")]),
-    ])
+    ];
+    if scope.home.is_some() {
+        let reason = "Copies in the factory's other regions keep their image.";
+        statements.push(Statement::allow("Copies", [op::DESCRIBE_IMAGES.action], reason).on(["*".to_owned()]));
+    }
+    Policy::new(statements)
 }
 
 /// The policy of whoever retires images with `--apply` or brings them back, beside [`retirer`]'s.

@@ -2,7 +2,7 @@
 //! on with in every way that there is, and nothing is ever left over, made twice or named wrongly.
 
 pub mod contract;
-mod distribution;
+pub mod distribution;
 mod doubles;
 mod dying;
 pub mod machine;
