@@ -107,6 +107,17 @@ impl From<crate::fleet::retire::RetireError> for CliError {
     }
 }
 
+impl From<crate::fleet::retire::restore::RestoreError> for CliError {
+    fn from(error: crate::fleet::retire::restore::RestoreError) -> CliError {
+        use crate::fleet::retire::restore::RestoreError;
+        match error {
+            RestoreError::Failed(error) => error.into(),
+            RestoreError::NotRetired(_) | RestoreError::Back { .. } => CliError::Usage(error.to_string()),
+            RestoreError::Gone { .. } => CliError::Failed(error.to_string()),
+        }
+    }
+}
+
 impl From<crate::pipeline::sweep::SweepError> for CliError {
     fn from(error: crate::pipeline::sweep::SweepError) -> CliError {
         CliError::Failed(error.to_string())

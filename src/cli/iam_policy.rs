@@ -39,8 +39,10 @@ enum Whom {
     Consumer,
     /// That role's trust policy; it needs --account
     ConsumerTrust,
-    /// Whoever retires images
+    /// Whoever looks what could be retired
     Retirer,
+    /// Whoever retires images with --apply and brings them back, beside the retirer's
+    RetirerApply,
     /// The role of the builders' instance profile
     Builder,
     /// That role's trust policy
@@ -81,9 +83,16 @@ impl IamPolicy {
             part(
                 Whom::Retirer,
                 "retirer",
-                "For whoever retires images: a managed policy",
+                "For whoever looks what could be retired: a managed policy",
                 Some(policy::MANAGED_LIMIT),
                 policy::retirer(&scope),
+            ),
+            part(
+                Whom::RetirerApply,
+                "retirer-apply",
+                "For whoever retires images with --apply and brings them back, beside the retirer's: a managed policy",
+                Some(policy::MANAGED_LIMIT),
+                policy::retirer_apply(&scope),
             ),
             part(
                 Whom::Builder,

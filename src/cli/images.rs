@@ -65,6 +65,7 @@ pub async fn row(open: &Open, image: &Image, known: &mut Pointers) -> Result<Opt
         None => open.target.record(&image.id).await.ok().map(|record| record.base.arch),
     };
     let state = match (image.available, tags::ImageState::of(&image.tags)) {
+        (false, _) if image.is_disabled() => "disabled",
         (false, _) if image.failed.is_some() => "failed",
         (false, tags::ImageState::Published) => "damaged",
         (false, _) => "pending",

@@ -16,6 +16,11 @@ pub struct Retention {
     pub keep_per_channel: usize,
     /// `not_used_here:` services that nobody uses in this account, by the word of whoever wrote it: they can't be read.
     pub not_used_here: BTreeSet<OtherService>,
+    /// `not_used_by:` accounts, and ARNs of organizations and their units, in which nobody uses the images that they are
+    /// shared with, by the same word.
+    pub not_used_by: BTreeSet<String>,
+    /// `soak:` how long an image stays deprecated before it is disabled, and disabled before it is removed.
+    pub soak: Duration,
     /// `snapshot_price:` US dollars for a GiB of a snapshot and a month.
     pub snapshot_price: f64,
 }
@@ -79,6 +84,8 @@ impl std::fmt::Display for OtherService {
 impl Retention {
     /// What is kept per channel where nothing is said, and the least that can be.
     pub const LEAST_PER_CHANNEL: usize = 2;
+    /// How long each step on the way out lasts where nothing is said.
+    pub const SOAK: Duration = Duration::from_secs(7 * 86_400);
     /// US dollars for a GiB of a standard snapshot and a month, in us-east-1 (Amazon EBS pricing, "EBS Snapshots").
     pub const SNAPSHOT_PRICE: f64 = 0.05;
 }

@@ -80,6 +80,22 @@ pub static RETENTION: Shape = Shape {
              yet, so each that is not listed here keeps every image.",
         ),
         optional(
+            "not_used_by",
+            List(&Either(&[
+                NumberLike(distribution::ACCOUNT_PATTERN),
+                Pattern(distribution::ORGANIZATION_PATTERN),
+                Pattern(distribution::UNIT_PATTERN),
+            ])),
+            "Accounts, and ARNs of organizations and their units, in which nobody uses the images that they are shared \
+             with. Each that may launch an image and is not listed here keeps it. Quote accounts.",
+        ),
+        optional(
+            "soak",
+            DAYS,
+            "On AWS: how long an image stays deprecated before it is disabled, and disabled before it is removed, such \
+             as 14d. Default: 7d.",
+        ),
+        optional(
             "snapshot_price",
             Number(0, 100),
             "US dollars for a GiB of a snapshot and a month, to say what is saved. Default: 0.05, the price of standard \

@@ -282,7 +282,7 @@ async fn used(
     };
     let all: Vec<Image> = images.iter().map(image).collect();
     match shelf.uses(&all).await {
-        Ok(Uses { uses, unread }) => {
+        Ok(Uses { uses, unread, .. }) => {
             let declared = |unread: &Unread| unread.service.is_some_and(|service| not_used.contains(&service));
             let unread = unread.into_iter().filter(|unread| !declared(unread));
             there.unknown.extend(unread.map(|unread| (unread.what, unread.why)));

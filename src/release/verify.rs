@@ -8,7 +8,7 @@ use super::seen::Seen;
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::pipeline::tags;
 use crate::recipe::ChannelRule;
-use crate::target::{Evidence, Image, Overview, Pointer, PointerName, Retirement, Slot, Target, TargetError};
+use crate::target::{Evidence, Image, Overview, Pointer, PointerName, Retirement, Rung, Slot, Target, TargetError};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -116,9 +116,16 @@ impl Look<'_> {
         if self.image(pointer).is_some_and(|image| image.available) {
             return false;
         }
-        let of_image = |retirement: &&Retirement| retirement.image == pointer.image;
+        let of_image = |found: &&Retirement| found.image == pointer.image && found.restored_at.is_none();
         let mut all = self.seen.retirements.get(self.recipe).into_iter().flatten();
         let Some(found) = all.find(of_image).cloned() else { return false };
+        // Disabled, and waiting for its last step.
+        if found.is_open() && self.image(pointer).is_some_and(Image::is_disabled) {
+            return true;
+        }
+        if found.is_open() && found.rung < Rung::Remove {
+            return false;
+        }
         if found.removed_at.is_none() {
             let wrong = format!("{} began at {} to remove {} and did not end it", found.by, found.at, found.image);
             let mend = format!("amifactory retire {} --apply finishes it", self.recipe);

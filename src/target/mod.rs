@@ -15,7 +15,7 @@ pub use copies::{Audience, CopyRequest, Part};
 pub use moves::{Elsewhere, Entry, Held, HeldEnd, Move, Pin, Settled, Standing, Underway, moment};
 pub use overview::{Evidence, Histories, Overview, at_once};
 pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
-pub use shelf::{Retirement, Shelf, Unread, Use, Uses, WayOut};
+pub use shelf::{Intent, Retirement, Rung, Shelf, Unread, Use, Uses, WayOut};
 
 use crate::identity::{
     AccountId, Arch, BuildId, BuilderId, Channel, Digest, ImageId, OsFamily, RecipeName, Region, RoleName, TargetKind,
@@ -197,6 +197,16 @@ pub struct Image {
     pub failed: Option<String>,
     /// When it was made, RFC 3339, UTC.
     pub created_at: String,
+}
+
+/// How [`Image::failed`] begins where the image is there, and nobody can launch it until it is enabled again.
+pub const DISABLED: &str = "disabled";
+
+impl Image {
+    /// Whether it is whole, and nobody can launch it until it is enabled again.
+    pub fn is_disabled(&self) -> bool {
+        self.failed.as_deref().is_some_and(|why| why.starts_with(DISABLED))
+    }
 }
 
 /// Which movable or immutable pointer.

@@ -1,7 +1,7 @@
 //! Retirement, as a target offers it: what uses its images, and the way by which they go.
 
 use super::{Image, PointerName, TargetError};
-use crate::identity::{ImageId, RecipeName};
+use crate::identity::{BuildId, ImageId, RecipeName};
 use crate::recipe::OtherService;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -19,9 +19,60 @@ pub struct Retirement {
     pub by: String,
     /// When it began, RFC 3339.
     pub at: String,
+    /// The last step that was begun.
+    #[serde(default)]
+    pub rung: Rung,
+    /// Its build: snapshots carry that as a tag, also when the image is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<BuildId>,
+    /// When it was deprecated, RFC 3339; none where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deprecated_at: Option<String>,
+    /// The date of a deprecation that someone else had given it before, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deprecated_before: Option<String>,
+    /// When it was disabled, RFC 3339; none where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_at: Option<String>,
+    /// Who could launch it before it was disabled, which takes that from everybody: accounts, ARNs of organizations and
+    /// their units, `all`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<String>,
+    /// When it was brought back, RFC 3339; none while it is on its way out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored_at: Option<String>,
     /// When nothing was left of the image, RFC 3339; none until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed_at: Option<String>,
+}
+
+impl Retirement {
+    /// Whether it has neither come to its end nor been taken back.
+    pub fn is_open(&self) -> bool {
+        self.removed_at.is_none() && self.restored_at.is_none()
+    }
+
+    /// With these permissions beside those that are written down. They stay there until they are given back: what is read
+    /// after it was disabled is nobody.
+    pub fn with_permissions(mut self, permissions: Vec<String>) -> Retirement {
+        self.permissions.extend(permissions);
+        self.permissions.sort();
+        self.permissions.dedup();
+        self
+    }
+}
+
+/// The steps by which an image goes, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rung {
+    /// Whoever looks for images no longer finds it; whoever knows it can still launch it.
+    Deprecate,
+    /// Nobody can launch it.
+    Disable,
+    /// It is gone, and all its parts.
+    #[default]
+    Remove,
 }
 
 /// Something outside of this factory's own pointers that uses an image.
@@ -31,6 +82,11 @@ pub struct Use {
     pub kind: &'static str,
     /// Its name or ARN.
     pub id: String,
+}
+
+impl Use {
+    /// Of someone who may launch the image: what they do with it can't be seen.
+    pub const LAUNCH_PERMISSION: &str = "launch permission";
 }
 
 /// Something that could not be read, so that it may use any image.
@@ -50,6 +106,8 @@ pub struct Unread {
 pub struct Uses {
     /// By image; those that nothing uses are left out.
     pub uses: BTreeMap<ImageId, Vec<Use>>,
+    /// By image: what keeps it from being removed, and is no use of it.
+    pub held: BTreeMap<ImageId, Vec<Use>>,
     /// What could not be read: as long as there is any, no image is free.
     pub unread: Vec<Unread>,
 }
@@ -61,20 +119,33 @@ pub trait Shelf: Send + Sync {
     async fn uses(&self, images: &[Image]) -> Result<Uses, TargetError>;
     /// How many bytes each image gives back when it goes; those of which that can't be said are left out.
     async fn sizes(&self, images: &[Image]) -> Result<BTreeMap<ImageId, u64>, TargetError>;
-    /// All retirements of a recipe, those that have ended too.
+    /// All retirements of a recipe, those that have ended too; each as far as its image bears it out.
     async fn retirements(&self, recipe: &RecipeName) -> Result<Vec<Retirement>, TargetError>;
+    /// The steps by which images go here, in their order.
+    fn rungs(&self) -> &'static [Rung] {
+        &[Rung::Remove]
+    }
     /// The way out; none where it only tells what keeps images.
     fn way_out(&self) -> Option<&dyn WayOut> {
         None
     }
 }
 
-/// The way out for images that nothing keeps.
+/// Is told of each call that changes something just before it is made.
+pub type Intent<'a> = &'a mut (dyn FnMut(&str) -> Result<(), TargetError> + Send);
+
+/// The way out for images that nothing keeps. Each of these can be done again: what is done already is success.
 #[async_trait]
 pub trait WayOut: Send + Sync {
-    /// Writes down that an image is retired. One that is written down already stays, and is the answer.
-    async fn begin(&self, retirement: &Retirement) -> Result<Retirement, TargetError>;
-    /// Removes an image whose retirement is written down, and all its parts, and writes that down too. Refused where
-    /// something names it at this moment. Removing what is gone is success.
-    async fn remove(&self, retirement: &Retirement) -> Result<(), TargetError>;
+    /// Adds to a retirement what the step that it says is about to take from the image.
+    async fn prepare(&self, retirement: Retirement) -> Result<Retirement, TargetError> {
+        Ok(retirement)
+    }
+    /// Writes a retirement down, over what was there.
+    async fn write_down(&self, retirement: &Retirement) -> Result<(), TargetError>;
+    /// Takes the step that the retirement says, and answers once that shows. The last one removes the image and all its
+    /// parts, and writes that down; it is refused where something names the image at this moment.
+    async fn take(&self, retirement: &Retirement, intent: Intent<'_>) -> Result<(), TargetError>;
+    /// Brings an image back to what it was before it was retired, and answers once that shows.
+    async fn give_back(&self, retirement: &Retirement, intent: Intent<'_>) -> Result<(), TargetError>;
 }

@@ -90,7 +90,7 @@ fn nothing_is_missing_and_nothing_is_spare_over_the_whole_suite() {
     let (_, result) = factory.json(&["iam-policy"]);
     let mut allowed = BTreeSet::new();
     // The suite builds, releases, distributes and retires.
-    for whom in ["operator", "releaser", "distributor", "retirer"] {
+    for whom in ["operator", "releaser", "distributor", "retirer", "retirer-apply"] {
         for statement in result["policies"][whom]["Statement"].as_array().unwrap() {
             let actions = &statement["Action"];
             let actions = actions.as_array().map_or(std::slice::from_ref(actions), Vec::as_slice);

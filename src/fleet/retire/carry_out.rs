@@ -1,24 +1,31 @@
-//! Removes what nothing keeps. Just before each removal it is looked again, and written down what is about to happen.
+//! Takes steps with what nothing keeps. Just before each it is looked again, and written down what is about to happen: in
+//! the journal each call, and beside the image whatever is needed to go on or back from any other machine.
 
 use super::decide::{Reason, Verdict, decide};
+use super::ladder::{self, Due};
 use super::survey::{Item, Wanted, survey};
-use crate::identity::RecipeName;
+use crate::identity::{ImageId, RecipeName};
 use crate::pipeline::clock;
 use crate::pipeline::folder::{LockAttempt, RecipeLock, StateFolder};
 use crate::pipeline::journal::{Journal, What};
 use crate::recipe::Factory;
-use crate::target::{Retirement, Shelf, Target, TargetError, WayOut};
+use crate::target::{Retirement, Rung, Shelf, Slot, Target, TargetError, WayOut};
 use std::collections::BTreeMap;
 use std::io;
+use time::OffsetDateTime;
 
 /// What became of an image that was to go.
 #[derive(Debug)]
 pub enum Ended {
-    /// It is gone.
-    Removed,
+    /// The step was taken; the last one is that it is gone.
+    Took(Rung),
+    /// The time for this step has not come.
+    Waits(Rung, OffsetDateTime),
     /// It stays: someone has begun to use it.
     Kept(Vec<Reason>),
-    /// It could not be removed. The same command again goes on from there.
+    /// The same, and it was brought back from its way out.
+    BroughtBack(Vec<Reason>),
+    /// Nothing more could be done. The same command again goes on from there.
     Failed(TargetError),
 }
 
@@ -48,7 +55,8 @@ pub fn lock(state: &StateFolder, recipes: &[RecipeName]) -> io::Result<Locks> {
     Ok((taken, busy))
 }
 
-/// Removes these images, as far as nothing keeps them at that moment.
+/// Takes the step that is due with each of these images, as far as nothing keeps it at that moment; what is on its way out
+/// and came into use again is brought back.
 pub async fn carry_out(
     target: &dyn Target,
     (shelf, way_out): (&dyn Shelf, &dyn WayOut),
@@ -59,49 +67,166 @@ pub async fn carry_out(
     let by = target.who().await?;
     let mut ended = Vec::new();
     for item in items {
-        let recipe = item.name.recipe.clone();
-        let wanted = Wanted { factory, recipes: std::slice::from_ref(&recipe), only: Some(&item.image), busy };
-        let Some(now) = survey(target, shelf, &wanted).await?.pop() else {
-            // Another run was quicker.
-            ended.push(Ended::Removed);
-            continue;
-        };
-        if let Verdict::Keep(reasons) = decide(&now.facts, now.retention.as_ref(), target.now()) {
-            ended.push(Ended::Kept(reasons));
-            continue;
-        }
-        let mut journal = Journal::open(&state.make_retirement(&item.image)?)?;
-        let intent = |call: &str| What::Intent {
-            step: "retire".into(),
-            call: call.into(),
-            resource: format!("{} ({} {})", item.image, recipe, item.version),
-        };
-        let retirement = Retirement {
-            name: item.name.clone(),
-            image: item.image.clone(),
-            by: by.clone(),
-            at: clock::rfc3339(target.now()),
-            removed_at: None,
-        };
-        journal.write(intent("begin"))?;
-        let removed = match way_out.begin(&retirement).await {
-            Ok(begun) => {
-                journal.write(intent("remove"))?;
-                way_out.remove(&begun).await
-            }
-            Err(error) => Err(error),
-        };
-        ended.push(match removed {
-            Ok(()) => {
-                journal.write(What::Ended { outcome: "removed".into() })?;
-                Ended::Removed
-            }
-            // A channel was moved to it after the last look.
-            Err(TargetError::Conflict { what, .. }) => {
-                Ended::Kept(vec![Reason { kind: "channel", by: Some(what), why: "it names it now".into() }])
-            }
-            Err(error) => Ended::Failed(error),
-        });
+        let one = One { target, shelf, way_out, state, factory, busy, by: &by, image: &item.image };
+        ended.push(one.carry_out(&item.name.recipe).await?);
     }
     Ok(ended)
+}
+
+/// One image at a time.
+struct One<'a> {
+    target: &'a dyn Target,
+    shelf: &'a dyn Shelf,
+    way_out: &'a dyn WayOut,
+    state: &'a StateFolder,
+    factory: &'a Factory,
+    busy: &'a BTreeMap<RecipeName, String>,
+    by: &'a str,
+    image: &'a ImageId,
+}
+
+impl One<'_> {
+    async fn look(&self, recipe: &RecipeName) -> Result<Option<Item>, TargetError> {
+        let recipes = std::slice::from_ref(recipe);
+        let wanted = Wanted { factory: self.factory, recipes, only: Some(self.image), busy: self.busy };
+        Ok(survey(self.target, self.shelf, &wanted).await?.pop())
+    }
+
+    async fn carry_out(&self, recipe: &RecipeName) -> Result<Ended, RetireError> {
+        let Some(now) = self.look(recipe).await? else {
+            // Another run was quicker.
+            return Ok(Ended::Took(Rung::Remove));
+        };
+        let at = self.target.now();
+        if let Verdict::Keep(reasons) = decide(&now.facts, now.retention.as_ref(), at) {
+            return match &now.retirement {
+                Some(retirement) if now.is_brought_back(self.shelf, &reasons) => {
+                    self.bring_back(retirement, reasons).await
+                }
+                _ => Ok(Ended::Kept(reasons)),
+            };
+        }
+        match ladder::next(self.shelf.rungs(), now.retirement.as_ref(), now.soak(), at) {
+            Due::Later(rung, at) => Ok(Ended::Waits(rung, at)),
+            Due::Now(rung) => self.take(now, rung).await,
+        }
+    }
+
+    async fn take(&self, now: Item, rung: Rung) -> Result<Ended, RetireError> {
+        let recipe = now.name.recipe.clone();
+        let retirement = now.retirement.unwrap_or_else(|| Retirement {
+            name: now.name,
+            image: now.image,
+            by: self.by.to_owned(),
+            at: clock::rfc3339(self.target.now()),
+            rung,
+            build: now.build,
+            deprecated_at: None,
+            deprecated_before: None,
+            disabled_at: None,
+            permissions: Vec::new(),
+            restored_at: None,
+            removed_at: None,
+        });
+        let mut pen = Pen::open(self.state, &retirement)?;
+        let retirement = match self.steps(&mut pen, Retirement { rung, ..retirement }).await {
+            Ok(retirement) => retirement,
+            // A channel was moved to it after the last look.
+            Err(TargetError::Conflict { what, .. }) => {
+                return Ok(Ended::Kept(vec![Reason {
+                    kind: "channel",
+                    by: Some(what),
+                    why: "it names it now".into(),
+                }]));
+            }
+            Err(error) => return Ok(Ended::Failed(error)),
+        };
+        pen.write(What::Ended { outcome: past(rung).into() })?;
+        // Whoever had begun to use it between the look and the step could not see that it goes.
+        if rung == Rung::Disable
+            && let Some(again) = self.look(&recipe).await?
+            && let Verdict::Keep(reasons) = decide(&again.facts, again.retention.as_ref(), self.target.now())
+            && ladder::brings_back(&reasons)
+        {
+            return self.bring_back(&retirement, reasons).await;
+        }
+        Ok(Ended::Took(rung))
+    }
+
+    /// Writes down that the step is begun, takes it, and writes down that it is done.
+    async fn steps(&self, pen: &mut Pen, retirement: Retirement) -> Result<Retirement, TargetError> {
+        let retirement = self.way_out.prepare(retirement).await?;
+        pen.intent("write down the retirement")?;
+        self.way_out.write_down(&retirement).await?;
+        self.way_out.take(&retirement, &mut |call| pen.intent(call)).await?;
+        if retirement.rung == Rung::Remove {
+            return Ok(retirement);
+        }
+        let retirement = ladder::done(retirement, self.target.now());
+        pen.intent("write down the retirement")?;
+        self.way_out.write_down(&retirement).await?;
+        Ok(retirement)
+    }
+
+    async fn bring_back(&self, retirement: &Retirement, reasons: Vec<Reason>) -> Result<Ended, RetireError> {
+        let mut pen = Pen::open(self.state, retirement)?;
+        match give_back((self.target, self.way_out), &mut pen, retirement).await {
+            Ok(()) => Ok(Ended::BroughtBack(reasons)),
+            Err(RetireError::Target(error)) => Ok(Ended::Failed(error)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Enables it, gives launch permissions back, cancels its deprecation; what is done already is left.
+pub(super) async fn give_back(
+    (target, way_out): (&dyn Target, &dyn WayOut),
+    pen: &mut Pen,
+    retirement: &Retirement,
+) -> Result<(), RetireError> {
+    way_out.give_back(retirement, &mut |call| pen.intent(call)).await?;
+    pen.intent("write down that it is back")?;
+    let back = Retirement { restored_at: Some(clock::rfc3339(target.now())), ..retirement.clone() };
+    way_out.write_down(&back).await?;
+    pen.write(What::Ended { outcome: "brought back".into() })?;
+    Ok(())
+}
+
+/// What is about to be done goes to the journal first.
+pub(super) struct Pen {
+    journal: Journal,
+    on: String,
+}
+
+impl Pen {
+    pub(super) fn open(state: &StateFolder, retirement: &Retirement) -> Result<Pen, RetireError> {
+        let journal = Journal::open(&state.make_retirement(&retirement.image)?)?;
+        Ok(Pen { journal, on: described(retirement) })
+    }
+
+    fn write(&mut self, what: What) -> io::Result<()> {
+        self.journal.write(what)
+    }
+
+    fn intent(&mut self, call: &str) -> Result<(), TargetError> {
+        let what = What::Intent { step: "retire".into(), call: call.into(), resource: self.on.clone() };
+        self.write(what).map_err(|source| TargetError::Io { what: format!("the journal of {}", self.on), source })
+    }
+}
+
+fn described(retirement: &Retirement) -> String {
+    let name = &retirement.name;
+    match &name.slot {
+        Slot::Version(version) => format!("{} ({} {version})", retirement.image, name.recipe),
+        Slot::Channel(_) => retirement.image.to_string(),
+    }
+}
+
+/// As it is told.
+fn past(rung: Rung) -> &'static str {
+    match rung {
+        Rung::Deprecate => "deprecated",
+        Rung::Disable => "disabled",
+        Rung::Remove => "removed",
+    }
 }

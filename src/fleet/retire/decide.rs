@@ -1,9 +1,10 @@
 //! Whether an image stays. Pure: retention, facts and time in, the verdict and every reason for it out.
 
 use super::facts::Facts;
+use crate::pipeline::clock::rfc3339;
 use crate::recipe::Retention;
 use crate::release::gate::span;
-use crate::target::Unread;
+use crate::target::{Unread, Use};
 use serde::Serialize;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -12,7 +13,7 @@ use time::OffsetDateTime;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
     /// What kind of reason: `no-retention`, `unpublished`, `newest`, `young`, `channel`, `rollback-target`, `moving`,
-    /// `base`, `in-use`, `busy`, `unknown`.
+    /// `base`, `in-use`, `protected`, `restored`, `busy`, `unknown`.
     pub kind: &'static str,
     /// What holds it: the name or ARN of a thing, where a thing does.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,8 +48,18 @@ pub fn decide(facts: &Facts, retention: Option<&Retention>, now: OffsetDateTime)
         None => reasons.push(reason("no-retention", None, "no retention is set".into())),
     }
     reasons.extend(by_release(facts, retention));
-    for used in &facts.uses {
+    let unused = |used: &&Use| {
+        used.kind == Use::LAUNCH_PERMISSION && retention.is_some_and(|said| said.not_used_by.contains(&used.id))
+    };
+    for used in facts.uses.iter().filter(|used| !unused(used)) {
         reasons.push(reason("in-use", Some(used.id.clone()), format!("{} uses it", article(used.kind))));
+    }
+    for held in &facts.held {
+        reasons.push(reason("protected", Some(held.id.clone()), format!("it is held by {}", held.kind)));
+    }
+    if let Some((at, retention)) = facts.restored_at.zip(retention).filter(|(at, said)| now < *at + said.soak) {
+        let why = format!("it was brought back at {}, and stays for {}", rfc3339(at), span(retention.soak));
+        reasons.push(reason("restored", None, why));
     }
     let declared = |unread: &&Unread| match (unread.service, retention) {
         (Some(service), Some(retention)) => retention.not_used_here.contains(&service),
@@ -148,6 +159,8 @@ mod tests {
             maximum_age: Some(90 * DAY),
             keep_per_channel: 3,
             not_used_here: Default::default(),
+            not_used_by: Default::default(),
+            soak: 7 * DAY,
             snapshot_price: 0.05,
         }
     }
@@ -178,7 +191,7 @@ mod tests {
     fn an_image_goes_only_where_nothing_at_all_keeps_it() {
         assert_eq!(decide(&free(), Some(&retention()), NOW), Verdict::Remove);
         type Hold = fn(&mut Facts);
-        let holds: [(&str, Hold); 12] = [
+        let holds: [(&str, Hold); 15] = [
             ("newest", |f| f.place = Some(2)),
             ("young", |f| f.created_at = Some(datetime!(2026-08-23 12:00:01 UTC))),
             ("unknown", |f| f.created_at = None),
@@ -189,6 +202,9 @@ mod tests {
             ("moving", |f| f.moving = vec![prod()]),
             ("base", |f| f.built_on_it = vec!["img-2".into()]),
             ("in-use", |f| f.uses = vec![Use { kind: "instance", id: "i-1".into() }]),
+            ("in-use", |f| f.uses = vec![Use { kind: Use::LAUNCH_PERMISSION, id: "210987654321".into() }]),
+            ("protected", |f| f.held = vec![Use { kind: "AWS Backup", id: "img-1".into() }]),
+            ("restored", |f| f.restored_at = Some(datetime!(2026-11-14 12:00:01 UTC))),
             ("unknown", |f| f.unread = vec![Unread { what: "EMR".into(), why: "denied".into(), service: None }]),
             ("busy", |f| f.busy = Some("process 7".into())),
         ];
@@ -228,6 +244,17 @@ mod tests {
         let declared = |service| Retention { not_used_here: [service].into(), ..retention() };
         assert_eq!(kinds(&facts, Some(&declared(OtherService::Eks))), ["unknown"]);
         assert_eq!(decide(&facts, Some(&declared(OtherService::Emr)), NOW), Verdict::Remove);
+    }
+
+    #[test]
+    fn an_account_that_may_launch_it_keeps_it_unless_nobody_there_uses_it_and_what_was_brought_back_stays_a_while() {
+        let shared = |id: &str| Use { kind: Use::LAUNCH_PERMISSION, id: id.into() };
+        let facts = Facts { uses: vec![shared("210987654321"), shared("all")], ..free() };
+        let said = Retention { not_used_by: ["210987654321".to_owned()].into(), ..retention() };
+        let Verdict::Keep(reasons) = decide(&facts, Some(&said), NOW) else { panic!() };
+        assert_eq!(reasons.iter().map(|reason| reason.by.as_deref()).collect::<Vec<_>>(), [Some("all")]);
+        let facts = Facts { restored_at: Some(datetime!(2026-11-14 12:00 UTC)), ..free() };
+        assert_eq!(decide(&facts, Some(&retention()), NOW), Verdict::Remove);
     }
 
     #[test]

@@ -27,6 +27,10 @@ pub struct Facts {
     pub built_on_it: Vec<String>,
     /// What else uses it.
     pub uses: Vec<Use>,
+    /// What keeps it from being removed, and is no use of it.
+    pub held: Vec<Use>,
+    /// When it was last brought back, where it was.
+    pub restored_at: Option<OffsetDateTime>,
     /// What could not be read.
     pub unread: Vec<Unread>,
     /// Who is at work on its recipe, where someone is.
@@ -48,6 +52,8 @@ pub struct Released {
     pub underway: Vec<Underway>,
     /// Retirements, begun and done.
     pub retirements: Vec<Retirement>,
+    /// Whether images go by several steps: one that can't be used is not half removed for that.
+    pub by_steps: bool,
     /// Pointers and histories that could not be read.
     pub unread: Vec<Unread>,
 }
@@ -76,10 +82,17 @@ pub fn of(image: &Image, images: &[Image], released: &Released, per_channel: usi
         moving: released.underway.iter().filter(|u| u.image == image.id).map(|u| u.name.clone()).collect(),
         built_on_it: built_on(images, image).iter().map(|child| described(child)).collect(),
         unread,
-        half_removed: !image.available
-            && released.retirements.iter().any(|r| r.image == image.id && r.removed_at.is_none()),
+        restored_at: retirement(image, released).and_then(|found| moment(found.restored_at.as_deref()?)),
+        half_removed: !released.by_steps
+            && !image.available
+            && retirement(image, released).is_some_and(Retirement::is_open),
         ..Facts::default()
     }
+}
+
+/// The retirement of an image, also one that has ended.
+pub fn retirement<'r>(image: &Image, released: &'r Released) -> Option<&'r Retirement> {
+    released.retirements.iter().find(|retirement| retirement.image == image.id)
 }
 
 /// The images that a channel has named and that could be gone back to, newest first, each once.

@@ -5,14 +5,19 @@
 //! | [`facts`] | pure: all that speaks for or against an image, from what a target shows |
 //! | [`decide`] | pure: whether it stays, and why |
 //! | [`survey`] | looks at a target |
-//! | [`carry_out`] | removes, and looks again just before |
+//! | [`ladder`] | pure: which step of its way out is next, and when |
+//! | [`carry_out`] | takes steps, and looks again just before; brings back what came into use again |
+//! | [`restore`] | brings back what someone asks for |
 
 mod carry_out;
 pub mod decide;
 pub mod facts;
+pub mod ladder;
+pub mod restore;
 mod survey;
 
 pub use carry_out::{Ended, Locks, RetireError, carry_out, lock};
 pub use decide::{Reason, Verdict, decide};
 pub use facts::Facts;
+pub use ladder::Due;
 pub use survey::{Item, Wanted, survey};

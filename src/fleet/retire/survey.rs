@@ -1,13 +1,15 @@
 //! Looks at a target: which images there are, and all that speaks for or against each.
 
-use super::decide::{Verdict, decide};
+use super::decide::{Reason, Verdict, decide};
 use super::facts::{self, Facts, Released};
-use crate::identity::{Arch, ImageId, RecipeName, Version};
+use super::ladder;
+use crate::identity::{Arch, BuildId, ImageId, RecipeName, Version};
 use crate::pipeline::tags;
 use crate::recipe::{AwsBaseImage, BaseSpec, Factory, Retention};
 use crate::release::History;
-use crate::target::{Image, PointerName, Retirement, Shelf, Slot, Target, TargetError, Unread, Use};
+use crate::target::{Image, PointerName, Retirement, Rung, Shelf, Slot, Target, TargetError, Unread, Use};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What is to be looked at.
 pub struct Wanted<'a> {
@@ -36,6 +38,22 @@ pub struct Item {
     pub retention: Option<Retention>,
     /// All that is known of it.
     pub facts: Facts,
+    /// Its build, where its tags say.
+    pub build: Option<BuildId>,
+    /// What is written down of its way out, where it is on it.
+    pub retirement: Option<Retirement>,
+}
+
+impl Item {
+    /// How long each of its steps lasts.
+    pub fn soak(&self) -> Duration {
+        self.retention.as_ref().map(|retention| retention.soak).unwrap_or_default()
+    }
+
+    /// Whether it is on its way out, and comes back for these reasons.
+    pub fn is_brought_back(&self, shelf: &dyn Shelf, reasons: &[Reason]) -> bool {
+        shelf.rungs().len() > 1 && self.retirement.is_some() && ladder::brings_back(reasons)
+    }
 }
 
 /// Looks. Of images whose tags don't say whose they are nothing is said: they are not ours to remove.
@@ -61,12 +79,16 @@ pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>)
                     created_at: image.created_at.clone(),
                     retention: retention.clone(),
                     facts,
+                    build: Some(owner.build),
+                    retirement: facts::retirement(image, &released).filter(|found| found.is_open()).cloned(),
                 };
                 items.push((item, Some(image)));
             }
         }
+        // An image that is not seen is half removed only where its removal was begun.
         let gone = |retirement: &&Retirement| {
-            retirement.removed_at.is_none() && !images.iter().any(|image| image.id == retirement.image)
+            let begun = retirement.is_open() && retirement.rung == Rung::Remove;
+            begun && !images.iter().any(|image| image.id == retirement.image)
         };
         for left in released.retirements.iter().filter(gone) {
             let Slot::Version(version) = left.name.slot else { continue };
@@ -78,6 +100,8 @@ pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>)
                 created_at: String::new(),
                 retention: retention.clone(),
                 facts,
+                build: left.build.clone(),
+                retirement: Some(left.clone()),
             };
             items.push((item, None));
         }
@@ -92,10 +116,14 @@ pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>)
     let free: Vec<Image> =
         items.iter().filter(|(item, _)| is_free(item)).filter_map(|(_, image)| image.cloned()).collect();
     let uses = shelf.uses(&free).await?;
+    let (mut copies, unread) = copies(target, wanted.factory, &free).await;
     let sizes = shelf.sizes(&free).await?;
     for (item, _) in &mut items {
         if free.iter().any(|image| image.id == item.image) {
             item.facts.uses.extend(uses.uses.get(&item.image).cloned().unwrap_or_default());
+            item.facts.uses.extend(copies.remove(&item.image).into_iter().flatten());
+            item.facts.unread.extend(unread.iter().cloned());
+            item.facts.held.extend(uses.held.get(&item.image).cloned().unwrap_or_default());
             item.facts.unread.extend(uses.unread.iter().cloned());
             item.facts.bytes = sizes.get(&item.image).copied();
         }
@@ -103,6 +131,37 @@ pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>)
     let mut items: Vec<Item> = items.into_iter().map(|(item, _)| item).collect();
     items.sort_by(|a, b| (&a.name.recipe, a.name.arch, b.version).cmp(&(&b.name.recipe, b.name.arch, a.version)));
     Ok(items)
+}
+
+/// Copies of these images in the other regions of the factory: they go first, by the same command there.
+async fn copies(
+    target: &dyn Target,
+    factory: &Factory,
+    images: &[Image],
+) -> (BTreeMap<ImageId, Vec<Use>>, Vec<Unread>) {
+    let (mut copies, mut unread): (BTreeMap<ImageId, Vec<Use>>, Vec<Unread>) = Default::default();
+    let known = factory.distribution.as_ref().filter(|known| target.region().as_ref() == Some(&known.home));
+    let Some(known) = known.filter(|_| !images.is_empty()) else { return (copies, unread) };
+    for region in known.regions.keys() {
+        let seen = match target.place(region, None) {
+            Ok(there) => there.images().await,
+            Err(error) => Err(error),
+        };
+        let there = match seen {
+            Ok(there) => there,
+            Err(error) => {
+                unread.push(Unread { what: format!("copies in {region}"), why: error.to_string(), service: None });
+                continue;
+            }
+        };
+        for image in images {
+            let source = format!("{} {}", image.id, known.home);
+            let of_it = there.iter().filter(|copy| copy.tags.get(tags::COPY_OF) == Some(&source));
+            let of_it = of_it.map(|copy| Use { kind: "copy", id: format!("{} in {region}", copy.id) });
+            copies.entry(image.id.clone()).or_default().extend(of_it);
+        }
+    }
+    (copies, unread)
 }
 
 /// What keeps images of a recipe: its own word, or the factory's where it has no file any more.
@@ -139,7 +198,9 @@ async fn released(
 ) -> Result<BTreeMap<RecipeName, Released>, TargetError> {
     let mut all = BTreeMap::new();
     for (recipe, overview) in target.overview(recipes).await? {
-        let mut released = Released { retirements: shelf.retirements(&recipe).await?, ..Released::default() };
+        let mut released = Released { by_steps: shelf.rungs().len() > 1, ..Released::default() };
+        let retirements = shelf.retirements(&recipe).await;
+        released.retirements = or_unread(retirements, &mut released.unread)?.unwrap_or_default();
         for read in overview.pointers {
             released.pointers.extend(or_unread(read, &mut released.unread)?);
         }

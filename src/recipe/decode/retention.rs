@@ -2,6 +2,7 @@
 
 use super::super::{OtherService, Retention, tables};
 use super::{distinct, maybe, value};
+use crate::identity::{AccountId, OrganizationArn, OrganizationalUnitArn};
 use crate::source::{Diagnostics, Node, printable};
 
 /// Reads it, key by key over what was said before.
@@ -17,6 +18,8 @@ pub(super) fn retention(node: &Node, over: Option<&Retention>, diagnostics: &mut
             OtherService::ALL.into_iter().find(|service| service.to_string() == word)
         })
     });
+    let not_used_by = maybe(&mut reader, "not_used_by", diagnostics, |node, d| distinct(node, "accounts", d, consumer));
+    let soak = maybe(&mut reader, "soak", diagnostics, value::days);
     let snapshot_price = maybe(&mut reader, "snapshot_price", diagnostics, price);
     reader.finish();
     let retention = Retention {
@@ -27,6 +30,11 @@ pub(super) fn retention(node: &Node, over: Option<&Retention>, diagnostics: &mut
             Some(services) => services.into_iter().collect(),
             None => over.map(|over| over.not_used_here.clone()).unwrap_or_default(),
         },
+        not_used_by: match not_used_by? {
+            Some(consumers) => consumers.into_iter().collect(),
+            None => over.map(|over| over.not_used_by.clone()).unwrap_or_default(),
+        },
+        soak: soak?.or(over.map(|over| over.soak)).unwrap_or(Retention::SOAK),
         snapshot_price: snapshot_price?.or(over.map(|over| over.snapshot_price)).unwrap_or(Retention::SNAPSHOT_PRICE),
     };
     if retention.keep.is_none() && retention.maximum_age.is_none() {
@@ -45,6 +53,20 @@ fn count(node: &Node, least: usize, diagnostics: &mut Diagnostics) -> Option<usi
         diagnostics.report(&node.span, format!("out of bounds: expected {least} to {most}"));
     }
     count
+}
+
+/// An account, an organization or a unit of one.
+fn consumer(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
+    let text = node.text(diagnostics)?;
+    if text.parse::<AccountId>().is_ok()
+        || text.parse::<OrganizationArn>().is_ok()
+        || text.parse::<OrganizationalUnitArn>().is_ok()
+    {
+        return Some(text.to_owned());
+    }
+    let message = format!("`{}` is no account, and no ARN of an organization or its unit", printable(text));
+    diagnostics.report_with_help(&node.span, message, "write an account's 12 digits in quotes");
+    None
 }
 
 fn price(node: &Node, diagnostics: &mut Diagnostics) -> Option<f64> {

@@ -1,10 +1,12 @@
 //! What `retire` has found: each image, whether it stays and why.
 
+use crate::fleet::retire::restore::Restored;
 use crate::fleet::retire::{Item, Reason};
 use crate::identity::{Arch, ImageId, RecipeName, TargetKind, Version};
 use crate::report::table::Table;
 use crate::report::wrap::fold;
 use crate::report::{Style, visible, wording};
+use crate::target::Rung;
 use serde::Serialize;
 
 /// What becomes, or became, of an image.
@@ -13,12 +15,61 @@ use serde::Serialize;
 pub enum Outcome {
     /// It stays.
     Keep(Vec<Reason>),
+    /// It would be deprecated, the first of its steps.
+    Deprecate,
+    /// It would be disabled.
+    Disable,
     /// It would go.
     Remove,
+    /// It is on its way out, and the time for its next step has not come.
+    Wait,
+    /// It is on its way out, and would be brought back.
+    BringBack(Vec<Reason>),
+    /// It is deprecated now.
+    Deprecated,
+    /// It is disabled now.
+    Disabled,
     /// It is gone.
     Removed,
-    /// It could not be removed.
+    /// It was brought back.
+    BroughtBack(Vec<Reason>),
+    /// Its step could not be taken.
     Failed(String),
+}
+
+/// The step after the one that it is at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NextStep {
+    /// Which.
+    pub step: Rung,
+    /// When it is due at the earliest, RFC 3339.
+    pub at: String,
+}
+
+impl Outcome {
+    /// Of a step that would be taken.
+    pub fn due(rung: Rung) -> Outcome {
+        match rung {
+            Rung::Deprecate => Outcome::Deprecate,
+            Rung::Disable => Outcome::Disable,
+            Rung::Remove => Outcome::Remove,
+        }
+    }
+
+    /// Of a step that was taken.
+    pub fn took(rung: Rung) -> Outcome {
+        match rung {
+            Rung::Deprecate => Outcome::Deprecated,
+            Rung::Disable => Outcome::Disabled,
+            Rung::Remove => Outcome::Removed,
+        }
+    }
+
+    /// Whether nothing keeps it, and it is still there.
+    fn is_going(&self) -> bool {
+        use Outcome::{Deprecate, Deprecated, Disable, Disabled, Remove, Wait};
+        matches!(self, Deprecate | Disable | Remove | Wait | Deprecated | Disabled)
+    }
 }
 
 /// One image.
@@ -39,6 +90,15 @@ pub struct RetiredRow {
     /// What its snapshots cost at most, in US dollars a month; none where it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monthly_usd: Option<f64>,
+    /// Since when it is deprecated on its way out, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deprecated_at: Option<String>,
+    /// Since when it is disabled on its way out, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disabled_at: Option<String>,
+    /// What comes next, where it has to wait for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<NextStep>,
     /// What becomes of it.
     #[serde(flatten)]
     pub outcome: Outcome,
@@ -46,7 +106,7 @@ pub struct RetiredRow {
 
 impl RetiredRow {
     /// Of an image that was looked at.
-    pub fn of(item: &Item, target: TargetKind, outcome: Outcome) -> RetiredRow {
+    pub fn of(item: &Item, target: TargetKind, outcome: Outcome, next: Option<NextStep>) -> RetiredRow {
         let price = item.retention.as_ref().map(|retention| retention.snapshot_price);
         let monthly = |(bytes, price): (u64, f64)| cents(bytes as f64 / (1_u64 << 30) as f64 * price);
         RetiredRow {
@@ -60,6 +120,9 @@ impl RetiredRow {
                 TargetKind::Local => None,
                 _ => item.facts.bytes.zip(price).map(monthly),
             },
+            deprecated_at: item.retirement.as_ref().and_then(|found| found.deprecated_at.clone()),
+            disabled_at: item.retirement.as_ref().and_then(|found| found.disabled_at.clone()),
+            next,
             outcome,
         }
     }
@@ -74,11 +137,15 @@ pub struct Retired {
     pub applied: bool,
     /// How many stay.
     pub kept: usize,
-    /// How many would go.
+    /// How many would go, or are on their way out.
     pub removable: usize,
+    /// How many steps on the way out were taken; the last is that an image is gone.
+    pub steps: usize,
     /// How many are gone.
     pub removed: usize,
-    /// How many could not be removed.
+    /// How many were brought back from their way out.
+    pub brought_back: usize,
+    /// Of how many the step could not be taken.
     pub failed: usize,
     /// What those that go or are gone give back, in bytes, as far as that can be said.
     pub bytes: u64,
@@ -93,11 +160,13 @@ impl Retired {
     /// With its sums. `has_retention`: whether the factory file has one.
     pub fn of(images: Vec<RetiredRow>, applied: bool, has_retention: bool) -> Retired {
         let count = |which: fn(&Outcome) -> bool| images.iter().filter(|row| which(&row.outcome)).count();
-        let goes = |outcome: &Outcome| matches!(outcome, Outcome::Remove | Outcome::Removed);
+        let goes = |outcome: &Outcome| outcome.is_going() || *outcome == Outcome::Removed;
         Retired {
             kept: count(|outcome| matches!(outcome, Outcome::Keep(_))),
-            removable: count(|outcome| *outcome == Outcome::Remove),
+            removable: count(Outcome::is_going),
+            steps: count(|outcome| matches!(outcome, Outcome::Deprecated | Outcome::Disabled | Outcome::Removed)),
             removed: count(|outcome| *outcome == Outcome::Removed),
+            brought_back: count(|outcome| matches!(outcome, Outcome::BroughtBack(_))),
             failed: count(|outcome| matches!(outcome, Outcome::Failed(_))),
             bytes: images.iter().filter(|row| goes(&row.outcome)).filter_map(|row| row.bytes).sum(),
             monthly_usd: images
@@ -128,30 +197,26 @@ pub fn retired(shown: &Retired, style: Style) -> String {
             row.bytes.map_or_else(|| "-".to_owned(), size),
             match row.outcome {
                 Outcome::Keep(_) => "stays".to_owned(),
+                Outcome::Deprecate => style.yellow("would be deprecated"),
+                Outcome::Disable => style.yellow("would be disabled"),
                 Outcome::Remove => style.yellow("would go"),
+                Outcome::Wait => "waits".to_owned(),
+                Outcome::BringBack(_) => style.yellow("would be back"),
+                Outcome::Deprecated => style.green("deprecated"),
+                Outcome::Disabled => style.green("disabled"),
                 Outcome::Removed => style.green("gone"),
+                Outcome::BroughtBack(_) => style.green("is back"),
                 Outcome::Failed(_) => style.red("failed"),
             },
         ]);
-        for line in because(&row.outcome) {
+        for line in because(&row.outcome).into_iter().chain(on_its_way(row)) {
             for line in fold(&line, style.width.saturating_sub(4)) {
                 table.under(style.dim(&format!("    {line}")));
             }
         }
     }
     let mut text = table.render(style) + "\n";
-    let mut size = size(shown.bytes);
-    if let Some(dollars) = shown.monthly_usd {
-        size = format!("{size} (at most ${dollars:.2} a month)");
-    }
-    let (removed, removable) = (wording::count(shown.removed, "image"), wording::count(shown.removable, "image"));
-    text.push_str(&match (shown.applied, shown.removable) {
-        (true, _) => format!("{removed} removed, {size} given back; {} kept", shown.kept),
-        (false, 0) => format!("every image is kept: {}", shown.kept),
-        (false, _) => {
-            format!("{removable} would be removed, {size} given back; {} kept; nothing was changed", shown.kept)
-        }
-    });
+    text.push_str(&sums(shown));
     text.push('\n');
     let no_retention = |row: &RetiredRow| match &row.outcome {
         Outcome::Keep(reasons) => reasons.iter().any(|reason| reason.kind == "no-retention"),
@@ -160,10 +225,84 @@ pub fn retired(shown: &Retired, style: Style) -> String {
     if !shown.has_retention && shown.images.iter().any(no_retention) {
         text.push_str("no retention is set, so nothing is ever retired: retention: {keep: 10, maximum_age: 90d} in amifactory.yaml sets one\n");
     }
-    if !shown.applied && shown.removable > 0 {
+    let is_due = |row: &RetiredRow| match &row.outcome {
+        Outcome::BringBack(_) => true,
+        outcome => outcome.is_going() && *outcome != Outcome::Wait,
+    };
+    if !shown.applied && shown.images.iter().any(is_due) {
         text.push_str(&super::next(&["amifactory retire --apply".to_owned()], style));
     }
     text
+}
+
+/// What was done or would be, in numbers.
+fn sums(shown: &Retired) -> String {
+    let of = |which: &dyn Fn(&Outcome) -> bool| -> Vec<&RetiredRow> {
+        shown.images.iter().filter(|row| which(&row.outcome)).collect()
+    };
+    let number = |which: Outcome| of(&|outcome| *outcome == which).len();
+    let say = |count: usize, what: &str| (count > 0).then(|| format!("{} {what}", wording::count(count, "image")));
+    let mut parts: Vec<String> = [
+        say(number(Outcome::Deprecate), "would be deprecated"),
+        say(number(Outcome::Disable), "would be disabled"),
+        say(number(Outcome::Deprecated), "deprecated"),
+        say(number(Outcome::Disabled), "disabled"),
+        say(of(&|outcome| matches!(outcome, Outcome::BringBack(_))).len(), "would be brought back"),
+        say(shown.brought_back, "brought back"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let gone = of(&|outcome| matches!(outcome, Outcome::Remove | Outcome::Removed));
+    let going = of(&|outcome| outcome.is_going() && *outcome != Outcome::Remove);
+    if !gone.is_empty() || (shown.applied && parts.is_empty()) {
+        let what = if shown.applied { "removed" } else { "would be removed" };
+        parts.push(format!("{} {what}, {} given back", wording::count(gone.len(), "image"), worth(&gone)));
+    }
+    let waiting = number(Outcome::Wait);
+    if waiting > 0 {
+        parts.push(format!("{} on the way out, each waiting for its next step", wording::count(waiting, "image")));
+    }
+    if !going.is_empty() {
+        parts.push(format!("{} to come back at the end", worth(&going)));
+    }
+    if parts.is_empty() {
+        return format!("every image is kept: {}", shown.kept);
+    }
+    parts.push(format!("{} kept", shown.kept));
+    if !shown.applied {
+        parts.push("nothing was changed".to_owned());
+    }
+    parts.join("; ")
+}
+
+/// What images give back, in bytes and in dollars.
+fn worth(rows: &[&RetiredRow]) -> String {
+    let bytes = size(rows.iter().filter_map(|row| row.bytes).sum());
+    match rows.iter().filter_map(|row| row.monthly_usd).reduce(|sum, each| sum + each) {
+        Some(dollars) => format!("{bytes} (at most ${dollars:.2} a month)"),
+        None => bytes,
+    }
+}
+
+/// How far it is on its way out, and when that goes on.
+fn on_its_way(row: &RetiredRow) -> Vec<String> {
+    let mut lines = Vec::new();
+    let still = row.outcome.is_going() || matches!(row.outcome, Outcome::Keep(_) | Outcome::BringBack(_));
+    for (what, at) in [("deprecated", &row.deprecated_at), ("disabled", &row.disabled_at)] {
+        if let Some(at) = at.as_ref().filter(|_| still) {
+            lines.push(format!("{what} since {}", super::minute(at)));
+        }
+    }
+    if let Some(next) = &row.next {
+        let verb = match next.step {
+            Rung::Deprecate => "deprecated",
+            Rung::Disable => "disabled",
+            Rung::Remove => "removed",
+        };
+        lines.push(format!("{verb} by the first run after {}", super::minute(&next.at)));
+    }
+    if lines.is_empty() { lines } else { vec![lines.join("; ")] }
 }
 
 fn because(outcome: &Outcome) -> Vec<String> {
@@ -172,10 +311,36 @@ fn because(outcome: &Outcome) -> Vec<String> {
         None => visible::line(&reason.why).into_owned(),
     };
     match outcome {
-        Outcome::Keep(reasons) => reasons.iter().map(line).collect(),
+        Outcome::Keep(reasons) | Outcome::BringBack(reasons) | Outcome::BroughtBack(reasons) => {
+            reasons.iter().map(line).collect()
+        }
         Outcome::Failed(error) => visible::block(error).lines().map(str::to_owned).collect(),
-        Outcome::Remove | Outcome::Removed => Vec::new(),
+        _ => Vec::new(),
     }
+}
+
+/// The result of `retire --restore`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Restoration {
+    /// What is back.
+    pub restored: Vec<Restored>,
+}
+
+/// What is back, and for whom.
+pub fn restoration(shown: &Restoration, style: Style) -> String {
+    let mut text = String::new();
+    for back in &shown.restored {
+        let name = format!("{} ({} {})", style.cyan(back.image.as_str()), back.recipe, back.version);
+        text.push_str(&format!(
+            "{name} is back: {}\n",
+            match (back.was_disabled, back.permissions.as_slice()) {
+                (false, _) => "it is not deprecated any more".to_owned(),
+                (true, []) => "it can be launched in its own account".to_owned(),
+                (true, whom) => format!("it can be launched in its own account, and by {}", whom.join(", ")),
+            }
+        ));
+    }
+    text
 }
 
 /// Dollars, to a hundredth of a cent.
@@ -189,5 +354,64 @@ fn size(bytes: u64) -> String {
     match units.iter().find(|(_, shift)| bytes >= 1 << shift) {
         Some((unit, shift)) => format!("{:.1} {unit}", bytes as f64 / (1_u64 << shift) as f64),
         None => format!("{bytes} B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(version: &str, outcome: Outcome, next: Option<(Rung, &str)>) -> RetiredRow {
+        RetiredRow {
+            image: "ami-0123456789abcdef0".parse().unwrap(),
+            recipe: "web".parse().unwrap(),
+            version: version.parse().unwrap(),
+            arch: Arch::X86_64,
+            created_at: "2026-08-01T10:00:00Z".into(),
+            bytes: Some(8 << 30),
+            monthly_usd: Some(0.4),
+            deprecated_at: None,
+            disabled_at: None,
+            next: next.map(|(step, at)| NextStep { step, at: at.into() }),
+            outcome,
+        }
+    }
+
+    fn used() -> Vec<Reason> {
+        vec![Reason { kind: "in-use", by: Some("lt-1:2".into()), why: "a launch template uses it".into() }]
+    }
+
+    #[test]
+    fn each_step_is_told_with_what_it_gives_back_and_when_the_next_one_is_due() {
+        let waits = RetiredRow {
+            deprecated_at: Some("2026-11-20T08:00:00Z".into()),
+            ..row("1.0.3", Outcome::Wait, Some((Rung::Disable, "2026-11-27T08:00:00Z")))
+        };
+        let back = RetiredRow {
+            deprecated_at: Some("2026-11-13T08:00:00Z".into()),
+            disabled_at: Some("2026-11-20T08:00:00Z".into()),
+            ..row("1.0.2", Outcome::BringBack(used()), None)
+        };
+        let planned = vec![
+            row("1.0.5", Outcome::Keep(used()), None),
+            row("1.0.4", Outcome::Deprecate, None),
+            waits.clone(),
+            back,
+            row("1.0.1", Outcome::Disable, None),
+            row("1.0.0", Outcome::Remove, None),
+        ];
+        insta::assert_snapshot!("planned", retired(&Retired::of(planned, false, true), Style::PLAIN));
+        let applied = vec![
+            row("1.0.5", Outcome::Keep(used()), None),
+            row("1.0.4", Outcome::Deprecated, Some((Rung::Disable, "2026-11-28T08:00:00Z"))),
+            waits,
+            row("1.0.2", Outcome::BroughtBack(used()), None),
+            row("1.0.1", Outcome::Disabled, Some((Rung::Remove, "2026-11-28T08:00:00Z"))),
+            row("1.0.0", Outcome::Removed, None),
+        ];
+        let applied = Retired::of(applied, true, true);
+        assert_eq!((applied.removable, applied.steps, applied.removed, applied.brought_back), (3, 3, 1, 1));
+        insta::assert_snapshot!("applied", retired(&applied, Style::PLAIN));
+        insta::assert_snapshot!("one", serde_json::to_string_pretty(&applied.images[1]).unwrap());
     }
 }

@@ -7,7 +7,7 @@
 //! | [`bases`], [`launch`], [`placement`] | from a recipe's base to a builder |
 //! | [`command`] | what is sent to a builder and what comes back: pure text |
 //! | [`doctor`] | what would make builds fail, found before any is started |
-//! | [`shelf`], [`uses`] | what keeps images, for `retire` |
+//! | [`shelf`], [`uses`], [`way_out`] | what keeps images, and the steps by which they go |
 //! | [`policy`] | what IAM must allow for all this |
 //! | [`runs`], [`live`] | commands in flight |
 //! | [`images`], [`records`], [`pointers`], [`orphans`] | what comes out, and what may be left |
@@ -70,6 +70,8 @@ mod target;
 mod uses;
 #[cfg(feature = "aws")]
 mod view;
+#[cfg(feature = "aws")]
+mod way_out;
 
 #[cfg(feature = "aws")]
 pub use target::AwsTarget;

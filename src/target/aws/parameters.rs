@@ -1,4 +1,4 @@
-//! Parameters that hold a document of ours: locks of moves, and pins.
+//! Parameters that hold a document of ours: locks of moves, pins, and what is known of images on their way out.
 
 use super::api::{Api, CallError, op};
 use super::clock;
@@ -77,6 +77,11 @@ async fn put<T: Serialize>(api: &Api, name: &str, value: &T, overwrite: bool) ->
     api.caller.call(op::PUT_PARAMETER, name, request).await.map(drop)
 }
 
+/// Writes one, over what is there.
+pub async fn replace<T: Serialize>(api: &Api, name: &str, value: &T) -> Result<(), CallError> {
+    put(api, name, value, true).await
+}
+
 /// Removes one; one that is gone is fine.
 pub async fn delete(api: &Api, name: &str) -> Result<(), TargetError> {
     let request = || api.ssm.delete_parameter().name(name).send();
@@ -106,7 +111,7 @@ pub async fn pin(api: &Api, name: &PointerName) -> Result<Option<Pin>, TargetErr
 /// Replaces the pin of a channel. One that was lifted stays, so that it can be told when the channel was held.
 pub async fn put_pin(api: &Api, name: &PointerName, pin: &Pin) -> Result<(), TargetError> {
     let Some(name) = pin_name(name) else { return Ok(()) };
-    Ok(put(api, &name, pin, true).await?)
+    Ok(replace(api, &name, pin).await?)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::identity::ImageId;
 use crate::target::{Audience, Part, TargetError, at_once};
 use aws_sdk_ec2::types::{
     CreateVolumePermission, CreateVolumePermissionModifications, Filter, ImageAttributeName, LaunchPermission,
-    LaunchPermissionModifications, SnapshotAttributeName,
+    LaunchPermissionModifications, PermissionGroup, SnapshotAttributeName,
 };
 use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,11 +31,16 @@ pub async fn share(api: &Api, image: &ImageId, parts: &[Part], audience: &Audien
     for part in parts {
         share_snapshot(api, &part.snapshot, audience).await?;
     }
+    allow(api, image, &permissions(audience)).await
+}
+
+/// Adds what is missing of these launch permissions, and answers once they show.
+async fn allow(api: &Api, image: &ImageId, wanted: &[LaunchPermission]) -> Result<(), TargetError> {
     let began = Instant::now();
     let mut written = false;
     loop {
         let there = launchers(api, image).await?;
-        let missing: Vec<LaunchPermission> = permissions(audience).into_iter().filter(|p| !there.contains(p)).collect();
+        let missing: Vec<LaunchPermission> = wanted.iter().filter(|p| !there.contains(p)).cloned().collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -60,6 +65,41 @@ fn permissions(audience: &Audience) -> Vec<LaunchPermission> {
     let units = audience.organizational_units.iter();
     let units = units.map(|arn| LaunchPermission::builder().organizational_unit_arn(arn.as_str()).build());
     accounts.chain(all).chain(units).collect()
+}
+
+/// Who may launch an image, each in a word: an account, an ARN, `all`.
+pub async fn launchers_of(api: &Api, image: &ImageId) -> Result<Vec<String>, TargetError> {
+    Ok(launchers(api, image).await?.iter().filter_map(word).collect())
+}
+
+fn word(permission: &LaunchPermission) -> Option<String> {
+    let group = permission.group().map(|group| group.as_str());
+    let whom = [permission.user_id(), permission.organization_arn(), permission.organizational_unit_arn(), group];
+    whom.into_iter().flatten().next().map(str::to_owned)
+}
+
+fn permission(word: &str) -> LaunchPermission {
+    let permission = LaunchPermission::builder();
+    match word {
+        "all" => permission.group(PermissionGroup::All),
+        unit if unit.contains(":ou/") => permission.organizational_unit_arn(unit),
+        organization if organization.starts_with("arn:") => permission.organization_arn(organization),
+        account => permission.user_id(account),
+    }
+    .build()
+}
+
+/// Lets those launch an image again who could before it was disabled, and answers once that shows. Their permissions on
+/// its snapshots were never taken.
+pub async fn give_back(api: &Api, image: &ImageId, words: &[String]) -> Result<(), TargetError> {
+    let wanted: Vec<LaunchPermission> = words.iter().map(|word| permission(word)).collect();
+    allow(api, image, &wanted).await
+}
+
+/// Whether any of these is missing.
+pub async fn is_missing(api: &Api, image: &ImageId, words: &[String]) -> Result<bool, TargetError> {
+    let there = launchers_of(api, image).await?;
+    Ok(words.iter().any(|word| !there.contains(word)))
 }
 
 async fn launchers(api: &Api, image: &ImageId) -> Result<Vec<LaunchPermission>, TargetError> {

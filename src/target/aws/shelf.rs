@@ -1,12 +1,15 @@
 //! What keeps images in this account and region, and what they cost.
 
 use super::api::op;
+use super::shared::FRESH;
 use super::tags;
 use super::target::AwsTarget;
 use super::uses::{self, Place};
+use super::view::Ami;
+use super::way_out::{self, borne_out};
 use crate::identity::{ImageId, RecipeName};
 use crate::pipeline::tags as keys;
-use crate::target::{Image, Retirement, Shelf, Target, TargetError, Uses};
+use crate::target::{Image, Retirement, Rung, Shelf, Target, TargetError, Use, Uses, WayOut};
 use async_trait::async_trait;
 use aws_sdk_ec2::types::Filter;
 use std::collections::BTreeMap;
@@ -15,11 +18,29 @@ use std::collections::BTreeMap;
 const VALUES: usize = 200;
 const PAGE: i32 = 500;
 
+/// What refuses that an image is deregistered.
+fn held(image: &Ami) -> Option<&'static str> {
+    if image.protection.is_some() {
+        return Some("deregistration protection");
+    }
+    // EC2 refuses to deregister what AWS Backup has made: its own console does (AWS Backup developer guide).
+    image.tags.keys().any(|key| key.starts_with("aws:backup:")).then_some("AWS Backup")
+}
+
 #[async_trait]
 impl Shelf for AwsTarget {
     async fn uses(&self, images: &[Image]) -> Result<Uses, TargetError> {
         let place = Place::of(&self.who().await?, &self.api().region);
-        uses::find(self.api(), place, images).await
+        let mut uses = uses::find(self.api(), place, images).await?;
+        let seen = self.view().images(self.api(), FRESH).await?;
+        for image in images {
+            let held = seen.iter().filter(|seen| seen.id == image.id.as_str()).filter_map(held);
+            let held: Vec<Use> = held.map(|kind| Use { kind, id: image.id.to_string() }).collect();
+            if !held.is_empty() {
+                uses.held.insert(image.id.clone(), held);
+            }
+        }
+        Ok(uses)
     }
 
     /// All snapshots of each image's build, that of its evidence too. What a snapshot shares with others is not given
@@ -57,8 +78,19 @@ impl Shelf for AwsTarget {
         Ok(sizes)
     }
 
-    /// Nothing is removed here yet, so nothing was ever retired.
-    async fn retirements(&self, _recipe: &RecipeName) -> Result<Vec<Retirement>, TargetError> {
-        Ok(Vec::new())
+    async fn retirements(&self, recipe: &RecipeName) -> Result<Vec<Retirement>, TargetError> {
+        let images = self.view().images(self.api(), FRESH).await?;
+        let now = self.api().clock.now();
+        let of = |retirement: &Retirement| images.iter().find(|image| image.id == retirement.image.as_str());
+        let written = way_out::written(self.api(), recipe).await?.into_iter();
+        Ok(written.map(|found| (of(&found), found)).map(|(image, found)| borne_out(found, image, now)).collect())
+    }
+
+    fn rungs(&self) -> &'static [Rung] {
+        way_out::RUNGS
+    }
+
+    fn way_out(&self) -> Option<&dyn WayOut> {
+        Some(self)
     }
 }

@@ -98,6 +98,16 @@ impl AwsTarget {
         moment(&image.created_at).is_none_or(|at| self.api.clock.now() - at < time::Duration::hours(1))
     }
 
+    /// What is in the account.
+    pub(super) fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// An image is gone, and its record with it.
+    pub(super) fn forget_record(&self, image: &ImageId) {
+        locked(&self.records).remove(image);
+    }
+
     async fn our_image(&self, image: &ImageId) -> Result<Ami, TargetError> {
         let found = self.view.image(&self.api, image.as_str()).await?;
         found.ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })

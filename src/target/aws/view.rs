@@ -6,7 +6,7 @@ use super::shared::{FRESH, Paged, Shared};
 use super::tags;
 use crate::identity::ImageId;
 use crate::pipeline::tags as keys;
-use crate::target::Tags;
+use crate::target::{DISABLED, Tags};
 use aws_sdk_ec2::types::{Filter, InstanceLifecycleType, InstanceStateName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -86,6 +86,12 @@ pub struct Ami {
     pub root_device: String,
     /// Its other EBS devices.
     pub other_devices: Vec<String>,
+    /// `disabled`: whole, and nobody can launch it.
+    pub disabled: bool,
+    /// From when on it is deprecated, as EC2 writes it; none where it is not.
+    pub deprecated: Option<String>,
+    /// Deregistration protection, in EC2's word; none where it is off.
+    pub protection: Option<String>,
 }
 
 impl Ami {
@@ -101,6 +107,9 @@ impl Ami {
             snapshots: Vec::new(),
             root_device: String::new(),
             other_devices: Vec::new(),
+            disabled: false,
+            deprecated: None,
+            protection: None,
         }
     }
 }
@@ -391,6 +400,14 @@ impl View {
         tags.extend(changes.clone());
     }
 
+    /// One image as it is now: by its id alone, whatever its tags say; none where EC2 does not know it.
+    pub async fn by_id(&self, api: &Api, id: &str) -> Result<Option<Ami>, CallError> {
+        let filter = Filter::builder().name("image-id").values(id).build();
+        let ask = || api.ec2.describe_images().owners("self").filters(filter.clone()).include_disabled(true).send();
+        let answer = api.caller.call(op::DESCRIBE_IMAGES, id, ask).await?;
+        Ok(answer.images().iter().find_map(read_image))
+    }
+
     /// `DeregisterImage` was accepted.
     pub fn deleted(&self, id: &str) {
         self.known().deleted.insert(id.to_owned());
@@ -476,6 +493,8 @@ async fn describe_images(api: &Api, filter: Option<Filter>) -> Result<Paged<Vec<
             .caller
             .call(op::DESCRIBE_IMAGES, "images tagged amifactory:build", || {
                 let request = api.ec2.describe_images().owners("self").set_filters(Some(filters.clone()));
+                // What is disabled is there: its parts are no left-overs, and its name is taken.
+                let request = request.include_disabled(true);
                 request.max_results(PAGE).set_next_token(page.clone()).send()
             })
             .await?;
@@ -492,17 +511,24 @@ pub fn read_image(image: &aws_sdk_ec2::types::Image) -> Option<Ami> {
     use aws_sdk_ec2::types::ImageState;
     let reason = image.state_reason().and_then(|reason| reason.message()).unwrap_or("EC2 gives no reason");
     let failed = matches!(image.state(), Some(ImageState::Failed | ImageState::Error | ImageState::Invalid));
+    let disabled = image.state() == Some(&ImageState::Disabled);
     let devices = image.block_device_mappings().iter().filter_map(|mapping| mapping.ebs()?.snapshot_id());
     Some(Ami {
         id: image.image_id()?.to_owned(),
         name: image.name().unwrap_or_default().to_owned(),
         tags: tags::read(image.tags()),
         available: image.state() == Some(&ImageState::Available),
-        failed: failed.then(|| reason.to_owned()),
+        failed: match disabled {
+            true => Some(format!("{DISABLED}: nobody can launch it until it is enabled again")),
+            false => failed.then(|| reason.to_owned()),
+        },
         created_at: image.creation_date().unwrap_or_default().to_owned(),
         snapshots: devices.map(str::to_owned).collect(),
         root_device: image.root_device_name().unwrap_or_default().to_owned(),
         other_devices: other_devices(image),
+        disabled,
+        deprecated: image.deprecation_time().map(str::to_owned),
+        protection: image.deregistration_protection().filter(|word| *word != "disabled").map(str::to_owned),
     })
 }
 

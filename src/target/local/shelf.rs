@@ -5,7 +5,7 @@ use super::store::{self, Store};
 use super::{LocalTarget, builders, images, layers, pointers};
 use crate::identity::{Arch, ImageId, RecipeName};
 use crate::pipeline::clock;
-use crate::target::{Image, PointerName, Retirement, Shelf, Slot, TargetError, Use, Uses, WayOut};
+use crate::target::{Image, Intent, PointerName, Retirement, Shelf, Slot, TargetError, Use, Uses, WayOut};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::io;
@@ -82,21 +82,18 @@ impl Shelf for LocalTarget {
 
 #[async_trait]
 impl WayOut for LocalTarget {
-    async fn begin(&self, retirement: &Retirement) -> Result<Retirement, TargetError> {
+    async fn write_down(&self, retirement: &Retirement) -> Result<(), TargetError> {
         let wanted = retirement.clone();
         self.blocking(move |inner| {
             let _lock = inner.store.lock()?;
-            let there = path(&inner.store, &wanted.name).map_or(Ok(None), |path| store::read(&path))?;
-            match there {
-                Some(there) => Ok(there),
-                None => put(&inner.store, &wanted).map(|()| wanted),
-            }
+            put(&inner.store, &wanted)
         })
         .await
     }
 
     /// Under the store's lock no channel can be moved to it meanwhile.
-    async fn remove(&self, retirement: &Retirement) -> Result<(), TargetError> {
+    async fn take(&self, retirement: &Retirement, intent: Intent<'_>) -> Result<(), TargetError> {
+        intent("remove")?;
         let retirement = retirement.clone();
         self.blocking(move |inner| {
             let _lock = inner.store.lock()?;
@@ -110,6 +107,13 @@ impl WayOut for LocalTarget {
             put(&inner.store, &Retirement { removed_at: Some(clock::timestamp()), ..retirement })
         })
         .await
+    }
+
+    async fn give_back(&self, retirement: &Retirement, _intent: Intent<'_>) -> Result<(), TargetError> {
+        Err(TargetError::Unsupported {
+            what: format!("{} can't be brought back: local images go at once", retirement.image),
+            help: "build it again: amifactory build --force".into(),
+        })
     }
 }
 

@@ -112,7 +112,8 @@ pub fn publish(state: &mut State, region: &str, start: OffsetDateTime, now: Inst
             source_image: None,
             imds_v2: public.imds_v2,
             boot_mode: Some(if public.architecture == "arm64" { "uefi" } else { "uefi-preferred" }.to_owned()),
-            deprecated: None,
+            deprecated: Timeline::new(now, None),
+            protection: Default::default(),
             disk: Disk::Base,
         };
         state.images.insert(image.id.clone(), image);

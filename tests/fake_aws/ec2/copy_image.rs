@@ -10,6 +10,7 @@ use super::model::{Home, Image, Mapping};
 use super::snapshots::{self, NewSnapshot};
 use super::state::{ImageFate, TokenUse};
 use super::tags;
+use super::timeline::Timeline;
 
 /// "100 concurrent AMI copies per destination region."
 const AT_ONCE: usize = 100;
@@ -102,7 +103,8 @@ pub fn copy_image(world: &mut World, call: &Incoming<'_>) -> Reply {
         shared_with_arns: Default::default(),
         source_instance: None,
         source_image: Some((id.to_owned(), region.to_owned())),
-        deprecated: None,
+        deprecated: Timeline::new(now, None),
+        protection: Default::default(),
         ..source.clone()
     };
     let made = publish(world, copy, all, now);

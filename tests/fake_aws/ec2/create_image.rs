@@ -111,7 +111,8 @@ pub fn create_image(world: &mut World, call: &Incoming<'_>) -> Reply {
         source_image: Some((instance.image.clone(), home.region.clone())),
         imds_v2: base.is_some_and(|base| base.imds_v2),
         boot_mode: base.and_then(|base| base.boot_mode.clone()),
-        deprecated: None,
+        deprecated: Timeline::new(now, None),
+        protection: Default::default(),
         disk,
     };
     let id = publish(world, image, specified.of("image"), now);
@@ -238,7 +239,8 @@ pub fn register_image(world: &mut World, call: &Incoming<'_>) -> Reply {
         source_image: None,
         imds_v2: call.params.get("ImdsSupport") == Some("v2.0"),
         boot_mode: call.params.get("BootMode").map(str::to_owned),
-        deprecated: None,
+        deprecated: Timeline::new(now, None),
+        protection: Default::default(),
         // A snapshot without a known disk: the agent starts from its base.
         disk: disk.unwrap_or(Disk::Base),
     };

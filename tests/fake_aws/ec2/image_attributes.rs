@@ -54,6 +54,11 @@ pub fn modify_image_attribute(world: &mut World, call: &Incoming<'_>) -> Reply {
         return Err(missing("attribute"));
     }
     let image = world.ec2.images.get_mut(&id).ok_or_else(|| super::errors::not_found("ami-", &id))?;
+    // "A disabled AMI can't be shared."
+    if *image.state.at(call.now) == "disabled" && description.is_none() {
+        let message = format!("The image ID '{id}' is disabled");
+        return Err(super::super::reply::Failure::bad("InvalidAMIID.Unavailable", message));
+    }
     image.shared_with_arns.extend(add_arns);
     image.shared_with_arns.retain(|arn| !remove_arns.contains(arn));
     image.shared_with.extend(add);

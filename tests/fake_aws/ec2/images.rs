@@ -7,7 +7,7 @@ use super::super::reply::{Done, Failure, Incoming, Reply};
 use super::super::xml::{Xml, items, node, text};
 use super::errors::{check_id, missing, not_found};
 use super::filters::Filters;
-use super::model::{Home, Image, Mapping, Tags};
+use super::model::{Home, Image, Mapping, Protection, Tags};
 use super::page::page;
 use super::tags;
 use tokio::time::Instant;
@@ -69,7 +69,7 @@ fn attribute(image: &Image, seen: Instant, name: &str) -> Vec<String> {
 
 /// The devices whose snapshots are told: a pending or failed image does not tell them.
 fn shown(image: &Image, seen: Instant) -> impl Iterator<Item = &Mapping> {
-    image.mappings.iter().filter(move |_| *image.state.at(seen) == "available")
+    image.mappings.iter().filter(move |_| matches!(*image.state.at(seen), "available" | "disabled"))
 }
 
 /// `Owner.N`: account ids, `self`, and aliases.
@@ -99,6 +99,8 @@ pub fn describe_images(world: &mut World, call: &Incoming<'_>) -> Reply {
     for id in &ids {
         check_id("ami-", id)?;
     }
+    // "A disabled AMI does not appear in DescribeImages API calls by default."
+    let disabled_too = call.params.flag("IncludeDisabled")?.unwrap_or(false);
     for id in &ids {
         if !world.ec2.images.get(id).is_some_and(|image| image.seen_by(&home, call.now)) {
             return Err(not_found("ami-", id));
@@ -111,6 +113,8 @@ pub fn describe_images(world: &mut World, call: &Incoming<'_>) -> Reply {
         .values()
         .filter(|image| image.seen_by(&home, call.now))
         .filter(|image| ids.is_empty() || ids.contains(&image.id))
+        .filter(|image| disabled_too || *image.state.at(seen) != "disabled")
+        .filter(|image| image.home.account == home.account || *image.state.at(call.now) != "disabled")
         .filter(|image| owned(image, &owners, &home) && executable(image, &by, &home))
         .map(|image| (image, own_tags(world, image, &home, seen)))
         .filter(|(image, tags)| filters.pass(tags, |name| attribute(image, seen, name)))
@@ -172,7 +176,8 @@ fn image_xml(image: &Image, tags: &Tags, seen: Instant) -> Vec<Xml> {
     out.extend(image.owner_alias.as_ref().map(|alias| text("imageOwnerAlias", alias)));
     out.extend((!image.description.is_empty()).then(|| text("description", &image.description)));
     out.extend(image.boot_mode.as_ref().map(|mode| text("bootMode", mode)));
-    out.extend(image.deprecated.as_ref().map(|at| text("deprecationTime", at)));
+    out.extend(image.deprecated.at(seen).as_ref().map(|at| text("deprecationTime", at)));
+    out.push(text("deregistrationProtection", protection(image, seen)));
     out.extend(image.imds_v2.then(|| text("imdsSupport", "v2.0")));
     out.extend(image.source_instance.as_ref().map(|id| text("sourceInstanceId", id)));
     if let Some((id, region)) = &image.source_image {
@@ -182,6 +187,16 @@ fn image_xml(image: &Image, tags: &Tags, seen: Instant) -> Vec<Xml> {
         out.push(node("stateReason", vec![text("code", code), text("message", message)]));
     }
     out
+}
+
+/// Deregistration protection, in EC2's words.
+pub fn protection(image: &Image, now: Instant) -> String {
+    match image.protection {
+        Protection::On { cooldown: true } => "enabled-with-cooldown".to_owned(),
+        Protection::On { cooldown: false } => "enabled-without-cooldown".to_owned(),
+        Protection::Ending(until) if until > now => "disabled after cooldown".to_owned(),
+        Protection::Ending(_) | Protection::Off => "disabled".to_owned(),
+    }
 }
 
 /// An image of the caller's own.
@@ -199,6 +214,13 @@ pub fn own<'a>(world: &'a World, call: &Incoming<'_>) -> Result<&'a Image, Failu
 
 pub fn deregister_image(world: &mut World, call: &Incoming<'_>) -> Reply {
     let image = own(world, call)?.clone();
+    if protection(&image, call.now) != "disabled" {
+        let message = format!(
+            "You can't deregister image {} because deregistration protection is enabled for it or its cooldown is not over",
+            image.id
+        );
+        return Err(Failure::bad("OperationNotPermitted", message));
+    }
     let with_snapshots = call.params.flag("DeleteAssociatedSnapshots")?.unwrap_or(false);
     if with_snapshots {
         allowed(call.caller, "ec2:DeleteSnapshot")?;
@@ -216,6 +238,9 @@ pub fn deregister_image(world: &mut World, call: &Incoming<'_>) -> Reply {
             .any(|other| other.mappings.iter().any(|m| m.snapshot.as_ref() == Some(&snapshot)));
         let code = if used {
             "skipped"
+        } else if !world.ec2.pokes.lingering.is_zero() {
+            world.ec2.lingering.insert(snapshot.clone(), call.now + world.ec2.pokes.lingering);
+            "internal-error"
         } else if world.ec2.snapshots.remove(&snapshot).is_some() {
             world.ec2.tags.remove(&snapshot);
             made.push(snapshot.clone());

@@ -22,6 +22,7 @@ mod network;
 mod page;
 mod places;
 mod profiles;
+mod retirement;
 mod room;
 mod run_instances;
 mod settle;
@@ -62,6 +63,12 @@ fn operation(action: &str) -> Option<Operation> {
         "CopyImage" => copy_image::copy_image,
         "DescribeImages" => images::describe_images,
         "DeregisterImage" => images::deregister_image,
+        "EnableImageDeprecation" => retirement::enable_image_deprecation,
+        "DisableImageDeprecation" => retirement::disable_image_deprecation,
+        "DisableImage" => retirement::disable_image,
+        "EnableImage" => retirement::enable_image,
+        "EnableImageDeregistrationProtection" => retirement::enable_image_deregistration_protection,
+        "DisableImageDeregistrationProtection" => retirement::disable_image_deregistration_protection,
         "ModifyImageAttribute" => image_attributes::modify_image_attribute,
         "DescribeImageAttribute" => image_attributes::describe_image_attribute,
         "CreateTags" => tags::create_tags,

@@ -221,7 +221,7 @@ pub struct Image {
     pub architecture: String,
     pub created: OffsetDateTime,
     pub visible: Instant,
-    /// `pending`, `available`, `failed`.
+    /// `pending`, `available`, `failed`, `disabled`.
     pub state: Timeline<&'static str>,
     /// Why it failed.
     pub reason: Option<(String, String)>,
@@ -237,8 +237,21 @@ pub struct Image {
     pub source_image: Option<(String, String)>,
     pub imds_v2: bool,
     pub boot_mode: Option<String>,
-    pub deprecated: Option<String>,
+    /// From when on it is deprecated.
+    pub deprecated: Timeline<Option<String>>,
+    pub protection: Protection,
     pub disk: Disk,
+}
+
+/// Whether an image can be deregistered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Protection {
+    #[default]
+    Off,
+    /// It can't, and not for 24 hours after that ends either, where it has a cooldown.
+    On { cooldown: bool },
+    /// It ended; until then it can't be deregistered.
+    Ending(Instant),
 }
 
 #[derive(Debug, Clone)]

@@ -194,6 +194,10 @@ pub fn delete_snapshot(world: &mut World, call: &Incoming<'_>) -> Reply {
             format!("The snapshot {id} is currently in use by {}", image.id),
         ));
     }
+    if world.ec2.lingering.get(id).is_some_and(|until| *until > call.now) {
+        let message = format!("The snapshot {id} is currently in use by an image");
+        return Err(Failure::bad("InvalidSnapshot.InUse", message));
+    }
     world.ec2.snapshots.remove(id);
     world.ec2.released = true;
     world.ec2.tags.remove(id);

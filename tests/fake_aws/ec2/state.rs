@@ -43,6 +43,8 @@ pub struct State {
     /// Something that may have held a frozen disk is gone.
     pub(super) released: bool,
     pub(super) next_ip: u32,
+    /// Snapshots whose image is gone, and until when they are in use all the same.
+    pub(super) lingering: BTreeMap<String, Instant>,
 }
 
 /// A client token that was used.
@@ -71,6 +73,8 @@ pub struct Pokes {
     pub copies: BTreeMap<String, Vec<ImageFate>>,
     /// The next instance goes from pending to terminated for this reason (code, message).
     pub failing_launch: Option<(String, String)>,
+    /// Snapshots are not deleted with their image, and stay in use for so long after it is gone.
+    pub lingering: Duration,
 }
 
 /// What becomes of an image.

@@ -17,24 +17,28 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub const DAY: Duration = Duration::from_secs(86_400);
+
 /// A world with four versions, of which nothing keeps the first two: the third is what `dev` goes back to.
-struct Bench {
-    fake: Fake,
-    factory: Factory,
+pub struct Bench {
+    pub fake: Fake,
+    pub factory: Factory,
 }
 
-fn retention(not_used_here: &[OtherService]) -> Retention {
+pub fn retention(not_used_here: &[OtherService]) -> Retention {
     Retention {
         keep: Some(1),
         maximum_age: None,
         keep_per_channel: 2,
         not_used_here: not_used_here.iter().copied().collect(),
+        not_used_by: Default::default(),
+        soak: 7 * DAY,
         snapshot_price: 0.05,
     }
 }
 
 impl Bench {
-    async fn new() -> Bench {
+    pub async fn new() -> Bench {
         let fake = Fake::new(Settings {
             latencies: Latencies { call: Duration::ZERO, ..QUICK },
             start: time::OffsetDateTime::now_utc(),
@@ -50,24 +54,24 @@ impl Bench {
         bench
     }
 
-    fn retain(&mut self, retention: Retention) {
+    pub fn retain(&mut self, retention: Retention) {
         self.factory.recipes.values_mut().for_each(|recipe| recipe.retention = Some(retention.clone()));
     }
 
-    fn ec2(&self) -> aws_sdk_ec2::Client {
+    pub fn ec2(&self) -> aws_sdk_ec2::Client {
         aws_sdk_ec2::Client::new(&Wire::new(&self.fake).config())
     }
 
-    fn ssm(&self) -> aws_sdk_ssm::Client {
+    pub fn ssm(&self) -> aws_sdk_ssm::Client {
         aws_sdk_ssm::Client::new(&Wire::new(&self.fake).config())
     }
 
-    fn home(&self) -> Home {
+    pub fn home(&self) -> Home {
         Home { account: self.fake.world().account.clone(), region: "us-east-1".to_owned() }
     }
 
     /// The first version's image.
-    fn image(&self) -> String {
+    pub fn image(&self) -> String {
         let pointers = super::crash::contract::parameters(&self.fake.world());
         pointers["/amifactory/web/x86_64/versions/1.0.0"].clone()
     }
@@ -108,7 +112,7 @@ impl Bench {
         assert_eq!(self.reasons().await, [] as [Reason; 0]);
     }
 
-    fn template(&self, id: &str, images: &[&str]) {
+    pub fn template(&self, id: &str, images: &[&str]) {
         let images = images.iter().map(|image| (*image).to_owned()).collect();
         let template = Template { home: self.home(), images };
         self.fake.world().ec2.templates.insert(id.to_owned(), template);

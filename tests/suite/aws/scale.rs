@@ -81,13 +81,7 @@ impl Bench {
 
     async fn retire(&self) -> (usize, Calls) {
         let target = self.target();
-        let retention = Retention {
-            keep: Some(1),
-            maximum_age: None,
-            keep_per_channel: 2,
-            not_used_here: OtherService::ALL.into_iter().collect(),
-            snapshot_price: 0.05,
-        };
+        let retention = super::retire::retention(&OtherService::ALL);
         let factory = Factory { retention: Some(retention), ..super::crash::machine::recipe(0) };
         let (recipes, busy) = (self.size.names(), BTreeMap::new());
         let wanted = Wanted { factory: &factory, recipes: &recipes, only: None, busy: &busy };

@@ -144,6 +144,15 @@ pub const DESCRIBE_FLEETS: Operation = op("ec2:DescribeFleets", Grant::Uses, Buc
 /// `ssm:DescribeParameters`
 pub const DESCRIBE_PARAMETERS: Operation = op("ssm:DescribeParameters", Grant::Uses, Bucket::DescribeParameter, &[]);
 
+/// `ec2:EnableImageDeprecation`
+pub const DEPRECATE: Operation = op("ec2:EnableImageDeprecation", Grant::Retire, Bucket::Mutate, &[]);
+/// `ec2:DisableImageDeprecation`
+pub const UNDEPRECATE: Operation = op("ec2:DisableImageDeprecation", Grant::Retire, Bucket::Mutate, &[]);
+/// `ec2:DisableImage`
+pub const DISABLE_IMAGE: Operation = op("ec2:DisableImage", Grant::Retire, Bucket::Mutate, &[]);
+/// `ec2:EnableImage`
+pub const ENABLE_IMAGE: Operation = op("ec2:EnableImage", Grant::Retire, Bucket::Mutate, &[]);
+
 /// All of them.
 pub const ALL: &[Operation] = &[
     RUN_INSTANCES,
@@ -198,6 +207,10 @@ pub const ALL: &[Operation] = &[
     DESCRIBE_SPOT_FLEETS,
     DESCRIBE_FLEETS,
     DESCRIBE_PARAMETERS,
+    DEPRECATE,
+    UNDEPRECATE,
+    DISABLE_IMAGE,
+    ENABLE_IMAGE,
 ];
 
 #[cfg(test)]

@@ -16,5 +16,5 @@ pub use distributor::{consumer, consumer_trust, distributor};
 pub use document::{INLINE_LIMIT, MANAGED_LIMIT, Policy, Statement, matches};
 pub use operator::{Grant, operator};
 pub use releaser::releaser;
-pub use retirer::retirer;
+pub use retirer::{retirer, retirer_apply};
 pub use scope::Scope;

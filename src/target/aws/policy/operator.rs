@@ -44,6 +44,8 @@ pub enum Grant {
     Distribute,
     /// Finding what uses images: for whoever retires them.
     Uses,
+    /// Taking images out of use, and bringing them back: for whoever retires them.
+    Retire,
     /// What `doctor` alone asks.
     Doctor,
 }

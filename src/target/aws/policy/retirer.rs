@@ -1,9 +1,9 @@
 //! What whoever retires images may do: see all that uses them, and change nothing. It reads values of parameters all over
-//! the account, which neither builds nor releases need.
+//! the account, which neither builds nor releases need. What `--apply` and `--restore` change stands apart.
 
 use super::Grant;
 use super::document::{Policy, Statement};
-use super::operator::{actions, everywhere};
+use super::operator::{actions, everywhere, resource_tag};
 use super::scope::Scope;
 use crate::target::aws::api::op;
 
@@ -11,7 +11,7 @@ use crate::target::aws::api::op;
 pub fn retirer(scope: &Scope) -> Policy {
     let look = [op::DESCRIBE_IMAGES, op::DESCRIBE_SNAPSHOTS, op::DESCRIBE_INSTANCES, op::IMAGE_SHARES, op::WHO_AM_I];
     let look = look.map(|op| op.action);
-    Policy::new(vec![
+    let mut statements = vec![
         everywhere(
             Statement::allow(
                 "Uses",
@@ -28,5 +28,41 @@ pub fn retirer(scope: &Scope) -> Policy {
              decrypted: that takes kms:Decrypt, which is not here.",
         )
         .on([scope.arn("ssm", "parameter/*")]),
+    ];
+    if scope.home.is_some() {
+        let reason = "Copies in the factory's other regions keep their image.";
+        statements.push(Statement::allow("Copies", [op::DESCRIBE_IMAGES.action], reason).on(["*".to_owned()]));
+    }
+    Policy::new(statements)
+}
+
+/// The policy of whoever retires images with `--apply` or brings them back, beside [`retirer`]'s.
+pub fn retirer_apply(scope: &Scope) -> Policy {
+    let images = || scope.public_arn("ec2", "image/*");
+    let remove = [op::DEREGISTER_IMAGE, op::DELETE_SNAPSHOT].map(|op| op.action);
+    Policy::new(vec![
+        Statement::allow(
+            "OutOfUse",
+            actions(Grant::Retire).chain([op::SHARE_IMAGE.action]),
+            "Images are deprecated and disabled, and brought back with the launch permissions that disabling took. Only \
+             what carries a build's tag.",
+        )
+        .on([images()])
+        .only_with(resource_tag()),
+        Statement::allow(
+            "Remove",
+            remove,
+            "At the end an image is deregistered and its snapshots are deleted, those of its evidence too. Only what \
+             carries its build's tag.",
+        )
+        .on([images(), scope.public_arn("ec2", "snapshot/*")])
+        .only_with(resource_tag()),
+        Statement::allow(
+            "Record",
+            [op::PUT_PARAMETER.action],
+            "How far each image is on its way out, and who could launch it: written down before anything happens to it, \
+             and never removed.",
+        )
+        .on([scope.arn("ssm", "parameter/amifactory/*/retired/*")]),
     ])
 }

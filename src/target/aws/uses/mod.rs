@@ -113,12 +113,15 @@ pub async fn find(api: &Api, place: Place, images: &[Image]) -> Result<Uses, Tar
     let read = named::read(api, &mut found).await;
     found.or_unread("parameters", read)?;
     // A call for each image: only of those that nothing holds so far.
-    for image in images.iter().filter(|image| !found.uses.contains_key(&image.id)).collect::<Vec<_>>() {
+    // Disabling takes it from everybody.
+    let asked = |image: &&Image| image.available && !found.uses.contains_key(&image.id);
+    for image in images.iter().filter(asked).collect::<Vec<_>>() {
         let read = shared_with(api, &mut found, image.id.as_str()).await;
         found.or_unread(&format!("the launch permissions of {}", image.id), read)?;
     }
     Ok(Uses {
         uses: found.uses.into_iter().map(|(image, uses)| (image, uses.into_iter().collect())).collect(),
+        held: BTreeMap::new(),
         unread: found.unread.into_iter().collect(),
     })
 }
@@ -157,7 +160,7 @@ async fn copies(api: &Api, found: &mut Found) -> Result<(), CallError> {
         loop {
             let ask = || {
                 let request = api.ec2.describe_images().owners("self").filters(filter.clone()).max_results(PAGE);
-                request.set_next_token(page.clone()).send()
+                request.include_disabled(true).set_next_token(page.clone()).send()
             };
             let answer = api.caller.call(op::DESCRIBE_IMAGES, "copies of images", ask).await?;
             for image in answer.images() {
@@ -182,7 +185,7 @@ async fn shared_with(api: &Api, found: &mut Found, image: &str) -> Result<(), Ca
         let group = permission.group().map(|group| group.as_str());
         let whom = [permission.user_id(), permission.organization_arn(), permission.organizational_unit_arn(), group];
         let whom = whom.into_iter().flatten().next().unwrap_or("someone");
-        found.uses(image, "launch permission", whom);
+        found.uses(image, Use::LAUNCH_PERMISSION, whom);
     }
     Ok(())
 }

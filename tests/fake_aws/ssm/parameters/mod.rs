@@ -115,7 +115,7 @@ struct Pending {
 }
 
 /// One account's parameters in one region.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Store {
     parameters: BTreeMap<String, Parameter>,
     pending: Vec<Pending>,

@@ -2,11 +2,12 @@
 //! on with in every way that there is, and nothing is ever left over, made twice or named wrongly.
 
 pub mod contract;
-mod distribution;
+pub mod distribution;
 mod doubles;
 mod dying;
 pub mod machine;
 mod moves;
+mod retirement;
 pub mod scene;
 mod single;
 mod threads;

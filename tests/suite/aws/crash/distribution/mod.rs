@@ -34,7 +34,7 @@ pub const SHARED: &str = "044455556666";
 const ROLE: &str = "arn:aws:iam::111122223333:role/teams/consumer";
 const OWNER: &str = "123456789012";
 
-const AWS: &str = "{instance_profile: amifactory-builder, volume: {kms_key: alias/images}}";
+pub const AWS: &str = "{instance_profile: amifactory-builder, volume: {kms_key: alias/images}}";
 
 struct Silent;
 impl Sink for Silent {

@@ -1,0 +1,353 @@
+//! The way out for images on EC2: deprecated, then disabled, then deregistered with their snapshots. Each step is looked at
+//! first and afterwards, so that it can be taken again. What is needed to go on, or back, is a parameter,
+//! `/amifactory/<recipe>/<arch>/retired/<version>`: any machine finds it, and it outlives the image.
+
+use super::api::{Api, EVENTUAL, Operation, op};
+use super::target::AwsTarget;
+use super::view::{Ami, View};
+use super::{parameters, pointers, sharing};
+use crate::identity::{Arch, ImageId, RecipeName};
+use crate::pipeline::clock;
+use crate::pipeline::tags as keys;
+use crate::target::{Intent, PointerName, Retirement, Rung, Slot, TargetError, WayOut, moment};
+use async_trait::async_trait;
+use aws_sdk_ec2::types::Filter;
+use aws_smithy_types::DateTime;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use time::OffsetDateTime;
+use tokio::time::{Instant, sleep};
+
+/// The steps.
+pub const RUNGS: &[Rung] = &[Rung::Deprecate, Rung::Disable, Rung::Remove];
+
+/// A deprecation begins so long after it is asked for: EC2 takes no date in the past, and rounds to the minute (EC2 API
+/// reference, `EnableImageDeprecation`).
+const AHEAD: Duration = Duration::from_secs(120);
+/// A date that is no further off is as good as now.
+const SOON: Duration = Duration::from_secs(600);
+const LOOK: Duration = Duration::from_secs(2);
+/// How often something is looked for that an older answer may not show.
+const LOOKS: u32 = 3;
+/// Values per filter (EC2 API reference, "Filtering": 200).
+const VALUES: usize = 200;
+
+fn parameter(name: &PointerName) -> Option<String> {
+    let Slot::Version(version) = name.slot else { return None };
+    Some(format!("/amifactory/{}/{}/retired/{version}", name.recipe, name.arch))
+}
+
+/// All that is written down of a recipe's images, as it stands there.
+pub async fn written(api: &Api, recipe: &RecipeName) -> Result<Vec<Retirement>, TargetError> {
+    let mut found = Vec::new();
+    for arch in Arch::ALL {
+        let path = format!("/amifactory/{recipe}/{arch}/retired");
+        found.extend(parameters::below::<Retirement>(api, &path).await?.into_iter().map(|(_, plain)| plain.value));
+    }
+    Ok(found)
+}
+
+/// What is written down, as far as its image bears it out: where someone enabled it, or cancelled its deprecation, it
+/// begins anew. Who could launch it stays written down.
+pub fn borne_out(retirement: Retirement, image: Option<&Ami>, now: OffsetDateTime) -> Retirement {
+    let Some(image) = image.filter(|image| retirement.is_open() && !image.disabled) else { return retirement };
+    let enabled_again = retirement.disabled_at.is_some();
+    let deprecated_at = retirement.deprecated_at.clone().filter(|_| !enabled_again && is_deprecated(image, now));
+    Retirement { deprecated_at, disabled_at: None, ..retirement }
+}
+
+fn is_deprecated(image: &Ami, now: OffsetDateTime) -> bool {
+    image.deprecated.as_deref().and_then(moment).is_some_and(|at| at <= now + SOON)
+}
+
+#[async_trait]
+impl WayOut for AwsTarget {
+    async fn prepare(&self, retirement: Retirement) -> Result<Retirement, TargetError> {
+        match retirement.rung {
+            Rung::Deprecate => {
+                let image = there(self.api(), self.view(), &retirement.image).await?;
+                // A date within minutes of the beginning is that of an earlier try.
+                let began = moment(&retirement.at);
+                let own = |at: OffsetDateTime| began.is_some_and(|began| at >= began && at <= began + SOON);
+                let before = image.deprecated.filter(|at| moment(at).is_some_and(|at| !own(at)));
+                let deprecated_before = retirement.deprecated_before.clone().or(before);
+                Ok(Retirement { deprecated_before, ..retirement })
+            }
+            Rung::Disable => {
+                let launchers = sharing::launchers_of(self.api(), &retirement.image).await?;
+                let retirement = retirement.with_permissions(launchers);
+                let length = serde_json::to_string(&retirement).map_or(0, |text| text.len());
+                if length > parameters::LONGEST {
+                    return Err(TargetError::Unsupported {
+                        what: format!(
+                            "{} may be launched by so many ({}) that what is to be written down has {length} bytes, and {} \
+                             fit: it stays as it is",
+                            retirement.image,
+                            retirement.permissions.len(),
+                            parameters::LONGEST
+                        ),
+                        help: "share it with an organization instead of accounts, or take permissions from it by hand"
+                            .into(),
+                    });
+                }
+                Ok(retirement)
+            }
+            Rung::Remove => Ok(retirement),
+        }
+    }
+
+    async fn write_down(&self, retirement: &Retirement) -> Result<(), TargetError> {
+        let Some(name) = parameter(&retirement.name) else { return Ok(()) };
+        Ok(parameters::replace(self.api(), &name, retirement).await?)
+    }
+
+    async fn take(&self, retirement: &Retirement, intent: Intent<'_>) -> Result<(), TargetError> {
+        let (api, view, id) = (self.api(), self.view(), &retirement.image);
+        match retirement.rung {
+            Rung::Deprecate => {
+                let now = api.clock.now();
+                let image = there(api, view, id).await?;
+                // Nobody finds a disabled one either.
+                if image.disabled || is_deprecated(&image, now) {
+                    return Ok(());
+                }
+                intent("EnableImageDeprecation")?;
+                deprecate(api, id, now + AHEAD).await?;
+                shows(api, view, id, "deprecated", |image| is_deprecated(image, now)).await
+            }
+            Rung::Disable => {
+                if there(api, view, id).await?.disabled {
+                    return Ok(());
+                }
+                intent("DisableImage")?;
+                let send = || api.ec2.disable_image().image_id(id.as_str()).send();
+                api.caller.call(op::DISABLE_IMAGE, id.as_str(), send).await?;
+                shows(api, view, id, "disabled", |image| image.disabled).await
+            }
+            Rung::Remove => {
+                remove(self, retirement, intent).await?;
+                self.forget_record(id);
+                self.write_down(&Retirement { removed_at: Some(clock::rfc3339(api.clock.now())), ..retirement.clone() })
+                    .await
+            }
+        }
+    }
+
+    async fn give_back(&self, retirement: &Retirement, intent: Intent<'_>) -> Result<(), TargetError> {
+        let (api, view, id) = (self.api(), self.view(), &retirement.image);
+        let mut looks = 0;
+        let mut sent = false;
+        loop {
+            looks += 1;
+            let image = there(api, view, id).await?;
+            if image.disabled && !sent {
+                intent("EnableImage")?;
+                let send = || api.ec2.enable_image().image_id(id.as_str()).send();
+                api.caller.call(op::ENABLE_IMAGE, id.as_str(), send).await?;
+                sent = true;
+            }
+            // An older answer may not show that it was disabled a moment ago.
+            if image.available && (sent || retirement.rung < Rung::Disable || looks >= LOOKS) {
+                break;
+            }
+            if looks > LOOKS && image.failed.is_some() && !image.disabled {
+                return Err(TargetError::Unusable {
+                    image: id.clone(),
+                    place: api.region.clone(),
+                    why: image.failed.unwrap_or_default(),
+                    help: "build it again: amifactory build --force".into(),
+                });
+            }
+            sleep(LOOK).await;
+        }
+        if sharing::is_missing(api, id, &retirement.permissions).await? {
+            intent("ModifyImageAttribute")?;
+            sharing::give_back(api, id, &retirement.permissions).await?;
+        }
+        let image = there(api, view, id).await?;
+        let now = api.clock.now();
+        let before = retirement.deprecated_before.as_deref().and_then(moment);
+        match (image.deprecated.as_deref().and_then(moment), before) {
+            (Some(_), None) => {
+                intent("DisableImageDeprecation")?;
+                let send = || api.ec2.disable_image_deprecation().image_id(id.as_str()).send();
+                api.caller.call(op::UNDEPRECATE, id.as_str(), send).await?;
+                shows(api, view, id, "not deprecated", |image| image.deprecated.is_none()).await
+            }
+            (is, Some(before)) if is != Some(before) && before > now + SOON => {
+                intent("EnableImageDeprecation")?;
+                deprecate(api, id, before).await?;
+                shows(api, view, id, "deprecated later", |image| !is_deprecated(image, now)).await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The image as it is now. One that is not seen is looked for again before it counts as gone.
+async fn there(api: &Api, view: &View, id: &ImageId) -> Result<Ami, TargetError> {
+    seen(api, view, id).await?.ok_or_else(|| TargetError::NotFound { what: format!("image {id}") })
+}
+
+async fn seen(api: &Api, view: &View, id: &ImageId) -> Result<Option<Ami>, TargetError> {
+    for look in 1..=LOOKS {
+        match view.by_id(api, id.as_str()).await? {
+            None if look < LOOKS => sleep(LOOK).await,
+            found => return Ok(found),
+        }
+    }
+    Ok(None)
+}
+
+/// Waits until what was asked for shows.
+async fn shows(
+    api: &Api,
+    view: &View,
+    id: &ImageId,
+    what: &str,
+    is_so: impl Fn(&Ami) -> bool,
+) -> Result<(), TargetError> {
+    let began = Instant::now();
+    loop {
+        if view.by_id(api, id.as_str()).await?.is_some_and(|image| is_so(&image)) {
+            return Ok(());
+        }
+        if began.elapsed() > EVENTUAL {
+            return Err(TargetError::GaveUp {
+                call: op::DESCRIBE_IMAGES.action.into(),
+                resource: id.to_string(),
+                attempts: 1,
+                seconds: began.elapsed().as_secs(),
+                last: format!("it was accepted, and it does not show that the image is {what}"),
+            });
+        }
+        sleep(LOOK).await;
+    }
+}
+
+async fn deprecate(api: &Api, id: &ImageId, at: OffsetDateTime) -> Result<(), TargetError> {
+    let at = DateTime::from_secs(at.unix_timestamp());
+    let send = || api.ec2.enable_image_deprecation().image_id(id.as_str()).deprecate_at(at).send();
+    api.caller.call(op::DEPRECATE, id.as_str(), send).await?;
+    Ok(())
+}
+
+/// Deregisters an image that is disabled, and deletes its snapshots, that of its evidence too. What another image needs
+/// stays.
+async fn remove(target: &AwsTarget, retirement: &Retirement, intent: Intent<'_>) -> Result<(), TargetError> {
+    let (api, view, id) = (target.api(), target.view(), &retirement.image);
+    let image = seen(api, view, id).await?;
+    if image.as_ref().is_some_and(|image| !image.disabled) {
+        return Err(TargetError::Service {
+            call: op::DEREGISTER_IMAGE.action.into(),
+            resource: id.to_string(),
+            said: "it is not disabled any more: someone has enabled it".into(),
+            help: "the next run begins anew with it; nothing of it was removed".into(),
+        });
+    }
+    for pointer in pointers::of_recipe(api, &retirement.name.recipe).await? {
+        if matches!(pointer.name.slot, Slot::Channel(_)) && pointer.image == *id {
+            return Err(TargetError::Conflict { what: pointer.name.to_string(), found: id.to_string() });
+        }
+    }
+    let own = image.iter().flat_map(|image| image.snapshots.iter().cloned());
+    let of_build = of_build(api, retirement).await?;
+    let snapshots: BTreeSet<String> = own.chain(of_build).collect();
+    if image.is_some() {
+        intent("DeregisterImage")?;
+        deregister(api, id).await?;
+        gone(api, view, id).await?;
+        view.deleted(id.as_str());
+    }
+    let shared = needed(api, &snapshots, id).await?;
+    for snapshot in snapshots.difference(&shared) {
+        intent(&format!("DeleteSnapshot {snapshot}"))?;
+        // It may be held for a moment by the image that is just gone.
+        let operation = Operation { eventual: &["InvalidSnapshot.InUse"], ..op::DELETE_SNAPSHOT };
+        match api.caller.call(operation, snapshot, || api.ec2.delete_snapshot().snapshot_id(snapshot).send()).await {
+            Err(error) if !error.is("InvalidSnapshot.NotFound") => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+async fn deregister(api: &Api, id: &ImageId) -> Result<(), TargetError> {
+    let send = || api.ec2.deregister_image().image_id(id.as_str()).delete_associated_snapshots(true).send();
+    match api.caller.call(op::DEREGISTER_IMAGE, id.as_str(), send).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.is("InvalidAMIID.NotFound") || error.is("InvalidAMIID.Unavailable") => Ok(()),
+        Err(error) if error.is("OperationNotPermitted") => Err(TargetError::Service {
+            call: error.action.into(),
+            resource: id.to_string(),
+            said: error.message,
+            help: format!(
+                "someone protects it: aws ec2 disable-image-deregistration-protection --image-id {id} ends that, at once or \
+                 after a cooldown of 24 hours; until then it stays disabled"
+            ),
+        }),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Waits until the image does not show any more.
+async fn gone(api: &Api, view: &View, id: &ImageId) -> Result<(), TargetError> {
+    let began = Instant::now();
+    while view.by_id(api, id.as_str()).await?.is_some() {
+        if began.elapsed() > EVENTUAL {
+            return Err(TargetError::GaveUp {
+                call: op::DEREGISTER_IMAGE.action.into(),
+                resource: id.to_string(),
+                attempts: 1,
+                seconds: began.elapsed().as_secs(),
+                last: "it was accepted, and the image still shows".into(),
+            });
+        }
+        sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+/// The snapshots that carry the tag of the image's build.
+async fn of_build(api: &Api, retirement: &Retirement) -> Result<Vec<String>, TargetError> {
+    let Some(build) = &retirement.build else { return Ok(Vec::new()) };
+    let ours = Filter::builder().name(format!("tag:{}", keys::BUILD)).values(build.as_str()).build();
+    let (mut found, mut page) = (Vec::new(), None);
+    loop {
+        let ask = || {
+            let request = api.ec2.describe_snapshots().owner_ids("self").filters(ours.clone());
+            request.max_results(500).set_next_token(page.clone()).send()
+        };
+        let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, retirement.image.as_str(), ask).await?;
+        found.extend(answer.snapshots().iter().filter_map(|snapshot| snapshot.snapshot_id().map(str::to_owned)));
+        page = answer.next_token;
+        if page.as_deref().is_none_or(str::is_empty) {
+            return Ok(found);
+        }
+    }
+}
+
+/// Those of these snapshots that other images are made of.
+async fn needed(api: &Api, snapshots: &BTreeSet<String>, but: &ImageId) -> Result<BTreeSet<String>, TargetError> {
+    let mut needed = BTreeSet::new();
+    for some in snapshots.iter().cloned().collect::<Vec<_>>().chunks(VALUES) {
+        let by = Filter::builder().name("block-device-mapping.snapshot-id").set_values(Some(some.to_vec())).build();
+        let mut page = None;
+        loop {
+            let ask = || {
+                let request = api.ec2.describe_images().owners("self").filters(by.clone()).include_disabled(true);
+                request.max_results(500).set_next_token(page.clone()).send()
+            };
+            let answer = api.caller.call(op::DESCRIBE_IMAGES, but.as_str(), ask).await?;
+            for image in answer.images().iter().filter(|image| image.image_id() != Some(but.as_str())) {
+                let devices = image.block_device_mappings().iter().filter_map(|mapping| mapping.ebs()?.snapshot_id());
+                needed.extend(devices.filter(|id| snapshots.contains(*id)).map(str::to_owned));
+            }
+            page = answer.next_token;
+            if page.as_deref().is_none_or(str::is_empty) {
+                break;
+            }
+        }
+    }
+    Ok(needed)
+}
