@@ -83,6 +83,11 @@ pub fn distributor(scope: &Scope) -> Policy {
         let reason = "The roles that distribution gives for other accounts.";
         statements.push(Statement::allow("Roles", [op::ASSUME_ROLE.action], reason).on(scope.consumer_arns()));
     }
+    if !scope.kms_keys.is_empty() {
+        let reason = "What amifactory doctor asks of the keys of copies: whether each is there and enabled.";
+        let look = Statement::allow("LookAtKeys", [op::DESCRIBE_KEY.action], reason);
+        statements.push(look.on([scope.arn("kms", "key/*")]));
+    }
     statements.extend(keys(scope));
     Policy::new(statements)
 }
