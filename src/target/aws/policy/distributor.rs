@@ -66,7 +66,7 @@ pub fn distributor(scope: &Scope) -> Policy {
             actions(Grant::ReadPointer).chain(actions(Grant::ListPointers)),
             "Pointers and their history in all regions.",
         )
-        .on([scope.arn("ssm", "parameter/amifactory/*")]),
+        .on([scope.arn("ssm", "parameter/amifactory"), scope.arn("ssm", "parameter/amifactory/*")]),
         Statement::allow(
             "WriteVersions",
             actions(Grant::WritePointer),
@@ -120,7 +120,7 @@ pub fn consumer(scope: &Scope) -> Policy {
             actions(Grant::ReadPointer).chain(actions(Grant::ListPointers)),
             "Pointers and their history.",
         )
-        .on([scope.arn("ssm", "parameter/amifactory/*")]),
+        .on([scope.arn("ssm", "parameter/amifactory"), scope.arn("ssm", "parameter/amifactory/*")]),
         Statement::allow("WriteVersions", actions(Grant::WritePointer), "A version's pointer is written once.")
             .on([scope.arn("ssm", "parameter/amifactory/*/versions/*")])
             .only("StringNotEquals", "ssm:Overwrite", ["true"]),
