@@ -1,9 +1,11 @@
 //! `doctor`: whether builds can run here, before any is started.
 
+use super::distribute;
 use super::exit::{CliError, Exit};
 use super::session::{Open, Session};
 use crate::pipeline::prepare::{Planner, PrepareError, Prepared};
 use crate::recipe::Recipe;
+use crate::release::examine;
 use crate::report::view::{Checked, checked};
 use crate::target::TargetError;
 use crate::target::finding::{Finding, Severity, Wanted};
@@ -39,10 +41,29 @@ impl Doctor {
             let (wanted, planned) = recipes(session, &open).await;
             findings.extend(open.target.examine(&wanted, self.jobs.into()).await);
             findings.extend(planned);
+            if reachable {
+                findings.extend(distribution(&open).await);
+            }
         }
         let shown = Checked::new(findings);
         session.result(&shown, |style| checked(&shown, style))?;
         Ok(if shown.ok { Exit::Done } else { Exit::Failed })
+    }
+}
+
+/// Whether images can go where `distribution:` says.
+async fn distribution(open: &Open) -> Vec<Finding> {
+    let factory = &open.factory;
+    let Some(probe) = factory.recipes.keys().next() else { return Vec::new() };
+    match distribute::places(open) {
+        Ok(None) => Vec::new(),
+        Ok(Some(places)) => {
+            let home_key = factory.aws.volume.kms_key.as_deref();
+            examine::examine(&places, &factory.channels, probe, home_key).await
+        }
+        // Rehearsals stay where they are.
+        Err(_) if !open.target.is_remote() => Vec::new(),
+        Err(error) => vec![failed("distribution".into(), &error.to_string())],
     }
 }
 

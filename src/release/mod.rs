@@ -10,12 +10,14 @@
 //! | [`promote`], [`rollback`], [`pin`], [`revoke`], [`verify`], [`verify_places`] | the verbs |
 //! | [`places`], [`distribute`], [`everywhere`] | the same image in other regions and accounts |
 //! | [`revoke_places`] | its copies, and all that uses them |
+//! | [`examine`] | what would keep images from going there, for `doctor` |
 //! | [`leftover`] | moves that someone began and did not end |
 
 pub mod contest;
 pub mod distribute;
 mod error;
 pub mod everywhere;
+pub mod examine;
 pub mod gate;
 mod history;
 pub mod leftover;

@@ -465,6 +465,12 @@ pub trait Target: Send + Sync {
     async fn examine(&self, _wanted: &[finding::Wanted], _jobs: usize) -> Vec<finding::Finding> {
         Vec::new()
     }
+
+    /// Looks at a key that images here are encrypted with; `is_shared` where other accounts are to use them.
+    async fn examine_key(&self, key: &str, _is_shared: bool) -> finding::Finding {
+        finding::Finding::unknown(format!("key {key}"), "this target has no keys")
+    }
+
     /// Says before a builder is launched whether these bundles can be brought to one. Bundles that run one after the
     /// other stand together.
     fn accepts(&self, _build: &BuildId, _together: &[&[&Bundle]]) -> Result<(), TargetError> {

@@ -13,6 +13,7 @@ pub enum Service {
     Sts,
     Quotas,
     Logs,
+    Kms,
     Ebs,
 }
 
@@ -25,6 +26,7 @@ impl Service {
             Service::Sts => "sts",
             Service::Quotas => "servicequotas",
             Service::Logs => "logs",
+            Service::Kms => "kms",
             Service::Ebs => "ebs",
         }
     }
@@ -51,6 +53,7 @@ pub fn route(request: &Request) -> Result<Routed, Lost> {
             "AmazonSSM" => Service::Ssm,
             "ServiceQuotasV20190624" => Service::Quotas,
             "Logs_20140328" => Service::Logs,
+            "TrentService" => Service::Kms,
             other => return Err(Lost { service: other.to_owned(), action: action.to_owned() }),
         };
         return Ok(Routed { service, action: action.to_owned(), params: Params::default(), json: json(request) });

@@ -14,6 +14,7 @@ pub mod ebs;
 pub mod ec2;
 pub mod faults;
 pub mod json_error;
+pub mod kms;
 pub mod logs;
 pub mod params;
 mod pipeline;

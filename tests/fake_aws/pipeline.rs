@@ -7,7 +7,9 @@ use super::record::{Call, Outcome, UnknownCall};
 use super::reply::{Body, Done, Failure, Incoming, Reply};
 use super::world::Errand;
 use super::xml::{document, node, text};
-use super::{Broken, Fake, Request, Response, World, ebs, ec2, json_error, logs, quotas, seen, ssm, sts, throttle};
+use super::{
+    Broken, Fake, Request, Response, World, ebs, ec2, json_error, kms, logs, quotas, seen, ssm, sts, throttle,
+};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use std::time::Duration;
@@ -236,6 +238,7 @@ fn serve(
         Service::Sts => sts::handle(world, &incoming),
         Service::Quotas => quotas::handle(world, &incoming),
         Service::Logs => logs::handle(world, &incoming),
+        Service::Kms => kms::handle(world, &incoming),
         Service::Ebs => ebs::handle(world, &incoming),
     }
 }

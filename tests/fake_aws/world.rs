@@ -6,7 +6,7 @@ use super::faults::Weather;
 use super::record::{Call, UnknownCall};
 use super::settings::{Consistency, Latencies, Settings};
 use super::throttle::Throttle;
-use super::{ebs, ec2, logs, quotas, ssm, sts};
+use super::{ebs, ec2, kms, logs, quotas, ssm, sts};
 use tokio::time::Instant;
 
 pub struct World {
@@ -27,6 +27,7 @@ pub struct World {
     pub sts: sts::State,
     pub quotas: quotas::State,
     pub logs: logs::State,
+    pub kms: kms::State,
     pub ebs: ebs::State,
     /// What the agent must do before the call that caused it is answered.
     pub(super) errands: Vec<Errand>,
@@ -65,6 +66,7 @@ impl World {
             sts: sts::State::new(settings),
             quotas: quotas::State::new(settings),
             logs: logs::State::new(settings),
+            kms: kms::State::default(),
             ebs: ebs::State::new(settings),
             errands: Vec::new(),
         }

@@ -157,6 +157,11 @@ impl Target for AwsTarget {
         super::doctor::examine(&self.api, wanted, jobs, &root_device).await
     }
 
+    async fn examine_key(&self, key: &str, is_shared: bool) -> Finding {
+        use super::doctor::key;
+        key::judge(key, &self.api.region, is_shared, key::ask(&self.api, key).await)
+    }
+
     fn accepts(&self, build: &BuildId, together: &[&[&Bundle]]) -> Result<(), TargetError> {
         together.iter().try_for_each(|bundles| super::runs::check(build, bundles))
     }

@@ -40,6 +40,7 @@ use super::reply::{Failure, Incoming, Reply};
 use super::throttle::Limit;
 
 pub use filters::matches;
+pub use launch::key as key_arn;
 pub use model::{Home, InstanceState, ShutdownBehavior, Tags};
 pub use settle::settle;
 pub use state::{ImageFate, Pokes, State};

@@ -288,6 +288,49 @@ fn places_are_a_gate_and_history_names_those_that_differ() {
 }
 
 #[test]
+fn doctor_looks_at_every_place_before_anything_goes_there() {
+    let (cloud, factory) = (world(), factory());
+    let doctor = || -> Vec<Value> {
+        let (_, text) = run(&cloud, &factory, &["doctor", "--format", "json"]);
+        let result: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap_or_else(|_| panic!("{text}"));
+        result["checks"].as_array().unwrap().clone()
+    };
+    let told = |checks: &[Value], check: &str| -> (String, String) {
+        let found =
+            checks.iter().find(|found| found["check"] == check).unwrap_or_else(|| panic!("{check}: {checks:#?}"));
+        let text = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
+        (text("severity"), format!("{}; {}", text("detail"), text("mend")))
+    };
+    let checks = doctor();
+    for region in ["us-east-1", "us-west-2", "eu-central-1"] {
+        assert_eq!(told(&checks, &format!("distribution to {region}")).0, "pass");
+        assert_eq!(told(&checks, &format!("distribution to {region} of account {CONSUMER}")).0, "pass");
+        assert_eq!(told(&checks, &format!("key alias/images in {region}")).0, "pass");
+    }
+    {
+        let mut world = cloud.fake.world();
+        world.ec2.dead_keys.insert(key("us-west-2"));
+        world.kms.states.insert(key("eu-central-1"), "PendingDeletion");
+        world.sts.roles.clear();
+    }
+    let checks = doctor();
+    let (severity, text) = told(&checks, "key alias/images in us-west-2");
+    assert!(severity == "fail" && text.contains("no such key") && text.contains("kms_key"), "{text}");
+    let (severity, text) = told(&checks, "key alias/images in eu-central-1");
+    assert!(severity == "fail" && text.contains("PendingDeletion") && text.contains("cancel-key-deletion"), "{text}");
+    let (severity, text) = told(&checks, &format!("distribution to us-west-2 of account {CONSUMER}"));
+    assert!(severity == "fail" && text.contains("sts:AssumeRole") && text.contains("trust policy"), "{text}");
+    // An account without a role, and a program that is not at home.
+    let silent = std::fs::read_to_string(factory.path().join("amifactory.yaml")).unwrap();
+    factory.write("amifactory.yaml", &silent.replace("{role: consumer}", "{}"));
+    let (severity, text) = told(&doctor(), &format!("account {CONSUMER}"));
+    assert!(severity == "unknown" && text.contains("no role is given"), "{text}");
+    let mut elsewhere = cloud.command(&factory, &["doctor", "--format", "json"]);
+    let output = elsewhere.env("AWS_REGION", "us-west-2").output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("images go out from us-east-1"));
+}
+
+#[test]
 fn a_factory_that_stays_at_home_says_so() {
     let (cloud, factory) = (world(), factory());
     factory.write("amifactory.yaml", "default_target: aws\nchannels: [dev, prod]\n");

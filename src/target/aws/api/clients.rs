@@ -23,6 +23,8 @@ pub struct Api {
     pub sts: aws_sdk_sts::Client,
     /// Limits of the account.
     pub quotas: aws_sdk_servicequotas::Client,
+    /// Keys of images.
+    pub kms: aws_sdk_kms::Client,
     /// Live output of commands.
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// Where credentials come from; none where nothing is set up at all.
@@ -51,6 +53,7 @@ impl Api {
             ebs: aws_sdk_ebs::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
             quotas: aws_sdk_servicequotas::Client::new(&config),
+            kms: aws_sdk_kms::Client::new(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             credentials: config.credentials_provider(),
             caller: Caller::new(),

@@ -129,6 +129,9 @@ pub const DESCRIBE_OFFERINGS: Operation = op("ec2:DescribeInstanceTypeOfferings"
 /// `logs:DescribeLogGroups`
 pub const DESCRIBE_LOG_GROUPS: Operation = op("logs:DescribeLogGroups", Grant::Doctor, Bucket::Other, &[]);
 
+/// `kms:DescribeKey`
+pub const DESCRIBE_KEY: Operation = op("kms:DescribeKey", Grant::Distribute, Bucket::Other, &[]);
+
 /// `ec2:DescribeLaunchTemplates`
 pub const DESCRIBE_TEMPLATES: Operation = op("ec2:DescribeLaunchTemplates", Grant::Uses, Bucket::Describe, &[]);
 /// `ec2:DescribeLaunchTemplateVersions`
@@ -201,6 +204,7 @@ pub const ALL: &[Operation] = &[
     DESCRIBE_TYPES,
     DESCRIBE_OFFERINGS,
     DESCRIBE_LOG_GROUPS,
+    DESCRIBE_KEY,
     DESCRIBE_TEMPLATES,
     DESCRIBE_TEMPLATE_VERSIONS,
     DESCRIBE_SPOT_REQUESTS,

@@ -6,6 +6,7 @@ mod agent;
 mod capacity;
 mod facts;
 mod gather;
+pub mod key;
 mod network;
 mod permissions;
 

@@ -66,7 +66,7 @@ pub fn distributor(scope: &Scope) -> Policy {
             actions(Grant::ReadPointer).chain(actions(Grant::ListPointers)),
             "Pointers and their history in all regions.",
         )
-        .on([scope.arn("ssm", "parameter/amifactory/*")]),
+        .on([scope.arn("ssm", "parameter/amifactory"), scope.arn("ssm", "parameter/amifactory/*")]),
         Statement::allow(
             "WriteVersions",
             actions(Grant::WritePointer),
@@ -82,6 +82,11 @@ pub fn distributor(scope: &Scope) -> Policy {
     if !scope.consumers.is_empty() {
         let reason = "The roles that distribution gives for other accounts.";
         statements.push(Statement::allow("Roles", [op::ASSUME_ROLE.action], reason).on(scope.consumer_arns()));
+    }
+    if !scope.kms_keys.is_empty() {
+        let reason = "What amifactory doctor asks of the keys of copies: whether each is there and enabled.";
+        let look = Statement::allow("LookAtKeys", [op::DESCRIBE_KEY.action], reason);
+        statements.push(look.on([scope.arn("kms", "key/*")]));
     }
     statements.extend(keys(scope));
     Policy::new(statements)
@@ -115,7 +120,7 @@ pub fn consumer(scope: &Scope) -> Policy {
             actions(Grant::ReadPointer).chain(actions(Grant::ListPointers)),
             "Pointers and their history.",
         )
-        .on([scope.arn("ssm", "parameter/amifactory/*")]),
+        .on([scope.arn("ssm", "parameter/amifactory"), scope.arn("ssm", "parameter/amifactory/*")]),
         Statement::allow("WriteVersions", actions(Grant::WritePointer), "A version's pointer is written once.")
             .on([scope.arn("ssm", "parameter/amifactory/*/versions/*")])
             .only("StringNotEquals", "ssm:Overwrite", ["true"]),

@@ -31,7 +31,7 @@ pub fn releaser(scope: &Scope) -> Policy {
             actions(Grant::ReadPointer).chain(actions(Grant::ListPointers)),
             "Pointers, pins and locks, and the history of each channel.",
         )
-        .on([scope.arn("ssm", "parameter/amifactory/*")]),
+        .on([scope.arn("ssm", "parameter/amifactory"), scope.arn("ssm", "parameter/amifactory/*")]),
         Statement::allow("WriteChannels", write(), "A channel's pointer moves, and is pinned.")
             .on(["channels", "pins"].map(parameters)),
         Statement::allow(
