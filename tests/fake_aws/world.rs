@@ -6,7 +6,7 @@ use super::faults::Weather;
 use super::record::{Call, UnknownCall};
 use super::settings::{Consistency, Latencies, Settings};
 use super::throttle::Throttle;
-use super::{ebs, ec2, logs, quotas, ssm, sts};
+use super::{autoscaling, ebs, ec2, logs, quotas, ssm, sts};
 use tokio::time::Instant;
 
 pub struct World {
@@ -28,6 +28,7 @@ pub struct World {
     pub quotas: quotas::State,
     pub logs: logs::State,
     pub ebs: ebs::State,
+    pub autoscaling: autoscaling::State,
     /// What the agent must do before the call that caused it is answered.
     pub(super) errands: Vec<Errand>,
 }
@@ -66,6 +67,7 @@ impl World {
             quotas: quotas::State::new(settings),
             logs: logs::State::new(settings),
             ebs: ebs::State::new(settings),
+            autoscaling: autoscaling::State::default(),
             errands: Vec::new(),
         }
     }

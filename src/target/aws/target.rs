@@ -13,9 +13,9 @@ use crate::recipe::BaseSpec;
 use crate::release::Note;
 use crate::target::finding::{Finding, Wanted};
 use crate::target::{
-    Audience, Builder, BuilderState, CopyRequest, Entry, Held, HeldEnd, Image, ImageRecord, ImageRequest, LaunchBase,
-    LaunchRequest, Move, Orphan, Part, Pin, Pointer, PointerName, ResolvedBase, RunRequest, RunResult, Settled, Shelf,
-    Standing, Tags, Target, TargetError, Underway, aws_base,
+    Audience, Builder, BuilderState, CopyRequest, Entry, Held, HeldEnd, Image, ImageRecord, ImageRequest, Inventory,
+    LaunchBase, LaunchRequest, Move, Orphan, Part, Pin, Pointer, PointerName, ResolvedBase, RunRequest, RunResult,
+    Settled, Shelf, Standing, Tags, Target, TargetError, Underway, aws_base,
 };
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -92,6 +92,11 @@ impl AwsTarget {
         Err(error)
     }
 
+    /// Whether no role is assumed: only there are builders.
+    pub(super) fn is_home_account(&self) -> bool {
+        self.role.is_none()
+    }
+
     async fn our_image(&self, image: &ImageId) -> Result<Ami, TargetError> {
         let found = self.view.image(&self.api, image.as_str()).await?;
         found.ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })
@@ -113,6 +118,10 @@ impl Target for AwsTarget {
     }
 
     fn shelf(&self) -> Option<&dyn Shelf> {
+        Some(self)
+    }
+
+    fn inventory(&self) -> Option<&dyn Inventory> {
         Some(self)
     }
 

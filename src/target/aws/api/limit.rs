@@ -28,7 +28,7 @@ pub enum Bucket {
     Command,
     /// `StartSnapshot` and `CompleteSnapshot`: 10 a second each (EBS direct APIs, "endpoints and quotas").
     Snapshot,
-    /// Blocks of snapshots, STS, Service Quotas, CloudWatch Logs: far above what is needed here.
+    /// Blocks of snapshots, STS, Service Quotas, CloudWatch Logs, Auto Scaling: far above what is needed here.
     Other,
 }
 

@@ -144,6 +144,15 @@ pub const DESCRIBE_FLEETS: Operation = op("ec2:DescribeFleets", Grant::Uses, Buc
 /// `ssm:DescribeParameters`
 pub const DESCRIBE_PARAMETERS: Operation = op("ssm:DescribeParameters", Grant::Uses, Bucket::ReadParameter, &[]);
 
+/// `autoscaling:DescribeAutoScalingGroups`
+pub const DESCRIBE_SCALING_GROUPS: Operation =
+    op("autoscaling:DescribeAutoScalingGroups", Grant::Fleet, Bucket::Other, &[]);
+/// `autoscaling:DescribeLaunchConfigurations`
+pub const DESCRIBE_LAUNCH_CONFIGURATIONS: Operation =
+    op("autoscaling:DescribeLaunchConfigurations", Grant::Fleet, Bucket::Other, &[]);
+/// `autoscaling:DescribeWarmPool`
+pub const DESCRIBE_WARM_POOL: Operation = op("autoscaling:DescribeWarmPool", Grant::Fleet, Bucket::Other, &[]);
+
 /// All of them.
 pub const ALL: &[Operation] = &[
     RUN_INSTANCES,
@@ -198,6 +207,9 @@ pub const ALL: &[Operation] = &[
     DESCRIBE_SPOT_FLEETS,
     DESCRIBE_FLEETS,
     DESCRIBE_PARAMETERS,
+    DESCRIBE_SCALING_GROUPS,
+    DESCRIBE_LAUNCH_CONFIGURATIONS,
+    DESCRIBE_WARM_POOL,
 ];
 
 #[cfg(test)]

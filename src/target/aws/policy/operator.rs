@@ -44,6 +44,8 @@ pub enum Grant {
     Distribute,
     /// Finding what uses images: for whoever retires them.
     Uses,
+    /// Finding what Auto Scaling would launch: for whoever looks at the fleet.
+    Fleet,
     /// What `doctor` alone asks.
     Doctor,
 }

@@ -24,6 +24,7 @@ fn full() -> Scope {
         spot: true,
         copy_keys: names(&["alias/images"]),
         consumers: [("111122223333".to_owned(), "amifactory-consumer".to_owned())].into(),
+        fleet_roles: [("111122223333".to_owned(), "amifactory-fleet".to_owned())].into(),
         home: Some("eu-central-1".into()),
     }
 }
@@ -41,15 +42,17 @@ fn json(policy: &Policy) -> String {
 fn every_operation_is_allowed_and_nothing_else() {
     let (operator, releaser, retirer) = (operator(&full()), releaser(&full()), retirer(&full()));
     let (distributor, consumer) = (distributor(&full()), consumer(&full()));
+    let (fleet, fleet_role) = (fleet(&full()), fleet_role(&full()));
     let called: BTreeSet<&str> = op::ALL.iter().map(|operation| operation.action).collect();
     for action in &called {
-        let all = [&operator, &releaser, &distributor, &retirer];
+        let all = [&operator, &releaser, &distributor, &retirer, &fleet];
         assert!(all.iter().any(|policy| policy.allows(action)), "{action} is called and not allowed");
     }
     // What the services do in the caller's name is called by nobody here.
     let in_our_name = |action: &str| action == "iam:PassRole" || action.starts_with("kms:");
     let all = operator.actions().into_iter().chain(releaser.actions()).chain(retirer.actions());
-    let all = all.chain(distributor.actions()).chain(consumer.actions());
+    let all = all.chain(distributor.actions()).chain(consumer.actions()).chain(fleet.actions());
+    let all = all.chain(fleet_role.actions());
     let spare: Vec<_> = all.filter(|a| !called.contains(a) && !in_our_name(a)).collect();
     assert!(spare.is_empty(), "allowed and never called: {spare:?}");
     assert!(!operator.allows("ssm:DeleteParameter") && !operator.allows("ec2:DescribeInstanceAttribute"));
@@ -60,6 +63,8 @@ fn every_operation_is_allowed_and_nothing_else() {
     }
     let changes = |action: &&str| !["Describe", "Get"].iter().any(|reads| action.contains(&format!(":{reads}")));
     assert_eq!(retirer.actions().into_iter().filter(changes).collect::<Vec<_>>(), [] as [&str; 0]);
+    assert_eq!(fleet.actions().into_iter().filter(changes).collect::<Vec<_>>(), ["sts:AssumeRole"]);
+    assert_eq!(fleet_role.actions().into_iter().filter(changes).collect::<Vec<_>>(), [] as [&str; 0]);
     assert!(!releaser.allows("ec2:RunInstances") && !releaser.allows("ec2:DeregisterImage"));
     for action in ["ec2:RunInstances", "ssm:DeleteParameter", "ec2:CreateImage"] {
         assert!(!distributor.allows(action) && !consumer.allows(action), "{action}");
@@ -106,6 +111,8 @@ fn names_are_unique_and_each_has_a_reason() {
         distributor(&full()),
         consumer(&full()),
         retirer(&full()),
+        fleet(&full()),
+        fleet_role(&full()),
     ];
     for policy in others.into_iter().chain(trusts) {
         let sids: BTreeSet<_> = policy.statement.iter().map(|statement| statement.sid).collect();
@@ -125,6 +132,7 @@ fn they_fit_into_iam() {
         assert!(releaser(&scope).length() <= MANAGED_LIMIT);
         assert!(distributor(&scope).length() <= MANAGED_LIMIT && consumer(&scope).length() <= MANAGED_LIMIT);
         assert!(retirer(&scope).length() <= MANAGED_LIMIT);
+        assert!(fleet(&scope).length() <= MANAGED_LIMIT && fleet_role(&scope).length() <= MANAGED_LIMIT);
         assert!(builder.length() <= MANAGED_LIMIT && builder.length() <= INLINE_LIMIT, "{}", builder.length());
     }
     // Length is counted as IAM does.
@@ -163,6 +171,12 @@ fn the_consumers_policy() {
 #[test]
 fn the_retirers_policy() {
     insta::assert_snapshot!(json(&retirer(&full())));
+}
+
+#[test]
+fn the_policies_for_the_fleet() {
+    insta::assert_snapshot!(json(&fleet(&full())));
+    insta::assert_snapshot!(json(&fleet_role(&full())));
 }
 
 #[test]
