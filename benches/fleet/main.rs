@@ -1,8 +1,9 @@
 //! `fleet` over recorded answers: processor time and memory beside those of Cloud Custodian, memory as the fleet grows, and
 //! time where many regions answer slowly.
 //!
-//! The server is the fake AWS of the tests on loopback, in a process of its own. `cargo bench --bench fleet` takes less than
-//! a minute once it is compiled.
+//! The server is the fake AWS of the tests on loopback, in a process of its own. The figures to be reached are for
+//! the release profile; `cargo bench --profile dev --bench fleet` compiles sooner, and takes far more processor
+//! time.
 
 #[path = "../../tests/fake_aws/mod.rs"]
 mod fake_aws;

@@ -16,6 +16,11 @@ use tokio::task::JoinSet;
 
 /// How many places are read at once. Each is mostly waiting; what bounds it is the page that each holds.
 const AT_ONCE: usize = 64;
+/// How many instances are on their way at once, in all places together: what they take is most of the memory. EC2 writes
+/// about 4 KB of each.
+const IN_FLIGHT: usize = 5000;
+/// The smallest and the largest page of instances: smaller ones are more calls, larger ones more memory.
+const PAGE: (usize, usize) = (100, 250);
 /// How many recipes' pointers are read at once: Parameter Store answers 40 reads a second.
 const RECIPES_AT_ONCE: usize = 8;
 
@@ -85,6 +90,7 @@ pub async fn look(
     let at_once = Arc::new(Semaphore::new(AT_ONCE));
     let mut reads: JoinSet<Read> = JoinSet::new();
     let mut targets = Vec::with_capacity(wanted.len());
+    let page = (IN_FLIGHT / wanted.len().clamp(1, AT_ONCE)).clamp(PAGE.0, PAGE.1);
     for (at, place) in wanted.iter().enumerate() {
         let role = place.account.as_ref().map(|(account, role)| (account, role));
         let target = home.place(&place.region, role)?;
@@ -92,7 +98,7 @@ pub async fn look(
         let (alone, at_once) = (alone.clone(), at_once.clone());
         reads.spawn(async move {
             let _permit = at_once.acquire_owned().await;
-            Read::Place(at, tally(&*target, &alone).await)
+            Read::Place(at, tally(&*target, page, &alone).await)
         });
     }
     let here = home.region();
@@ -143,13 +149,13 @@ async fn own_account(home: &dyn Target) -> Result<Option<AccountId>, TargetError
     Ok(home.who().await?.split(':').nth(4).and_then(|account| account.parse().ok()))
 }
 
-async fn tally(target: &dyn Target, alone: &BTreeSet<String>) -> Seen {
+async fn tally(target: &dyn Target, page: usize, alone: &BTreeSet<String>) -> Seen {
     target.check().await?;
     let Some(inventory) = target.inventory() else {
         return Ok((Tally::default(), Vec::new()));
     };
     let mut tally = Tally::default();
-    let unread = inventory.sightings(&mut |sighting| tally.add(sighting, alone)).await?;
+    let unread = inventory.sightings(page, &mut |sighting| tally.add(sighting, alone)).await?;
     Ok((tally, unread))
 }
 

@@ -74,9 +74,9 @@ pub struct Stranger {
 /// One place, read piece by piece.
 #[async_trait]
 pub trait Inventory: Send + Sync {
-    /// Shows everything to `see`, and keeps nothing of it. What could not be read is the answer: whatever it holds is
-    /// unknown then. An error: nothing could be read at all.
-    async fn sightings(&self, see: &mut (dyn FnMut(Sighting) + Send)) -> Result<Vec<Unread>, TargetError>;
+    /// Shows everything to `see`, and keeps nothing of it but a page of about so many instances at a time. What could not
+    /// be read is the answer: whatever it holds is unknown then. An error: nothing could be read at all.
+    async fn sightings(&self, page: usize, see: &mut (dyn FnMut(Sighting) + Send)) -> Result<Vec<Unread>, TargetError>;
     /// Which of these images there are; those that are gone, or that nobody here may see, are left out.
     async fn strangers(&self, images: &[String]) -> Result<BTreeMap<String, Stranger>, TargetError>;
 }

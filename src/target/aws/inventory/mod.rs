@@ -24,8 +24,8 @@ use groups::Groups;
 use std::collections::BTreeMap;
 use templates::Templates;
 
-/// Instances per page (EC2 API reference, `DescribeInstances`: 5 to 1000). A page is what is held of them at once.
-const PAGE: i32 = 250;
+/// Instances per page (EC2 API reference, `DescribeInstances`: 5 to 1000).
+const PAGES: std::ops::RangeInclusive<usize> = 5..=1000;
 /// What is neither terminated nor on its way there.
 const ALIVE: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 /// The tag that Auto Scaling gives to its instances; nobody else can give tags that begin with `aws:`.
@@ -36,7 +36,7 @@ type See<'a> = &'a mut (dyn FnMut(Sighting) + Send);
 
 #[async_trait]
 impl Inventory for AwsTarget {
-    async fn sightings(&self, see: &mut (dyn FnMut(Sighting) + Send)) -> Result<Vec<Unread>, TargetError> {
+    async fn sightings(&self, page: usize, see: &mut (dyn FnMut(Sighting) + Send)) -> Result<Vec<Unread>, TargetError> {
         let api = self.api();
         let mut unread = Vec::new();
         let (templates, groups) = tokio::join!(templates::read(api), groups::read(api));
@@ -51,7 +51,7 @@ impl Inventory for AwsTarget {
         templates.sightings(&resolved, see);
         let groups = groups.unwrap_or_default();
         groups.sightings(&templates, &resolved, see);
-        let read = instances(api, &groups, self.is_home_account(), see).await;
+        let read = instances(api, page, (&groups, self.is_home_account()), see).await;
         or_unread(&mut unread, "instances", read)?;
         unread.extend(groups.unread.iter().cloned());
         Ok(unread)
@@ -75,13 +75,14 @@ fn or_unread<T>(unread: &mut Vec<Unread>, what: &str, read: Result<T, CallError>
     }
 }
 
-async fn instances(api: &Api, groups: &Groups, home: bool, see: See<'_>) -> Result<(), CallError> {
+async fn instances(api: &Api, size: usize, (groups, home): (&Groups, bool), see: See<'_>) -> Result<(), CallError> {
+    let size = i32::try_from(size.clamp(*PAGES.start(), *PAGES.end())).unwrap_or(i32::MAX);
     let alive = ALIVE.map(str::to_owned).to_vec();
     let alive = Filter::builder().name("instance-state-name").set_values(Some(alive)).build();
     let mut page = None;
     loop {
         let ask = || {
-            let request = api.ec2.describe_instances().filters(alive.clone()).max_results(PAGE);
+            let request = api.ec2.describe_instances().filters(alive.clone()).max_results(size);
             request.set_next_token(page.clone()).send()
         };
         let answer = api.caller.call(op::DESCRIBE_INSTANCES, "instances", ask).await?;
