@@ -1,8 +1,8 @@
 //! The command line's grammar.
 
 use super::{
-    build, completions, controls, diff, distribute, doctor, history, iam_policy, images, init, logs, man, pin, plan,
-    promote, report, resume, retire, revoke, rollback, schema, show, sweep, validate, verify,
+    build, completions, controls, diff, distribute, doctor, fleet, history, iam_policy, images, init, logs, man, pin,
+    plan, promote, report, resume, retire, revoke, rollback, schema, show, sweep, validate, verify,
 };
 use crate::identity::TargetKind;
 use crate::report::sink::{Color, Format};
@@ -33,7 +33,7 @@ pub struct Global {
     /// Where builds run [default: default_target of amifactory.yaml]
     #[arg(long, global = true, value_name = "TARGET", value_parser = parse_target)]
     pub target: Option<TargetKind>,
-    /// For people, or one JSON object per line with the result last
+    /// For people, or one JSON object per line with the result last; `fleet` has the others too
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     pub format: Format,
     /// Journals, local images, evidence [default: .amifactory in the factory folder]
@@ -94,6 +94,8 @@ pub enum Verb {
     Unpin(pin::Unpin),
     /// Mark an image, and all images built on it, as not to be used
     Revoke(revoke::Revoke),
+    /// Say who runs which image, and how far behind its channel it is
+    Fleet(fleet::Fleet),
     /// Say of each image what keeps it; remove what nothing keeps with --apply
     Retire(retire::Retire),
     /// Check all pointers against what is really there

@@ -43,6 +43,12 @@ enum Whom {
     Retirer,
     /// Whoever retires images with --apply and brings them back, beside the retirer's
     RetirerApply,
+    /// Whoever looks at the fleet
+    Fleet,
+    /// The role in other accounts whose fleets are looked at
+    FleetRole,
+    /// That role's trust policy; it needs --account
+    FleetRoleTrust,
     /// The role of the builders' instance profile
     Builder,
     /// That role's trust policy
@@ -95,6 +101,13 @@ impl IamPolicy {
                 policy::retirer_apply(&scope),
             ),
             part(
+                Whom::Fleet,
+                "fleet",
+                "For whoever looks at the fleet: a managed policy",
+                Some(policy::MANAGED_LIMIT),
+                policy::fleet(&scope),
+            ),
+            part(
                 Whom::Builder,
                 "builder",
                 "For the role of the builders' instance profile: an inline policy",
@@ -124,10 +137,21 @@ impl IamPolicy {
             let title = "That role's trust policy, in the other accounts";
             all.extend(trust.map(|trust| part(Whom::ConsumerTrust, "consumer-trust", title, None, trust)));
         }
+        if !scope.fleet_roles.is_empty() {
+            let title = "For the role in other accounts whose fleets are looked at: a managed policy";
+            let role = policy::fleet_role(&scope);
+            all.push(part(Whom::FleetRole, "fleet-role", title, Some(policy::MANAGED_LIMIT), role));
+            let trust = policy::consumer_trust(&scope);
+            let title = "That role's trust policy, in the accounts of the fleet";
+            all.extend(trust.map(|trust| part(Whom::FleetRoleTrust, "fleet-role-trust", title, None, trust)));
+        }
         if let Some(whom) = self.whom.filter(|whom| !all.iter().any(|(other, _)| other == whom)) {
             return Err(CliError::Usage(match whom {
-                Whom::ConsumerTrust if !scope.consumers.is_empty() => {
-                    "the factory's own account is trusted, and it is not known\n  name it: --account ID".into()
+                Whom::ConsumerTrust if !scope.consumers.is_empty() => no_account(),
+                Whom::FleetRoleTrust if !scope.fleet_roles.is_empty() => no_account(),
+                Whom::FleetRole | Whom::FleetRoleTrust => {
+                    "this factory looks at no other account\n  give `fleet: {accounts: …}` in amifactory.yaml, with a role for each"
+                        .into()
                 }
                 _ => "this factory shares nothing with other places\n  \
                       give `distribution:` in amifactory.yaml, with roles for accounts that are to be spoken to"
@@ -140,6 +164,10 @@ impl IamPolicy {
         session.result(&shown, |style| policies(&shown, alone, style))?;
         Ok(Exit::Done)
     }
+}
+
+fn no_account() -> String {
+    "the factory's own account is trusted, and it is not known\n  name it: --account ID".into()
 }
 
 fn account(text: &str) -> Result<String, String> {

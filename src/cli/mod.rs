@@ -9,6 +9,7 @@ mod diff;
 mod distribute;
 mod doctor;
 mod exit;
+mod fleet;
 mod history;
 mod iam_policy;
 mod images;
@@ -55,6 +56,10 @@ pub fn run() -> Exit {
         }
     };
     let session = Session::new(cli.global);
+    if !session.format().is_common() && !matches!(cli.verb, Verb::Fleet(_)) {
+        let message = "--format csv, prometheus and html are of `amifactory fleet` alone\n  other verbs: human, json";
+        return session.fail(&CliError::Usage(message.into()));
+    }
     let outcome = match cli.verb {
         Verb::Init(verb) => verb.run(&session),
         Verb::Validate(verb) => verb.run(&session),
@@ -73,6 +78,7 @@ pub fn run() -> Exit {
         Verb::Pin(verb) => session.block_on(verb.run(&session)),
         Verb::Unpin(verb) => session.block_on(verb.run(&session)),
         Verb::Revoke(verb) => session.block_on(verb.run(&session)),
+        Verb::Fleet(verb) => session.block_on(verb.run(&session)),
         Verb::Retire(verb) => session.block_on(verb.run(&session)),
         Verb::Verify(verb) => session.block_on(verb.run(&session)),
         Verb::Report(verb) => session.block_on(verb.run(&session)),

@@ -55,6 +55,10 @@ impl Session {
         self.global.format == Format::Json
     }
 
+    pub fn format(&self) -> Format {
+        self.global.format
+    }
+
     pub fn style(&self) -> Style {
         self.surroundings.stdout_style(self.global.color)
     }
@@ -203,6 +207,7 @@ impl Session {
             aws: Default::default(),
             distribution: None,
             retention: None,
+            fleet: Default::default(),
             recipes: Default::default(),
             groups: Default::default(),
         });

@@ -2,6 +2,16 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`catalogue`] | pure: our own images, and what channels have named |
+//! | [`freshness`], [`exemption`] | pure: what the policy makes of a use of an image |
+//! | [`tally`], [`findings`] | pure: what was seen, folded together; all of it judged, by risk |
+//! | [`look`] | looks at all places |
 //! | [`retire`] | which images may go, and their way out |
 
+pub mod catalogue;
+pub mod exemption;
+pub mod findings;
+pub mod freshness;
+pub mod look;
 pub mod retire;
+pub mod tally;

@@ -67,10 +67,11 @@ fn load_all(
     today: Date,
 ) -> (Option<Factory>, BTreeMap<String, BaseLink>, Diagnostics) {
     let mut diagnostics = Diagnostics::new();
-    let settings = yaml(&folder.join(FACTORY_FILE), FACTORY_FILE, &mut diagnostics)
-        .and_then(|node| decode::factory(&node, &mut diagnostics));
+    let settings = yaml(&folder.join(FACTORY_FILE), FACTORY_FILE, &mut diagnostics);
     let recipe_files = yaml_files(folder, RECIPES, true, &mut diagnostics);
     let group_files = yaml_files(folder, GROUPS, false, &mut diagnostics);
+    let recipe_names: BTreeSet<String> = recipe_files.keys().cloned().collect();
+    let settings = settings.and_then(|node| decode::factory(&node, &recipe_names, &mut diagnostics));
 
     let mut names = Names {
         catalogue,
@@ -78,7 +79,7 @@ fn load_all(
         channels: settings.as_ref().map(|s| s.channels.iter().map(|rule| rule.name.clone()).collect()),
         aws: settings.as_ref().map(|settings| settings.aws.clone()).unwrap_or_default(),
         retention: settings.as_ref().and_then(|settings| settings.retention.clone()),
-        recipes: recipe_files.keys().cloned().collect(),
+        recipes: recipe_names,
         groups: BTreeMap::new(),
     };
     for (stem, node) in &group_files {
@@ -104,6 +105,7 @@ fn load_all(
         aws: settings.aws,
         distribution: settings.distribution,
         retention: settings.retention,
+        fleet: settings.fleet,
         recipes,
         groups,
     });

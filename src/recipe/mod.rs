@@ -8,6 +8,7 @@ mod channel;
 pub mod date;
 mod decode;
 mod distribution;
+mod fleet;
 mod graph;
 mod load;
 mod model;
@@ -23,6 +24,7 @@ pub use aws::{AwsBase, AwsBaseImage, AwsSettings, InstanceTypes, Subnet, Volume}
 pub use channel::ChannelRule;
 pub use decode::read_duration as duration;
 pub use distribution::{AccountSettings, Distribution, Reach, RegionSettings};
+pub use fleet::{Ages, Exemption, FleetAccount, FleetPolicy, Foreign, RecipePolicy};
 pub use graph::build_order;
 pub use load::{load, load_only, load_readable};
 pub use model::*;

@@ -2,7 +2,7 @@
 //! of groups, profiles and controls are known to exist, templates are known to compile, values have their types.
 
 use super::aws::{AwsBase, AwsSettings};
-use super::{ChannelRule, Distribution, Retention};
+use super::{ChannelRule, Distribution, FleetPolicy, Retention};
 use crate::identity::{Arch, Channel, GroupName, OsFamily, RecipeName, Slug, TargetKind, VersionLine};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,6 +22,8 @@ pub struct Factory {
     /// From `amifactory.yaml`: how long images are kept; none where they stay for ever. Recipes hold it with their own
     /// over it.
     pub retention: Option<Retention>,
+    /// From `amifactory.yaml`: how far behind fleets may be.
+    pub fleet: FleetPolicy,
     /// All recipes by name.
     pub recipes: BTreeMap<RecipeName, Recipe>,
     /// All package groups by name.

@@ -2,8 +2,10 @@
 
 mod aws;
 mod distribution;
+mod fleet;
 
 pub use distribution::{ACCOUNT, DISTRIBUTION, REGION};
+pub use fleet::{EXEMPTION, FLEET, FLEET_ACCOUNT, FLEET_AGES, FLEET_RECIPE};
 
 pub use aws::{AWS, AWS_BASE, EXTRA_VOLUME, INSTANCE_TYPES, SUBNET, VOLUME};
 
@@ -49,6 +51,7 @@ pub static FACTORY: Shape = Shape {
             "How long images are kept that nothing uses. Without it none is ever retired. A recipe can say otherwise, \
              key by key.",
         ),
+        optional("fleet", Map(&FLEET), "How far behind its channel anything may be that runs or would be launched."),
     ],
     one_of: &[],
     pairs: &[],

@@ -8,6 +8,7 @@
 //! | [`view`] | lists and comparisons that look-verbs print |
 //! | [`diff`] | what changed between two images |
 //! | [`junit`], [`cyclonedx`], [`html`] | evidence as files |
+//! | [`fleet`] | the fleet for spreadsheets and Prometheus |
 //!
 //! Text that comes out of an image or a recipe is hostile until [`visible`] made it fit to be seen.
 
@@ -16,6 +17,7 @@ pub mod cyclonedx;
 pub mod diff;
 mod duration;
 pub mod files;
+pub mod fleet;
 pub mod html;
 pub mod json;
 pub mod junit;

@@ -16,6 +16,19 @@ pub enum Format {
     Human,
     /// One object per line on standard output, the last line is the result.
     Json,
+    /// A table for spreadsheets: `fleet` alone.
+    Csv,
+    /// Metrics: `fleet` alone.
+    Prometheus,
+    /// A page: `fleet` alone.
+    Html,
+}
+
+impl Format {
+    /// Whether every verb has it.
+    pub fn is_common(self) -> bool {
+        matches!(self, Format::Human | Format::Json)
+    }
 }
 
 /// `--color`.
@@ -112,9 +125,9 @@ impl Surroundings {
 pub fn kind(wish: &Wish, here: &Surroundings) -> Kind {
     match wish.format {
         Format::Json => Kind::Json,
-        Format::Human if wish.quiet => Kind::Silent,
-        Format::Human if here.stderr_columns.is_none() || wish.no_progress || here.ci || here.dumb => Kind::Lines,
-        Format::Human => Kind::Bars,
+        _ if wish.quiet => Kind::Silent,
+        _ if here.stderr_columns.is_none() || wish.no_progress || here.ci || here.dumb => Kind::Lines,
+        _ => Kind::Bars,
     }
 }
 

@@ -4,6 +4,7 @@ pub mod aws;
 mod base;
 mod copies;
 pub mod finding;
+mod inventory;
 pub mod local;
 mod moves;
 mod overview;
@@ -12,6 +13,7 @@ mod shelf;
 
 pub use base::{aws_base, local_base};
 pub use copies::{Audience, CopyRequest, Part};
+pub use inventory::{Inventory, Kind, Sighting, Stranger};
 pub use moves::{Elsewhere, Entry, Held, HeldEnd, Move, Pin, Settled, Standing, Underway, moment};
 pub use overview::{Evidence, Histories, Overview, at_once};
 pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
@@ -449,6 +451,11 @@ pub trait Target: Send + Sync {
 
     /// Its images on their way out; none where it does not offer that.
     fn shelf(&self) -> Option<&dyn Shelf> {
+        None
+    }
+
+    /// What runs and what would be launched there; none where nothing is ever launched.
+    fn inventory(&self) -> Option<&dyn Inventory> {
         None
     }
 

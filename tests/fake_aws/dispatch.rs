@@ -15,6 +15,7 @@ pub enum Service {
     Logs,
     Kms,
     Ebs,
+    AutoScaling,
 }
 
 impl Service {
@@ -28,6 +29,7 @@ impl Service {
             Service::Logs => "logs",
             Service::Kms => "kms",
             Service::Ebs => "ebs",
+            Service::AutoScaling => "autoscaling",
         }
     }
 }
@@ -70,6 +72,7 @@ pub fn route(request: &Request) -> Result<Routed, Lost> {
     let action = params.get("Action").unwrap_or_default().to_owned();
     match params.get("Version") {
         Some("2016-11-15") => Ok(Routed { service: Service::Ec2, action, params, json: Value::Null }),
+        Some("2011-01-01") => Ok(Routed { service: Service::AutoScaling, action, params, json: Value::Null }),
         Some("2011-06-15") => Ok(Routed { service: Service::Sts, action, params, json: Value::Null }),
         _ => {
             let service = credentials::scope(request).map(|scope| scope.service).unwrap_or_default();

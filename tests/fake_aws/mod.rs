@@ -1,4 +1,4 @@
-//! A stateful fake AWS that speaks the real wire protocols: EC2 and STS query, SSM, Service Quotas and Logs JSON,
+//! A stateful fake AWS that speaks the real wire protocols: EC2, STS and Auto Scaling query, SSM, Service Quotas and Logs JSON,
 //! EBS direct REST. In process under tokio's paused time, or on loopback ([`serve`]).
 //!
 //! What it does not do: signatures are not verified. The access key id alone decides who calls.
@@ -7,6 +7,7 @@
 #![allow(dead_code, unused_imports)]
 
 pub mod agents;
+pub mod autoscaling;
 pub mod clock;
 pub mod credentials;
 mod dispatch;

@@ -8,7 +8,8 @@ use super::reply::{Body, Done, Failure, Incoming, Reply};
 use super::world::Errand;
 use super::xml::{document, node, text};
 use super::{
-    Broken, Fake, Request, Response, World, ebs, ec2, json_error, kms, logs, quotas, seen, ssm, sts, throttle,
+    Broken, Fake, Request, Response, World, autoscaling, ebs, ec2, json_error, kms, logs, quotas, seen, ssm, sts,
+    throttle,
 };
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -152,7 +153,7 @@ fn caller(world: &World, request: &Request, service: Service, now: Instant) -> R
             Service::Ec2 => {
                 Failure::new(401, "AuthFailure", "AWS was not able to validate the provided access credentials")
             }
-            Service::Sts => {
+            Service::Sts | Service::AutoScaling => {
                 Failure::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
             }
             _ => Failure::bad("UnrecognizedClientException", "The security token included in the request is invalid."),
@@ -161,7 +162,9 @@ fn caller(world: &World, request: &Request, service: Service, now: Instant) -> R
     if credential.expires.is_some_and(|expires| expires <= now) {
         return Err(match service {
             Service::Ec2 => Failure::bad("RequestExpired", "Request has expired."),
-            Service::Sts => Failure::new(403, "ExpiredToken", "The security token included in the request is expired"),
+            Service::Sts | Service::AutoScaling => {
+                Failure::new(403, "ExpiredToken", "The security token included in the request is expired")
+            }
             _ => Failure::bad("ExpiredTokenException", "The security token included in the request is expired"),
         });
     }
@@ -189,8 +192,11 @@ pub(super) fn allowed(caller: &Caller, action: &str) -> Result<(), Failure> {
             ),
         ));
     }
-    let (status, code) =
-        if action.starts_with("sts:") { (403, "AccessDenied") } else { (400, "AccessDeniedException") };
+    let (status, code) = if action.starts_with("sts:") || action.starts_with("autoscaling:") {
+        (403, "AccessDenied")
+    } else {
+        (400, "AccessDeniedException")
+    };
     Err(Failure::new(
         status,
         code,
@@ -207,7 +213,7 @@ fn permission(routed: &Routed) -> String {
 fn throttled(service: Service) -> Failure {
     match service {
         Service::Ec2 => Failure::new(503, "RequestLimitExceeded", "Request limit exceeded."),
-        Service::Sts => Failure::bad("Throttling", "Rate exceeded"),
+        Service::Sts | Service::AutoScaling => Failure::bad("Throttling", "Rate exceeded"),
         Service::Quotas => Failure::bad("TooManyRequestsException", "Rate exceeded"),
         Service::Ebs => Failure::bad("RequestThrottledException", "Rate exceeded").with("Reason", "ACCOUNT_THROTTLED"),
         _ => Failure::bad("ThrottlingException", "Rate exceeded"),
@@ -240,16 +246,18 @@ fn serve(
         Service::Logs => logs::handle(world, &incoming),
         Service::Kms => kms::handle(world, &incoming),
         Service::Ebs => ebs::handle(world, &incoming),
+        Service::AutoScaling => autoscaling::handle(world, &incoming),
     }
 }
 
 const EC2_NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
+const SCALING_NAMESPACE: &str = "http://autoscaling.amazonaws.com/doc/2011-01-01/";
 const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 fn write(routed: &Routed, request_id: &str, reply: Reply) -> Response {
     let kind = match routed.service {
         Service::Ec2 => "text/xml;charset=UTF-8",
-        Service::Sts => "text/xml",
+        Service::Sts | Service::AutoScaling => "text/xml",
         Service::Ebs => "application/json",
         _ => "application/x-amz-json-1.1",
     };
@@ -274,10 +282,15 @@ fn success(routed: &Routed, request_id: &str, done: Done) -> (u16, Vec<u8>, Vec<
         Body::Json(value) => value.to_string().into_bytes(),
         Body::Xml(children) => {
             let name = format!("{}Response", routed.action);
-            if routed.service == Service::Sts {
+            let namespace = match routed.service {
+                Service::Sts => Some(STS_NAMESPACE),
+                Service::AutoScaling => Some(SCALING_NAMESPACE),
+                _ => None,
+            };
+            if let Some(namespace) = namespace {
                 let result = node(&format!("{}Result", routed.action), children);
                 let metadata = node("ResponseMetadata", vec![text("RequestId", request_id)]);
-                document(&name, Some(STS_NAMESPACE), &[result, metadata])
+                document(&name, Some(namespace), &[result, metadata])
             } else {
                 let mut all = vec![text("requestId", request_id)];
                 all.extend(children);
@@ -295,10 +308,11 @@ fn error(service: Service, request_id: &str, failure: &Failure) -> Vec<u8> {
             let errors = node("Errors", vec![node("Error", pair())]);
             document("Response", None, &[errors, text("RequestID", request_id)])
         }
-        Service::Sts => {
+        Service::Sts | Service::AutoScaling => {
             let mut inner = vec![text("Type", if failure.status < 500 { "Sender" } else { "Receiver" })];
             inner.extend(pair());
-            document("ErrorResponse", Some(STS_NAMESPACE), &[node("Error", inner), text("RequestId", request_id)])
+            let namespace = if service == Service::Sts { STS_NAMESPACE } else { SCALING_NAMESPACE };
+            document("ErrorResponse", Some(namespace), &[node("Error", inner), text("RequestId", request_id)])
         }
         _ => json_error::body(failure),
     }
@@ -306,7 +320,7 @@ fn error(service: Service, request_id: &str, failure: &Failure) -> Vec<u8> {
 
 fn error_headers(service: Service, failure: &Failure) -> Vec<(String, String)> {
     match service {
-        Service::Ec2 | Service::Sts => Vec::new(),
+        Service::Ec2 | Service::Sts | Service::AutoScaling => Vec::new(),
         _ => vec![("x-amzn-ErrorType".to_owned(), failure.code.clone())],
     }
 }

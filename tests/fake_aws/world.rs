@@ -6,7 +6,7 @@ use super::faults::Weather;
 use super::record::{Call, UnknownCall};
 use super::settings::{Consistency, Latencies, Settings};
 use super::throttle::Throttle;
-use super::{ebs, ec2, kms, logs, quotas, ssm, sts};
+use super::{autoscaling, ebs, ec2, kms, logs, quotas, ssm, sts};
 use tokio::time::Instant;
 
 pub struct World {
@@ -29,6 +29,7 @@ pub struct World {
     pub logs: logs::State,
     pub kms: kms::State,
     pub ebs: ebs::State,
+    pub autoscaling: autoscaling::State,
     /// What the agent must do before the call that caused it is answered.
     pub(super) errands: Vec<Errand>,
 }
@@ -68,6 +69,7 @@ impl World {
             logs: logs::State::new(settings),
             kms: kms::State::default(),
             ebs: ebs::State::new(settings),
+            autoscaling: autoscaling::State::default(),
             errands: Vec::new(),
         }
     }

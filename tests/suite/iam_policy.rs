@@ -66,6 +66,7 @@ fn help_says_what_it_prints() {
         "--for <WHOM>",
         "operator",
         "retirer",
+        "fleet-role",
         "builder",
         "trust",
         "--account <ID>",
@@ -89,8 +90,8 @@ fn nothing_is_missing_and_nothing_is_spare_over_the_whole_suite() {
     factory.write("amifactory.yaml", &format!("{FACTORY}{aws}{distribution}"));
     let (_, result) = factory.json(&["iam-policy"]);
     let mut allowed = BTreeSet::new();
-    // The suite builds, releases, distributes and retires.
-    for whom in ["operator", "releaser", "distributor", "retirer", "retirer-apply"] {
+    // The suite builds, releases, distributes, retires and looks at fleets.
+    for whom in ["operator", "releaser", "distributor", "retirer", "retirer-apply", "fleet"] {
         for statement in result["policies"][whom]["Statement"].as_array().unwrap() {
             let actions = &statement["Action"];
             let actions = actions.as_array().map_or(std::slice::from_ref(actions), Vec::as_slice);

@@ -39,7 +39,8 @@ fn every_command_of_the_readme_runs() {
 
     let commands = commands(&on_aws(&readme()).1);
     assert!(commands.len() >= 12, "{commands:?}");
-    for mut arguments in commands {
+    // Only AWS has a fleet: those commands run against the fake.
+    for mut arguments in commands.into_iter().filter(|arguments| arguments[0] != "fleet") {
         if let Some(build) = arguments.iter_mut().find(|argument| *argument == "BUILD") {
             let builds = std::fs::read_dir(factory.state().join("builds")).unwrap();
             *build = builds.map(|entry| entry.unwrap().file_name().into_string().unwrap()).next().unwrap();

@@ -34,7 +34,7 @@ pub(super) fn distribution(node: &Node, diagnostics: &mut Diagnostics) -> Option
 }
 
 /// A map by names of one kind.
-fn by_name<K: FromStr<Err = NameError> + Ord, V>(
+pub(super) fn by_name<K: FromStr<Err = NameError> + Ord, V>(
     node: &Node,
     what: &str,
     diagnostics: &mut Diagnostics,

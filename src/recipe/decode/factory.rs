@@ -1,8 +1,10 @@
 //! `amifactory.yaml`.
 
-use super::super::{AwsSettings, ChannelRule, Distribution, Retention, tables};
+use super::super::{AwsSettings, ChannelRule, Distribution, FleetPolicy, Retention, tables};
+use super::fleet;
 use crate::identity::TargetKind;
 use crate::source::{Diagnostics, Node};
+use std::collections::BTreeSet;
 
 /// What the factory file says.
 pub(in crate::recipe) struct FactoryFile {
@@ -11,10 +13,15 @@ pub(in crate::recipe) struct FactoryFile {
     pub aws: AwsSettings,
     pub distribution: Option<Distribution>,
     pub retention: Option<Retention>,
+    pub fleet: FleetPolicy,
 }
 
-/// Reads the factory file.
-pub(in crate::recipe) fn factory(node: &Node, diagnostics: &mut Diagnostics) -> Option<FactoryFile> {
+/// Reads the factory file. `recipes`: those that have a file.
+pub(in crate::recipe) fn factory(
+    node: &Node,
+    recipes: &BTreeSet<String>,
+    diagnostics: &mut Diagnostics,
+) -> Option<FactoryFile> {
     let mut reader = tables::FACTORY.read(node, diagnostics)?;
     let target = super::maybe(&mut reader, "default_target", diagnostics, |node, diagnostics| {
         let words: Vec<&str> = TargetKind::ALL.iter().map(|kind| kind.as_str()).collect();
@@ -30,6 +37,8 @@ pub(in crate::recipe) fn factory(node: &Node, diagnostics: &mut Diagnostics) -> 
     });
     let retention =
         super::maybe(&mut reader, "retention", diagnostics, |node, d| super::retention::retention(node, None, d));
+    let names = fleet::Known { channels: channels.as_deref(), recipes };
+    let fleet = super::maybe(&mut reader, "fleet", diagnostics, |node, d| fleet::fleet(node, &names, d));
     reader.finish();
     Some(FactoryFile {
         default_target: target?.unwrap_or(TargetKind::Local),
@@ -37,5 +46,6 @@ pub(in crate::recipe) fn factory(node: &Node, diagnostics: &mut Diagnostics) -> 
         aws: aws?.unwrap_or_default(),
         distribution: distribution?,
         retention: retention?,
+        fleet: fleet?.unwrap_or_default(),
     })
 }

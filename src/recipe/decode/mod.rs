@@ -6,6 +6,7 @@ mod aws_value;
 mod channels;
 mod distribution;
 mod factory;
+mod fleet;
 mod group;
 mod hardening;
 mod recipe;

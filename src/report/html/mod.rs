@@ -2,8 +2,11 @@
 //! as text: every value goes through one escape, and the content security policy allows this page's own style and
 //! script, by hash, and nothing else.
 
+mod fleet;
 mod looks;
 mod page;
+
+pub use fleet::{FleetPageError, fleet};
 
 use super::visible;
 use crate::identity::{Digest, ImageId};
@@ -28,13 +31,19 @@ pub struct HtmlError {
 
 /// The whole page. `today` decides how long waivers still hold.
 pub fn html(image: &ImageId, record: &ImageRecord, today: Date) -> Result<String, HtmlError> {
-    let mut registry = Handlebars::new();
-    registry.set_strict_mode(true);
-    registry.register_escape_fn(|text| html_escape(&visible::block(text)));
+    let registry = registry();
     let page = Page::of(image, record, today, STYLE, SCRIPT, policy());
     registry
         .render_template(TEMPLATE, &page)
         .map_err(|source| HtmlError { image: image.clone(), source: Box::new(source) })
+}
+
+/// Every value is escaped in the one way.
+fn registry() -> Handlebars<'static> {
+    let mut registry = Handlebars::new();
+    registry.set_strict_mode(true);
+    registry.register_escape_fn(|text| html_escape(&visible::block(text)));
+    registry
 }
 
 fn policy() -> String {

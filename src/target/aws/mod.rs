@@ -8,6 +8,7 @@
 //! | [`command`] | what is sent to a builder and what comes back: pure text |
 //! | [`doctor`] | what would make builds fail, found before any is started |
 //! | [`shelf`], [`uses`], [`way_out`] | what keeps images, and the steps by which they go |
+//! | [`inventory`] | what runs and what would be launched, for `fleet` |
 //! | [`policy`] | what IAM must allow for all this |
 //! | [`runs`], [`live`] | commands in flight |
 //! | [`images`], [`records`], [`pointers`], [`orphans`] | what comes out, and what may be left |
@@ -31,6 +32,8 @@ mod doctor;
 mod error;
 #[cfg(feature = "aws")]
 mod images;
+#[cfg(feature = "aws")]
+mod inventory;
 #[cfg(feature = "aws")]
 mod launch;
 #[cfg(feature = "aws")]

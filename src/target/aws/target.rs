@@ -14,8 +14,8 @@ use crate::release::Note;
 use crate::target::finding::{Finding, Wanted};
 use crate::target::{
     Audience, Builder, BuilderState, CopyRequest, Entry, Evidence, Held, HeldEnd, Image, ImageRecord, ImageRequest,
-    LaunchBase, LaunchRequest, Move, Orphan, Overview, Part, Pin, Pointer, PointerName, ResolvedBase, RunRequest,
-    RunResult, Settled, Shelf, Standing, Tags, Target, TargetError, Underway, at_once, aws_base, moment,
+    Inventory, LaunchBase, LaunchRequest, Move, Orphan, Overview, Part, Pin, Pointer, PointerName, ResolvedBase,
+    RunRequest, RunResult, Settled, Shelf, Standing, Tags, Target, TargetError, Underway, at_once, aws_base, moment,
 };
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -108,6 +108,11 @@ impl AwsTarget {
         locked(&self.records).remove(image);
     }
 
+    /// Whether no role is assumed: only there are builders.
+    pub(super) fn is_home_account(&self) -> bool {
+        self.role.is_none()
+    }
+
     async fn our_image(&self, image: &ImageId) -> Result<Ami, TargetError> {
         let found = self.view.image(&self.api, image.as_str()).await?;
         found.ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })
@@ -129,6 +134,10 @@ impl Target for AwsTarget {
     }
 
     fn shelf(&self) -> Option<&dyn Shelf> {
+        Some(self)
+    }
+
+    fn inventory(&self) -> Option<&dyn Inventory> {
         Some(self)
     }
 

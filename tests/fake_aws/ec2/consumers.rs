@@ -32,7 +32,7 @@ pub fn describe_launch_templates(world: &mut World, call: &Incoming<'_>) -> Repl
         vec![
             text("launchTemplateId", id),
             text("launchTemplateName", id),
-            text("defaultVersionNumber", 1),
+            text("defaultVersionNumber", default_version(world, id)),
             text("latestVersionNumber", template.images.len()),
         ]
     });
@@ -43,7 +43,7 @@ pub fn describe_launch_templates(world: &mut World, call: &Incoming<'_>) -> Repl
 
 pub fn describe_launch_template_versions(world: &mut World, call: &Incoming<'_>) -> Reply {
     most(call.params, 200)?;
-    let id = call.params.get("LaunchTemplateId").ok_or_else(|| missing("LaunchTemplateId"))?;
+    let Some(id) = call.params.get("LaunchTemplateId") else { return current_versions(world, call) };
     let template = world.ec2.templates.get(id).filter(|template| template.home == Home::of(call.caller));
     let template = template.ok_or_else(|| {
         Failure::bad(
@@ -51,19 +51,67 @@ pub fn describe_launch_template_versions(world: &mut World, call: &Incoming<'_>)
             format!("The specified launch template, with template ID {id}, does not exist."),
         )
     })?;
-    let versions: Vec<(usize, &String)> = template.images.iter().enumerate().rev().collect();
+    let wanted = call.params.list("LaunchTemplateVersion");
+    for number in wanted.iter().filter_map(|number| number.parse::<usize>().ok()) {
+        if number == 0 || number > template.images.len() {
+            let message =
+                format!("Could not find launch template version(s) '{number}' for launch template with ID '{id}'.");
+            return Err(Failure::bad("InvalidLaunchTemplateId.VersionNotFound", message));
+        }
+    }
+    let versions: Vec<(usize, &String)> = template
+        .images
+        .iter()
+        .enumerate()
+        .rev()
+        .filter(|(at, _)| wanted.is_empty() || wanted.contains(&(at + 1).to_string()))
+        .collect();
     let page = page(versions, call.params, "", |(number, _)| format!("{:08}", usize::MAX / 2 - number))?;
-    let rows = page.items.iter().map(|(number, image)| {
-        vec![
-            text("launchTemplateId", id),
-            text("versionNumber", number + 1),
-            text("defaultVersion", *number == 0),
-            node("launchTemplateData", vec![text("imageId", image)]),
-        ]
-    });
+    let rows = page.items.iter().map(|(number, image)| version(world, id, *number, image));
     let mut out = vec![items("launchTemplateVersionSet", rows)];
     out.extend(page.next());
     Ok(Done::xml(out))
+}
+
+/// Without a template, only versions of all templates that are their defaults or their latest can be asked for.
+fn current_versions(world: &World, call: &Incoming<'_>) -> Reply {
+    let wanted = call.params.list("LaunchTemplateVersion");
+    if wanted.is_empty() || !wanted.iter().all(|version| matches!(version.as_str(), "$Default" | "$Latest")) {
+        return Err(missing("LaunchTemplateId"));
+    }
+    let home = Home::of(call.caller);
+    let mut versions = Vec::new();
+    for (id, template) in world.ec2.templates.iter().filter(|(_, template)| template.home == home) {
+        for (at, image) in template.images.iter().enumerate() {
+            let default = at + 1 == default_version(world, id) && wanted.iter().any(|version| version == "$Default");
+            let latest = at + 1 == template.images.len() && wanted.iter().any(|version| version == "$Latest");
+            if default || latest {
+                versions.push((id, at, image));
+            }
+        }
+    }
+    let page = page(versions, call.params, "", |(id, at, _)| format!("{id} {at:08}"))?;
+    let mut out = vec![items(
+        "launchTemplateVersionSet",
+        page.items.iter().map(|(id, at, image)| version(world, id, *at, image)),
+    )];
+    out.extend(page.next());
+    Ok(Done::xml(out))
+}
+
+fn default_version(world: &World, id: &str) -> usize {
+    world.ec2.default_versions.get(id).copied().unwrap_or(1)
+}
+
+fn version(world: &World, id: &str, at: usize, image: &str) -> Vec<Xml> {
+    let data = if image.is_empty() { Vec::new() } else { vec![text("imageId", image)] };
+    vec![
+        text("launchTemplateId", id),
+        text("launchTemplateName", id),
+        text("versionNumber", at + 1),
+        text("defaultVersion", at + 1 == default_version(world, id)),
+        node("launchTemplateData", data),
+    ]
 }
 
 pub fn describe_spot_fleet_requests(world: &mut World, call: &Incoming<'_>) -> Reply {

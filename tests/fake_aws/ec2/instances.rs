@@ -121,6 +121,9 @@ fn found<'a>(
 }
 
 pub fn describe_instances(world: &mut World, call: &Incoming<'_>) -> Reply {
+    if let Some(recorded) = &world.ec2.recorded {
+        return recorded.page(call);
+    }
     let filters = Filters::parse(call.params, FILTERS)?;
     let seen = world.seen_at(call.now);
     let page = page(found(world, call, &filters, seen)?, call.params, "InstanceId", |found| found.id.clone())?;

@@ -22,6 +22,7 @@ mod network;
 mod page;
 mod places;
 mod profiles;
+pub mod recorded;
 mod retirement;
 mod room;
 mod run_instances;

@@ -25,8 +25,12 @@ pub struct State {
     pub key_pairs: BTreeMap<String, KeyPair>,
     pub spot_requests: BTreeMap<String, SpotRequest>,
     pub templates: BTreeMap<String, Template>,
+    /// Of templates whose default is not their first version: its number.
+    pub default_versions: BTreeMap<String, usize>,
     pub spot_fleets: BTreeMap<String, Fleet>,
     pub fleets: BTreeMap<String, Fleet>,
+    /// Answers DescribeInstances instead of `instances`, where there are too many to keep.
+    pub recorded: Option<super::recorded::Recorded>,
     /// By name.
     pub profiles: BTreeMap<String, Profile>,
     /// Resource id → its tags.

@@ -6,6 +6,7 @@ pub mod crash;
 mod distribution;
 mod elsewhere;
 mod factory;
+mod fleet;
 mod hostile;
 pub mod ladder;
 mod live;

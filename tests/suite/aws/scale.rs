@@ -8,7 +8,7 @@ use crate::fake_aws::{Fake, Latencies, Settings};
 use crate::scale::{HOME, Size, name, named, seed};
 use amifactory::fleet::retire::{Verdict, Wanted, decide, survey};
 use amifactory::pipeline::{Event, Sink};
-use amifactory::recipe::{Factory, OtherService, Retention};
+use amifactory::recipe::{Factory, OtherService};
 use amifactory::release::places::Places;
 use amifactory::release::{distribute, everywhere, leftover, promote, verify_places};
 use amifactory::target::Target as _;

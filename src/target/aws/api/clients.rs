@@ -17,6 +17,8 @@ pub struct Api {
     pub ec2: aws_sdk_ec2::Client,
     /// Systems Manager: Run Command and Parameter Store.
     pub ssm: aws_sdk_ssm::Client,
+    /// Auto Scaling.
+    pub autoscaling: aws_sdk_autoscaling::Client,
     /// EBS direct: blocks of snapshots.
     pub ebs: aws_sdk_ebs::Client,
     /// Who calls.
@@ -50,6 +52,7 @@ impl Api {
         Api {
             ec2: aws_sdk_ec2::Client::new(&config),
             ssm: aws_sdk_ssm::Client::from_conf(ssm),
+            autoscaling: aws_sdk_autoscaling::Client::new(&config),
             ebs: aws_sdk_ebs::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
             quotas: aws_sdk_servicequotas::Client::new(&config),

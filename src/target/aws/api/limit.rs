@@ -36,7 +36,7 @@ pub enum Bucket {
     ListBlocks,
     /// `GetSnapshotBlock` and `PutSnapshotBlock`: 1,000 a second each (there too); kept lower, as they have half a MiB.
     Block,
-    /// STS, Service Quotas, CloudWatch Logs: far above what is needed here.
+    /// STS, Service Quotas, CloudWatch Logs, Auto Scaling: far above what is needed here.
     Other,
 }
 

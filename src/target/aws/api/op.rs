@@ -156,6 +156,15 @@ pub const DISABLE_IMAGE: Operation = op("ec2:DisableImage", Grant::Retire, Bucke
 /// `ec2:EnableImage`
 pub const ENABLE_IMAGE: Operation = op("ec2:EnableImage", Grant::Retire, Bucket::Mutate, &[]);
 
+/// `autoscaling:DescribeAutoScalingGroups`
+pub const DESCRIBE_SCALING_GROUPS: Operation =
+    op("autoscaling:DescribeAutoScalingGroups", Grant::Fleet, Bucket::Other, &[]);
+/// `autoscaling:DescribeLaunchConfigurations`
+pub const DESCRIBE_LAUNCH_CONFIGURATIONS: Operation =
+    op("autoscaling:DescribeLaunchConfigurations", Grant::Fleet, Bucket::Other, &[]);
+/// `autoscaling:DescribeWarmPool`
+pub const DESCRIBE_WARM_POOL: Operation = op("autoscaling:DescribeWarmPool", Grant::Fleet, Bucket::Other, &[]);
+
 /// All of them.
 pub const ALL: &[Operation] = &[
     RUN_INSTANCES,
@@ -215,6 +224,9 @@ pub const ALL: &[Operation] = &[
     UNDEPRECATE,
     DISABLE_IMAGE,
     ENABLE_IMAGE,
+    DESCRIBE_SCALING_GROUPS,
+    DESCRIBE_LAUNCH_CONFIGURATIONS,
+    DESCRIBE_WARM_POOL,
 ];
 
 #[cfg(test)]

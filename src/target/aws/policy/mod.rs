@@ -4,6 +4,7 @@
 mod builder;
 mod distributor;
 mod document;
+mod fleet;
 mod operator;
 mod releaser;
 mod retirer;
@@ -14,6 +15,7 @@ mod tests;
 pub use builder::{builder, trust};
 pub use distributor::{consumer, consumer_trust, distributor};
 pub use document::{INLINE_LIMIT, MANAGED_LIMIT, Policy, Statement, matches};
+pub use fleet::{fleet, fleet_role};
 pub use operator::{Grant, operator};
 pub use releaser::releaser;
 pub use retirer::{retirer, retirer_apply};

@@ -46,6 +46,8 @@ pub enum Grant {
     Uses,
     /// Taking images out of use, and bringing them back: for whoever retires them.
     Retire,
+    /// Finding what Auto Scaling would launch: for whoever looks at the fleet.
+    Fleet,
     /// What `doctor` alone asks.
     Doctor,
 }

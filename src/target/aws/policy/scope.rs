@@ -30,6 +30,8 @@ pub struct Scope {
     pub copy_keys: BTreeSet<String>,
     /// Other accounts and the roles there that are assumed.
     pub consumers: BTreeSet<(String, String)>,
+    /// Other accounts whose fleets are looked at, and the roles there that are assumed.
+    pub fleet_roles: BTreeSet<(String, String)>,
     /// Where images go out from, where they do.
     pub home: Option<String>,
 }
@@ -64,6 +66,7 @@ impl Scope {
             spot: settings.iter().any(|aws| aws.spot),
             copy_keys: distribution.iter().flat_map(|known| known.regions.values()).filter_map(copy_key).collect(),
             consumers: distribution.iter().flat_map(|known| &known.accounts).filter_map(consumer).collect(),
+            fleet_roles: factory.fleet.accounts.iter().map(|(a, of)| (a.to_string(), of.role.to_string())).collect(),
             home: distribution.map(|known| known.home.to_string()),
         }
     }
@@ -111,6 +114,12 @@ impl Scope {
     pub fn consumer_arns(&self) -> Vec<String> {
         let arn = |(account, role): &(String, String)| format!("arn:{}:iam::{account}:role/{role}", self.partition());
         self.consumers.iter().map(arn).collect()
+    }
+
+    /// Roles in other accounts whose fleets are looked at.
+    pub fn fleet_role_arns(&self) -> Vec<String> {
+        let arn = |(account, role): &(String, String)| format!("arn:{}:iam::{account}:role/{role}", self.partition());
+        self.fleet_roles.iter().map(arn).collect()
     }
 
     /// An account as a principal.

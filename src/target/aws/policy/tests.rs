@@ -24,6 +24,7 @@ fn full() -> Scope {
         spot: true,
         copy_keys: names(&["alias/images"]),
         consumers: [("111122223333".to_owned(), "amifactory-consumer".to_owned())].into(),
+        fleet_roles: [("111122223333".to_owned(), "amifactory-fleet".to_owned())].into(),
         home: Some("eu-central-1".into()),
     }
 }
@@ -42,15 +43,17 @@ fn every_operation_is_allowed_and_nothing_else() {
     let (operator, releaser, retirer) = (operator(&full()), releaser(&full()), retirer(&full()));
     let (distributor, consumer) = (distributor(&full()), consumer(&full()));
     let apply = retirer_apply(&full());
+    let (fleet, fleet_role) = (fleet(&full()), fleet_role(&full()));
     let called: BTreeSet<&str> = op::ALL.iter().map(|operation| operation.action).collect();
     for action in &called {
-        let all = [&operator, &releaser, &distributor, &retirer, &apply];
+        let all = [&operator, &releaser, &distributor, &retirer, &apply, &fleet];
         assert!(all.iter().any(|policy| policy.allows(action)), "{action} is called and not allowed");
     }
     // What the services do in the caller's name is called by nobody here.
     let in_our_name = |action: &str| action == "iam:PassRole" || action.starts_with("kms:");
     let all = operator.actions().into_iter().chain(releaser.actions()).chain(retirer.actions());
     let all = all.chain(distributor.actions()).chain(consumer.actions()).chain(apply.actions());
+    let all = all.chain(fleet.actions()).chain(fleet_role.actions());
     let spare: Vec<_> = all.filter(|a| !called.contains(a) && !in_our_name(a)).collect();
     assert!(spare.is_empty(), "allowed and never called: {spare:?}");
     assert!(!operator.allows("ssm:DeleteParameter") && !operator.allows("ec2:DescribeInstanceAttribute"));
@@ -64,6 +67,8 @@ fn every_operation_is_allowed_and_nothing_else() {
     assert!(!apply.allows("ec2:DeleteVolume") && !apply.allows("ssm:DeleteParameter"));
     let tagged = |statement: &Statement| statement.sid == "Record" || !statement.conditions.is_empty();
     assert!(apply.statement.iter().all(tagged), "only what carries a build's tag");
+    assert_eq!(fleet.actions().into_iter().filter(changes).collect::<Vec<_>>(), ["sts:AssumeRole"]);
+    assert_eq!(fleet_role.actions().into_iter().filter(changes).collect::<Vec<_>>(), [] as [&str; 0]);
     assert!(!releaser.allows("ec2:RunInstances") && !releaser.allows("ec2:DeregisterImage"));
     for action in ["ec2:RunInstances", "ssm:DeleteParameter", "ec2:CreateImage"] {
         assert!(!distributor.allows(action) && !consumer.allows(action), "{action}");
@@ -111,6 +116,8 @@ fn names_are_unique_and_each_has_a_reason() {
         consumer(&full()),
         retirer(&full()),
         retirer_apply(&full()),
+        fleet(&full()),
+        fleet_role(&full()),
     ];
     for policy in others.into_iter().chain(trusts) {
         let sids: BTreeSet<_> = policy.statement.iter().map(|statement| statement.sid).collect();
@@ -130,6 +137,7 @@ fn they_fit_into_iam() {
         assert!(releaser(&scope).length() <= MANAGED_LIMIT);
         assert!(distributor(&scope).length() <= MANAGED_LIMIT && consumer(&scope).length() <= MANAGED_LIMIT);
         assert!(retirer(&scope).length() <= MANAGED_LIMIT && retirer_apply(&scope).length() <= MANAGED_LIMIT);
+        assert!(fleet(&scope).length() <= MANAGED_LIMIT && fleet_role(&scope).length() <= MANAGED_LIMIT);
         assert!(builder.length() <= MANAGED_LIMIT && builder.length() <= INLINE_LIMIT, "{}", builder.length());
     }
     // Length is counted as IAM does.
@@ -173,6 +181,12 @@ fn the_retirers_policy() {
 #[test]
 fn the_policy_of_whoever_applies_retirement() {
     insta::assert_snapshot!(json(&retirer_apply(&full())));
+}
+
+#[test]
+fn the_policies_for_the_fleet() {
+    insta::assert_snapshot!(json(&fleet(&full())));
+    insta::assert_snapshot!(json(&fleet_role(&full())));
 }
 
 #[test]

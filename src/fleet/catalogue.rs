@@ -1,0 +1,273 @@
+//! The factory's own images as the fleet is measured by them: which id is which version, what each channel has named and
+//! since when, what must not be used any more, what is gone. Pure: what targets show goes in.
+
+use crate::identity::{Arch, Channel, RecipeName, Version};
+use crate::pipeline::tags::{self, ImageState};
+use crate::release::History;
+use crate::target::{Image, Pointer, PointerName, Retirement, Slot, Tags, moment};
+use std::collections::{BTreeMap, BTreeSet};
+use time::OffsetDateTime;
+
+/// What is known of one image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Its recipe.
+    pub recipe: RecipeName,
+    /// Its architecture.
+    pub arch: Arch,
+    /// Its version.
+    pub version: Version,
+    /// Whether it was ever published: tested, and named by its version.
+    pub published: bool,
+    /// What became of it, where it can't be launched any more.
+    pub gone: Option<Gone>,
+}
+
+/// How an image went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// It was retired.
+    Retired,
+    /// Someone removed it.
+    Removed,
+}
+
+/// A move of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// When; none where that can't be read.
+    pub at: Option<OffsetDateTime>,
+    /// To which version; none where it is not one of ours.
+    pub version: Option<Version>,
+}
+
+/// What a channel has named, oldest first. Earlier moves may have been dropped.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Line {
+    /// The moves.
+    pub steps: Vec<Step>,
+}
+
+impl Line {
+    /// What it names now.
+    pub fn named(&self) -> Option<Version> {
+        self.steps.last()?.version
+    }
+
+    /// Whether it has ever named this version, as far as its history goes back.
+    pub fn has_named(&self, version: Version) -> bool {
+        self.steps.iter().any(|step| step.version == Some(version))
+    }
+
+    /// The move by which it went on from this version, or past it; none where it never did.
+    pub fn left(&self, version: Version) -> Option<&Step> {
+        let stood = self.steps.iter().rposition(|step| step.version == Some(version));
+        let passes = |step: &&Step| match stood {
+            Some(_) => step.version != Some(version),
+            None => step.version.is_some_and(|other| other > version),
+        };
+        self.steps[stood.map_or(0, |at| at + 1)..].iter().find(passes)
+    }
+}
+
+/// All that is known.
+#[derive(Debug, Clone, Default)]
+pub struct Catalogue {
+    images: BTreeMap<String, Known>,
+    /// Versions that are named by a pointer at home.
+    versions: BTreeMap<(RecipeName, Arch), BTreeSet<Version>>,
+    channels: BTreeMap<(RecipeName, Arch, Channel), Line>,
+    /// Versions that must not be used, and why. A copy in another region is what its original is.
+    revoked: BTreeMap<(RecipeName, Arch, Version), String>,
+    /// Recipes of which something could not be read, and what.
+    damaged: BTreeMap<RecipeName, String>,
+}
+
+/// A recipe's pointers at home.
+#[derive(Debug, Clone)]
+pub struct Pointers {
+    /// The recipe.
+    pub recipe: RecipeName,
+    /// Those that can be read.
+    pub pointers: Vec<Pointer>,
+    /// The histories of channels that are measured by.
+    pub histories: BTreeMap<PointerName, History>,
+    /// What was retired.
+    pub retirements: Vec<Retirement>,
+    /// What could not be read, and why.
+    pub damaged: Option<String>,
+}
+
+impl Catalogue {
+    /// From what there is at home.
+    pub fn of(images: &[Image], recipes: &[Pointers]) -> Catalogue {
+        let mut catalogue = Catalogue::default();
+        for recipe in recipes {
+            if let Some(what) = &recipe.damaged {
+                catalogue.damaged.insert(recipe.recipe.clone(), what.clone());
+            }
+            for pointer in &recipe.pointers {
+                if let Slot::Version(version) = pointer.name.slot {
+                    let line = (pointer.name.recipe.clone(), pointer.name.arch);
+                    catalogue.versions.entry(line).or_default().insert(version);
+                }
+            }
+        }
+        for image in images {
+            catalogue.add(image.id.as_str(), &image.tags);
+            if let (Some(owner), Some(arch), Some(why)) =
+                (tags::owner(&image.tags), tags::arch(&image.tags), tags::revoked(&image.tags))
+            {
+                catalogue.revoked.insert((owner.recipe, arch, owner.version), why.to_owned());
+            }
+        }
+        for recipe in recipes {
+            catalogue.remember(&recipe.pointers, Gone::Removed);
+            for retirement in &recipe.retirements {
+                catalogue.gone(
+                    retirement.image.as_str(),
+                    &retirement.name,
+                    retirement_version(retirement),
+                    Gone::Retired,
+                );
+            }
+            for (name, history) in &recipe.histories {
+                catalogue.channel(name, history);
+            }
+        }
+        catalogue
+    }
+
+    /// Adds what there is in another region: copies, and pointers that may name copies that are gone.
+    pub fn add_region(&mut self, images: &[Image], pointers: &[Pointer]) {
+        for image in images {
+            self.add(image.id.as_str(), &image.tags);
+        }
+        self.remember(pointers, Gone::Removed);
+    }
+
+    /// Adds an image by its tags. Whether it is one of ours is the answer.
+    pub fn add(&mut self, id: &str, of: &Tags) -> bool {
+        let (Some(owner), Some(arch)) = (tags::owner(of), tags::arch(of)) else { return false };
+        let line = (owner.recipe, arch);
+        let named = self.versions.get(&line).is_some_and(|versions| versions.contains(&owner.version));
+        let known = Known {
+            published: named && ImageState::of(of) != ImageState::Candidate,
+            recipe: line.0,
+            arch,
+            version: owner.version,
+            gone: None,
+        };
+        self.images.insert(id.to_owned(), known);
+        true
+    }
+
+    /// Pointers that name what is not there any more.
+    fn remember(&mut self, pointers: &[Pointer], how: Gone) {
+        for pointer in pointers {
+            if let Slot::Version(version) = pointer.name.slot {
+                self.gone(pointer.image.as_str(), &pointer.name, Some(version), how);
+            }
+        }
+    }
+
+    fn gone(&mut self, id: &str, name: &PointerName, version: Option<Version>, how: Gone) {
+        let Some(version) = version else { return };
+        let known = Known { recipe: name.recipe.clone(), arch: name.arch, version, published: true, gone: Some(how) };
+        match self.images.get_mut(id) {
+            // What is retired says so before it is gone.
+            Some(there) if how == Gone::Retired => there.gone = Some(how),
+            Some(_) => {}
+            None => drop(self.images.insert(id.to_owned(), known)),
+        }
+    }
+
+    fn channel(&mut self, name: &PointerName, history: &History) {
+        let Slot::Channel(channel) = &name.slot else { return };
+        let mut line = Line::default();
+        for moved in &history.moves {
+            let ours = self.images.get(&moved.image).filter(|known| known.recipe == name.recipe);
+            let version = ours.map(|known| known.version).or_else(|| moved.version());
+            line.steps.push(Step { at: moment(&moved.at), version });
+            if ours.is_none() {
+                self.gone(&moved.image, name, version, Gone::Removed);
+            }
+        }
+        self.channels.insert((name.recipe.clone(), name.arch, channel.clone()), line);
+    }
+
+    /// What this image is; none where it is not one of ours.
+    pub fn image(&self, id: &str) -> Option<&Known> {
+        self.images.get(id)
+    }
+
+    /// What a channel has named; none where it does not exist.
+    pub fn line(&self, recipe: &RecipeName, arch: Arch, channel: &Channel) -> Option<&Line> {
+        self.channels.get(&(recipe.clone(), arch, channel.clone()))
+    }
+
+    /// Why this version must not be used, where it must not.
+    pub fn revoked(&self, known: &Known) -> Option<&str> {
+        self.revoked.get(&(known.recipe.clone(), known.arch, known.version)).map(String::as_str)
+    }
+
+    /// How many published versions there are after this one, up to the other.
+    pub fn between(&self, known: &Known, newest: Version) -> usize {
+        let versions = self.versions.get(&(known.recipe.clone(), known.arch));
+        versions.map_or(0, |all| all.iter().filter(|other| **other > known.version && **other <= newest).count())
+    }
+
+    /// What of a recipe could not be read.
+    pub fn damaged(&self, recipe: &RecipeName) -> Option<&str> {
+        self.damaged.get(recipe).map(String::as_str)
+    }
+
+    /// How many images it knows.
+    pub fn len(&self) -> usize {
+        self.images.len()
+    }
+
+    /// Whether it knows none.
+    pub fn is_empty(&self) -> bool {
+        self.images.is_empty()
+    }
+}
+
+fn retirement_version(retirement: &Retirement) -> Option<Version> {
+    match retirement.name.slot {
+        Slot::Version(version) => Some(version),
+        Slot::Channel(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(n: u32) -> Version {
+        format!("1.0.{n}").parse().unwrap()
+    }
+
+    fn line(named: &[u32]) -> Line {
+        let at = |day: usize| Some(time::macros::datetime!(2026-11-01 0:00 UTC) + time::Duration::days(day as i64));
+        let step = |(day, n): (usize, &u32)| Step { at: at(day), version: Some(version(*n)) };
+        Line { steps: named.iter().enumerate().map(step).collect() }
+    }
+
+    fn left(line: &Line, n: u32) -> Option<u8> {
+        line.left(version(n)).and_then(|step| step.at).map(|at| at.day() - 1)
+    }
+
+    #[test]
+    fn a_channel_leaves_a_version_when_it_goes_on_from_it_or_past_it() {
+        let up = line(&[1, 3, 4]);
+        assert_eq!([1, 2, 3, 4, 5].map(|n| left(&up, n)), [Some(1), Some(1), Some(2), None, None]);
+        // What was gone back from was left then, whatever came later; what was gone back to was not.
+        let back = line(&[1, 2, 1, 3]);
+        assert_eq!([1, 2, 3].map(|n| left(&back, n)), [Some(3), Some(2), None]);
+        let down = line(&[1, 2, 1]);
+        assert_eq!([1, 2].map(|n| left(&down, n)), [None, Some(2)]);
+        assert!(down.has_named(version(2)) && !down.has_named(version(3)));
+        assert_eq!(Line::default().named(), None);
+    }
+}

@@ -1,0 +1,396 @@
+//! How fresh an image is that something uses: against the catalogue, by the policy, at a moment. Pure.
+
+use super::catalogue::{Catalogue, Gone, Known};
+use crate::identity::{AccountId, Arch, Channel, RecipeName, Version};
+use crate::pipeline::clock;
+use crate::recipe::{FleetPolicy, Foreign};
+use crate::release::gate::span;
+use crate::target::{Kind, Stranger};
+use serde::Serialize;
+use std::time::Duration;
+use time::OffsetDateTime;
+
+/// What an image is, for whoever uses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// It must not be used.
+    Revoked,
+    /// It is gone, and nobody can say what it was.
+    Deregistered,
+    /// It was retired.
+    Retired,
+    /// It was never tested and published.
+    Unpublished,
+    /// The channel went back from it.
+    RolledBack,
+    /// The channel went on.
+    Behind,
+    /// Nothing can be said of it.
+    Unknown,
+    /// The channel names nothing.
+    Unmeasured,
+    /// It is not one of ours.
+    Foreign,
+    /// It is newer than what the channel names, which has never named it.
+    Ahead,
+    /// It is what the channel names.
+    Fresh,
+}
+
+impl Status {
+    /// As JSON has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Status::Revoked => "revoked",
+            Status::Deregistered => "deregistered",
+            Status::Retired => "retired",
+            Status::Unpublished => "unpublished",
+            Status::RolledBack => "rolled-back",
+            Status::Behind => "behind",
+            Status::Unknown => "unknown",
+            Status::Unmeasured => "unmeasured",
+            Status::Foreign => "foreign",
+            Status::Ahead => "ahead",
+            Status::Fresh => "fresh",
+        }
+    }
+}
+
+/// What policy makes of it, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// The policy is broken.
+    Fail,
+    /// It can't be told, so it is not fine.
+    Unknown,
+    /// It is told, and breaks nothing yet.
+    Warn,
+    /// It would be told, and is exempt.
+    Exempt,
+    /// It is fine.
+    Fine,
+}
+
+impl Level {
+    /// All of them.
+    pub const ALL: [Level; 5] = [Level::Fail, Level::Unknown, Level::Warn, Level::Exempt, Level::Fine];
+
+    /// As JSON has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Level::Fail => "fail",
+            Level::Unknown => "unknown",
+            Level::Warn => "warn",
+            Level::Exempt => "exempt",
+            Level::Fine => "fine",
+        }
+    }
+}
+
+/// What was found out about a use of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Judgement {
+    /// What policy makes of it.
+    pub level: Level,
+    /// What the image is.
+    pub status: Status,
+    /// Its recipe, where it is one of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<RecipeName>,
+    /// Its architecture, where it is one of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arch: Option<Arch>,
+    /// Its version, where it is one of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// The channel that it is measured against.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
+    /// What that channel names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel_version: Option<Version>,
+    /// How many published versions it is behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behind: Option<usize>,
+    /// When the channel went on from it, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Whole days since then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub days: Option<u64>,
+    /// In words.
+    pub why: String,
+}
+
+/// By what is judged.
+pub struct Measure<'a> {
+    /// Our own images.
+    pub catalogue: &'a Catalogue,
+    /// The policy.
+    pub policy: &'a FleetPolicy,
+    /// All channels, in the order in which images pass through them.
+    pub channels: &'a [Channel],
+    /// The moment.
+    pub now: OffsetDateTime,
+}
+
+/// What is known of an image's id.
+pub enum Identity<'a> {
+    /// It can't be told which image it is, or what it is; why.
+    Unknown(&'a str),
+    /// It is in the catalogue, or it is nowhere.
+    Image(&'a str),
+    /// EC2 knows it, and the catalogue does not.
+    Stranger(&'a Stranger),
+}
+
+impl Measure<'_> {
+    /// Judges one use. What can't be told is never fine.
+    pub fn judge(&self, kind: Kind, image: &Identity<'_>, account: Option<&AccountId>) -> Judgement {
+        let id = match image {
+            Identity::Unknown(why) => return plain(Level::Unknown, Status::Unknown, (*why).to_owned()),
+            Identity::Stranger(stranger) => return self.foreign(stranger),
+            Identity::Image(id) => *id,
+        };
+        match self.catalogue.image(id) {
+            Some(known) => self.ours(kind, known, account),
+            None => {
+                let why = "the image is deregistered, or no longer shared, and it is not known what it was";
+                plain(Level::Fail, Status::Deregistered, why.into())
+            }
+        }
+    }
+
+    fn foreign(&self, stranger: &Stranger) -> Judgement {
+        let level = match self.policy.foreign {
+            Foreign::Ignore => Level::Fine,
+            Foreign::Warn => Level::Warn,
+            Foreign::Fail => Level::Fail,
+        };
+        let why = format!("not an image of this factory: {} of {}", stranger.name, stranger.owner);
+        plain(level, Status::Foreign, why)
+    }
+
+    fn ours(&self, kind: Kind, known: &Known, account: Option<&AccountId>) -> Judgement {
+        let mut judgement = Judgement {
+            recipe: Some(known.recipe.clone()),
+            arch: Some(known.arch),
+            version: Some(known.version),
+            channel: self.policy.follows(&known.recipe, account, self.channels),
+            ..self.against_channel(known, account)
+        };
+        // Worse than any age.
+        let worse = if let Some(why) = self.catalogue.revoked(known) {
+            Some((Level::Fail, Status::Revoked, format!("revoked: {why}")))
+        } else if let Some(gone) = known.gone {
+            let (status, word) = match gone {
+                Gone::Retired => (Status::Retired, "retired"),
+                Gone::Removed => (Status::Deregistered, "deregistered"),
+            };
+            // What runs goes on; what would be launched can't be.
+            match kind.is_instance() {
+                true => {
+                    Some((judgement.level.min(Level::Warn), status, format!("its image is {word}; {}", judgement.why)))
+                }
+                false => Some((Level::Fail, status, format!("its image is {word}: the next launch fails"))),
+            }
+        } else if !known.published {
+            Some((Level::Fail, Status::Unpublished, "its image was never tested and published".into()))
+        } else {
+            None
+        };
+        if let Some((level, status, why)) = worse {
+            (judgement.level, judgement.status, judgement.why) = (level, status, why);
+        }
+        judgement
+    }
+
+    /// Only by age; the rest is filled in by the caller.
+    fn against_channel(&self, known: &Known, account: Option<&AccountId>) -> Judgement {
+        if let Some(what) = self.catalogue.damaged(&known.recipe) {
+            return plain(Level::Unknown, Status::Unknown, format!("its pointers could not be read: {what}"));
+        }
+        let Some(channel) = self.policy.follows(&known.recipe, account, self.channels) else {
+            return plain(Level::Warn, Status::Unmeasured, "the factory has no channels".into());
+        };
+        let line = self.catalogue.line(&known.recipe, known.arch, &channel);
+        let Some(named) = line.and_then(|line| line.named()) else {
+            let why = match line {
+                Some(_) => format!("what {channel} names is not one of its versions"),
+                None => format!("{channel} names no image of it"),
+            };
+            return plain(Level::Warn, Status::Unmeasured, why);
+        };
+        let line = line.filter(|_| named != known.version);
+        let measured = |level, status, why| Judgement {
+            channel_version: Some(named),
+            behind: Some(self.catalogue.between(known, named)),
+            ..plain(level, status, why)
+        };
+        let Some(line) = line else {
+            return measured(Level::Fine, Status::Fresh, format!("what {channel} names"));
+        };
+        let ahead = known.version > named;
+        if ahead && !line.has_named(known.version) {
+            return measured(Level::Fine, Status::Ahead, format!("{channel} names {named}, and has never named this"));
+        }
+        let (status, did) = match ahead {
+            true => (Status::RolledBack, "went back from it"),
+            false => (Status::Behind, "went on from it"),
+        };
+        let Some(at) = line.left(known.version).and_then(|step| step.at) else {
+            let why = format!("{channel} names {named}, and it is not known since when");
+            return measured(Level::Fail, status, why);
+        };
+        let age = Duration::try_from(self.now - at).unwrap_or_default();
+        let (warn, fail) = self.policy.ages(&known.recipe, &channel);
+        let level = match age {
+            age if age >= fail => Level::Fail,
+            age if age >= warn => Level::Warn,
+            _ => Level::Fine,
+        };
+        let most = if level == Level::Fine { format!("; told from {} on", span(warn)) } else { String::new() };
+        let why = format!("{channel} names {named}, and {did} {} ago{most}", days(age));
+        Judgement {
+            since: Some(clock::rfc3339(at)),
+            days: Some(age.as_secs() / 86_400),
+            ..measured(level, status, why)
+        }
+    }
+}
+
+/// An age in days, as policies count; below one as it is.
+fn days(age: Duration) -> String {
+    match age.as_secs() / 86_400 {
+        0 => span(age),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    }
+}
+
+fn plain(level: Level, status: Status, why: String) -> Judgement {
+    Judgement {
+        level,
+        status,
+        recipe: None,
+        arch: None,
+        version: None,
+        channel: None,
+        channel_version: None,
+        behind: None,
+        since: None,
+        days: None,
+        why,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::catalogue::Pointers;
+    use crate::pipeline::tags;
+    use crate::release::{History, Moved};
+    use crate::target::{Image, Pointer, PointerName, Slot};
+    use time::macros::datetime;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-21 12:00 UTC);
+
+    fn image(n: u32) -> Image {
+        let digest = crate::identity::Digest::of("web").to_string();
+        let tags = [
+            (tags::RECIPE, "web"),
+            (tags::VERSION, &format!("1.0.{n}")),
+            (tags::DIGEST, &digest),
+            (tags::BUILD, "web-1"),
+            (tags::ARCH, "x86_64"),
+            (tags::STATE, "verified"),
+        ];
+        Image {
+            id: format!("ami-0000000{n}").parse().unwrap(),
+            name: format!("web-{n}"),
+            tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+            available: true,
+            failed: None,
+            created_at: String::new(),
+        }
+    }
+
+    fn name(slot: Slot) -> PointerName {
+        PointerName { recipe: "web".parse().unwrap(), arch: Arch::X86_64, slot }
+    }
+
+    /// Versions 0 to 4; prod has named 0, then 2 ten days ago, 3 five days ago, and 2 again a day ago.
+    fn catalogue(damaged: Option<&str>, moves: &[(u32, &str)]) -> Catalogue {
+        let moved = |(n, at): &(u32, &str)| Moved {
+            revision: 1,
+            at: (*at).to_owned(),
+            image: image(*n).id.to_string(),
+            by: None,
+            note: None,
+        };
+        let history = History { moves: moves.iter().map(moved).collect(), earlier_dropped: false, breaks: Vec::new() };
+        let pointer = |n: u32| Pointer {
+            name: name(Slot::Version(format!("1.0.{n}").parse().unwrap())),
+            image: image(n).id,
+            revision: 1,
+            written_at: String::new(),
+        };
+        let pointers = Pointers {
+            recipe: "web".parse().unwrap(),
+            // The first image is gone.
+            pointers: (0..5).map(pointer).collect(),
+            histories: [(name(Slot::Channel("prod".parse().unwrap())), history)].into(),
+            retirements: Vec::new(),
+            damaged: damaged.map(str::to_owned),
+        };
+        Catalogue::of(&(1..6).map(image).collect::<Vec<_>>(), &[pointers])
+    }
+
+    const MOVES: [(u32, &str); 4] = [
+        (0, "2026-10-01T00:00:00Z"),
+        (2, "2026-11-11T12:00:00Z"),
+        (3, "2026-11-16T12:00:00Z"),
+        (2, "2026-11-20T12:00:00Z"),
+    ];
+
+    fn judged(catalogue: &Catalogue, kind: Kind, n: u32) -> String {
+        let days = |n: u64| Some(Duration::from_secs(n * 86_400));
+        let ages = crate::recipe::Ages { warn: days(1), fail: days(10) };
+        let policy = FleetPolicy { ages, ..FleetPolicy::default() };
+        let channels = ["dev".parse().unwrap(), "prod".parse().unwrap()];
+        let measure = Measure { catalogue, policy: &policy, channels: &channels, now: NOW };
+        let of = measure.judge(kind, &Identity::Image(&format!("ami-0000000{n}")), None);
+        format!("{} {} {:?} {:?}: {}", of.level.as_str(), of.status.as_str(), of.behind, of.days, of.why)
+    }
+
+    #[test]
+    fn every_image_is_measured_at_its_very_bounds() {
+        let catalogue = catalogue(None, &MOVES);
+        let all: Vec<String> = (0..7).map(|n| judged(&catalogue, Kind::Instance, n)).collect();
+        insta::assert_snapshot!(all.join("\n"), @r"
+        fail deregistered Some(2) Some(10): its image is deregistered; prod names 1.0.2, and went on from it 10 days ago
+        fail behind Some(1) Some(10): prod names 1.0.2, and went on from it 10 days ago
+        fine fresh Some(0) None: what prod names
+        warn rolled-back Some(0) Some(1): prod names 1.0.2, and went back from it 1 day ago
+        fine ahead Some(0) None: prod names 1.0.2, and has never named this
+        fail unpublished Some(0) None: its image was never tested and published
+        fail deregistered None None: the image is deregistered, or no longer shared, and it is not known what it was
+        ");
+        let template = judged(&catalogue, Kind::LaunchTemplate, 0);
+        assert!(template.ends_with("its image is deregistered: the next launch fails"), "{template}");
+    }
+
+    #[test]
+    fn what_can_not_be_measured_is_never_fine() {
+        let nothing = judged(&catalogue(None, &[]), Kind::Instance, 1);
+        assert!(nothing.starts_with("warn unmeasured"), "{nothing}");
+        let undated = judged(&catalogue(None, &[(1, ""), (2, "")]), Kind::Instance, 1);
+        assert!(undated.starts_with("fail behind"), "{undated}");
+        let damaged = judged(&catalogue(Some("a pointer"), &MOVES), Kind::Instance, 2);
+        assert!(damaged.starts_with("unknown unknown"), "{damaged}");
+        let none = judged(&Catalogue::default(), Kind::Instance, 1);
+        assert!(none.starts_with("fail deregistered"), "{none}");
+    }
+}

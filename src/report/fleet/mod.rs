@@ -1,0 +1,7 @@
+//! The fleet for other programs: a table for spreadsheets, metrics for Prometheus.
+
+mod csv;
+mod prometheus;
+
+pub use csv::csv;
+pub use prometheus::prometheus;

@@ -1,0 +1,118 @@
+//! What runs and what would be launched in an account and region. It is read a page at a time, and nothing of a page is
+//! kept here.
+//!
+//! | module | reads |
+//! |---|---|
+//! | this | instances, stopped ones too |
+//! | [`templates`] | launch templates: the default and the latest version of each, and those that groups name |
+//! | [`groups`] | Auto Scaling groups: launch configurations, mixed instances with their overrides, warm pools |
+//! | [`resolve`] | parameters that templates name their images by |
+//! | [`strangers`] | images that are not ours |
+
+mod groups;
+mod resolve;
+mod strangers;
+mod templates;
+
+use super::api::{Api, CallError, op};
+use super::target::AwsTarget;
+use crate::pipeline::tags as keys;
+use crate::target::{Inventory, Kind, Sighting, Stranger, TargetError, Unread};
+use async_trait::async_trait;
+use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
+use groups::Groups;
+use std::collections::BTreeMap;
+use templates::Templates;
+
+/// Instances per page (EC2 API reference, `DescribeInstances`: 5 to 1000).
+const PAGES: std::ops::RangeInclusive<usize> = 5..=1000;
+/// What is neither terminated nor on its way there.
+const ALIVE: [&str; 4] = ["pending", "running", "stopping", "stopped"];
+/// The tag that Auto Scaling gives to its instances; nobody else can give tags that begin with `aws:`.
+const GROUP: &str = "aws:autoscaling:groupName";
+
+/// Told of each thing as it is seen.
+type See<'a> = &'a mut (dyn FnMut(Sighting) + Send);
+
+#[async_trait]
+impl Inventory for AwsTarget {
+    async fn sightings(&self, page: usize, see: &mut (dyn FnMut(Sighting) + Send)) -> Result<Vec<Unread>, TargetError> {
+        let api = self.api();
+        let mut unread = Vec::new();
+        let (templates, groups) = tokio::join!(templates::read(api), groups::read(api));
+        let mut templates =
+            or_unread(&mut unread, "launch templates", templates)?.unwrap_or_else(Templates::unreadable);
+        let groups = or_unread(&mut unread, "Auto Scaling groups", groups)?;
+        if let Some(groups) = &groups {
+            let pinned = templates.add_pinned(api, groups.pinned(&templates)).await;
+            or_unread(&mut unread, "versions of launch templates that groups name", pinned)?;
+        }
+        let resolved = resolve::all(api, templates.parameters()).await?;
+        templates.sightings(&resolved, see);
+        let groups = groups.unwrap_or_default();
+        groups.sightings(&templates, &resolved, see);
+        let read = instances(api, page, (&groups, self.is_home_account()), see).await;
+        or_unread(&mut unread, "instances", read)?;
+        unread.extend(groups.unread.iter().cloned());
+        Ok(unread)
+    }
+
+    async fn strangers(&self, images: &[String]) -> Result<BTreeMap<String, Stranger>, TargetError> {
+        Ok(strangers::find(self.api(), images).await?)
+    }
+}
+
+/// What could not be read is told. Only credentials that are not accepted end the whole: then nothing can be read.
+fn or_unread<T>(unread: &mut Vec<Unread>, what: &str, read: Result<T, CallError>) -> Result<Option<T>, TargetError> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if error.is_credentials() => Err(error.into()),
+        Err(error) => {
+            let why = TargetError::from(error).to_string();
+            unread.push(Unread { what: what.to_owned(), why, service: None });
+            Ok(None)
+        }
+    }
+}
+
+async fn instances(api: &Api, size: usize, (groups, home): (&Groups, bool), see: See<'_>) -> Result<(), CallError> {
+    let size = i32::try_from(size.clamp(*PAGES.start(), *PAGES.end())).unwrap_or(i32::MAX);
+    let alive = ALIVE.map(str::to_owned).to_vec();
+    let alive = Filter::builder().name("instance-state-name").set_values(Some(alive)).build();
+    let mut page = None;
+    loop {
+        let ask = || {
+            let request = api.ec2.describe_instances().filters(alive.clone()).max_results(size);
+            request.set_next_token(page.clone()).send()
+        };
+        let answer = api.caller.call(op::DESCRIBE_INSTANCES, "instances", ask).await?;
+        for instance in answer.reservations().iter().flat_map(|reservation| reservation.instances()) {
+            see(sighting(instance, groups, home));
+        }
+        page = answer.next_token;
+        if page.as_deref().is_none_or(str::is_empty) {
+            return Ok(());
+        }
+    }
+}
+
+fn sighting(instance: &Instance, groups: &Groups, home: bool) -> Sighting {
+    let tag = |key: &str| instance.tags().iter().find(|tag| tag.key() == Some(key)).and_then(|tag| tag.value());
+    let id = instance.instance_id().unwrap_or_default();
+    let warm = groups.warm.get(id);
+    let state = instance.state().and_then(|state| state.name());
+    Sighting {
+        kind: if warm.is_some() { Kind::WarmInstance } else { Kind::Instance },
+        id: id.to_owned(),
+        name: tag("Name").unwrap_or_default().to_owned(),
+        group: tag(GROUP).or(warm.map(String::as_str)).map(str::to_owned),
+        image: match instance.image_id() {
+            Some(image) if !image.is_empty() => Ok(image.to_owned()),
+            _ => Err("EC2 does not say which image it has".to_owned()),
+        },
+        via: None,
+        stopped: matches!(state, Some(InstanceStateName::Stopped | InstanceStateName::Stopping)),
+        // Elsewhere there are none, whatever tags say.
+        builder: home && tag(keys::BUILD).is_some() && tag(keys::PURPOSE).is_some(),
+    }
+}

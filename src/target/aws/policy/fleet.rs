@@ -1,0 +1,52 @@
+//! What whoever looks at the fleet may do: see what runs and what would be launched, here and by roles in other accounts,
+//! and change nothing.
+
+use super::Grant;
+use super::document::{Policy, Statement};
+use super::operator::actions;
+use super::scope::Scope;
+use crate::target::aws::api::op;
+
+/// The policy of whoever runs `fleet`. It looks at several regions, so it is bound to none.
+pub fn fleet(scope: &Scope) -> Policy {
+    let scope = &Scope { region: None, ..scope.clone() };
+    let mut statements = seen(scope, [op::WHO_AM_I.action]);
+    statements.push(
+        Statement::allow(
+            "Pointers",
+            actions(Grant::ListPointers),
+            "What each channel names, and what it named before and until when.",
+        )
+        .on([scope.arn("ssm", "parameter/amifactory/*")]),
+    );
+    if !scope.fleet_roles.is_empty() {
+        let reason = "The roles that fleet gives for other accounts.";
+        statements.push(Statement::allow("Roles", [op::ASSUME_ROLE.action], reason).on(scope.fleet_role_arns()));
+    }
+    Policy::new(statements)
+}
+
+/// The policy of the role in another account.
+pub fn fleet_role(scope: &Scope) -> Policy {
+    Policy::new(seen(&Scope { region: None, account: None, ..scope.clone() }, []))
+}
+
+fn seen<const N: usize>(scope: &Scope, more: [&'static str; N]) -> Vec<Statement> {
+    let look = [op::DESCRIBE_INSTANCES, op::DESCRIBE_IMAGES, op::DESCRIBE_TEMPLATE_VERSIONS].map(|op| op.action);
+    vec![
+        Statement::allow(
+            "Fleet",
+            look.into_iter().chain(actions(Grant::Fleet)).chain(more),
+            "Instances, launch templates and Auto Scaling groups with their warm pools; images, to tell others' images \
+             from those that are gone. What can't be read is told, and never taken for fine.",
+        )
+        .on(["*".to_owned()]),
+        Statement::allow(
+            "Resolve",
+            actions(Grant::ReadPointer),
+            "A launch template may name its image by any parameter. Secrets are not decrypted: that takes kms:Decrypt, \
+             which is not here.",
+        )
+        .on([scope.arn("ssm", "parameter/*")]),
+    ]
+}

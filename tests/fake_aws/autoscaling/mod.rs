@@ -1,0 +1,176 @@
+//! Auto Scaling: looking at groups, launch configurations and warm pools. The query protocol, version 2011-01-01. Tests put
+//! them here; nothing launches.
+
+use super::World;
+use super::ec2::Home;
+use super::params::Params;
+use super::reply::{Done, Failure, Incoming, Reply};
+use super::throttle::Limit;
+use super::xml::{Xml, node, text};
+use std::collections::BTreeMap;
+
+/// Groups and launch configurations by where they are and their names.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    pub groups: BTreeMap<(Home, String), Group>,
+    /// The image of each.
+    pub configurations: BTreeMap<(Home, String), String>,
+}
+
+/// A launch template as a group names it: its id or name, and its version.
+pub type Named = (String, String);
+
+/// An Auto Scaling group.
+#[derive(Debug, Clone, Default)]
+pub struct Group {
+    pub template: Option<Named>,
+    pub configuration: Option<String>,
+    pub mixed: Option<Mixed>,
+    /// The instances of its warm pool; none where it has no pool.
+    pub warm: Option<Vec<String>>,
+}
+
+/// A policy of mixed instances.
+#[derive(Debug, Clone)]
+pub struct Mixed {
+    pub template: Named,
+    pub overrides: Vec<Override>,
+}
+
+/// What an override launches from, where that is not the policy's template.
+#[derive(Debug, Clone, Default)]
+pub struct Override {
+    pub template: Option<Named>,
+    pub image: Option<String>,
+}
+
+pub fn handle(world: &mut World, call: &Incoming<'_>) -> Reply {
+    match call.action {
+        "DescribeAutoScalingGroups" => groups(world, call),
+        "DescribeLaunchConfigurations" => configurations(world, call),
+        "DescribeWarmPool" => warm_pool(world, call),
+        _ => Err(Failure::unknown("InvalidAction", call.action)),
+    }
+}
+
+/// Nothing is published; the SDK's users report a few calls a second with a large burst.
+pub fn limit(_action: &str) -> Limit {
+    Limit { bucket: "autoscaling", size: 100.0, refill: 20.0 }
+}
+
+fn groups(world: &World, call: &Incoming<'_>) -> Reply {
+    let home = Home::of(call.caller);
+    let wanted = call.params.list("AutoScalingGroupNames.member");
+    let ours = world
+        .autoscaling
+        .groups
+        .iter()
+        .filter(|((at, name), _)| *at == home && (wanted.is_empty() || wanted.contains(name)));
+    let ours: Vec<(&String, &Group)> = ours.map(|((_, name), group)| (name, group)).collect();
+    let (page, next) = page(ours, call.params, 50, 100, |(name, _)| (*name).clone())?;
+    let mut out = vec![members("AutoScalingGroups", page.iter().map(|(name, group)| group_xml(name, group)))];
+    out.extend(next);
+    Ok(Done::xml(out))
+}
+
+fn group_xml(name: &str, group: &Group) -> Vec<Xml> {
+    let mut out =
+        vec![text("AutoScalingGroupName", name), text("MinSize", 1), text("MaxSize", 3), text("DesiredCapacity", 2)];
+    out.extend([
+        text("DefaultCooldown", 300),
+        text("HealthCheckType", "EC2"),
+        text("CreatedTime", "2026-01-01T00:00:00Z"),
+    ]);
+    out.extend(group.configuration.as_ref().map(|name| text("LaunchConfigurationName", name)));
+    out.extend(group.template.as_ref().map(|template| node("LaunchTemplate", specification(template))));
+    if let Some(mixed) = &group.mixed {
+        let overrides = mixed.overrides.iter().map(|of| {
+            let mut out = vec![text("InstanceType", "m7i.large")];
+            out.extend(
+                of.template.as_ref().map(|template| node("LaunchTemplateSpecification", specification(template))),
+            );
+            out.extend(of.image.as_ref().map(|image| text("ImageId", image)));
+            out
+        });
+        let template =
+            vec![node("LaunchTemplateSpecification", specification(&mixed.template)), members("Overrides", overrides)];
+        out.push(node("MixedInstancesPolicy", vec![node("LaunchTemplate", template)]));
+    }
+    if let Some(warm) = &group.warm {
+        out.push(node("WarmPoolConfiguration", vec![text("MinSize", warm.len()), text("PoolState", "Stopped")]));
+        out.push(text("WarmPoolSize", warm.len()));
+    }
+    out
+}
+
+fn specification((template, version): &Named) -> Vec<Xml> {
+    let by = if template.starts_with("lt-") { "LaunchTemplateId" } else { "LaunchTemplateName" };
+    let mut out = vec![text(by, template)];
+    if !version.is_empty() {
+        out.push(text("Version", version));
+    }
+    out
+}
+
+fn configurations(world: &World, call: &Incoming<'_>) -> Reply {
+    let home = Home::of(call.caller);
+    let wanted = call.params.list("LaunchConfigurationNames.member");
+    let ours = world
+        .autoscaling
+        .configurations
+        .iter()
+        .filter(|((at, name), _)| *at == home && (wanted.is_empty() || wanted.contains(name)));
+    let ours: Vec<(&String, &String)> = ours.map(|((_, name), image)| (name, image)).collect();
+    let (page, next) = page(ours, call.params, 50, 100, |(name, _)| (*name).clone())?;
+    let rows = page.iter().map(|(name, image)| vec![text("LaunchConfigurationName", name), text("ImageId", image)]);
+    let mut out = vec![members("LaunchConfigurations", rows)];
+    out.extend(next);
+    Ok(Done::xml(out))
+}
+
+fn warm_pool(world: &World, call: &Incoming<'_>) -> Reply {
+    let home = Home::of(call.caller);
+    let name = call.params.get("AutoScalingGroupName").unwrap_or_default();
+    let group = world.autoscaling.groups.get(&(home, name.to_owned()));
+    let group = group.ok_or_else(|| invalid("Group not found".to_owned()))?;
+    let all: Vec<&String> = group.warm.iter().flatten().collect();
+    let (page, next) = page(all, call.params, 50, 50, |id| (*id).clone())?;
+    let rows = page.iter().map(|id| {
+        vec![
+            text("InstanceId", id),
+            text("AvailabilityZone", "us-east-1a"),
+            text("LifecycleState", "Warmed:Stopped"),
+            text("HealthStatus", "Healthy"),
+        ]
+    });
+    let mut out = vec![members("Instances", rows)];
+    out.extend(next);
+    Ok(Done::xml(out))
+}
+
+fn members(name: &str, rows: impl IntoIterator<Item = Vec<Xml>>) -> Xml {
+    node(name, rows.into_iter().map(|row| node("member", row)).collect())
+}
+
+fn page<T>(
+    items: Vec<T>,
+    params: &Params,
+    default: u64,
+    most: u64,
+    key: impl Fn(&T) -> String,
+) -> Result<(Vec<T>, Option<Xml>), Failure> {
+    let size = params.number("MaxRecords")?.unwrap_or(default);
+    if !(1..=most).contains(&size) {
+        return Err(invalid(format!("The number of records must be at most {most}")));
+    }
+    let after = params.get("NextToken").map(str::to_owned);
+    let mut left: Vec<T> =
+        items.into_iter().filter(|item| after.as_ref().is_none_or(|after| key(item) > *after)).collect();
+    let rest = left.split_off(left.len().min(size as usize));
+    let next = left.last().filter(|_| !rest.is_empty()).map(|last| text("NextToken", key(last)));
+    Ok((left, next))
+}
+
+fn invalid(message: String) -> Failure {
+    Failure::bad("ValidationError", message)
+}

@@ -1,0 +1,234 @@
+//! What is seen, and what is made of it.
+
+use super::{OTHER, OWN, POLICY, Scene, add_image, home, image, told};
+use crate::fake_aws::Faults;
+use crate::fake_aws::autoscaling::{Group, Mixed, Override};
+use crate::fake_aws::ec2::Timeline;
+use amifactory::target::Kind;
+
+fn group(template: &str, version: &str) -> Group {
+    Group { template: Some((template.to_owned(), version.to_owned())), ..Group::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn instances_of_all_accounts_and_regions_are_measured_against_the_channel() {
+    let scene = Scene::new(POLICY).await;
+    let (east, west) = (home(OWN, "us-east-1"), home(OTHER, "us-west-2"));
+    scene.instance("i-00000000000000001", &image(2, "us-east-1"), east.clone(), &[]).await;
+    scene.instance("i-00000000000000002", &image(1, "us-east-1"), east.clone(), &[("Name", "old")]).await;
+    scene.instance("i-00000000000000003", &image(0, "us-east-1"), east.clone(), &[("stopped", "")]).await;
+    scene.instance("i-00000000000000004", &image(3, "us-east-1"), east.clone(), &[]).await;
+    scene.instance("i-00000000000000005", &image(4, "us-east-1"), east.clone(), &[]).await;
+    let foreign = scene.fake.world().ec2.latest_al2023("us-east-1", "x86_64").unwrap();
+    scene.instance("i-00000000000000006", &foreign, east.clone(), &[]).await;
+    scene.instance("i-00000000000000007", "ami-0000000000000dead", east.clone(), &[]).await;
+    // A copy in another account is the version that it was copied from.
+    scene.instance("i-00000000000000008", &image(0, "us-west-2"), west.clone(), &[]).await;
+    let builder = [("amifactory:build", "web-0123456789ab-1"), ("amifactory:purpose", "build")];
+    scene.instance("i-00000000000000009", &foreign, east.clone(), &builder).await;
+    // Elsewhere nobody hides behind the tags of builders.
+    scene.instance("i-0000000000000000a", &image(1, "us-west-2"), west.clone(), &builder).await;
+    let looked = scene.look().await;
+    insta::assert_snapshot!(
+        told(&looked.findings).iter().map(|(what, told)| format!("{what} {told}\n")).collect::<String>(),
+        @r"
+    i-00000000000000001 fine fresh 1.0.2 -
+    i-00000000000000002 warn behind 1.0.1 10
+    i-00000000000000003 fail behind 1.0.0 20
+    i-00000000000000004 fine ahead 1.0.3 -
+    i-00000000000000005 fail unpublished 1.0.4 -
+    i-00000000000000006 warn foreign - -
+    i-00000000000000007 fail deregistered - -
+    i-00000000000000008 fail behind 1.0.0 20
+    i-0000000000000000a warn behind 1.0.1 10
+    "
+    );
+    assert_eq!(looked.places.iter().map(|place| place.shown.tally.builders).collect::<Vec<_>>(), [1, 0, 0, 0]);
+    let stopped: u64 = looked.findings.iter().map(|finding| finding.count.stopped).sum();
+    assert_eq!(stopped, 1);
+    assert!(looked.places.iter().all(|place| place.shown.unread.is_empty()));
+
+    // Revoked at home is revoked everywhere, and what is deregistered is what it was.
+    {
+        let mut world = scene.fake.world();
+        let now = world.clock.now();
+        let mut own = world.ec2.tags_at(&image(2, "us-east-1"), now);
+        own.insert("amifactory:revoked".into(), "leaked".into());
+        world.ec2.tags.insert(image(2, "us-east-1"), Timeline::new(now, own));
+        world.ec2.images.remove(&image(1, "us-east-1"));
+    }
+    scene.instance("i-0000000000000000b", &image(2, "us-west-2"), west, &[]).await;
+    let told = told(&scene.look().await.findings);
+    assert_eq!(told["i-00000000000000001"], "fail revoked 1.0.2 -");
+    assert_eq!(told["i-0000000000000000b"], "fail revoked 1.0.2 -");
+    assert_eq!(told["i-00000000000000002"], "warn deregistered 1.0.1 10");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_would_be_launched_is_told_apart_from_what_runs() {
+    let scene = Scene::new(POLICY).await;
+    let (east, fresh, old) = (home(OWN, "us-east-1"), image(2, "us-east-1"), image(0, "us-east-1"));
+    let pointer = "resolve:ssm:/amifactory/web/x86_64/channels/prod";
+    scene.template("lt-00000000000000001", east.clone(), &[&old, &fresh], 2);
+    scene.template("lt-00000000000000002", east.clone(), &[&old, &image(1, "us-east-1"), &fresh], 1);
+    scene.template("lt-00000000000000003", east.clone(), &[pointer], 1);
+    scene.template("lt-00000000000000004", east.clone(), &["resolve:ssm:/amifactory/web/x86_64/versions/1.0.0"], 1);
+    scene.template("lt-00000000000000005", east.clone(), &["resolve:ssm:/nowhere"], 1);
+    // It names no image: whatever uses it brings one.
+    scene.template("lt-00000000000000006", east.clone(), &[""], 1);
+    scene.group("a-default", east.clone(), group("lt-00000000000000002", "$Default"));
+    scene.group("b-latest", east.clone(), group("lt-00000000000000002", "$Latest"));
+    scene.group("c-pinned", east.clone(), group("lt-00000000000000002", "2"));
+    scene.group("d-unsaid", east.clone(), group("lt-00000000000000002", ""));
+    scene.group("e-pointer", east.clone(), group("lt-00000000000000003", "$Latest"));
+    scene.group("f-none", east.clone(), group("lt-00000000000000006", "1"));
+    scene.group("g-gone", east.clone(), group("lt-0000000000000dead", "1"));
+    scene.group("h-gone", east.clone(), group("lt-00000000000000001", "17"));
+    let by_configuration = Group { configuration: Some("web-lc".into()), ..Group::default() };
+    scene.group("i-configuration", east.clone(), by_configuration);
+    scene.fake.world().autoscaling.configurations.insert((east.clone(), "web-lc".into()), old.clone());
+    let overrides = vec![
+        Override::default(),
+        Override { template: Some(("lt-00000000000000002".into(), "1".into())), image: None },
+        Override { template: None, image: Some(image(1, "us-east-1")) },
+    ];
+    let mixed = Mixed { template: ("lt-00000000000000003".into(), "1".into()), overrides };
+    scene.group("j-mixed", east.clone(), Group { mixed: Some(mixed), ..Group::default() });
+    // The policy's own template is used by no override.
+    let overrides = vec![Override { template: Some(("lt-00000000000000003".into(), "1".into())), image: None }];
+    let mixed = Mixed { template: ("lt-00000000000000002".into(), "1".into()), overrides };
+    scene.group("k-mixed", east.clone(), Group { mixed: Some(mixed), ..Group::default() });
+    scene.instance("i-00000000000000001", &old, east.clone(), &[("stopped", "")]).await;
+    let warm = Group { warm: Some(vec!["i-00000000000000001".into()]), ..group("lt-00000000000000003", "") };
+    scene.group("l-warm", east.clone(), warm);
+    let looked = scene.look().await;
+    let told: Vec<String> = looked
+        .findings
+        .iter()
+        .map(|finding| {
+            let what = finding.resource.as_deref().unwrap_or(&finding.count.examples[0].id);
+            let judgement = &finding.judgement;
+            let (level, version) = (judgement.level.as_str(), judgement.version);
+            let version = version.map_or_else(|| judgement.why.clone(), |version| version.to_string());
+            format!("{what}: {level} {version}")
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    i-00000000000000001: fail 1.0.0
+    lt-00000000000000002:1: fail 1.0.0
+    lt-00000000000000004:1: fail 1.0.0
+    a-default: fail 1.0.0
+    d-unsaid: fail 1.0.0
+    i-configuration: fail 1.0.0
+    j-mixed: fail 1.0.0
+    lt-00000000000000005:1: unknown the parameter /nowhere does not exist, or is not seen from here
+    f-none: unknown launch template lt-00000000000000006 version 1 names no image
+    g-gone: unknown launch template lt-0000000000000dead version 1 does not exist
+    h-gone: unknown launch template lt-00000000000000001 version 17 does not exist
+    c-pinned: warn 1.0.1
+    j-mixed: warn 1.0.1
+    lt-00000000000000001:2: fine 1.0.2
+    lt-00000000000000002:3: fine 1.0.2
+    lt-00000000000000003:1: fine 1.0.2
+    b-latest: fine 1.0.2
+    e-pointer: fine 1.0.2
+    j-mixed: fine 1.0.2
+    k-mixed: fine 1.0.2
+    l-warm: fine 1.0.2
+    ");
+    let warm = looked.findings.iter().find(|finding| finding.kind == Kind::WarmInstance).unwrap();
+    assert_eq!((warm.group.as_deref(), warm.count.stopped), (Some("l-warm"), 1));
+    let fixes: Vec<&str> = looked.findings.iter().filter_map(|finding| finding.fix.as_deref()).collect();
+    let expected = "create-launch-template-version --region us-east-1 --launch-template-id lt-00000000000000002 \
+                    --source-version 1 --launch-template-data \
+                    '{\"ImageId\":\"resolve:ssm:/amifactory/web/x86_64/channels/prod\"}'";
+    assert!(fixes.iter().any(|fix| fix.contains(expected)), "{fixes:?}");
+}
+
+/// All but how long ago it was: bad weather takes its time.
+fn words(looked: &amifactory::fleet::look::Looked) -> Vec<String> {
+    let of = |finding: &amifactory::fleet::findings::Finding| {
+        let judgement = &finding.judgement;
+        format!("{} {:?} {:?} {:?}", finding.at, finding.resource, finding.count, (judgement.level, judgement.status))
+    };
+    let mut words: Vec<String> = looked.findings.iter().map(of).collect();
+    words.sort();
+    words
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_page_is_read_through_bad_weather_and_nothing_is_changed() {
+    let scene = Scene::new(POLICY).await;
+    let east = home(OWN, "us-east-1");
+    scene.instance("i-00000000000000000", &image(0, "us-east-1"), east.clone(), &[]).await;
+    {
+        let mut world = scene.fake.world();
+        let now = world.clock.now();
+        let one = world.ec2.instances["i-00000000000000000"].clone();
+        for n in 1..1200 {
+            let (id, mut another) = (format!("i-{n:017x}"), one.clone());
+            (another.id, another.image) = (id.clone(), image(n % 3, "us-east-1"));
+            another.reservation = format!("r-{n:017x}");
+            if n % 2 == 0 {
+                another.home = home(OTHER, "us-west-2");
+                another.image = image(n % 3, "us-west-2");
+            }
+            world.ec2.tags.insert(id.clone(), Timeline::new(now, Default::default()));
+            world.ec2.instances.insert(id, another);
+        }
+    }
+    for n in 0..450 {
+        scene.template(&format!("lt-{n:017x}"), east.clone(), &[&image(2, "us-east-1")], 1);
+    }
+    for n in 0..230 {
+        scene.group(&format!("group-{n:03}"), east.clone(), group("lt-00000000000000001", "$Default"));
+    }
+    let warm = (0..120).map(|n| format!("i-{:017x}", n * 2 + 1)).collect();
+    scene.group("warm", east.clone(), Group { warm: Some(warm), ..group("lt-00000000000000001", "") });
+    let calm = scene.look().await;
+    let of = |kind: Kind| calm.places.iter().map(|place| place.shown.tally.of(kind)).sum::<u64>();
+    assert_eq!(Kind::ALL.map(of), [1080, 120, 450, 231]);
+    let from = scene.fake.world().calls.len();
+    scene.fake.world().weather.rates = Faults { reset_rate: 0.1, throttle_rate: 0.3, ..Faults::bad_weather() };
+    for _ in 0..3 {
+        assert_eq!(words(&scene.look().await), words(&calm));
+    }
+    let world = scene.fake.world();
+    let reads = |action: &str| action.starts_with("Describe") || action.starts_with("Get") || action == "AssumeRole";
+    assert!(world.calls[from..].iter().all(|call| reads(&call.action)), "only looks");
+}
+
+#[tokio::test(start_paused = true)]
+async fn exemptions_hold_until_their_day_and_no_longer() {
+    let exemption = "  exemptions:\n    - {resource: i-00000000000000001, reason: frozen, owner: ops, expires: 2040-03-31}\n    \
+                     - {recipe: web, account: \"111122223333\", reason: lab, owner: ops, expires: 2040-03-30}\n";
+    let scene = Scene::new(&format!("{POLICY}{exemption}")).await;
+    let old = image(0, "us-east-1");
+    scene.instance("i-00000000000000001", &old, home(OWN, "us-east-1"), &[]).await;
+    scene.instance("i-00000000000000002", &old, home(OWN, "us-east-1"), &[]).await;
+    scene.instance("i-00000000000000003", &image(0, "us-west-2"), home(OTHER, "us-west-2"), &[]).await;
+    let looked = scene.look().await;
+    let told = told(&looked.findings);
+    assert_eq!(told["i-00000000000000001"], "exempt behind 1.0.0 20");
+    assert_eq!(told["i-00000000000000002"], "fail behind 1.0.0 20");
+    assert_eq!(told["i-00000000000000003"], "fail behind 1.0.0 20");
+    let over = looked.findings.iter().find(|finding| finding.at.region.as_str() == "us-west-2").unwrap();
+    assert!(over.judgement.why.ends_with("its exemption was over on 2040-03-30"), "{}", over.judgement.why);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_went_back_leaves_newer_instances_behind() {
+    let scene = Scene::new(POLICY).await;
+    let target = scene.target();
+    scene.publish(&target, amifactory::target::Slot::Channel("prod".parse().unwrap()), 1).await;
+    tokio::time::sleep(super::DAY * 8).await;
+    scene.instance("i-00000000000000001", &image(2, "us-east-1"), home(OWN, "us-east-1"), &[]).await;
+    scene.instance("i-00000000000000002", &image(1, "us-east-1"), home(OWN, "us-east-1"), &[]).await;
+    add_image(&mut scene.fake.world(), "ami-00000000000000099", home(OWN, "us-east-1"), "1.0.9", "verified");
+    scene.instance("i-00000000000000003", "ami-00000000000000099", home(OWN, "us-east-1"), &[]).await;
+    let told = told(&scene.look().await.findings);
+    assert_eq!(told["i-00000000000000001"], "warn rolled-back 1.0.2 8");
+    assert_eq!(told["i-00000000000000002"], "fine fresh 1.0.1 -");
+    // No version names it.
+    assert_eq!(told["i-00000000000000003"], "fail unpublished 1.0.9 -");
+}
