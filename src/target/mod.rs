@@ -240,6 +240,26 @@ pub struct Pointer {
     pub written_at: String,
 }
 
+/// A recipe's pointers, as far as they can be read.
+#[derive(Debug, Default)]
+pub struct Pointers {
+    /// Those that can.
+    pub readable: Vec<Pointer>,
+    /// Those that can't.
+    pub damaged: Vec<DamagedPointer>,
+}
+
+/// A pointer that can't be read: someone has overwritten it, or taken its document away.
+#[derive(Debug)]
+pub struct DamagedPointer {
+    /// Its name.
+    pub name: PointerName,
+    /// What is wrong with it, and the way out: always [`TargetError::Damaged`].
+    pub error: TargetError,
+    /// What it named last, where its history tells. As what a move expects it stands for the damaged pointer.
+    pub last: Option<Pointer>,
+}
+
 /// Why a target could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
@@ -540,9 +560,14 @@ pub trait Target: Send + Sync {
     }
     /// All pointers of a recipe.
     async fn pointers(&self, recipe: &RecipeName) -> Result<Vec<Pointer>, TargetError>;
-    /// The same, one by one: what someone has damaged keeps nobody from reading the others.
+    /// The same, told apart: what someone has damaged keeps nobody from using the others.
+    async fn pointers_told_apart(&self, recipe: &RecipeName) -> Result<Pointers, TargetError> {
+        Ok(Pointers { readable: self.pointers(recipe).await?, damaged: Vec::new() })
+    }
+    /// The same, one by one.
     async fn pointers_read(&self, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
-        Ok(self.pointers(recipe).await?.into_iter().map(Ok).collect())
+        let Pointers { readable, damaged } = self.pointers_told_apart(recipe).await?;
+        Ok(readable.into_iter().map(Ok).chain(damaged.into_iter().map(|damaged| Err(damaged.error))).collect())
     }
     /// What several pointers name, and which of their channels are held.
     async fn standing(&self, names: &[PointerName]) -> Result<Standing, TargetError> {

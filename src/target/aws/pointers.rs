@@ -8,7 +8,7 @@ use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::tags;
 use crate::release::Note;
 use crate::release::contest::only_older_builds;
-use crate::target::{Entry, Pointer, PointerName, Slot, Standing, TargetError};
+use crate::target::{DamagedPointer, Entry, Pointer, PointerName, Pointers, Slot, Standing, TargetError};
 use aws_sdk_ec2::types::{Filter, Image, ImageState};
 use aws_sdk_ssm::types::{Parameter, ParameterType};
 use std::time::Duration;
@@ -103,13 +103,14 @@ pub async fn available(api: &Api, image: &ImageId) -> Result<bool, TargetError> 
 
 /// All pointers of a recipe.
 pub async fn of_recipe(api: &Api, recipe: &RecipeName) -> Result<Vec<Pointer>, TargetError> {
-    each_of_recipe(api, recipe).await?.into_iter().collect()
+    let Pointers { readable, damaged } = told_apart(api, recipe).await?;
+    damaged.into_iter().next().map_or(Ok(readable), |damaged| Err(damaged.error))
 }
 
-/// The same, each by itself.
-pub async fn each_of_recipe(api: &Api, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
+/// The same: those that can be read, and the others.
+pub async fn told_apart(api: &Api, recipe: &RecipeName) -> Result<Pointers, TargetError> {
     let path = format!("/amifactory/{recipe}");
-    let mut found = Vec::new();
+    let mut found = Pointers::default();
     let mut page = None;
     loop {
         let ask = || {
@@ -120,7 +121,10 @@ pub async fn each_of_recipe(api: &Api, recipe: &RecipeName) -> Result<Vec<Result
         for parameter in answer.parameters() {
             // What else someone keeps under the same path is not ours.
             if let Some(name) = parameter.name().and_then(parse) {
-                found.push(pointer(parameter, name));
+                match pointer(parameter, name.clone()) {
+                    Ok(pointer) => found.readable.push(pointer),
+                    Err(error) => found.damaged.push(DamagedPointer { name, error, last: None }),
+                }
             }
         }
         page = answer.next_token;

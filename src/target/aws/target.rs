@@ -14,8 +14,8 @@ use crate::release::Note;
 use crate::target::finding::{Finding, Wanted};
 use crate::target::{
     Audience, Builder, BuilderState, CopyRequest, Entry, Held, HeldEnd, Image, ImageRecord, ImageRequest, LaunchBase,
-    LaunchRequest, Move, Orphan, Part, Pin, Pointer, PointerName, ResolvedBase, RunRequest, RunResult, Settled, Shelf,
-    Standing, Tags, Target, TargetError, Underway, aws_base,
+    LaunchRequest, Move, Orphan, Part, Pin, Pointer, PointerName, Pointers, ResolvedBase, RunRequest, RunResult,
+    Settled, Shelf, Standing, Tags, Target, TargetError, Underway, aws_base,
 };
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -325,8 +325,8 @@ impl Target for AwsTarget {
         pointers::of_recipe(&self.api, recipe).await
     }
 
-    async fn pointers_read(&self, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
-        pointers::each_of_recipe(&self.api, recipe).await
+    async fn pointers_told_apart(&self, recipe: &RecipeName) -> Result<Pointers, TargetError> {
+        pointers::told_apart(&self.api, recipe).await
     }
 
     async fn standing(&self, names: &[PointerName]) -> Result<Standing, TargetError> {

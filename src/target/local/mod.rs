@@ -32,7 +32,7 @@ use crate::recipe::{BaseSpec, LocalBase};
 use crate::release::{History, Note};
 use crate::target::{
     Builder, BuilderState, Entry, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Move, Pin, Pointer,
-    PointerName, ResolvedBase, RunRequest, RunResult, Shelf, Tags, Target, TargetError, local_base,
+    PointerName, Pointers, ResolvedBase, RunRequest, RunResult, Shelf, Tags, Target, TargetError, local_base,
 };
 use async_trait::async_trait;
 use builders::{BuilderDocument, RootDocument, RootSpec};
@@ -207,8 +207,8 @@ impl Target for LocalTarget {
         pointers::of_recipe(&self.inner.store, recipe)
     }
 
-    async fn pointers_read(&self, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
-        pointers::each_of_recipe(&self.inner.store, recipe)
+    async fn pointers_told_apart(&self, recipe: &RecipeName) -> Result<Pointers, TargetError> {
+        pointers::told_apart(&self.inner.store, recipe)
     }
 
     async fn create_pointer(&self, name: &PointerName, image: &ImageId, note: &Note) -> Result<(), TargetError> {

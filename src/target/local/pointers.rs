@@ -6,7 +6,7 @@ use super::store::{self, Store};
 use crate::identity::{Arch, ImageId, RecipeName};
 use crate::pipeline::clock;
 use crate::release::Note;
-use crate::target::{Entry, Pin, Pointer, PointerName, Slot, TargetError};
+use crate::target::{DamagedPointer, Entry, Pin, Pointer, PointerName, Pointers, Slot, TargetError};
 use std::path::PathBuf;
 
 fn path(store: &Store, name: &PointerName) -> PathBuf {
@@ -17,6 +17,14 @@ fn path(store: &Store, name: &PointerName) -> PathBuf {
     }
 }
 
+/// What a file in one of the folders is for; none where its name is no version's or channel's.
+fn slot(kind: &str, name: &str) -> Option<Slot> {
+    match kind {
+        "versions" => name.parse().ok().map(Slot::Version),
+        _ => name.parse().ok().map(Slot::Channel),
+    }
+}
+
 /// What a pointer names.
 pub fn get(store: &Store, name: &PointerName) -> Result<Option<Pointer>, TargetError> {
     store::read(&path(store, name))
@@ -24,17 +32,26 @@ pub fn get(store: &Store, name: &PointerName) -> Result<Option<Pointer>, TargetE
 
 /// All pointers of a recipe, on all architectures.
 pub fn of_recipe(store: &Store, recipe: &RecipeName) -> Result<Vec<Pointer>, TargetError> {
-    each_of_recipe(store, recipe)?.into_iter().collect()
+    let Pointers { readable, damaged } = told_apart(store, recipe)?;
+    damaged.into_iter().next().map_or(Ok(readable), |damaged| Err(damaged.error))
 }
 
-/// The same, each by itself.
-pub fn each_of_recipe(store: &Store, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
-    let mut pointers = Vec::new();
+/// The same: those that can be read, and the others.
+pub fn told_apart(store: &Store, recipe: &RecipeName) -> Result<Pointers, TargetError> {
+    let mut pointers = Pointers::default();
     for arch in Arch::ALL {
         for kind in ["versions", "channels"] {
             let folder = store.pointers().join(recipe.as_str()).join(arch.as_str()).join(kind);
-            for name in store::names(&folder)?.iter().filter(|name| name.ends_with(".json") && !name.starts_with('.')) {
-                pointers.extend(store::read::<Pointer>(&folder.join(name)).transpose());
+            for file in store::names(&folder)? {
+                let Some(slot) = file.strip_suffix(".json").and_then(|name| slot(kind, name)) else { continue };
+                let name = PointerName { recipe: recipe.clone(), arch: *arch, slot };
+                match get(store, &name) {
+                    Ok(pointer) => pointers.readable.extend(pointer),
+                    Err(error @ TargetError::Damaged { .. }) => {
+                        pointers.damaged.push(DamagedPointer { name, error, last: None });
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         }
     }
