@@ -9,6 +9,7 @@
 //! | [`promote`], [`rollback`], [`pin`], [`revoke`], [`verify`], [`verify_places`] | the verbs |
 //! | [`places`], [`distribute`], [`everywhere`] | the same image in other regions and accounts |
 //! | [`leftover`] | moves that someone began and did not end |
+//! | [`retired`] | what is told of a version whose image was removed |
 
 pub mod contest;
 pub mod distribute;
@@ -21,6 +22,7 @@ pub mod note;
 pub mod pin;
 pub mod places;
 pub mod promote;
+pub mod retired;
 pub mod revoke;
 pub mod rollback;
 pub mod scene;

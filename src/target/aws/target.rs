@@ -385,6 +385,10 @@ impl Target for AwsTarget {
         parameters::pin(&self.api, name).await
     }
 
+    async fn take_pin(&self, name: &PointerName, pin: &Pin) -> Result<(), TargetError> {
+        parameters::take_pin(&self.api, name, pin).await
+    }
+
     async fn put_pin(&self, name: &PointerName, pin: &Pin) -> Result<(), TargetError> {
         parameters::put_pin(&self.api, name, pin).await
     }

@@ -99,13 +99,25 @@ impl Bench {
 
     /// Someone writes the channel with something other than this program. Checked at once.
     fn write_by_hand(&self, value: &str) {
+        self.write_beside(CHANNEL, value);
+    }
+
+    /// The same with any parameter.
+    fn write_beside(&self, name: &str, value: &str) {
         let mut world = self.fake.world();
         let home = Home { account: world.account.clone(), region: "us-east-1".to_owned() };
         let now = world.clock.now();
-        let put = Put::by_hand(CHANNEL, value);
+        let put = Put::by_hand(name, value);
         let store = &mut world.ssm.place(&home).parameters;
         store.put(put, now, Duration::ZERO).unwrap();
         store.settle(now, &|_| true);
+    }
+
+    /// Someone deletes a parameter.
+    fn remove(&self, name: &str) {
+        let mut world = self.fake.world();
+        let home = Home { account: world.account.clone(), region: "us-east-1".to_owned() };
+        assert!(world.ssm.place(&home).parameters.delete(name), "{name}");
     }
 }
 
