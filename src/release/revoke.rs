@@ -126,7 +126,7 @@ async fn bases_of_gone(
     let history = history(target, name).await?;
     let build = history.moves.iter().find_map(|moved| moved.note.as_ref()?.why.as_deref()?.strip_prefix("build "));
     // `<recipe>-<digest>-<attempt>`
-    let Some(digest) = build.and_then(|build| build.rsplitn(3, '-').nth(1)) else { return Ok(Vec::new()) };
+    let Some(digest) = build.and_then(|build| build.rsplit('-').nth(1)) else { return Ok(Vec::new()) };
     let begins = format!("image:{}:{digest}", scene.recipe);
     let forced = format!("+{version}");
     // The same plan can have given another image, which is still there.

@@ -125,9 +125,9 @@ pub fn replace(
     let path = path(store, name);
     let kept = history::kept(&path, name)?;
     let seen = |pointer: &Pointer| (pointer.image.clone(), pointer.revision);
-    let as_expected = kept.pointer.as_ref().map(seen) == expected.map(seen);
     // Whoever could not read a damaged one expects nothing of it.
-    if !as_expected && !(kept.damage.is_some() && expected.is_none()) {
+    let unread = kept.damage.is_some() && expected.is_none();
+    if !unread && kept.pointer.as_ref().map(seen) != expected.map(seen) {
         let found = kept.pointer.map_or_else(|| "nothing".to_owned(), |pointer| pointer.image.to_string());
         return Err(TargetError::Conflict { what: name.to_string(), found });
     }
