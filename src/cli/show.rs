@@ -2,7 +2,7 @@
 
 use super::exit::{CliError, Exit};
 use super::images;
-use super::session::Session;
+use super::session::{Open, Session};
 use crate::report::view::{self, Shown};
 use clap::Args;
 
@@ -21,7 +21,10 @@ impl Show {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
         let open = session.open_to_look()?;
         open.reach().await?;
-        let image = open.image(&self.image).await?;
+        let image = match open.image(&self.image).await {
+            Ok(image) => image,
+            Err(error) => return Err(retired(&open, &self.image).await?.unwrap_or(error)),
+        };
         let record = open.target.record(&image.id).await?;
         let Some(row) = images::row(&open, &image, &mut images::Pointers::default()).await? else {
             return Err(CliError::Failed(format!("the tags of {} don't say whose it is", image.id)));
@@ -30,4 +33,13 @@ impl Show {
         session.result(&shown, |style| view::show(&row, &record, self.all, style))?;
         Ok(Exit::Done)
     }
+}
+
+/// Says of a version whose image was removed on purpose that it was.
+async fn retired(open: &Open, name: &str) -> Result<Option<CliError>, CliError> {
+    let Some((recipe, version)) = name.split_once('@') else { return Ok(None) };
+    let (Ok(recipe), Ok(version)) = (recipe.parse(), version.parse()) else { return Ok(None) };
+    let told = crate::release::retired::told(&*open.target, &recipe, version).await?;
+    let help = format!("amifactory images {recipe} lists those there are");
+    Ok(told.map(|told| CliError::Usage(format!("{told}\n  {help}"))))
 }

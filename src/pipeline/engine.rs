@@ -352,6 +352,7 @@ async fn fail(build: &mut Build<'_>, error: &BuildError) -> Result<(), BuildErro
     let lasting = match error {
         BuildError::Step(_)
         | BuildError::Refused { .. }
+        | BuildError::BaseRevoked { .. }
         | BuildError::Interrupted { .. }
         | BuildError::NeverOnline { .. }
         | BuildError::ImageFailed { .. } => true,

@@ -23,6 +23,18 @@ pub enum BuildError {
         /// The record of what was found.
         record: Box<crate::target::ImageRecord>,
     },
+    /// The image that it was built on was revoked while it was built. No pointer was written.
+    #[error(
+        "it was built on {image}, which was revoked meanwhile: {}\n  nothing was published; make another image of that \
+         recipe (amifactory build RECIPE --force), then build this one on it",
+        crate::report::visible::line(reason)
+    )]
+    BaseRevoked {
+        /// The image that it was built on.
+        image: crate::identity::ImageId,
+        /// Why.
+        reason: String,
+    },
     /// The version is taken by another image.
     #[error(
         "version {version} of {recipe} already names {image}, and versions are never overwritten\n  raise `version:` in the recipe, or leave out --version to count up; a build that was cut off holds its \

@@ -31,7 +31,7 @@ impl StateFolder {
     /// Opens the folder, making it where it is missing.
     pub fn open(root: &Path) -> io::Result<StateFolder> {
         make_private(root)?;
-        let root = fs::canonicalize(root)?;
+        let root = fs::canonicalize(root).map_err(named("opening", root))?;
         for part in ["builds", "locks"] {
             make_private(&root.join(part))?;
         }
@@ -50,7 +50,9 @@ impl StateFolder {
 
     /// All builds that have a folder, by name.
     pub fn builds(&self) -> io::Result<Vec<BuildId>> {
-        let mut builds: Vec<BuildId> = fs::read_dir(self.root.join("builds"))?
+        let folder = self.root.join("builds");
+        let mut builds: Vec<BuildId> = fs::read_dir(&folder)
+            .map_err(named("reading", &folder))?
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
             .collect();
         builds.sort();
@@ -88,20 +90,25 @@ impl StateFolder {
     /// Waits for the right to write evidence: two builds that find the same image up to date may both want to.
     pub fn lock_evidence(&self) -> io::Result<File> {
         let path = self.root.join("locks").join("evidence");
-        let file = File::options().write(true).create(true).truncate(false).open(path)?;
-        file.lock()?;
+        let open = || File::options().write(true).create(true).truncate(false).open(&path);
+        let file = open().map_err(named("opening", &path))?;
+        file.lock().map_err(named("locking", &path))?;
         Ok(file)
     }
 
     /// Tries to become the one process that works on this recipe.
     pub fn try_lock(&self, recipe: &RecipeName) -> io::Result<LockAttempt> {
         let path = self.root.join("locks").join(format!("{recipe}.lock"));
-        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let open = || File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let mut file = open().map_err(named("opening", &path))?;
         match file.try_lock() {
             Ok(()) => {
-                file.set_len(0)?;
-                file.rewind()?;
-                writeln!(file, "process {} since {}", std::process::id(), super::clock::timestamp())?;
+                let mut sign = || {
+                    file.set_len(0)?;
+                    file.rewind()?;
+                    writeln!(file, "process {} since {}", std::process::id(), super::clock::timestamp())
+                };
+                sign().map_err(named("writing", &path))?;
                 Ok(LockAttempt::Taken(RecipeLock { _file: file }))
             }
             Err(std::fs::TryLockError::WouldBlock) => {
@@ -111,11 +118,43 @@ impl StateFolder {
                 let holder = holder.trim();
                 Ok(LockAttempt::Held(if holder.is_empty() { "another process".into() } else { holder.into() }))
             }
-            Err(std::fs::TryLockError::Error(error)) => Err(error),
+            Err(std::fs::TryLockError::Error(error)) => Err(named("locking", &path)(error)),
         }
     }
 }
 
 fn make_private(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(named("making", folder))
+}
+
+/// Says what was being done to which file: the system does not.
+fn named<'a>(doing: &'a str, path: &'a Path) -> impl FnOnce(io::Error) -> io::Error + 'a {
+    move |error| io::Error::new(error.kind(), format!("{doing} {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_not_be_used_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateFolder::open(&folder.path().join("state")).unwrap();
+        let (recipe, build) = ("web".parse().unwrap(), "web-0123456789ab-1".parse().unwrap());
+        fs::remove_dir(state.root().join("locks")).unwrap();
+        fs::remove_dir(state.root().join("builds")).unwrap();
+        fs::write(state.root().join("locks"), "").unwrap();
+        fs::write(state.root().join("builds"), "").unwrap();
+        let told = [
+            (state.try_lock(&recipe).unwrap_err(), "locks/web.lock"),
+            (state.lock_evidence().unwrap_err(), "locks/evidence"),
+            (state.builds().unwrap_err(), "/builds"),
+            (state.make_build(&build).unwrap_err(), "builds/web-0123456789ab-1"),
+            (StateFolder::open(&state.root().join("builds")).unwrap_err(), "/builds"),
+        ];
+        for (error, path) in told {
+            let text = error.to_string();
+            assert!(text.contains(path) && text.contains(state.root().to_str().unwrap()), "{path}: {text}");
+        }
+    }
 }

@@ -88,6 +88,7 @@ fn next_command(error: &RunError, recipe: &RecipeName) -> String {
         RunError::Build(BuildError::VersionTaken { .. } | BuildError::OtherVersion { .. }) => {
             format!("amifactory images {recipe}")
         }
+        RunError::Build(BuildError::BaseRevoked { .. }) => format!("amifactory plan {recipe}"),
         RunError::Build(_) => "amifactory resume".into(),
     }
 }

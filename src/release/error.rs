@@ -2,8 +2,8 @@
 
 use super::note::TooLong;
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Region, TargetKind, Version};
-use crate::report::visible;
-use crate::target::{Pin, TargetError};
+use crate::report::visible::{self, line};
+use crate::target::{Pin, PointerName, TargetError, Underway};
 
 /// Why a release verb did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,7 @@ pub enum ReleaseError {
         channel: Channel,
     },
     /// The image was revoked.
-    #[error("{recipe} {version} is revoked: {reason}\n  {help}")]
+    #[error("{recipe} {version} is revoked: {}\n  {help}", line(reason))]
     Revoked {
         /// The recipe.
         recipe: RecipeName,
@@ -86,7 +86,7 @@ pub enum ReleaseError {
     /// The channel is held.
     #[error(
         "channel {channel} of {recipe} is pinned by {} {}: {}\n  \
-         nobody moves it until then, or until: amifactory unpin {recipe} --channel {channel}", pin.by, pin.end(), pin.why
+         nobody moves it until then, or until: amifactory unpin {recipe} --channel {channel}", line(&pin.by), pin.end(), line(&pin.why)
     )]
     Pinned {
         /// The recipe.
@@ -95,6 +95,18 @@ pub enum ReleaseError {
         channel: Channel,
         /// By whom, why, until when.
         pin: Box<Pin>,
+    },
+    /// The channel is held from now on, but someone began to move it before that.
+    #[error(
+        "{name} is pinned, but {} began to move it to {} at {} and has not ended: it may still move until {}\n  \
+         `amifactory history {}` shows what came of it; the pin stays",
+        line(&underway.by), underway.image, underway.since, underway.until, name.recipe
+    )]
+    PinnedUnderway {
+        /// The channel's pointer.
+        name: Box<PointerName>,
+        /// The move.
+        underway: Box<Underway>,
     },
     /// The channel is not held.
     #[error("channel {channel} of {recipe} is not pinned")]
@@ -242,11 +254,15 @@ impl ReleaseError {
     pub fn class(&self) -> Class {
         match self {
             ReleaseError::Target(TargetError::Held { .. }) => Class::Refused,
-            ReleaseError::Target(_) | ReleaseError::Gone { .. } | ReleaseError::NothingBefore { .. } => Class::Failed,
+            ReleaseError::Target(_)
+            | ReleaseError::Gone { .. }
+            | ReleaseError::NothingBefore { .. }
+            | ReleaseError::AnotherImage { .. }
+            | ReleaseError::Changed { .. }
+            | ReleaseError::PinnedUnderway { .. } => Class::Failed,
             ReleaseError::Revoked { .. } | ReleaseError::Pinned { .. } | ReleaseError::NeverNamed { .. } => {
                 Class::Refused
             }
-            ReleaseError::AnotherImage { .. } | ReleaseError::Changed { .. } => Class::Failed,
             _ => Class::Input,
         }
     }
@@ -265,4 +281,29 @@ pub fn one_line(option: &'static str, text: &str, most: usize) -> Result<String,
         return Ok(text.to_owned());
     };
     Err(ReleaseError::Text { option, what })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_stays_on_its_line() {
+        let evil = || "x\u{1b}[2K\n  all is well".to_owned();
+        let (recipe, version): (RecipeName, Version) = ("web".parse().unwrap(), "1.0.0".parse().unwrap());
+        let pin = Pin { by: evil(), why: evil(), at: String::new(), until: None, lifted: None };
+        let channel: Channel = "prod".parse().unwrap();
+        let what = || "channel prod".to_owned();
+        let errors: [ReleaseError; 5] = [
+            ReleaseError::Revoked { recipe: recipe.clone(), version, reason: evil(), help: String::new() },
+            ReleaseError::Pinned { recipe, channel, pin: Box::new(pin) },
+            TargetError::Held { what: what(), by: evil(), why: evil() }.into(),
+            TargetError::Busy { what: what(), by: evil(), until: String::new() }.into(),
+            TargetError::Overtaken { what: what(), by: evil(), found: evil() }.into(),
+        ];
+        for error in errors {
+            let text = error.to_string();
+            assert!(!text.contains('\u{1b}') && text.lines().count() == 2, "{text:?}");
+        }
+    }
 }

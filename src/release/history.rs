@@ -56,14 +56,16 @@ impl History {
         let mut history = History { moves: Vec::new(), earlier_dropped: false, breaks: Vec::new() };
         for (at, entry) in entries.iter().enumerate() {
             let earlier = &entries[..at];
-            let again = earlier
-                .last()
-                .is_some_and(|b| b.image == entry.image && b.note == entry.note && !entry.note.is_empty());
+            let again = entry.wrong.is_none()
+                && earlier
+                    .last()
+                    .is_some_and(|b| b.image == entry.image && b.note == entry.note && !entry.note.is_empty());
             if again && let Some(last) = history.moves.last_mut() {
                 last.revision = entry.revision;
                 continue;
             }
             let note = Note::read(&entry.note);
+            history.breaks.extend(entry.wrong.clone().map(|what| Break { revision: entry.revision, what }));
             history.check(earlier, entry, note.as_ref());
             history.moves.push(Moved {
                 revision: entry.revision,
@@ -80,7 +82,7 @@ impl History {
         let mut wrong = |what: String| self.breaks.push(Break { revision: entry.revision, what });
         let Some(before) = earlier.last() else {
             if entry.revision > 1 {
-                self.earlier_dropped = true;
+                self.earlier_dropped = entry.wrong.is_none();
             } else if note.is_some_and(|note| note.before.is_some()) {
                 wrong("the moves before it were taken away".into());
             }
@@ -140,6 +142,7 @@ mod tests {
                 at: note.at.clone(),
                 by: None,
                 note: note.text(),
+                ..Entry::default()
             });
         }
         entries
@@ -199,15 +202,9 @@ mod tests {
     fn a_write_by_hand_has_no_note_and_the_next_move_counts_it_in() {
         let mut entries = chain(&["ami-00000001", "ami-00000002"]);
         let by = Some("arn:aws:iam::123456789012:user/colleague".into());
-        entries.push(Entry { revision: 3, image: "whatever".into(), at: String::new(), by, note: String::new() });
+        entries.push(Entry { revision: 3, image: "whatever".into(), by, ..Entry::default() });
         let note = Note::new(Kind::Rollback, "2026-11-28T00:00:00Z".into()).after(Some(("whatever", "")));
-        entries.push(Entry {
-            revision: 4,
-            image: "ami-00000001".into(),
-            at: String::new(),
-            by: None,
-            note: note.text(),
-        });
+        entries.push(Entry { revision: 4, image: "ami-00000001".into(), note: note.text(), ..Entry::default() });
         let history = History::of(&entries);
         assert!(history.is_whole(), "{}", history.verdict());
         assert_eq!(history.moves[2].note, None);

@@ -12,6 +12,7 @@
 //! | [`revoke_places`] | its copies, and all that uses them |
 //! | [`examine`] | what would keep images from going there, for `doctor` |
 //! | [`leftover`] | moves that someone began and did not end |
+//! | [`retired`] | what is told of a version whose image was removed |
 
 pub mod contest;
 pub mod distribute;
@@ -25,6 +26,7 @@ pub mod note;
 pub mod pin;
 pub mod places;
 pub mod promote;
+pub mod retired;
 pub mod revoke;
 pub mod revoke_places;
 pub mod rollback;

@@ -43,8 +43,10 @@ pub struct Promotion {
     pub image: ImageId,
     /// Its record.
     pub record: ImageRecord,
-    /// What it names now.
+    /// What it names now, or named before someone damaged it.
     pub current: Option<Pointer>,
+    /// Whether someone has damaged it.
+    pub damaged: bool,
     /// The version of that.
     pub current_version: Option<Version>,
     /// The record of that, where it still can be read.
@@ -62,7 +64,7 @@ pub struct Promotion {
 impl Promotion {
     /// Whether the channel names the image already.
     pub fn is_done(&self) -> bool {
-        self.current.as_ref().is_some_and(|pointer| pointer.image == self.image)
+        !self.damaged && self.current.as_ref().is_some_and(|pointer| pointer.image == self.image)
     }
 
     /// What is to be where before the channel moves.
@@ -198,6 +200,7 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
         current_version: current.as_ref().and_then(|pointer| scene.version_of(&pointer.image)),
         current,
         current_record,
+        damaged: scene.is_damaged(&name),
         unmet,
         note,
         name,

@@ -1,10 +1,10 @@
 //! Revoking an image, and with it all images that were built on it.
 
 use super::error::{ReleaseError, one_line};
-use super::scene::Scene;
+use super::scene::{Scene, history};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::{clock, tags};
-use crate::target::{Image, Slot, Tags, Target};
+use crate::target::{Image, PointerName, Slot, Tags, Target};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -39,29 +39,34 @@ pub async fn revoke(
     let scene = Scene::look(target, recipe).await?;
     let images = target.images().await?;
     let arch = scene.arch(arch)?;
-    let first = match scene.usable(arch, version) {
-        Ok(candidate) => candidate.image,
-        // Once more: what was built on it since is revoked too.
-        Err(ReleaseError::Revoked { .. }) => {
-            let name = |image: &&Image| {
-                let owner = tags::owner(&image.tags);
-                owner.is_some_and(|owner| owner.recipe == *recipe && owner.version == version)
-                    && tags::arch(&image.tags).is_none_or(|found| found == arch)
-            };
-            match scene.images.iter().find(name) {
-                Some(image) => image.clone(),
-                None => scene.usable(arch, version)?.image,
-            }
-        }
-        Err(error) => return Err(error),
+    let name = PointerName { recipe: recipe.clone(), arch, slot: Slot::Version(version) };
+    let fit = scene.usable(arch, version);
+    if let Err(error @ ReleaseError::NoVersion { .. }) = fit {
+        return Err(error);
+    }
+    // By its identity, fit for use or not: once more, or of an image that can't be started, what was built on it is
+    // revoked all the same.
+    let is_it = |image: &&Image| {
+        let owner = tags::owner(&image.tags);
+        owner.is_some_and(|owner| owner.recipe == *recipe && owner.version == version)
+            && tags::arch(&image.tags).is_none_or(|found| found == arch)
     };
+    let named = scene.pointer(&name).and_then(|pointer| images.iter().find(|image| image.id == pointer.image));
+    let first = named.or_else(|| images.iter().find(is_it)).cloned();
+    let children = match &first {
+        Some(first) => built_on(&images, first),
+        None => built_on_bases(&images, bases_of_gone(target, &images, &name, version).await?, None),
+    };
+    // Nothing is left that could be used.
+    if let (None, true, Err(error)) = (&first, children.is_empty(), fit) {
+        return Err(error);
+    }
     let by = format!("{} {}", clock::rfc3339(target.now()), target.who().await?);
     let by: String = by.chars().take(256).collect();
     let mut revoked = Vec::new();
     let on = format!("built on {recipe} {version}: {reason}");
-    for (image, reason) in
-        std::iter::once((&first, &reason)).chain(built_on(&images, &first).into_iter().map(|image| (image, &on)))
-    {
+    let first = first.as_ref().map(|image| (image, &reason));
+    for (image, reason) in first.into_iter().chain(children.into_iter().map(|image| (image, &on))) {
         let Some(owner) = tags::owner(&image.tags) else { continue };
         let reason: String = match tags::revoked(&image.tags) {
             // The reason that was there first stays.
@@ -95,17 +100,46 @@ pub async fn revoke(
 
 /// All images that were built on this one, and on those, nearest first.
 pub fn built_on<'a>(images: &'a [Image], first: &Image) -> Vec<&'a Image> {
+    built_on_bases(images, base_id(first).into_iter().collect(), Some(&first.id))
+}
+
+fn built_on_bases<'a>(images: &'a [Image], mut bases: Vec<String>, first: Option<&ImageId>) -> Vec<&'a Image> {
     let mut found: Vec<&Image> = Vec::new();
-    let mut bases: Vec<String> = base_id(first).into_iter().collect();
     while let Some(base) = bases.pop() {
         for image in images.iter().filter(|image| image.tags.get(tags::BASE) == Some(&base)) {
-            if image.id != first.id && !found.iter().any(|other| other.id == image.id) {
+            if Some(&image.id) != first && !found.iter().any(|other| other.id == image.id) {
                 found.push(image);
                 bases.extend(base_id(image));
             }
         }
     }
     found
+}
+
+/// How images that were built on one that is gone call it: its version's pointer says which build has written it, and a
+/// build's id holds the beginning of its plan's digest.
+async fn bases_of_gone(
+    target: &dyn Target,
+    images: &[Image],
+    name: &PointerName,
+    version: Version,
+) -> Result<Vec<String>, ReleaseError> {
+    let history = history(target, name).await?;
+    let build = history.moves.iter().find_map(|moved| moved.note.as_ref()?.why.as_deref()?.strip_prefix("build "));
+    // `<recipe>-<digest>-<attempt>`
+    let Some(digest) = build.and_then(|build| build.rsplit('-').nth(1)) else { return Ok(Vec::new()) };
+    let begins = format!("image:{}:{digest}", name.recipe);
+    let forced = format!("+{version}");
+    // The same plan can have given another image, which is still there.
+    let there: Vec<String> = images.iter().filter_map(base_id).collect();
+    let is_its = |base: &&String| {
+        base.starts_with(&begins) && !there.contains(base) && (!base.contains('+') || base.ends_with(&forced))
+    };
+    let mut bases: Vec<String> =
+        images.iter().filter_map(|image| image.tags.get(tags::BASE)).filter(is_its).cloned().collect();
+    bases.sort();
+    bases.dedup();
+    Ok(bases)
 }
 
 /// How images that were built on this one call it: by its plan, and by its version where it was built although nothing

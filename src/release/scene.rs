@@ -5,7 +5,7 @@ use super::history::{History, Moved};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, TargetKind, Version};
 use crate::pipeline::tags;
 use crate::source::nearest;
-use crate::target::{Image, Pointer, PointerName, Slot, Target, TargetError};
+use crate::target::{Image, Pointer, PointerName, Pointers, Slot, Target, TargetError};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -18,8 +18,10 @@ pub struct Scene {
     pub target: TargetKind,
     /// The recipe's images.
     pub images: Vec<Image>,
-    /// The recipe's pointers.
+    /// The recipe's pointers. Of one that someone has damaged: what it named before that.
     pub pointers: Vec<Pointer>,
+    /// Those that someone has damaged: they name nothing, whatever they named.
+    damaged: BTreeSet<PointerName>,
 }
 
 /// An image that a version names.
@@ -34,12 +36,14 @@ pub struct Candidate {
 impl Scene {
     /// Looks.
     pub async fn look(target: &dyn Target, recipe: &RecipeName) -> Result<Scene, ReleaseError> {
-        let pointers = target.pointers(recipe).await?;
-        if pointers.is_empty() {
+        let Pointers { readable: mut pointers, damaged, .. } = target.pointers_told_apart(recipe).await?;
+        if pointers.is_empty() && damaged.is_empty() {
             return Err(ReleaseError::NoImage { recipe: recipe.clone(), target: target.kind() });
         }
+        pointers.extend(damaged.iter().filter_map(|damaged| damaged.last.clone()));
+        let damaged = damaged.into_iter().map(|damaged| damaged.name).collect();
         let images = target.images_of(recipe).await?;
-        Ok(Scene { recipe: recipe.clone(), target: target.kind(), images, pointers })
+        Ok(Scene { recipe: recipe.clone(), target: target.kind(), images, pointers, damaged })
     }
 
     /// The architecture that is asked for, or the only one there is.
@@ -63,6 +67,11 @@ impl Scene {
     /// What a pointer names.
     pub fn pointer(&self, name: &PointerName) -> Option<&Pointer> {
         self.pointers.iter().find(|pointer| pointer.name == *name)
+    }
+
+    /// Whether someone has damaged a pointer, so that it has to be written again.
+    pub fn is_damaged(&self, name: &PointerName) -> bool {
+        self.damaged.contains(name)
     }
 
     /// An image, where it is there.

@@ -279,9 +279,17 @@ impl Look<'_> {
     }
 
     fn delete(&self, name: &PointerName) -> String {
-        match self.is_remote {
-            true => format!("delete the pointer, where nobody needs it: aws ssm delete-parameter --name {name}"),
-            false => "build another version; this one stays taken".to_owned(),
+        match (self.is_remote, &name.slot) {
+            (true, Slot::Channel(_)) => format!(
+                "delete the pointer, where nobody needs it: aws ssm delete-parameter --name {name} (its history goes with \
+                 it: amifactory history {} --format json keeps it)",
+                name.recipe
+            ),
+            (true, Slot::Version(_)) => {
+                format!("delete the pointer, where nobody needs it: aws ssm delete-parameter --name {name}")
+            }
+            (false, Slot::Channel(_)) => "leave it as it is: nobody moves it".to_owned(),
+            (false, Slot::Version(_)) => "build another version; this one stays taken".to_owned(),
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::identity::{
 use crate::plan::{Bundle, StepResult};
 use crate::recipe::{AwsSettings, BaseSpec, ExtraVolume, Limits, NetworkAccess};
 use crate::release::Note;
+use crate::report::visible::line;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -254,6 +255,39 @@ pub struct Pointer {
     pub written_at: String,
 }
 
+/// A recipe's pointers, as far as they can be read.
+#[derive(Debug, Default)]
+pub struct Pointers {
+    /// Those that can.
+    pub readable: Vec<Pointer>,
+    /// Those that can't.
+    pub damaged: Vec<DamagedPointer>,
+    /// What is kept beside them and can't be read, pins and locks of moves: always [`TargetError::Damaged`].
+    pub beside: Vec<TargetError>,
+}
+
+impl Pointers {
+    /// All of them, each damaged one as it was last. Fails where that is not known of one.
+    pub fn or_last(self) -> Result<Vec<Pointer>, TargetError> {
+        let mut pointers = self.readable;
+        for DamagedPointer { error, last, .. } in self.damaged {
+            pointers.push(last.ok_or(error)?);
+        }
+        Ok(pointers)
+    }
+}
+
+/// A pointer that can't be read: someone has overwritten it, or taken its document away.
+#[derive(Debug)]
+pub struct DamagedPointer {
+    /// Its name.
+    pub name: PointerName,
+    /// What is wrong with it, and the way out: always [`TargetError::Damaged`].
+    pub error: TargetError,
+    /// What it named last, where its history tells. As what a move expects it stands for the damaged pointer.
+    pub last: Option<Pointer>,
+}
+
 /// Why a target could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
@@ -372,9 +406,10 @@ pub enum TargetError {
     },
     /// Someone else is moving this pointer.
     #[error(
-        "{what} is being moved by {by}, until {until} at the latest\n  \
+        "{what} is being moved by {}, until {until} at the latest\n  \
          try again when that is done; if that run is dead, `amifactory resume` settles it after that time, and \
-         `amifactory rollback --take-over` goes back at once"
+         `amifactory rollback --take-over` goes back at once",
+        line(by)
     )]
     Busy {
         /// Which pointer.
@@ -386,8 +421,10 @@ pub enum TargetError {
     },
     /// Someone else has moved this pointer in between.
     #[error(
-        "{what} was moved meanwhile, by {by}: it names {found}\n  \
-         `amifactory history` shows it; run the same command again to decide anew"
+        "{what} was moved meanwhile, by {}: it names {}\n  \
+         `amifactory history` shows it; run the same command again to decide anew",
+        line(by),
+        line(found)
     )]
     Overtaken {
         /// Which pointer.
@@ -398,7 +435,7 @@ pub enum TargetError {
         found: String,
     },
     /// Someone holds this pointer.
-    #[error("{what} was pinned by {by} meanwhile: {why}\n  nobody moves it until it is unpinned")]
+    #[error("{what} was pinned by {} meanwhile: {}\n  nobody moves it until it is unpinned", line(by), line(why))]
     Held {
         /// Which pointer.
         what: String,
@@ -572,9 +609,15 @@ pub trait Target: Send + Sync {
     }
     /// All pointers of a recipe.
     async fn pointers(&self, recipe: &RecipeName) -> Result<Vec<Pointer>, TargetError>;
-    /// The same, one by one: what someone has damaged keeps nobody from reading the others.
+    /// The same, told apart: what someone has damaged keeps nobody from using the others.
+    async fn pointers_told_apart(&self, recipe: &RecipeName) -> Result<Pointers, TargetError> {
+        Ok(Pointers { readable: self.pointers(recipe).await?, ..Pointers::default() })
+    }
+    /// The same, one by one, with what can't be read beside them.
     async fn pointers_read(&self, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
-        Ok(self.pointers(recipe).await?.into_iter().map(Ok).collect())
+        let Pointers { readable, damaged, beside } = self.pointers_told_apart(recipe).await?;
+        let wrong = damaged.into_iter().map(|damaged| damaged.error).chain(beside);
+        Ok(readable.into_iter().map(Ok).chain(wrong.map(Err)).collect())
     }
     /// The pointers of several recipes and the moves of their channels: each recipe that is asked for has an answer. A
     /// service is asked for all at once.
@@ -647,6 +690,13 @@ pub trait Target: Send + Sync {
     }
     /// The pin of a channel, lifted ones too.
     async fn pin(&self, name: &PointerName) -> Result<Option<Pin>, TargetError>;
+    /// Holds a channel that nobody holds: of several who try at once one has success, and the others are told who.
+    async fn take_pin(&self, name: &PointerName, pin: &Pin) -> Result<(), TargetError> {
+        match self.pin(name).await?.filter(|pin| pin.holds(self.now())) {
+            Some(pin) => Err(TargetError::Held { what: name.to_string(), by: pin.by, why: pin.why }),
+            None => self.put_pin(name, pin).await,
+        }
+    }
     /// Replaces the pin of a channel.
     async fn put_pin(&self, name: &PointerName, pin: &Pin) -> Result<(), TargetError>;
     /// Who calls, as it is recorded with moves.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 /// One write of a pointer, as the target keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The number of the write, from 1.
     pub revision: u64,
@@ -21,6 +21,9 @@ pub struct Entry {
     pub by: Option<String>,
     /// The note that came with it, to the letter; empty where none did.
     pub note: String,
+    /// What the target itself finds wrong with it: it was edited.
+    #[serde(skip)]
+    pub wrong: Option<String>,
 }
 
 /// A move of a channel's pointer by someone who must be alone in it.

@@ -4,6 +4,8 @@ use crate::program::{TestFactory, can_build_on_host, stderr};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 /// A factory that has built two versions of `tiny`; `dev` names the second.
 fn built(channels: &str) -> TestFactory {
@@ -257,7 +259,31 @@ fn a_revoked_image_goes_nowhere_and_takes_those_built_on_it_along() {
     ok(&factory, &["promote", "child", "--to", "staging", "--yes"]);
     ok(&factory, &["promote", "tiny@1.0.0", "--to", "staging", "--yes"]);
 
+    // Another image is being built on it: there is nothing of that yet to be taken along.
+    factory.write(
+        "recipes/groups/slow.yaml",
+        "group: slow\nversion: \"1.0.0\"\ndescription: takes its time\npackages: {debian-12: [], ubuntu: [], \
+         amazon-linux-2023: []}\nsteps:\n  - name: slow\n    run: |\n      sleep 20\n",
+    );
+    factory.write(
+        "recipes/late.yaml",
+        &child.replace("recipe: child", "recipe: late").replace("groups: [hello]", "groups: [slow]"),
+    );
+    let late = factory.command(&["build", "late"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let began = Instant::now();
+    while factory.stored("builders").is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(60), "no builder came");
+        std::thread::sleep(Duration::from_millis(50));
+    }
     let revoked = ok(&factory, &["revoke", "tiny@1.0.1", "--reason", "a key was left in it"]);
+    let late = late.wait_with_output().unwrap();
+    assert_eq!(late.status.code(), Some(1));
+    let text = String::from_utf8(late.stderr).unwrap();
+    assert!(text.contains("which was revoked meanwhile: a key was left in it"), "{text}");
+    assert!(factory.stored("builders").is_empty() && !pointers(&factory, "").join("../../late").exists());
+    let of_late = ok(&factory, &["images", "late"]);
+    assert!(of_late["images"].as_array().unwrap().iter().all(|image| image["state"] == "revoked"), "{of_late}");
+    fs::remove_file(factory.path().join("recipes/late.yaml")).unwrap();
     let images: Vec<Value> = revoked["revoked"]
         .as_array()
         .unwrap()
@@ -302,6 +328,20 @@ fn a_revoked_image_goes_nowhere_and_takes_those_built_on_it_along() {
     assert_eq!(ok(&factory, &["build", "tiny"])["outcome"], "up-to-date");
     let (code, text) = refused(&factory, &["revoke", "tiny@1.0.0", "--reason", &"x".repeat(181)]);
     assert!(code == 2 && text.contains("180"), "{text}");
+    // Where the image itself is gone, what was built on it is revoked all the same.
+    let (of_tiny, of_child) = (&revoked["revoked"][0]["image"], &revoked["revoked"][1]["image"]);
+    let stored = factory.state().join("local/images");
+    fs::remove_dir_all(stored.join(of_tiny.as_str().unwrap())).unwrap();
+    let document = stored.join(of_child.as_str().unwrap()).join("image.json");
+    let mut unmarked: Value = serde_json::from_slice(&fs::read(&document).unwrap()).unwrap();
+    unmarked["image"]["tags"].as_object_mut().unwrap().remove("amifactory:revoked").unwrap();
+    fs::write(&document, unmarked.to_string()).unwrap();
+    let gone = ok(&factory, &["revoke", "tiny@1.0.1", "--reason", "a key was left in it"]);
+    let rows = gone["revoked"].as_array().unwrap();
+    let mut marked: Vec<_> = rows.iter().map(|row| (row["recipe"].as_str().unwrap(), &row["image"])).collect();
+    marked.sort_by_key(|(recipe, _)| *recipe);
+    assert_eq!(marked, [("child", of_child), ("late", &of_late["images"][0]["image"])]);
+    assert_eq!(ok(&factory, &["images", "child"])["images"][0]["state"], "revoked");
 }
 
 #[test]
@@ -345,9 +385,19 @@ fn what_was_changed_behind_our_back_is_found_and_has_a_way_out() {
     fs::write(&pointer, "garbage").unwrap();
     let (code, verified) = factory.json(&["verify", "tiny"]);
     assert_eq!((code, verified["drift"].as_array().unwrap().len()), (4, 1), "{verified}");
-    let (code, text) = refused(&factory, &["promote", "tiny", "--to", "staging", "--yes"]);
-    assert!(code == 1 && text.contains("is damaged"), "{text}");
-    fs::write(&pointer, &named).unwrap();
+    ok(&factory, &["images"]);
+    ok(&factory, &["rollback", "tiny", "--channel", "staging", "--to", "1.0.0"]);
+    assert_eq!(ok(&factory, &["verify", "tiny"])["drift"], json!([]));
+    let shown = ok(&factory, &["history", "tiny", "--channel", "staging"]);
+    let rows = shown["channels"][0]["moves"].as_array().unwrap();
+    let kinds: Vec<_> = rows.iter().map(|row| row["kind"].as_str().unwrap_or("by hand")).collect();
+    assert_eq!(kinds, ["rollback", "by hand", "rollback", "by hand", "promote", "promote"]);
+    ok(&factory, &["rollback", "tiny", "--channel", "staging", "--to", "1.0.1"]);
+    // It is gone.
+    fs::remove_file(&pointer).unwrap();
+    drift("is gone");
+    ok(&factory, &["rollback", "tiny", "--channel", "staging", "--to", "1.0.0"]);
+    assert_eq!(ok(&factory, &["verify", "tiny"])["drift"], json!([]));
     // An image is deleted.
     let image = other.as_str().unwrap();
     fs::remove_dir_all(factory.state().join("local/images").join(image)).unwrap();

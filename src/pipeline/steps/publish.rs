@@ -5,7 +5,7 @@ use crate::identity::{Channel, ImageId, Version};
 use crate::pipeline::tags::{self, ImageState};
 use crate::pipeline::{clock, published};
 use crate::release::{Kind, Note};
-use crate::target::{Pin, Pointer, PointerName, Slot, Standing, Tags, TargetError};
+use crate::target::{LaunchBase, Pin, Pointer, PointerName, Slot, Standing, Tags, TargetError};
 use async_trait::async_trait;
 
 /// How often another version is chosen, where someone else was quicker.
@@ -42,6 +42,7 @@ impl Step for Publish {
     async fn act(&self, build: &mut Build<'_>) -> Result<(), BuildError> {
         let Some(image) = build.image.clone() else { return Ok(()) };
         let target = build.target;
+        base_stands(build, &image.id).await?;
         let (mut found, mut kept, mut pinned) = (Vec::new(), None, None);
         for round in 1..=VERSIONS {
             create_version(build, &image.id).await?;
@@ -87,6 +88,21 @@ impl Step for Publish {
 /// The channel that is to name the image, unless something that counts more is there.
 fn channel<'a>(build: &Build<'a>) -> Option<&'a Channel> {
     build.plan.publish.as_ref().filter(|_| !build.channel_stays)
+}
+
+/// Looks once more at the image that this one was built on: a build takes its time, and a revocation that came in between
+/// has found no image to take along. So this one is revoked here, as it would have been there. A base that is gone says
+/// nothing against it.
+async fn base_stands(build: &mut Build<'_>, image: &ImageId) -> Result<(), BuildError> {
+    let LaunchBase::Image(base) = build.launch else { return Ok(()) };
+    let target = build.target;
+    let Some(found) = build.read(target.image(base)).await? else { return Ok(()) };
+    let Some(reason) = tags::revoked(&found.tags).map(str::to_owned) else { return Ok(()) };
+    let short = |text: String| text.chars().take(256).collect::<String>();
+    let mut changes: Tags = [(tags::REVOKED.to_owned(), short(format!("built on {base}: {reason}")))].into();
+    changes.extend(found.tags.get(tags::REVOKED_BY).map(|by| (tags::REVOKED_BY.to_owned(), by.clone())));
+    build.mutate("tag image", image.as_str(), target.tag_image(image, &changes)).await?;
+    Err(BuildError::BaseRevoked { image: base.clone(), reason })
 }
 
 /// Whether all that was written is there.
@@ -209,15 +225,8 @@ async fn move_channel(build: &mut Build<'_>, channel: &Channel, image: &ImageId)
         None => build.read(target.standing(std::slice::from_ref(&name))).await?,
     };
     if let Some(pin) = standing.pin(&name).filter(|pin| pin.holds(target.now())) {
-        let (recipe, version) = (&build.plan.recipe, build.version);
-        build.notice(format!(
-            "channel {channel} is pinned by {} {}: {}\n  {recipe} {version} is published by its version alone; once \
-             it is unpinned: amifactory promote {recipe}@{version} --to {channel}",
-            pin.by,
-            pin.end(),
-            pin.why
-        ));
-        return Ok(Moved::Pinned(name, pin.clone()));
+        let pin = pin.clone();
+        return Ok(pinned(build, channel, name, pin));
     }
     let current = standing.pointers.into_iter().find(|pointer| pointer.name == name);
     if let Some(current) = &current {
@@ -240,8 +249,25 @@ async fn move_channel(build: &mut Build<'_>, channel: &Channel, image: &ImageId)
             let now = build.read(target.standing(std::slice::from_ref(&name))).await?;
             Ok(now.pointers.into_iter().next().or(current).map_or(Moved::Written(None), Moved::Kept))
         }
+        // Someone holds it since this build has looked.
+        Err(BuildError::Target(TargetError::Held { by, why, what })) => match build.read(target.pin(&name)).await? {
+            Some(pin) => Ok(pinned(build, channel, name, pin)),
+            None => Err(TargetError::Held { by, why, what }.into()),
+        },
         Err(error) => Err(error),
     }
+}
+
+fn pinned(build: &mut Build<'_>, channel: &Channel, name: PointerName, pin: Pin) -> Moved {
+    let (recipe, version) = (&build.plan.recipe, build.version);
+    build.notice(format!(
+        "channel {channel} is pinned by {} {}: {}\n  {recipe} {version} is published by its version alone; once \
+         it is unpinned: amifactory promote {recipe}@{version} --to {channel}",
+        pin.by,
+        pin.end(),
+        pin.why
+    ));
+    Moved::Pinned(name, pin)
 }
 
 async fn named_version(build: &mut Build<'_>, pointer: &Pointer) -> Result<Option<Version>, BuildError> {

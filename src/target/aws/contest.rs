@@ -2,7 +2,7 @@
 //! Parameter Store has taken the writes, and a write that came too late is taken back.
 
 use super::api::{Api, EVENTUAL};
-use super::pointers::{history, put, read};
+use super::pointers::{history, put, read, refused};
 use crate::identity::ImageId;
 use crate::pipeline::clock;
 use crate::release::contest::{Outcome, judge};
@@ -29,7 +29,7 @@ pub async fn write(api: &Api, wanted: &Write<'_>, entries: &[Entry]) -> Result<P
     let revision = match put(api, wanted.name, wanted.image, wanted.follows > 0, &note).await {
         // Someone has made it meanwhile, or an earlier try of this very call.
         Err(error) if error.is("ParameterAlreadyExists") => return judged(api, wanted).await,
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(refused(api, wanted.name, error).await),
         Ok(revision) => revision,
     };
     // Any other number says at once that someone came between, or that this call was made twice.

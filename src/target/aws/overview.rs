@@ -1,7 +1,7 @@
 //! Many recipes in one listing: their pointers, and the locks of their moves.
 
 use super::api::{Api, op};
-use super::{moves, pointers};
+use super::{moves, parameters, pointers};
 use crate::identity::RecipeName;
 use crate::target::{Overview, TargetError};
 use std::collections::BTreeMap;
@@ -33,12 +33,16 @@ pub async fn of(api: &Api, recipes: &[RecipeName]) -> Result<BTreeMap<RecipeName
             let text = parameter.name().unwrap_or_default();
             if let Some(name) = pointers::parse(text) {
                 if let Some(overview) = found.get_mut(&name.recipe) {
-                    overview.pointers.push(pointers::pointer(parameter, name));
+                    overview.pointers.push(pointers::checked(parameter, name));
                 }
             } else if let Some(name) = moves::parse_lock(text)
                 && let Some(overview) = found.get_mut(&name.recipe)
             {
                 overview.underway.push(moves::in_parameter(api, name, parameter));
+            } else if let Some((recipe, error)) = parameters::damaged_pin(text, parameter)
+                && let Some(overview) = found.get_mut(&recipe)
+            {
+                overview.pointers.push(Err(error));
             }
         }
         page = answer.next_token;

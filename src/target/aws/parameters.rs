@@ -19,6 +19,8 @@ pub struct Plain<T> {
     pub value: T,
     /// When, RFC 3339.
     pub written_at: String,
+    /// The number of the write.
+    pub revision: u64,
 }
 
 /// JSON as a parameter's value: two braces in a row would name another parameter, and stand only in text.
@@ -26,14 +28,30 @@ fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default().replace("{{", "{\\u007b")
 }
 
-/// The document in a parameter.
+/// What clears a document that can't be read.
+fn way_out(name: &str) -> String {
+    let mut parts = name.trim_start_matches("/amifactory/").split('/');
+    let (recipe, kind, channel) = (parts.next(), parts.nth(1), parts.next());
+    match (recipe, kind, channel) {
+        (Some(recipe), Some("pins"), Some(channel)) => {
+            format!("someone wrote it by hand, and it holds nobody: amifactory unpin {recipe} --channel {channel}")
+        }
+        (Some(_), Some("moves"), Some(channel)) => {
+            format!("someone wrote it by hand, and it moves nothing: the next move of {channel} removes it")
+        }
+        _ => format!("someone wrote it by hand: delete it (aws ssm delete-parameter --name {name})"),
+    }
+}
+
+/// Reads a document that is kept beside the pointers.
 pub(super) fn read<T: DeserializeOwned>(name: &str, parameter: &Parameter) -> Result<Plain<T>, TargetError> {
     let value = serde_json::from_str(parameter.value().unwrap_or_default()).map_err(|error| TargetError::Damaged {
         what: format!("parameter {name}"),
         why: error.to_string(),
-        help: format!("someone wrote it by hand: delete it (aws ssm delete-parameter --name {name})"),
+        help: way_out(name),
     })?;
-    Ok(Plain { value, written_at: parameter.last_modified_date().map(clock::rfc3339_ms).unwrap_or_default() })
+    let written_at = parameter.last_modified_date().map(clock::rfc3339_ms).unwrap_or_default();
+    Ok(Plain { value, written_at, revision: u64::try_from(parameter.version()).unwrap_or_default() })
 }
 
 /// Reads one; none where it does not exist.
@@ -43,7 +61,7 @@ pub async fn get<T: DeserializeOwned>(api: &Api, name: &str) -> Result<Option<Pl
     answer.parameters().first().map(|parameter| read(name, parameter)).transpose()
 }
 
-/// All below a path, one level deep.
+/// All below a path, one level deep; those that can't be read are left out.
 pub async fn below<T: DeserializeOwned>(api: &Api, path: &str) -> Result<Vec<(String, Plain<T>)>, TargetError> {
     let (mut found, mut page) = (Vec::new(), None);
     loop {
@@ -54,7 +72,7 @@ pub async fn below<T: DeserializeOwned>(api: &Api, path: &str) -> Result<Vec<(St
         let answer = api.caller.call(op::LIST_PARAMETERS, path, ask).await?;
         for parameter in answer.parameters() {
             let name = parameter.name().unwrap_or_default();
-            found.push((name.to_owned(), read(name, parameter)?));
+            found.extend(read(name, parameter).ok().map(|plain| (name.to_owned(), plain)));
         }
         page = answer.next_token;
         if page.as_deref().is_none_or(str::is_empty) {
@@ -65,21 +83,45 @@ pub async fn below<T: DeserializeOwned>(api: &Api, path: &str) -> Result<Vec<(St
 
 /// Makes one that must not exist.
 pub async fn create<T: Serialize>(api: &Api, name: &str, value: &T) -> Result<(), CallError> {
-    put(api, name, value, false).await
+    put(api, name, value, false).await.map(drop)
 }
 
-async fn put<T: Serialize>(api: &Api, name: &str, value: &T, overwrite: bool) -> Result<(), CallError> {
+/// The versions of one, oldest first; those that can't be read are left out.
+async fn versions<T: DeserializeOwned>(api: &Api, name: &str) -> Result<Vec<Plain<T>>, TargetError> {
+    let mut found: Vec<Plain<T>> = Vec::new();
+    let mut page = None;
+    loop {
+        let ask = || api.ssm.get_parameter_history().name(name).set_next_token(page.clone()).send();
+        let answer = api.caller.call(op::PARAMETER_HISTORY, name, ask).await?;
+        found.extend(answer.parameters().iter().filter_map(|version| {
+            Some(Plain {
+                value: serde_json::from_str(version.value()?).ok()?,
+                written_at: version.last_modified_date().map(clock::rfc3339_ms).unwrap_or_default(),
+                revision: u64::try_from(version.version()).ok()?,
+            })
+        }));
+        page = answer.next_token;
+        if page.as_deref().is_none_or(str::is_empty) {
+            found.sort_by_key(|found| found.revision);
+            return Ok(found);
+        }
+    }
+}
+
+/// Answers with the number of the write.
+async fn put<T: Serialize>(api: &Api, name: &str, value: &T, overwrite: bool) -> Result<u64, CallError> {
     let value = json(value);
     let request = || {
         let request = api.ssm.put_parameter().name(name).value(&value).r#type(ParameterType::String);
         request.overwrite(overwrite).send()
     };
-    api.caller.call(op::PUT_PARAMETER, name, request).await.map(drop)
+    let answer = api.caller.call(op::PUT_PARAMETER, name, request).await?;
+    Ok(u64::try_from(answer.version).unwrap_or_default())
 }
 
 /// Writes one, over what is there.
 pub async fn replace<T: Serialize>(api: &Api, name: &str, value: &T) -> Result<(), CallError> {
-    put(api, name, value, true).await
+    put(api, name, value, true).await.map(drop)
 }
 
 /// Removes one; one that is gone is fine.
@@ -106,6 +148,53 @@ pub fn read_pin(parameter: &Parameter) -> Result<Pin, TargetError> {
 pub async fn pin(api: &Api, name: &PointerName) -> Result<Option<Pin>, TargetError> {
     let Some(name) = pin_name(name) else { return Ok(None) };
     Ok(get::<Pin>(api, &name).await?.map(|found| found.value))
+}
+
+/// Holds a channel that nobody holds. A parameter is created only once; where one was left that holds no more, the revision
+/// tells who was first, and whoever came second puts that back.
+pub async fn take_pin(api: &Api, name: &PointerName, wanted: &Pin) -> Result<(), TargetError> {
+    let Some(parameter) = pin_name(name) else { return Ok(()) };
+    let held = |pin: Pin| TargetError::Held { what: name.to_string(), by: pin.by, why: pin.why };
+    let created = put(api, &parameter, wanted, false).await;
+    match created {
+        Err(error) if error.is("ParameterAlreadyExists") => {}
+        created => return Ok(created.map(drop)?),
+    }
+    let before = match get::<Pin>(api, &parameter).await {
+        // What someone wrote by hand holds nobody.
+        Err(TargetError::Damaged { .. }) => None,
+        found => found?.map(|found| (found.value, found.revision)),
+    };
+    if let Some((pin, _)) = &before {
+        // The reply to one's own was lost, and it was made again.
+        if pin == wanted {
+            return Ok(());
+        }
+        if pin.holds(api.clock.now()) {
+            return Err(held(pin.clone()));
+        }
+    }
+    let revision = put(api, &parameter, wanted, true).await?;
+    let Some((_, follows)) = before.filter(|(_, follows)| revision > follows + 1) else { return Ok(()) };
+    for found in versions::<Pin>(api, &parameter).await?.into_iter().filter(|found| found.revision > follows) {
+        let Plain { value, revision: first, .. } = found;
+        if first == revision || value == *wanted {
+            return Ok(());
+        }
+        if value.holds(api.clock.now()) {
+            put(api, &parameter, &value, true).await?;
+            return Err(held(value));
+        }
+    }
+    Ok(())
+}
+
+/// A pin that holds garbage, and whose it is.
+pub(super) fn damaged_pin(text: &str, parameter: &Parameter) -> Option<(crate::identity::RecipeName, TargetError)> {
+    let mut parts = text.strip_prefix("/amifactory/")?.split('/');
+    let (recipe, pins) = (parts.next()?.parse().ok()?, parts.nth(1)?);
+    (pins == "pins").then_some(())?;
+    Some((recipe, read::<Pin>(text, parameter).err()?))
 }
 
 /// Replaces the pin of a channel. One that was lifted stays, so that it can be told when the channel was held.

@@ -3,12 +3,14 @@
 
 use super::api::{Api, EVENTUAL, op};
 use super::contest::{self, Write};
+use super::moves::Intent;
 use super::{clock, parameters};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::tags;
 use crate::release::Note;
 use crate::release::contest::only_older_builds;
-use crate::target::{Entry, Pointer, PointerName, Slot, Standing, TargetError};
+use crate::report::visible::line;
+use crate::target::{DamagedPointer, Entry, Pin, Pointer, PointerName, Pointers, Slot, Standing, TargetError};
 use aws_sdk_ec2::types::{Filter, Image, ImageState};
 use aws_sdk_ssm::types::{Parameter, ParameterType};
 use std::time::Duration;
@@ -81,6 +83,7 @@ pub async fn history(api: &Api, name: &PointerName) -> Result<Vec<Entry>, Target
             at: version.last_modified_date().map(clock::rfc3339_ms).unwrap_or_default(),
             by: version.last_modified_user().map(str::to_owned),
             note: version.description().unwrap_or_default().to_owned(),
+            wrong: None,
         }));
         page = answer.next_token;
         if page.as_deref().is_none_or(str::is_empty) {
@@ -103,13 +106,13 @@ pub async fn available(api: &Api, image: &ImageId) -> Result<bool, TargetError> 
 
 /// All pointers of a recipe.
 pub async fn of_recipe(api: &Api, recipe: &RecipeName) -> Result<Vec<Pointer>, TargetError> {
-    each_of_recipe(api, recipe).await?.into_iter().collect()
+    told_apart(api, recipe).await?.or_last()
 }
 
-/// The same, each by itself.
-pub async fn each_of_recipe(api: &Api, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
+/// The same: those that can be read, and the others.
+pub async fn told_apart(api: &Api, recipe: &RecipeName) -> Result<Pointers, TargetError> {
     let path = format!("/amifactory/{recipe}");
-    let mut found = Vec::new();
+    let mut found = Pointers::default();
     let mut page = None;
     loop {
         let ask = || {
@@ -118,9 +121,25 @@ pub async fn each_of_recipe(api: &Api, recipe: &RecipeName) -> Result<Vec<Result
         };
         let answer = api.caller.call(op::LIST_PARAMETERS, &path, ask).await?;
         for parameter in answer.parameters() {
+            let text = parameter.name().unwrap_or_default();
+            let beside = match text.strip_prefix("/amifactory/").and_then(|rest| rest.split('/').nth(2)) {
+                Some("pins") => parameters::read::<Pin>(text, parameter).map(drop),
+                Some("moves") => parameters::read::<Intent>(text, parameter).map(drop),
+                _ => Ok(()),
+            };
+            found.beside.extend(beside.err());
             // What else someone keeps under the same path is not ours.
-            if let Some(name) = parameter.name().and_then(parse) {
-                found.push(pointer(parameter, name));
+            if let Some(name) = parse(text) {
+                match (pointer(parameter, name.clone()), type_of(parameter, &name)) {
+                    (Ok(pointer), Ok(())) => found.readable.push(pointer),
+                    (Ok(pointer), Err(error)) => {
+                        found.damaged.push(DamagedPointer { name, error, last: Some(pointer) });
+                    }
+                    (Err(error), _) => {
+                        let last = named_last(api, &name).await?;
+                        found.damaged.push(DamagedPointer { name, error, last });
+                    }
+                }
             }
         }
         page = answer.next_token;
@@ -143,14 +162,76 @@ pub(super) fn parse(text: &str) -> Option<PointerName> {
     parts.next().is_none().then_some(PointerName { recipe, arch, slot })
 }
 
-pub(super) fn pointer(parameter: &Parameter, name: PointerName) -> Result<Pointer, TargetError> {
+/// A write that was refused. Where that is because of the parameter's type, the way out is told: the service tells none.
+pub async fn refused(api: &Api, name: &PointerName, error: super::api::CallError) -> TargetError {
+    if error.is("HierarchyTypeMismatchException") || error.is("ValidationException") {
+        let text = name.to_string();
+        let ask = || api.ssm.get_parameters().names(&text).send();
+        if let Ok(answer) = api.caller.call(op::GET_PARAMETERS, &text, ask).await
+            && let Some(Err(damaged)) = answer.parameters().first().map(|parameter| type_of(parameter, name))
+        {
+            return damaged;
+        }
+    }
+    error.into()
+}
+
+/// What a channel that holds garbage named before that, as the revision that it has now.
+async fn named_last(api: &Api, name: &PointerName) -> Result<Option<Pointer>, TargetError> {
+    let entries = history(api, name).await?;
+    let Some(revision) = entries.last().map(|last| last.revision) else { return Ok(None) };
+    Ok(entries.iter().rev().find_map(|entry| {
+        let (name, image, written_at) = (name.clone(), entry.image.parse().ok()?, entry.at.clone());
+        Some(Pointer { name, image, revision, written_at })
+    }))
+}
+
+/// Whether a parameter is of the type that has images checked. A type can't be changed, so that nothing overwrites
+/// another one.
+fn type_of(parameter: &Parameter, name: &PointerName) -> Result<(), TargetError> {
+    let (kind, data) = (parameter.r#type(), parameter.data_type().unwrap_or_default());
+    if kind == Some(&ParameterType::String) && data == DATA_TYPE {
+        return Ok(());
+    }
+    let again = match &name.slot {
+        Slot::Channel(channel) => format!("amifactory promote {}@VERSION --to {channel}", name.recipe),
+        Slot::Version(_) => format!("publish another version (amifactory build {} --force)", name.recipe),
+    };
+    Err(TargetError::Damaged {
+        what: format!("pointer {name}"),
+        why: format!(
+            "it is of type {} and data type `{}`, and not String and `{DATA_TYPE}`: someone made it by hand",
+            kind.map_or("?", ParameterType::as_str),
+            line(data)
+        ),
+        help: format!(
+            "Parameter Store changes neither: keep its history (amifactory history {} --format json, which deleting it \
+             loses), delete it (aws ssm delete-parameter --name {name}), then {again}",
+            name.recipe
+        ),
+    })
+}
+
+/// A pointer of the right type that names an image.
+pub(super) fn checked(parameter: &Parameter, name: PointerName) -> Result<Pointer, TargetError> {
+    type_of(parameter, &name)?;
+    pointer(parameter, name)
+}
+
+fn pointer(parameter: &Parameter, name: PointerName) -> Result<Pointer, TargetError> {
     let value = parameter.value().unwrap_or_default();
     let image: ImageId = value.parse().map_err(|error| TargetError::Damaged {
         what: format!("pointer {name}"),
         why: format!("{error}"),
-        help: format!(
-            "someone wrote it by hand: put an image's id there, or delete it (aws ssm delete-parameter --name {name})"
-        ),
+        help: match &name.slot {
+            Slot::Channel(channel) => format!(
+                "someone wrote it by hand: overwrite it, which keeps its history: amifactory rollback {} --channel {channel}",
+                name.recipe
+            ),
+            Slot::Version(_) => format!(
+                "someone wrote it by hand: its history says which image it named (aws ssm get-parameter-history --name {name})"
+            ),
+        },
     })?;
     Ok(Pointer {
         image,
@@ -194,7 +275,10 @@ pub async fn replace(
     let last = entries.last();
     let follows = last.map_or(before.revision, |last| last.revision);
     let chained = note.after(last.map(|last| (last.image.as_str(), last.note.as_str())));
-    let revision = put(api, name, image, true, &chained).await.map_err(TargetError::from)?;
+    let revision = match put(api, name, image, true, &chained).await {
+        Err(error) => return Err(refused(api, name, error).await),
+        Ok(revision) => revision,
+    };
     if revision == follows + 1 {
         return Ok(());
     }

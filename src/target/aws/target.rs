@@ -14,8 +14,9 @@ use crate::release::Note;
 use crate::target::finding::{Finding, Wanted};
 use crate::target::{
     Audience, Builder, BuilderState, CopyRequest, Entry, Evidence, Held, HeldEnd, Image, ImageRecord, ImageRequest,
-    Inventory, LaunchBase, LaunchRequest, Move, Orphan, Overview, Part, Pin, Pointer, PointerName, ResolvedBase,
-    RunRequest, RunResult, Settled, Shelf, Standing, Tags, Target, TargetError, Underway, at_once, aws_base, moment,
+    Inventory, LaunchBase, LaunchRequest, Move, Orphan, Overview, Part, Pin, Pointer, PointerName, Pointers,
+    ResolvedBase, RunRequest, RunResult, Settled, Shelf, Standing, Tags, Target, TargetError, Underway, at_once,
+    aws_base, moment,
 };
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -359,8 +360,8 @@ impl Target for AwsTarget {
         pointers::of_recipe(&self.api, recipe).await
     }
 
-    async fn pointers_read(&self, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
-        pointers::each_of_recipe(&self.api, recipe).await
+    async fn pointers_told_apart(&self, recipe: &RecipeName) -> Result<Pointers, TargetError> {
+        pointers::told_apart(&self.api, recipe).await
     }
 
     async fn overview(&self, recipes: &[RecipeName]) -> Result<BTreeMap<RecipeName, Overview>, TargetError> {
@@ -450,6 +451,10 @@ impl Target for AwsTarget {
 
     async fn pin(&self, name: &PointerName) -> Result<Option<Pin>, TargetError> {
         parameters::pin(&self.api, name).await
+    }
+
+    async fn take_pin(&self, name: &PointerName, pin: &Pin) -> Result<(), TargetError> {
+        parameters::take_pin(&self.api, name, pin).await
     }
 
     async fn put_pin(&self, name: &PointerName, pin: &Pin) -> Result<(), TargetError> {

@@ -6,6 +6,8 @@ use super::layers;
 use super::oci::BlobStore;
 use super::store::{self, Store};
 use crate::identity::{Digest, ImageId};
+use crate::pipeline::tags;
+use crate::report::visible;
 use crate::target::{Image, ImageRecord, Tags, TargetError};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -46,10 +48,19 @@ pub fn expect(store: &Store, id: &ImageId) -> Result<ImageDocument, TargetError>
     get(store, id)?.ok_or_else(|| TargetError::NotFound { what: format!("image {id}") })
 }
 
-/// Checks that an image is there and can be used.
+/// Checks that an image is there, can be used and was not revoked.
 pub fn expect_usable(store: &Store, id: &ImageId) -> Result<(), TargetError> {
     let gone = || TargetError::NotFound { what: format!("image {id}") };
-    get(store, id)?.filter(|document| document.image.available).map(drop).ok_or_else(gone)
+    let document = get(store, id)?.filter(|document| document.image.available).ok_or_else(gone)?;
+    match tags::revoked(&document.image.tags) {
+        None => Ok(()),
+        Some(reason) => Err(TargetError::Unusable {
+            image: id.clone(),
+            place: "channels".into(),
+            why: format!("it is revoked: {}", visible::line(reason)),
+            help: "take another version (amifactory images), or build a new one".into(),
+        }),
+    }
 }
 
 /// All images, half-made and half-removed ones too.

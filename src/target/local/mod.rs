@@ -32,7 +32,7 @@ use crate::recipe::{BaseSpec, LocalBase};
 use crate::release::{History, Note};
 use crate::target::{
     Builder, BuilderState, Entry, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Move, Pin, Pointer,
-    PointerName, ResolvedBase, RunRequest, RunResult, Shelf, Tags, Target, TargetError, local_base,
+    PointerName, Pointers, ResolvedBase, RunRequest, RunResult, Shelf, Tags, Target, TargetError, local_base,
 };
 use async_trait::async_trait;
 use builders::{BuilderDocument, RootDocument, RootSpec};
@@ -207,8 +207,8 @@ impl Target for LocalTarget {
         pointers::of_recipe(&self.inner.store, recipe)
     }
 
-    async fn pointers_read(&self, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
-        pointers::each_of_recipe(&self.inner.store, recipe)
+    async fn pointers_told_apart(&self, recipe: &RecipeName) -> Result<Pointers, TargetError> {
+        pointers::told_apart(&self.inner.store, recipe)
     }
 
     async fn create_pointer(&self, name: &PointerName, image: &ImageId, note: &Note) -> Result<(), TargetError> {
@@ -240,9 +240,6 @@ impl Target for LocalTarget {
         let Move { name, expected, image, note, .. } = wanted.clone();
         self.blocking(move |inner| {
             images::expect(&inner.store, &image)?;
-            if let Some(pin) = pointers::pin(&inner.store, &name)?.filter(|pin| pin.holds(clock::now())) {
-                return Err(TargetError::Held { what: name.to_string(), by: pin.by, why: pin.why });
-            }
             match pointers::replace(&inner.store, &name, expected.as_ref(), &image, &note) {
                 Err(TargetError::Conflict { what, found }) => {
                     let entries = pointers::entries(&inner.store, &name)?;
@@ -261,6 +258,11 @@ impl Target for LocalTarget {
 
     async fn pin(&self, name: &PointerName) -> Result<Option<Pin>, TargetError> {
         pointers::pin(&self.inner.store, name)
+    }
+
+    async fn take_pin(&self, name: &PointerName, pin: &Pin) -> Result<(), TargetError> {
+        let (name, pin) = (name.clone(), pin.clone());
+        self.blocking(move |inner| pointers::take_pin(&inner.store, &name, &pin)).await
     }
 
     async fn put_pin(&self, name: &PointerName, pin: &Pin) -> Result<(), TargetError> {

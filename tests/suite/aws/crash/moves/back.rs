@@ -122,7 +122,7 @@ async fn a_pointer_by_hand_opens_no_gate() {
     let planned = amifactory::release::promote::plan(&bench.target(), &rules(), &to_prod).await.unwrap();
     assert_eq!(planned.unmet.iter().map(|unmet| unmet.gate).collect::<Vec<_>>(), ["from"]);
     assert!(planned.unmet[0].is.contains("pointed at it by hand (revision 2)"), "{}", planned.unmet[0].is);
-    bench.put_by_hand("/amifactory/web/x86_64/versions/1.0.2", &bench.image("1.0.0"));
+    bench.write_beside("/amifactory/web/x86_64/versions/1.0.2", &bench.image("1.0.0"));
     tokio::time::sleep(std::time::Duration::from_secs(10)).await;
     for outcome in [
         amifactory::release::promote::plan(&bench.target(), &rules(), &to_prod).await.err(),

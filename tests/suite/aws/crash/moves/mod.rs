@@ -107,10 +107,11 @@ impl Bench {
 
     /// Someone writes the channel with something other than this program. Checked at once.
     fn write_by_hand(&self, value: &str) {
-        self.put_by_hand(CHANNEL, value);
+        self.write_beside(CHANNEL, value);
     }
 
-    fn put_by_hand(&self, name: &str, value: &str) {
+    /// The same with any parameter.
+    fn write_beside(&self, name: &str, value: &str) {
         let mut world = self.fake.world();
         let home = Home { account: world.account.clone(), region: "us-east-1".to_owned() };
         let now = world.clock.now();
@@ -118,6 +119,13 @@ impl Bench {
         let store = &mut world.ssm.place(&home).parameters;
         store.put(put, now, Duration::ZERO).unwrap();
         store.settle(now, &|_| true);
+    }
+
+    /// Someone deletes a parameter.
+    fn remove(&self, name: &str) {
+        let mut world = self.fake.world();
+        let home = Home { account: world.account.clone(), region: "us-east-1".to_owned() };
+        assert!(world.ssm.place(&home).parameters.delete(name), "{name}");
     }
 }
 

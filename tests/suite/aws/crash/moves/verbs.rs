@@ -143,9 +143,11 @@ async fn what_others_wrote_and_deleted_is_found() {
     bench.write_by_hand("latest, please");
     let found = drift(&bench).await;
     assert!(found.len() == 1 && found[0].contains("pointer /amifactory/web/x86_64/channels/staging"), "{found:?}");
-    let error = bench.promote("1.0.2").await.unwrap_err().to_string();
-    assert!(error.contains("someone wrote it by hand"), "{error}");
-    bench.write_by_hand(&bench.image("1.0.1"));
+    assert!(found[0].contains("amifactory rollback web --channel staging"), "{found:?}");
+    rollback::roll_back(&bench.target(), &rules(), &back(Some("1.0.2"))).await.unwrap();
+    assert_eq!((bench.staging(), drift(&bench).await), ("1.0.2".to_owned(), Vec::new()));
+    assert!(bench.history().await.is_whole());
+    bench.promote("1.0.1").await.unwrap();
     // An image is deleted behind our back.
     let image = bench.image("1.0.1");
     bench.fake.world().ec2.images.remove(&image);
@@ -155,4 +157,82 @@ async fn what_others_wrote_and_deleted_is_found() {
     assert!(matches!(error, ReleaseError::Gone { .. }), "{error}");
     rollback::roll_back(&bench.target(), &rules(), &back(Some("1.0.2"))).await.unwrap();
     assert_eq!(bench.staging(), "1.0.2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_who_pin_at_once_one_is_told_and_the_reason_stays() {
+    let which = Which { recipe: recipe_name(), channel: "staging".into(), arch: None };
+    for was_held in [false, true] {
+        let bench = Bench::new().await;
+        if was_held {
+            pin::pin(&bench.target(), &rules(), &which, "before", None).await.unwrap();
+            pin::unpin(&bench.target(), &rules(), &which).await.unwrap();
+        }
+        let (one, two) = (bench.target(), bench.target());
+        let channels = rules();
+        let (one, two) = tokio::join!(
+            pin::pin(&one, &channels, &which, "freeze", None),
+            pin::pin(&two, &channels, &which, "audit", None)
+        );
+        let (won, lost) = match (one, two) {
+            (Ok((_, won)), Err(lost)) | (Err(lost), Ok((_, won))) => (won, lost),
+            (one, two) => panic!("{was_held}: {one:?}, {two:?}"),
+        };
+        assert!(lost.to_string().contains(&won.why), "{lost}");
+        assert_eq!(bench.target().pin(&name()).await.unwrap(), Some(won), "{was_held}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pin_waits_for_a_move_that_began_before_it_or_says_that_it_may_still_happen() {
+    let bench = Bench::new().await;
+    let which = Which { recipe: recipe_name(), channel: "staging".into(), arch: None };
+    let mover = bench.target();
+    let promotion = amifactory::release::promote::plan(&mover, &rules(), &super::request("1.0.2")).await.unwrap();
+    let (_, held) = mover.hold_move(&promotion.as_move(Default::default())).await.unwrap();
+    let error = pin::pin(&bench.target(), &rules(), &which, "freeze", None).await.unwrap_err();
+    assert!(matches!(error, ReleaseError::PinnedUnderway { .. }), "{error}");
+    assert!(error.to_string().contains("may still move"), "{error}");
+    pin::unpin(&bench.target(), &rules(), &which).await.unwrap();
+    let (target, channels) = (bench.target(), rules());
+    let (pinned, _) = tokio::join!(pin::pin(&target, &channels, &which, "freeze", None), async {
+        tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+        mover.let_go(&held).await.unwrap();
+    });
+    pinned.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_document_of_ours_is_drift_and_has_a_way_out() {
+    let bench = Bench::new().await;
+    bench.write_beside("/amifactory/web/x86_64/pins/staging", "junk");
+    bench.write_beside("/amifactory/web/x86_64/moves/staging", "junk");
+    let found = drift(&bench).await;
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.iter().any(|drift| drift.contains("amifactory unpin web --channel staging")), "{found:?}");
+    assert!(found.iter().any(|drift| drift.contains("the next move of staging removes it")), "{found:?}");
+    assert_eq!(bench.settle().await, []);
+    let which = Which { recipe: recipe_name(), channel: "staging".into(), arch: None };
+    pin::unpin(&bench.target(), &rules(), &which).await.unwrap();
+    bench.promote("1.0.2").await.unwrap();
+    assert_eq!((bench.staging(), drift(&bench).await), ("1.0.2".to_owned(), Vec::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_of_another_type_says_that_it_must_be_made_again() {
+    let bench = Bench::new().await;
+    let image = bench.image("1.0.1");
+    bench.remove(CHANNEL);
+    bench.write_beside(CHANNEL, &image);
+    let found = drift(&bench).await;
+    let told = |text: &str| text.contains("data type `text`") && text.contains("aws ssm delete-parameter");
+    assert!(found.iter().any(|drift| told(drift)), "{found:?}");
+    let error = bench.promote("1.0.2").await.unwrap_err().to_string();
+    assert!(told(&error) && error.contains("--format json"), "{error}");
+    // What does not touch it goes on.
+    let which = Which { recipe: recipe_name(), channel: "dev".into(), arch: None };
+    pin::pin(&bench.target(), &rules(), &which, "freeze", None).await.unwrap();
+    bench.remove(CHANNEL);
+    bench.promote("1.0.2").await.unwrap();
+    assert_eq!((bench.staging(), drift(&bench).await), ("1.0.2".to_owned(), Vec::new()));
 }
