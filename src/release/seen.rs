@@ -3,7 +3,7 @@
 use super::error::ReleaseError;
 use crate::identity::{ImageId, RecipeName};
 use crate::pipeline::tags;
-use crate::target::{Evidence, Histories, Image, Overview, Pointer, Retirement, Slot, Target};
+use crate::target::{Evidence, Histories, Image, Overview, Pointer, Slot, Target};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a place shows of some recipes.
@@ -19,8 +19,6 @@ pub struct Seen {
     pub histories: Histories,
     /// Of the images that their channels name.
     pub evidence: BTreeMap<ImageId, Evidence>,
-    /// Of recipes that have versions whose image can't be used.
-    pub retirements: BTreeMap<RecipeName, Vec<Retirement>>,
 }
 
 impl Seen {
@@ -51,18 +49,6 @@ impl Seen {
         let named: Vec<&Image> =
             named.into_iter().filter_map(|id| seen.image(id)).filter(|image| is_there(image)).collect();
         seen.evidence = target.evidence(&named, is_home).await?;
-        if let Some(shelf) = target.shelf() {
-            let lost = |pointer: &&Pointer| {
-                matches!(pointer.name.slot, Slot::Version(_))
-                    && seen.image(&pointer.image).is_none_or(|image| !image.available)
-            };
-            let recipes: BTreeSet<RecipeName> =
-                seen.all_pointers().filter(lost).map(|pointer| pointer.name.recipe.clone()).collect();
-            for recipe in recipes {
-                let found = shelf.retirements(&recipe).await?;
-                seen.retirements.insert(recipe, found);
-            }
-        }
         Ok(seen)
     }
 

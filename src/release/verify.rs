@@ -82,6 +82,9 @@ impl Look<'_> {
         for error in overview.pointers.iter().filter_map(|read| read.as_ref().err()) {
             self.damaged(error);
         }
+        for error in overview.retirements.iter().filter_map(|read| read.as_ref().err()) {
+            self.damaged(error);
+        }
         let pointers: Vec<&Pointer> = overview.pointers.iter().flatten().collect();
         for pointer in &pointers {
             match &pointer.name.slot {
@@ -117,7 +120,8 @@ impl Look<'_> {
             return false;
         }
         let of_image = |found: &&Retirement| found.image == pointer.image && found.restored_at.is_none();
-        let mut all = self.seen.retirements.get(self.recipe).into_iter().flatten();
+        let overview = self.seen.recipes.get(self.recipe);
+        let mut all = overview.iter().flat_map(|overview| overview.retirements.iter().flatten());
         let Some(found) = all.find(of_image).cloned() else { return false };
         // Disabled, and waiting for its last step.
         if found.is_open() && self.image(pointer).is_some_and(Image::is_disabled) {

@@ -626,7 +626,15 @@ pub trait Target: Send + Sync {
         for recipe in recipes {
             let pointers = self.pointers_read(recipe).await?;
             let underway = self.underway(recipe).await?.into_iter().map(Ok).collect();
-            all.insert(recipe.clone(), Overview { pointers, underway });
+            let retirements = match self.shelf() {
+                Some(shelf) => match shelf.retirements(recipe).await {
+                    Ok(found) => found.into_iter().map(Ok).collect(),
+                    Err(error @ TargetError::Damaged { .. }) => vec![Err(error)],
+                    Err(error) => return Err(error),
+                },
+                None => Vec::new(),
+            };
+            all.insert(recipe.clone(), Overview { pointers, underway, retirements });
         }
         Ok(all)
     }

@@ -1,6 +1,6 @@
 //! Looks at many recipes at once: what the verbs need that go over a whole factory.
 
-use super::{Entry, ImageRecord, Pointer, PointerName, TargetError, Underway};
+use super::{Entry, ImageRecord, Pointer, PointerName, Retirement, TargetError, Underway};
 use crate::identity::{Digest, RecipeName, Version};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -18,6 +18,8 @@ pub struct Overview {
     pub pointers: Vec<Result<Pointer, TargetError>>,
     /// Moves of its channels that are under way, or that someone left.
     pub underway: Vec<Result<Underway, TargetError>>,
+    /// Its images that are on their way out, or gone; each as far as the image bears it out.
+    pub retirements: Vec<Result<Retirement, TargetError>>,
 }
 
 /// The histories of several pointers, oldest entry first; those that someone has damaged say so.

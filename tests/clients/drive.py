@@ -15,6 +15,7 @@ import images
 import instances
 import network
 import parameters
+import retirement
 from aws import Aws
 from implemented import implemented
 
@@ -24,12 +25,15 @@ SCENARIOS = {
     "network": network,
     "instances": instances,
     "images": images,
+    "retirement": retirement,
     "parameters": parameters,
     "blocks": blocks,
     "commands": commands,
 }
-# Moto has no agents and runs nothing.
-ONLY_FAKE = {"commands"}
+# Moto has no agents and runs nothing; and of what takes images out of use it knows too little.
+ONLY_FAKE = {"commands", "retirement"}
+# Groups come into the fake by tests alone: nothing that a client can call makes one.
+NOT_FROM_OUTSIDE = {"autoscaling:DescribeWarmPool"}
 
 
 def main():
@@ -54,7 +58,7 @@ def main():
     if arguments.calls:
         aws.save(arguments.calls)
     if aws.is_fake and not arguments.only:
-        missing = sorted(implemented(arguments.endpoint) - set(aws.succeeded))
+        missing = sorted(implemented(arguments.endpoint) - set(aws.succeeded) - NOT_FROM_OUTSIDE)
         print(f"{len(aws.succeeded)} operations were driven with success, {len(aws.calls)} calls")
         if missing:
             failed.append("implemented and never driven with success: " + ", ".join(missing))

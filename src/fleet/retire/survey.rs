@@ -199,8 +199,9 @@ async fn released(
     let mut all = BTreeMap::new();
     for (recipe, overview) in target.overview(recipes).await? {
         let mut released = Released { by_steps: shelf.rungs().len() > 1, ..Released::default() };
-        let retirements = shelf.retirements(&recipe).await;
-        released.retirements = or_unread(retirements, &mut released.unread)?.unwrap_or_default();
+        for read in overview.retirements {
+            released.retirements.extend(or_unread(read, &mut released.unread)?);
+        }
         for read in overview.pointers {
             released.pointers.extend(or_unread(read, &mut released.unread)?);
         }

@@ -1,7 +1,7 @@
-//! Many recipes in one listing: their pointers, and the locks of their moves.
+//! Many recipes in one listing: their pointers, the locks of their moves, and what is written down of images on their way out.
 
 use super::api::{Api, op};
-use super::{moves, parameters, pointers};
+use super::{moves, parameters, pointers, way_out};
 use crate::identity::RecipeName;
 use crate::target::{Overview, TargetError};
 use std::collections::BTreeMap;
@@ -39,6 +39,10 @@ pub async fn of(api: &Api, recipes: &[RecipeName]) -> Result<BTreeMap<RecipeName
                 && let Some(overview) = found.get_mut(&name.recipe)
             {
                 overview.underway.push(moves::in_parameter(api, name, parameter));
+            } else if let Some(recipe) = way_out::recipe_of(text) {
+                if let Some(overview) = found.get_mut(&recipe) {
+                    overview.retirements.push(parameters::read(text, parameter).map(|plain| plain.value));
+                }
             } else if let Some((recipe, error)) = parameters::damaged_pin(text, parameter)
                 && let Some(overview) = found.get_mut(&recipe)
             {

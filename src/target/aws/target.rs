@@ -5,7 +5,7 @@ use super::launch::{self, Launch};
 use super::runs::Runs;
 use super::shared::FRESH;
 use super::view::{Ami, Instance, Life, NO_REASON, View};
-use super::{bases, copies, images, locked, moves, orphans, overview, parameters, pointers, records, sharing};
+use super::{bases, copies, images, locked, moves, orphans, overview, parameters, pointers, records, sharing, way_out};
 use crate::identity::{AccountId, BuildId, BuilderId, Digest, ImageId, RecipeName, Region, RoleName, TargetKind};
 use crate::pipeline::tags::{self as keys, ImageState, Purpose};
 use crate::plan::Bundle;
@@ -365,7 +365,17 @@ impl Target for AwsTarget {
     }
 
     async fn overview(&self, recipes: &[RecipeName]) -> Result<BTreeMap<RecipeName, Overview>, TargetError> {
-        overview::of(&self.api, recipes).await
+        let mut all = overview::of(&self.api, recipes).await?;
+        let written = all.values_mut().flat_map(|overview| overview.retirements.iter_mut().flatten());
+        let written: Vec<_> = written.collect();
+        if !written.is_empty() {
+            let images = self.view.images(&self.api, FRESH).await?;
+            for found in written {
+                let image = images.iter().find(|image| image.id == found.image.as_str());
+                *found = way_out::borne_out(found.clone(), image, self.api.clock.now());
+            }
+        }
+        Ok(all)
     }
 
     async fn evidence(&self, images: &[&Image], read: bool) -> Result<BTreeMap<ImageId, Evidence>, TargetError> {

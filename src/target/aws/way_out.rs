@@ -47,6 +47,13 @@ pub async fn written(api: &Api, recipe: &RecipeName) -> Result<Vec<Retirement>, 
     Ok(found)
 }
 
+/// Whose image such a parameter is about: `/amifactory/<recipe>/<arch>/retired/<version>`.
+pub fn recipe_of(text: &str) -> Option<RecipeName> {
+    let mut parts = text.strip_prefix("/amifactory/")?.split('/');
+    let (recipe, retired) = (parts.next()?.parse().ok()?, parts.nth(1)?);
+    (retired == "retired" && parts.next().is_some() && parts.next().is_none()).then_some(recipe)
+}
+
 /// What is written down, as far as its image bears it out: where someone enabled it, or cancelled its deprecation, it
 /// begins anew. Who could launch it stays written down.
 pub fn borne_out(retirement: Retirement, image: Option<&Ami>, now: OffsetDateTime) -> Retirement {
