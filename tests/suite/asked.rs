@@ -1,9 +1,12 @@
 //! At a terminal `promote` shows what would change and asks. Only a yes moves the channel.
 
 use crate::program::{TestFactory, can_build_on_host};
-use nix::pty::openpty;
-use std::fs::File;
+use nix::fcntl::OFlag;
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -13,15 +16,26 @@ const QUESTION: &str = "[y/N] ";
 
 /// Runs at a terminal, types the answer once it is asked, and tells how it ended and what the terminal showed.
 fn at_a_terminal(factory: &TestFactory, arguments: &[&str], answer: &[u8]) -> (ExitStatus, String) {
-    let pty = openpty(None, None).unwrap();
-    let side = || Stdio::from(pty.slave.try_clone().unwrap());
+    // Closed in whatever other tests start meanwhile.
+    let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let slave = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(OFlag::O_NOCTTY.bits())
+        .open(ptsname_r(&master).unwrap())
+        .unwrap();
+    let side = || Stdio::from(slave.try_clone().unwrap());
     // A session of its own whose terminal this is: then Ctrl-C is a signal, as at a real one.
-    let mut session = Command::new("setsid");
-    session.args(["--ctty", "--wait", env!("CARGO_BIN_EXE_amifactory")]).args(arguments).current_dir(factory.path());
+    // Where the tests run in the background of a shell, Ctrl-C would be ignored.
+    let mut session = Command::new("env");
+    session.args(["--default-signal=INT", "setsid", "--ctty", "--wait", env!("CARGO_BIN_EXE_amifactory")]);
+    session.args(arguments).current_dir(factory.path());
     session.stdin(side()).stdout(side()).stderr(side()).env("TERM", "xterm").env_remove("AMIFACTORY_STATE");
     let mut child = session.spawn().unwrap();
-    drop((pty.slave, session));
-    let mut screen = File::from(pty.master);
+    drop((slave, session));
+    let mut screen = File::from(OwnedFd::from(master));
     let mut keyboard = screen.try_clone().unwrap();
     let (shown, seen) = mpsc::channel();
     std::thread::spawn(move || {

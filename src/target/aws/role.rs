@@ -1,10 +1,9 @@
 //! Another account, spoken to by a role there that the caller may assume.
 
-use super::api::{Caller, op};
+use super::api::{Caller, op, our_way};
 use super::locked;
 use crate::target::TargetError;
 use aws_config::SdkConfig;
-use aws_config::retry::RetryConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
@@ -33,8 +32,12 @@ impl std::fmt::Debug for Assumed {
 impl Assumed {
     /// The role of this ARN, assumed by whoever the configuration says, in its region.
     pub fn new(config: &SdkConfig, role: String) -> Assumed {
-        let config = config.to_builder().retry_config(RetryConfig::disabled()).build();
-        Assumed { sts: aws_sdk_sts::Client::new(&config), caller: Caller::new(), role, known: Mutex::default() }
+        Assumed {
+            sts: aws_sdk_sts::Client::new(&our_way(config)),
+            caller: Caller::new(),
+            role,
+            known: Mutex::default(),
+        }
     }
 
     async fn credentials(&self) -> Result<Credentials, CredentialsError> {

@@ -42,11 +42,7 @@ pub struct Api {
 impl Api {
     /// Clients over a configuration; its retries are turned off, because there is one owner of retries.
     pub fn new(config: &SdkConfig) -> Api {
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(REQUEST).connect_timeout(REQUEST / 6).build();
-        let mut config = config.to_builder().retry_config(RetryConfig::disabled()).timeout_config(timeouts);
-        // Read in CloudTrail by whoever asks who did this.
-        config.set_app_name(AppName::new(env!("CARGO_PKG_NAME")).ok());
-        let config = config.build();
+        let config = our_way(config);
         let clock = ServiceClock::default();
         let ssm = aws_sdk_ssm::config::Builder::from(&config).interceptor(clock.clone()).build();
         Api {
@@ -64,6 +60,16 @@ impl Api {
             region: config.region().map(ToString::to_string).unwrap_or_default(),
         }
     }
+}
+
+/// How all of our clients call, whatever the environment says: who calls is told, nobody waits for ever, and retries have
+/// one owner.
+pub fn our_way(config: &SdkConfig) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(REQUEST).connect_timeout(REQUEST / 6).build();
+    let mut config = config.to_builder().retry_config(RetryConfig::disabled()).timeout_config(timeouts);
+    // Read in CloudTrail by whoever asks who did this.
+    config.set_app_name(AppName::new(env!("CARGO_PKG_NAME")).ok());
+    config.build()
 }
 
 /// Credentials, region and endpoints from the SDK's standard chain.

@@ -16,7 +16,7 @@ pub use call::{CallError, Caller, EVENTUAL};
 #[cfg(feature = "aws")]
 pub use class::Class;
 #[cfg(feature = "aws")]
-pub use clients::{Api, standard_config};
+pub use clients::{Api, our_way, standard_config};
 pub use op::Operation;
 #[cfg(feature = "aws")]
 pub use service_clock::ServiceClock;
