@@ -76,6 +76,11 @@ pub fn far_expiries(recipe: &Recipe, today: Date) -> Vec<Advice> {
     .collect()
 }
 
+/// The controls that a recipe waives.
+fn waived(recipe: &Recipe) -> Vec<&Slug> {
+    recipe.hardening.iter().flat_map(|spec| &spec.waivers).map(|waiver| &waiver.control).collect()
+}
+
 /// A waiver leaves out what a recipe itself would apply. What a recipe below has applied is in the image that it starts
 /// from.
 fn waived_too_late(
@@ -85,8 +90,7 @@ fn waived_too_late(
     below: &[&Recipe],
     families: &[OsFamily],
 ) -> Vec<Advice> {
-    let waivers: Vec<&Slug> =
-        recipe.hardening.iter().flat_map(|spec| &spec.waivers).map(|waiver| &waiver.control).collect();
+    let waivers = waived(recipe);
     if waivers.is_empty() {
         return Vec::new();
     }
@@ -136,8 +140,7 @@ pub(super) fn waived_but_applied(
     recipe: &Recipe,
     family: OsFamily,
 ) -> BTreeMap<Slug, Vec<RecipeName>> {
-    let waivers: Vec<&Slug> =
-        recipe.hardening.iter().flat_map(|spec| &spec.waivers).map(|waiver| &waiver.control).collect();
+    let waivers = waived(recipe);
     let below = if waivers.is_empty() { Vec::new() } else { below(factory, recipe) };
     let appliers = appliers(factory, library, &waivers, &below, &[family]);
     appliers.into_iter().map(|(slug, names)| (slug.clone(), names.into_iter().cloned().collect())).collect()

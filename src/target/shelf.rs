@@ -47,6 +47,24 @@ pub struct Retirement {
 }
 
 impl Retirement {
+    /// One that begins now (RFC 3339) with its first step; nothing has been done yet.
+    pub fn begin(name: PointerName, image: ImageId, by: &str, at: String, rung: Rung) -> Retirement {
+        Retirement {
+            name,
+            image,
+            by: by.to_owned(),
+            at,
+            rung,
+            build: None,
+            deprecated_at: None,
+            deprecated_before: None,
+            disabled_at: None,
+            permissions: Vec::new(),
+            restored_at: None,
+            removed_at: None,
+        }
+    }
+
     /// Whether it has neither come to its end nor been taken back.
     pub fn is_open(&self) -> bool {
         self.removed_at.is_none() && self.restored_at.is_none()

@@ -114,19 +114,9 @@ impl One<'_> {
 
     async fn take(&self, now: Item, rung: Rung) -> Result<Ended, RetireError> {
         let recipe = now.name.recipe.clone();
-        let retirement = now.retirement.unwrap_or_else(|| Retirement {
-            name: now.name,
-            image: now.image,
-            by: self.by.to_owned(),
-            at: clock::rfc3339(self.target.now()),
-            rung,
-            build: now.build,
-            deprecated_at: None,
-            deprecated_before: None,
-            disabled_at: None,
-            permissions: Vec::new(),
-            restored_at: None,
-            removed_at: None,
+        let retirement = now.retirement.unwrap_or_else(|| {
+            let at = clock::rfc3339(self.target.now());
+            Retirement { build: now.build, ..Retirement::begin(now.name, now.image, self.by, at, rung) }
         });
         let mut pen = Pen::open(self.state, &retirement)?;
         let retirement = match self.steps(&mut pen, Retirement { rung, ..retirement }).await {

@@ -76,20 +76,8 @@ mod tests {
 
     fn retirement() -> Retirement {
         let slot = Slot::Version("1.0.0".parse().unwrap());
-        Retirement {
-            name: PointerName { recipe: "web".parse().unwrap(), arch: Arch::X86_64, slot },
-            image: "ami-0000000a".parse().unwrap(),
-            by: "ops".into(),
-            at: rfc3339(NOW),
-            rung: Rung::Deprecate,
-            build: None,
-            deprecated_at: None,
-            deprecated_before: None,
-            disabled_at: None,
-            permissions: Vec::new(),
-            restored_at: None,
-            removed_at: None,
-        }
+        let name = PointerName { recipe: "web".parse().unwrap(), arch: Arch::X86_64, slot };
+        Retirement::begin(name, "ami-0000000a".parse().unwrap(), "ops", rfc3339(NOW), Rung::Deprecate)
     }
 
     #[test]

@@ -1,13 +1,11 @@
 //! Many recipes in one listing: their pointers, the locks of their moves, and what is written down of images on their way out.
 
-use super::api::{Api, op};
+use super::api::Api;
 use super::{moves, parameters, pointers, way_out};
 use crate::identity::RecipeName;
 use crate::target::{Overview, TargetError};
 use std::collections::BTreeMap;
 
-/// Parameters per page (Systems Manager API reference, `GetParametersByPath`).
-const PAGE: i32 = 10;
 /// Where all pointers are.
 const ALL: &str = "/amifactory";
 
@@ -21,37 +19,26 @@ pub async fn of(api: &Api, recipes: &[RecipeName]) -> Result<BTreeMap<RecipeName
         [recipe] => format!("{ALL}/{recipe}"),
         _ => ALL.to_owned(),
     };
-    let mut page = None;
-    loop {
-        let ask = || {
-            let request = api.ssm.get_parameters_by_path().path(&path).recursive(true).max_results(PAGE);
-            request.set_next_token(page.clone()).send()
-        };
-        let answer = api.caller.call(op::LIST_PARAMETERS, &path, ask).await?;
-        for parameter in answer.parameters() {
-            // What else someone keeps under the same path is not ours.
-            let text = parameter.name().unwrap_or_default();
-            if let Some(name) = pointers::parse(text) {
-                if let Some(overview) = found.get_mut(&name.recipe) {
-                    overview.pointers.push(pointers::checked(parameter, name));
-                }
-            } else if let Some(name) = moves::parse_lock(text)
-                && let Some(overview) = found.get_mut(&name.recipe)
-            {
-                overview.underway.push(moves::in_parameter(api, name, parameter));
-            } else if let Some(recipe) = way_out::recipe_of(text) {
-                if let Some(overview) = found.get_mut(&recipe) {
-                    overview.retirements.push(parameters::read(text, parameter).map(|plain| plain.value));
-                }
-            } else if let Some((recipe, error)) = parameters::damaged_pin(text, parameter)
-                && let Some(overview) = found.get_mut(&recipe)
-            {
-                overview.pointers.push(Err(error));
+    for parameter in &parameters::list(api, &path, true).await? {
+        // What else someone keeps under the same path is not ours.
+        let text = parameter.name().unwrap_or_default();
+        if let Some(name) = pointers::parse(text) {
+            if let Some(overview) = found.get_mut(&name.recipe) {
+                overview.pointers.push(pointers::checked(parameter, name));
             }
-        }
-        page = answer.next_token;
-        if page.as_deref().is_none_or(str::is_empty) {
-            return Ok(found);
+        } else if let Some(name) = moves::parse_lock(text)
+            && let Some(overview) = found.get_mut(&name.recipe)
+        {
+            overview.underway.push(moves::in_parameter(api, name, parameter));
+        } else if let Some(recipe) = way_out::recipe_of(text) {
+            if let Some(overview) = found.get_mut(&recipe) {
+                overview.retirements.push(parameters::read(text, parameter).map(|plain| plain.value));
+            }
+        } else if let Some((recipe, error)) = parameters::damaged_pin(text, parameter)
+            && let Some(overview) = found.get_mut(&recipe)
+        {
+            overview.pointers.push(Err(error));
         }
     }
+    Ok(found)
 }

@@ -63,17 +63,24 @@ pub async fn get<T: DeserializeOwned>(api: &Api, name: &str) -> Result<Option<Pl
 
 /// All below a path, one level deep; those that can't be read are left out.
 pub async fn below<T: DeserializeOwned>(api: &Api, path: &str) -> Result<Vec<(String, Plain<T>)>, TargetError> {
+    let listed = list(api, path, false).await?;
+    let read_one = |parameter: &Parameter| {
+        let name = parameter.name().unwrap_or_default();
+        Some((name.to_owned(), read(name, parameter).ok()?))
+    };
+    Ok(listed.iter().filter_map(read_one).collect())
+}
+
+/// All parameters below a path, in its folders too where it is `recursive`.
+pub(super) async fn list(api: &Api, path: &str, recursive: bool) -> Result<Vec<Parameter>, CallError> {
     let (mut found, mut page) = (Vec::new(), None);
     loop {
         let ask = || {
-            let request = api.ssm.get_parameters_by_path().path(path).max_results(PAGE);
+            let request = api.ssm.get_parameters_by_path().path(path).recursive(recursive).max_results(PAGE);
             request.set_next_token(page.clone()).send()
         };
-        let answer = api.caller.call(op::LIST_PARAMETERS, path, ask).await?;
-        for parameter in answer.parameters() {
-            let name = parameter.name().unwrap_or_default();
-            found.extend(read(name, parameter).ok().map(|plain| (name.to_owned(), plain)));
-        }
+        let mut answer = api.caller.call(op::LIST_PARAMETERS, path, ask).await?;
+        found.extend(answer.parameters.take().unwrap_or_default());
         page = answer.next_token;
         if page.as_deref().is_none_or(str::is_empty) {
             return Ok(found);

@@ -18,8 +18,6 @@ use tokio::time::{Instant, sleep};
 
 /// Names per call (Systems Manager API reference, `GetParameters`).
 const NAMES: usize = 10;
-/// Parameters per page (Systems Manager API reference, `GetParametersByPath`).
-const PAGE: i32 = 10;
 /// Versions per page (Systems Manager API reference, `GetParameterHistory`).
 const HISTORY: i32 = 50;
 /// The data type that has the image checked.
@@ -111,42 +109,30 @@ pub async fn of_recipe(api: &Api, recipe: &RecipeName) -> Result<Vec<Pointer>, T
 
 /// The same: those that can be read, and the others.
 pub async fn told_apart(api: &Api, recipe: &RecipeName) -> Result<Pointers, TargetError> {
-    let path = format!("/amifactory/{recipe}");
     let mut found = Pointers::default();
-    let mut page = None;
-    loop {
-        let ask = || {
-            let request = api.ssm.get_parameters_by_path().path(&path).recursive(true).max_results(PAGE);
-            request.set_next_token(page.clone()).send()
+    for parameter in &parameters::list(api, &format!("/amifactory/{recipe}"), true).await? {
+        let text = parameter.name().unwrap_or_default();
+        let beside = match text.strip_prefix("/amifactory/").and_then(|rest| rest.split('/').nth(2)) {
+            Some("pins") => parameters::read::<Pin>(text, parameter).map(drop),
+            Some("moves") => parameters::read::<Intent>(text, parameter).map(drop),
+            _ => Ok(()),
         };
-        let answer = api.caller.call(op::LIST_PARAMETERS, &path, ask).await?;
-        for parameter in answer.parameters() {
-            let text = parameter.name().unwrap_or_default();
-            let beside = match text.strip_prefix("/amifactory/").and_then(|rest| rest.split('/').nth(2)) {
-                Some("pins") => parameters::read::<Pin>(text, parameter).map(drop),
-                Some("moves") => parameters::read::<Intent>(text, parameter).map(drop),
-                _ => Ok(()),
-            };
-            found.beside.extend(beside.err());
-            // What else someone keeps under the same path is not ours.
-            if let Some(name) = parse(text) {
-                match (pointer(parameter, name.clone()), type_of(parameter, &name)) {
-                    (Ok(pointer), Ok(())) => found.readable.push(pointer),
-                    (Ok(pointer), Err(error)) => {
-                        found.damaged.push(DamagedPointer { name, error, last: Some(pointer) });
-                    }
-                    (Err(error), _) => {
-                        let last = named_last(api, &name).await?;
-                        found.damaged.push(DamagedPointer { name, error, last });
-                    }
+        found.beside.extend(beside.err());
+        // What else someone keeps under the same path is not ours.
+        if let Some(name) = parse(text) {
+            match (pointer(parameter, name.clone()), type_of(parameter, &name)) {
+                (Ok(pointer), Ok(())) => found.readable.push(pointer),
+                (Ok(pointer), Err(error)) => {
+                    found.damaged.push(DamagedPointer { name, error, last: Some(pointer) });
+                }
+                (Err(error), _) => {
+                    let last = named_last(api, &name).await?;
+                    found.damaged.push(DamagedPointer { name, error, last });
                 }
             }
         }
-        page = answer.next_token;
-        if page.as_deref().is_none_or(str::is_empty) {
-            return Ok(found);
-        }
     }
+    Ok(found)
 }
 
 /// `/amifactory/<recipe>/<arch>/versions/<version>` or `…/channels/<channel>`.
