@@ -2,35 +2,38 @@
 
 pub mod aws;
 mod base;
+mod builder;
 mod copies;
+mod error;
 pub mod finding;
 mod inventory;
 pub mod local;
 mod moves;
 mod overview;
+mod pointer;
 mod record;
 mod shelf;
 
 pub use base::{aws_base, local_base};
+pub use builder::{Builder, BuilderState, LaunchBase, LaunchRequest, RunEnd, RunEvent, RunRequest, RunResult};
 pub use copies::{Audience, CopyRequest, Part};
+pub use error::TargetError;
 pub use inventory::{Inventory, Kind, Sighting, Stranger};
 pub use moves::{Elsewhere, Entry, Held, HeldEnd, Move, Pin, Settled, Standing, Underway, moment};
 pub use overview::{Evidence, Histories, Overview, at_once};
+pub use pointer::{DamagedPointer, Pointer, PointerName, Pointers, Slot};
 pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
 pub use shelf::{Intent, Retirement, Rung, Shelf, Unread, Use, Uses, WayOut};
 
 use crate::identity::{
-    AccountId, Arch, BuildId, BuilderId, Channel, Digest, ImageId, OsFamily, RecipeName, Region, RoleName, TargetKind,
-    Version,
+    AccountId, Arch, BuildId, BuilderId, Digest, ImageId, OsFamily, RecipeName, Region, RoleName, TargetKind,
 };
-use crate::plan::{Bundle, StepResult};
-use crate::recipe::{AwsSettings, BaseSpec, ExtraVolume, Limits, NetworkAccess};
+use crate::plan::Bundle;
+use crate::recipe::BaseSpec;
 use crate::release::Note;
-use crate::report::visible::line;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 /// The tags that every resource carries from its first moment; all keys start with `amifactory:`.
 pub type Tags = BTreeMap<String, String>;
@@ -51,125 +54,6 @@ pub struct ResolvedBase {
     /// What the id is made of, where that can be told apart: `packages`, `settings`. So that a change can be named.
     #[serde(default)]
     pub parts: BTreeMap<String, Digest>,
-}
-
-/// What launching a builder needs.
-#[derive(Debug, Clone)]
-pub struct LaunchRequest {
-    /// Deterministic for (digest, attempt, purpose): the same token never gives two builders.
-    pub token: String,
-    /// What it starts from.
-    pub base: LaunchBase,
-    /// What it may use.
-    pub limits: Limits,
-    /// How it runs on AWS.
-    pub aws: AwsSettings,
-    /// The architecture of what it starts from.
-    pub arch: Arch,
-    /// Counts from 1: how often this build has been begun.
-    pub attempt: u32,
-    /// Its tags.
-    pub tags: Tags,
-}
-
-/// What a builder starts from.
-#[derive(Debug, Clone)]
-pub enum LaunchBase {
-    /// A resolved base; the spec says where to find it.
-    Base(BaseSpec, ResolvedBase),
-    /// An image of this target.
-    Image(ImageId),
-}
-
-/// A builder that exists.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Builder {
-    /// Its id.
-    pub id: BuilderId,
-    /// The token it was launched with.
-    pub token: String,
-    /// Its state.
-    pub state: BuilderState,
-    /// When it was launched, RFC 3339, UTC.
-    pub created_at: String,
-    /// Its tags.
-    pub tags: Tags,
-}
-
-/// Where a builder is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BuilderState {
-    /// Being made; not yet reachable.
-    Pending,
-    /// Accepts commands.
-    Running,
-    /// On its way to [`BuilderState::Stopped`].
-    Stopping,
-    /// Its disk can be imaged.
-    Stopped,
-}
-
-/// A bundle to run on a builder.
-pub struct RunRequest<'a> {
-    /// What to run. Its digest is the key under which the builder keeps the result.
-    pub bundle: &'a Bundle,
-    /// What it may reach.
-    pub network: &'a [NetworkAccess],
-    /// The build that it belongs to.
-    pub build: &'a BuildId,
-    /// What is to run right after it where it ends well. A target may leave that to a call of its own: it only saves
-    /// the way there and back.
-    pub then: Option<&'a Bundle>,
-    /// Where the full output goes; that of `then` goes to a file of that bundle's name beside it.
-    pub log: &'a std::path::Path,
-    /// The longest time that the bundle may take, in seconds.
-    pub time_s: u64,
-    /// The log group that AWS writes live output to, where there is one.
-    pub log_group: Option<&'a str>,
-    /// The volumes that have to be mounted when the bundle runs.
-    pub volumes: &'a [ExtraVolume],
-    /// Called for each step as it starts and ends.
-    pub watch: &'a (dyn Fn(RunEvent) + Send + Sync),
-}
-
-/// What a running bundle tells.
-#[derive(Debug, Clone)]
-pub enum RunEvent {
-    /// A step has started.
-    Started {
-        /// Its id.
-        step: String,
-    },
-    /// A step has ended.
-    Ended(StepResult),
-}
-
-/// How a bundle ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunResult {
-    /// Digest of the bundle.
-    pub bundle: Digest,
-    /// One per step that ran, in order.
-    pub steps: Vec<StepResult>,
-    /// How the whole ended.
-    pub end: RunEnd,
-    /// Where the full output is, for people.
-    pub log: PathBuf,
-}
-
-/// How a bundle ended as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunEnd {
-    /// It ran to its end, or to a step whose failure stops it.
-    Completed,
-    /// It used more than its limits allow.
-    LimitExceeded(String),
-    /// It was killed or died.
-    Died(String),
-    /// An earlier run of the same bundle on this builder was cut off: what it left is not to be trusted.
-    Interrupted,
 }
 
 /// What making an image needs.
@@ -210,270 +94,6 @@ impl Image {
     pub fn is_disabled(&self) -> bool {
         self.failed.as_deref().is_some_and(|why| why.starts_with(DISABLED))
     }
-}
-
-/// Which movable or immutable pointer.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct PointerName {
-    /// The recipe.
-    pub recipe: RecipeName,
-    /// The architecture.
-    pub arch: Arch,
-    /// What it points for.
-    pub slot: Slot,
-}
-
-/// The two kinds of pointer.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Slot {
-    /// Never overwritten.
-    Version(Version),
-    /// Moves.
-    Channel(Channel),
-}
-
-impl std::fmt::Display for PointerName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.slot {
-            Slot::Version(version) => write!(f, "/amifactory/{}/{}/versions/{version}", self.recipe, self.arch),
-            Slot::Channel(channel) => write!(f, "/amifactory/{}/{}/channels/{channel}", self.recipe, self.arch),
-        }
-    }
-}
-
-/// A pointer's value and the number that grows with each write.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pointer {
-    /// Its name.
-    pub name: PointerName,
-    /// The image that it names.
-    pub image: ImageId,
-    /// 1 for the first write.
-    pub revision: u64,
-    /// When it was written, RFC 3339, UTC.
-    pub written_at: String,
-}
-
-/// A recipe's pointers, as far as they can be read.
-#[derive(Debug, Default)]
-pub struct Pointers {
-    /// Those that can.
-    pub readable: Vec<Pointer>,
-    /// Those that can't.
-    pub damaged: Vec<DamagedPointer>,
-    /// What is kept beside them and can't be read, pins and locks of moves: always [`TargetError::Damaged`].
-    pub beside: Vec<TargetError>,
-}
-
-impl Pointers {
-    /// All of them, each damaged one as it was last. Fails where that is not known of one.
-    pub fn or_last(self) -> Result<Vec<Pointer>, TargetError> {
-        let mut pointers = self.readable;
-        for DamagedPointer { error, last, .. } in self.damaged {
-            pointers.push(last.ok_or(error)?);
-        }
-        Ok(pointers)
-    }
-}
-
-/// A pointer that can't be read: someone has overwritten it, or taken its document away.
-#[derive(Debug)]
-pub struct DamagedPointer {
-    /// Its name.
-    pub name: PointerName,
-    /// What is wrong with it, and the way out: always [`TargetError::Damaged`].
-    pub error: TargetError,
-    /// What it named last, where its history tells. As what a move expects it stands for the damaged pointer.
-    pub last: Option<Pointer>,
-}
-
-/// Why a target could not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum TargetError {
-    /// It can't be done here at all; nothing was started.
-    #[error("{what}\n  {help}")]
-    Unsupported {
-        /// What can't be done, and why.
-        what: String,
-        /// What to do.
-        help: String,
-    },
-    /// A base that can't be used.
-    #[error("base {base}: {what}\n  {help}")]
-    Base {
-        /// Which base.
-        base: String,
-        /// What is wrong with it.
-        what: String,
-        /// What to do.
-        help: String,
-    },
-    /// The caller may not do this. Never tried again.
-    #[error(
-        "not allowed: {action} on {resource}\n  {message}\n  \
-         add {action} to the policy of whoever runs this: amifactory iam-policy prints all that is needed"
-    )]
-    Denied {
-        /// As IAM writes it: `ec2:RunInstances`.
-        action: String,
-        /// On what.
-        resource: String,
-        /// The service's own words.
-        message: String,
-    },
-    /// There are no credentials, or they are not accepted any more.
-    #[error("{what}\n  give valid AWS credentials and region; amifactory resume goes on from here")]
-    Credentials {
-        /// What was called, and what the service said.
-        what: String,
-    },
-    /// The service did not answer, or kept saying that it can't now.
-    #[error(
-        "{call} on {resource}: no success after {attempts} tries in {seconds} s: {last}\n  \
-         amifactory resume goes on from here once AWS answers"
-    )]
-    GaveUp {
-        /// As IAM writes it.
-        call: String,
-        /// On what.
-        resource: String,
-        /// How often it was tried.
-        attempts: u32,
-        /// For how long.
-        seconds: u64,
-        /// The last answer.
-        last: String,
-    },
-    /// The service refused.
-    #[error("{call} on {resource}: {said}\n  {help}")]
-    Service {
-        /// As IAM writes it.
-        call: String,
-        /// On what.
-        resource: String,
-        /// The service's own words and code.
-        said: String,
-        /// What to do.
-        help: String,
-    },
-    /// The builder went away, and nobody here asked it to.
-    #[error("builder {builder} is gone: {why}")]
-    BuilderGone {
-        /// Which.
-        builder: BuilderId,
-        /// What the target says of it.
-        why: String,
-    },
-    /// The builder that this token made is gone: another attempt needs another token.
-    #[error("the builder that token {token} made is gone")]
-    TokenSpent {
-        /// The token.
-        token: String,
-    },
-    /// A write was accepted and did not happen.
-    #[error(
-        "{what} was written with {image}, and the write was dropped: Parameter Store checks images after it has answered\n  \
-         whoever runs this needs ec2:DescribeImages; amifactory doctor asks for it"
-    )]
-    Dropped {
-        /// Which pointer.
-        what: String,
-        /// What it should name.
-        image: ImageId,
-    },
-    /// No builder can be had.
-    #[error("no builder can be had: {tried}\n  {help}")]
-    NoCapacity {
-        /// What was tried and what was answered.
-        tried: String,
-        /// What to do.
-        help: String,
-    },
-    /// Something that should exist does not.
-    #[error("{what} does not exist")]
-    NotFound {
-        /// What.
-        what: String,
-    },
-    /// A create-only write found something there, or a compare-and-set found another value.
-    #[error("{what} already names {found}")]
-    Conflict {
-        /// Which resource.
-        what: String,
-        /// What it holds.
-        found: String,
-    },
-    /// Someone else is moving this pointer.
-    #[error(
-        "{what} is being moved by {}, until {until} at the latest\n  \
-         try again when that is done; if that run is dead, `amifactory resume` settles it after that time, and \
-         `amifactory rollback --take-over` goes back at once",
-        line(by)
-    )]
-    Busy {
-        /// Which pointer.
-        what: String,
-        /// Who.
-        by: String,
-        /// Until when others wait, RFC 3339.
-        until: String,
-    },
-    /// Someone else has moved this pointer in between.
-    #[error(
-        "{what} was moved meanwhile, by {}: it names {}\n  \
-         `amifactory history` shows it; run the same command again to decide anew",
-        line(by),
-        line(found)
-    )]
-    Overtaken {
-        /// Which pointer.
-        what: String,
-        /// Who.
-        by: String,
-        /// What it names now.
-        found: String,
-    },
-    /// Someone holds this pointer.
-    #[error("{what} was pinned by {} meanwhile: {}\n  nobody moves it until it is unpinned", line(by), line(why))]
-    Held {
-        /// Which pointer.
-        what: String,
-        /// Who.
-        by: String,
-        /// Why.
-        why: String,
-    },
-    /// An image that can't be used where it should be.
-    #[error("{image} can't be used in {place}: {why}\n  {help}")]
-    Unusable {
-        /// Which image.
-        image: ImageId,
-        /// Where.
-        place: String,
-        /// What is wrong with it.
-        why: String,
-        /// What to do.
-        help: String,
-    },
-    /// Reading or writing failed.
-    #[error("{what}: {source}")]
-    Io {
-        /// What was being done, to which file.
-        what: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// What is stored can't be read: damaged, or made by another version.
-    #[error("{what} is damaged: {why}\n  {help}")]
-    Damaged {
-        /// Which file or resource.
-        what: String,
-        /// What is wrong.
-        why: String,
-        /// What to do.
-        help: String,
-    },
 }
 
 /// Where builds run: builders, images and pointers. Every mutating call can be repeated: with the same token or name

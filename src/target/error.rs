@@ -1,0 +1,192 @@
+//! Why a target could not do what it was asked.
+
+use crate::identity::{BuilderId, ImageId};
+use crate::report::visible::line;
+
+/// Why a target could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// It can't be done here at all; nothing was started.
+    #[error("{what}\n  {help}")]
+    Unsupported {
+        /// What can't be done, and why.
+        what: String,
+        /// What to do.
+        help: String,
+    },
+    /// A base that can't be used.
+    #[error("base {base}: {what}\n  {help}")]
+    Base {
+        /// Which base.
+        base: String,
+        /// What is wrong with it.
+        what: String,
+        /// What to do.
+        help: String,
+    },
+    /// The caller may not do this. Never tried again.
+    #[error(
+        "not allowed: {action} on {resource}\n  {message}\n  \
+         add {action} to the policy of whoever runs this: amifactory iam-policy prints all that is needed"
+    )]
+    Denied {
+        /// As IAM writes it: `ec2:RunInstances`.
+        action: String,
+        /// On what.
+        resource: String,
+        /// The service's own words.
+        message: String,
+    },
+    /// There are no credentials, or they are not accepted any more.
+    #[error("{what}\n  give valid AWS credentials and region; amifactory resume goes on from here")]
+    Credentials {
+        /// What was called, and what the service said.
+        what: String,
+    },
+    /// The service did not answer, or kept saying that it can't now.
+    #[error(
+        "{call} on {resource}: no success after {attempts} tries in {seconds} s: {last}\n  \
+         amifactory resume goes on from here once AWS answers"
+    )]
+    GaveUp {
+        /// As IAM writes it.
+        call: String,
+        /// On what.
+        resource: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// For how long.
+        seconds: u64,
+        /// The last answer.
+        last: String,
+    },
+    /// The service refused.
+    #[error("{call} on {resource}: {said}\n  {help}")]
+    Service {
+        /// As IAM writes it.
+        call: String,
+        /// On what.
+        resource: String,
+        /// The service's own words and code.
+        said: String,
+        /// What to do.
+        help: String,
+    },
+    /// The builder went away, and nobody here asked it to.
+    #[error("builder {builder} is gone: {why}")]
+    BuilderGone {
+        /// Which.
+        builder: BuilderId,
+        /// What the target says of it.
+        why: String,
+    },
+    /// The builder that this token made is gone: another attempt needs another token.
+    #[error("the builder that token {token} made is gone")]
+    TokenSpent {
+        /// The token.
+        token: String,
+    },
+    /// A write was accepted and did not happen.
+    #[error(
+        "{what} was written with {image}, and the write was dropped: Parameter Store checks images after it has answered\n  \
+         whoever runs this needs ec2:DescribeImages; amifactory doctor asks for it"
+    )]
+    Dropped {
+        /// Which pointer.
+        what: String,
+        /// What it should name.
+        image: ImageId,
+    },
+    /// No builder can be had.
+    #[error("no builder can be had: {tried}\n  {help}")]
+    NoCapacity {
+        /// What was tried and what was answered.
+        tried: String,
+        /// What to do.
+        help: String,
+    },
+    /// Something that should exist does not.
+    #[error("{what} does not exist")]
+    NotFound {
+        /// What.
+        what: String,
+    },
+    /// A create-only write found something there, or a compare-and-set found another value.
+    #[error("{what} already names {found}")]
+    Conflict {
+        /// Which resource.
+        what: String,
+        /// What it holds.
+        found: String,
+    },
+    /// Someone else is moving this pointer.
+    #[error(
+        "{what} is being moved by {}, until {until} at the latest\n  \
+         try again when that is done; if that run is dead, `amifactory resume` settles it after that time, and \
+         `amifactory rollback --take-over` goes back at once",
+        line(by)
+    )]
+    Busy {
+        /// Which pointer.
+        what: String,
+        /// Who.
+        by: String,
+        /// Until when others wait, RFC 3339.
+        until: String,
+    },
+    /// Someone else has moved this pointer in between.
+    #[error(
+        "{what} was moved meanwhile, by {}: it names {}\n  \
+         `amifactory history` shows it; run the same command again to decide anew",
+        line(by),
+        line(found)
+    )]
+    Overtaken {
+        /// Which pointer.
+        what: String,
+        /// Who.
+        by: String,
+        /// What it names now.
+        found: String,
+    },
+    /// Someone holds this pointer.
+    #[error("{what} was pinned by {} meanwhile: {}\n  nobody moves it until it is unpinned", line(by), line(why))]
+    Held {
+        /// Which pointer.
+        what: String,
+        /// Who.
+        by: String,
+        /// Why.
+        why: String,
+    },
+    /// An image that can't be used where it should be.
+    #[error("{image} can't be used in {place}: {why}\n  {help}")]
+    Unusable {
+        /// Which image.
+        image: ImageId,
+        /// Where.
+        place: String,
+        /// What is wrong with it.
+        why: String,
+        /// What to do.
+        help: String,
+    },
+    /// Reading or writing failed.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being done, to which file.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// What is stored can't be read: damaged, or made by another version.
+    #[error("{what} is damaged: {why}\n  {help}")]
+    Damaged {
+        /// Which file or resource.
+        what: String,
+        /// What is wrong.
+        why: String,
+        /// What to do.
+        help: String,
+    },
+}
