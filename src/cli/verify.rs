@@ -9,11 +9,15 @@ use clap::Args;
 
 /// Check all pointers against what is really there.
 #[derive(Debug, Args)]
+#[command(after_help = HELP)]
 pub struct Verify {
     /// Only this recipe's
     #[arg(value_name = "RECIPE")]
     recipe: Option<String>,
 }
+
+const HELP: &str = "Exit 4: something is not as it should be. Exit 5: what was looked at is, and a place could not be looked \
+    at. While a channel is being moved, what it names is not compared between places.";
 
 impl Verify {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
@@ -29,6 +33,10 @@ impl Verify {
             None => verify::verify(target, &open.factory.channels, &recipes).await?,
         };
         session.result(&verified, |style| view::verified(&verified, style))?;
-        Ok(if verified.drift.is_empty() { Exit::Done } else { Exit::Stale })
+        Ok(match (verified.drift.is_empty(), verified.unknown.is_empty()) {
+            (false, _) => Exit::Stale,
+            (true, false) => Exit::Partly,
+            (true, true) => Exit::Done,
+        })
     }
 }

@@ -4,6 +4,7 @@ use super::distribute::{Row, State, Wanted};
 use super::error::{ReleaseError, one_line};
 use super::gate::{self, Approval, Facts, Unmet};
 use super::note::{Kind, Note};
+use super::retired;
 use super::scene::{self, Candidate, Scene, history, longest_stay};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::clock;
@@ -143,7 +144,7 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
     let from_names = from_pointer.and_then(|pointer| scene.version_of(&pointer.image));
     let approval = approval(request)?;
     let candidate = match (request.version, &rule.from) {
-        (Some(version), _) => scene.usable(arch, version)?,
+        (Some(version), _) => retired::usable(target, &scene, arch, version).await?,
         (None, None) => {
             return Err(ReleaseError::FirstChannel { recipe: scene.recipe.clone(), channel: rule.name.clone() });
         }

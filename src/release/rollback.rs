@@ -8,6 +8,7 @@ use super::history::History;
 use super::note::{Kind, Note};
 use super::places::Places;
 use super::promote::{refuse_pinned, rule};
+use super::retired;
 use super::scene::{Candidate, Scene, history};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::clock;
@@ -85,7 +86,7 @@ pub async fn roll_back_in(
     };
     let history = history(target, &name).await?;
     let candidate = match request.to {
-        Some(version) => scene.usable(arch, version)?,
+        Some(version) => retired::usable(target, &scene, arch, version).await?,
         None => before(&scene, &history, &current)
             .ok_or_else(|| ReleaseError::NothingBefore { recipe: scene.recipe.clone(), channel: rule.name.clone() })?,
     };

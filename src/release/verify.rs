@@ -3,12 +3,15 @@
 use super::error::ReleaseError;
 use super::history::History;
 use super::note::Note;
+use super::places::Place;
 use super::revoke::built_on;
 use super::seen::Seen;
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::pipeline::tags;
 use crate::recipe::ChannelRule;
-use crate::target::{Evidence, Image, Overview, Pointer, PointerName, Retirement, Rung, Slot, Target, TargetError};
+use crate::target::{
+    Evidence, Image, Overview, Pointer, PointerName, Retirement, Rung, Slot, Target, TargetError, Underway,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -32,8 +35,22 @@ pub struct Verified {
     pub recipes: usize,
     /// How many pointers.
     pub pointers: usize,
-    /// What is wrong; empty where all is as it should be.
+    /// What is wrong; empty where all that was looked at is as it should be.
     pub drift: Vec<Drift>,
+    /// Places that could not be looked at: nothing is known of them.
+    pub unknown: Vec<Unknown>,
+    /// Channels that are being moved at this moment: what they name is not compared between places.
+    pub moving: Vec<Underway>,
+}
+
+/// A place that could not be looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unknown {
+    /// Where.
+    #[serde(flatten)]
+    pub place: Place,
+    /// Why not.
+    pub why: String,
 }
 
 struct Look<'a> {
@@ -61,6 +78,7 @@ pub fn check(seen: &Seen, is_remote: bool, rules: &[ChannelRule]) -> Verified {
         let mut look = Look { seen, recipe, rules, is_remote, found: &mut verified.drift };
         look.recipe(overview);
         verified.pointers += overview.pointers.len();
+        verified.moving.extend(overview.underway.iter().flatten().filter(|underway| !underway.over).cloned());
     }
     verified
 }
@@ -93,6 +111,7 @@ impl Look<'_> {
                 Slot::Channel(channel) => self.channel(pointer, channel, &pointers),
             }
         }
+        self.unnamed();
         self.revoked();
         for underway in &overview.underway {
             match underway {
@@ -203,13 +222,20 @@ impl Look<'_> {
             self.wrong(name, format!("it names {}, which is revoked: {reason}", image.id), self.way_back(name));
         }
         let has_version = |p: &Pointer| matches!(p.name.slot, Slot::Version(_)) && p.image == image.id;
-        if !all.iter().any(|other| other.name.arch == name.arch && has_version(other)) {
+        // Of an image that says whose it is, the missing version is told.
+        let is_ours = tags::owner(&image.tags).is_some_and(|owner| owner.recipe == *self.recipe);
+        if !is_ours && !all.iter().any(|other| other.name.arch == name.arch && has_version(other)) {
             self.wrong(name, format!("no version names {}, which it names", image.id), self.way_back(name));
         }
         let Some(owner) = tags::owner(&image.tags) else {
             self.untagged(name, &image);
             return;
         };
+        if owner.recipe != *self.recipe || tags::arch(&image.tags).is_some_and(|arch| arch != name.arch) {
+            let arch = tags::arch(&image.tags).map(|arch| format!(" for {arch}")).unwrap_or_default();
+            let wrong = format!("it names {}, whose tags say {} {}{arch}", image.id, owner.recipe, owner.version);
+            self.wrong(name, wrong, self.way_back(name));
+        }
         match self.seen.evidence.get(&image.id) {
             // Of an image that can't be used nothing more is to be read.
             None | Some(Evidence::There) => {}
@@ -252,6 +278,44 @@ impl Look<'_> {
             );
             let mend = format!("{}; or promote what it is to name", self.way_back(name));
             self.wrong(name, wrong, mend);
+        }
+    }
+
+    /// A version that a channel has named had a pointer, which is never deleted while its image is there.
+    fn unnamed(&mut self) {
+        let mut left: BTreeMap<PointerName, (&Image, &PointerName)> = BTreeMap::new();
+        let ours = self.seen.histories.iter().filter(|(name, _)| name.recipe == *self.recipe);
+        for (channel, entries) in ours.filter_map(|(name, read)| Some((name, read.as_ref().ok()?))) {
+            for image in entries.iter().filter_map(|entry| self.seen.image(&entry.image.parse().ok()?)) {
+                let Some(owner) = tags::owner(&image.tags).filter(|owner| owner.recipe == *self.recipe) else {
+                    continue;
+                };
+                let name = PointerName { slot: Slot::Version(owner.version), ..channel.clone() };
+                // What was written over it is told by its own look; what can't be read, too.
+                let overview = self.seen.recipes.get(self.recipe);
+                let mut read = overview.iter().flat_map(|overview| &overview.pointers);
+                let is_there = |read: &Result<Pointer, TargetError>| match read {
+                    Ok(pointer) => {
+                        matches!(pointer.name.slot, Slot::Version(_))
+                            && (pointer.name == name || pointer.image == image.id)
+                    }
+                    Err(_) => true,
+                };
+                if !read.any(is_there) {
+                    left.insert(name, (image, channel));
+                }
+            }
+        }
+        for (name, (image, channel)) in left {
+            let wrong = format!("it is not there, and {channel} has named its image {}", image.id);
+            let mend = match self.is_remote {
+                true => format!(
+                    "put it back: aws ssm put-parameter --name {name} --type String --data-type aws:ec2:image --value {}",
+                    image.id
+                ),
+                false => "someone deleted it: put it back from a backup of the state folder".to_owned(),
+            };
+            self.wrong(&name, wrong, mend);
         }
     }
 

@@ -5,12 +5,12 @@ use super::error::ReleaseError;
 use super::history::History;
 use super::places::{Place, Places, audience};
 use super::seen::Seen;
-use super::verify::{Drift, Verified, check};
+use super::verify::{Drift, Unknown, Verified, check};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Region};
 use crate::pipeline::tags::{self, ImageState};
 use crate::recipe::ChannelRule;
 use crate::target::{Image, Pointer, PointerName, Slot, Tags, TargetError};
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +19,8 @@ struct Everywhere {
     seen: BTreeMap<Place, Seen>,
     /// By place and image: whom a channel's image is to be shared with there and is not.
     unshared: BTreeMap<(Place, ImageId), Vec<String>>,
+    /// What could not be looked at.
+    unknown: Vec<Unknown>,
 }
 
 /// Looks at all places, each for itself and against home, all at once.
@@ -28,11 +30,14 @@ pub async fn verify_everywhere(
     recipes: &[RecipeName],
 ) -> Result<Verified, ReleaseError> {
     let home = places.home_place();
-    let all = look(places, rules, recipes).await?;
-    let mut verified = check(&all.seen[&home], true, rules);
+    let mut all = look(places, rules, recipes).await?;
+    let at_home = &all.seen[&home];
+    let mut verified = check(at_home, true, rules);
+    verified.unknown = std::mem::take(&mut all.unknown);
     for region in places.known.regions.keys() {
         let place = Place { account: None, region: region.clone() };
-        let found = check(&all.seen[&place], true, rules);
+        let Some(seen) = all.seen.get(&place) else { continue };
+        let found = check(seen, true, rules);
         verified.pointers += found.pointers;
         let here = |drift: Drift| Drift { what: format!("{} in {place}", drift.what), ..drift };
         verified.drift.extend(found.drift.into_iter().map(here));
@@ -55,46 +60,60 @@ async fn look(places: &Places<'_>, rules: &[ChannelRule], recipes: &[RecipeName]
         }
     }
     let each = reached.iter().map(|place| async {
-        if *place == home {
-            return Ok((place.clone(), Seen::look(places.home, recipes, true).await?));
-        }
-        let there = places.at(place).await?;
-        let seen = match &place.account {
-            None => Seen::look(&*there, recipes, false).await?,
-            Some(_) => Seen::pointers_of(&*there, recipes).await?,
+        let look = async {
+            if *place == home {
+                return Seen::look(places.home, recipes, true).await;
+            }
+            let there = places.at(place).await?;
+            match &place.account {
+                None => Seen::look(&*there, recipes, false).await,
+                Some(_) => Seen::pointers_of(&*there, recipes).await,
+            }
         };
-        Ok::<_, ReleaseError>((place.clone(), seen))
+        (place.clone(), look.await)
     });
-    let seen: BTreeMap<Place, Seen> = try_join_all(each).await?.into_iter().collect();
-    let unshared = unshared(places, rules, &seen).await?;
-    Ok(Everywhere { seen, unshared })
+    let mut all = Everywhere { seen: BTreeMap::new(), unshared: BTreeMap::new(), unknown: Vec::new() };
+    for (place, looked) in join_all(each).await {
+        match looked {
+            Ok(seen) => drop(all.seen.insert(place, seen)),
+            // What home says is what all others are measured by.
+            Err(error) if place == home => return Err(error),
+            Err(error) => all.unknown.push(Unknown { place, why: error.to_string() }),
+        }
+    }
+    unshared(places, rules, &mut all).await?;
+    Ok(all)
 }
 
 /// Asks each region of one's own who may use the images that its channels name.
-async fn unshared(
-    places: &Places<'_>,
-    rules: &[ChannelRule],
-    seen: &BTreeMap<Place, Seen>,
-) -> Result<BTreeMap<(Place, ImageId), Vec<String>>, ReleaseError> {
+async fn unshared(places: &Places<'_>, rules: &[ChannelRule], all: &mut Everywhere) -> Result<(), ReleaseError> {
     let mut questions = Vec::new();
     for rule in rules.iter().filter(|rule| rule.reach.is_shared()) {
         for region in places.regions(&rule.reach) {
             let place = Place { account: None, region };
-            let Some(here) = seen.get(&place) else { continue };
+            let Some(here) = all.seen.get(&place) else { continue };
             let named = here.all_pointers().filter(|pointer| pointer.name.slot == Slot::Channel(rule.name.clone()));
             let named = named.map(|pointer| &pointer.image).filter(|image| here.image(image).is_some());
             let images: BTreeSet<ImageId> = named.cloned().collect();
             questions.push((place, images.into_iter().collect::<Vec<_>>(), audience(&rule.reach)));
         }
     }
-    let each = questions.iter().map(|(place, images, audience)| async move {
-        let missing = match *place == places.home_place() {
+    let home = places.home_place();
+    let each = questions.iter().map(|(place, images, audience)| async {
+        let missing = match *place == home {
             true => places.home.unshared(images, audience).await?,
             false => places.at(place).await?.unshared(images, audience).await?,
         };
-        Ok::<_, ReleaseError>(missing.into_iter().map(|(image, whom)| ((place.clone(), image), whom)))
+        Ok::<_, TargetError>(missing)
     });
-    Ok(try_join_all(each).await?.into_iter().flatten().collect())
+    for ((place, ..), asked) in questions.iter().zip(join_all(each).await) {
+        match asked {
+            Ok(missing) => all.unshared.extend(missing.into_iter().map(|(image, whom)| ((place.clone(), image), whom))),
+            Err(error) if *place == home => return Err(error.into()),
+            Err(error) => all.unknown.push(Unknown { place: place.clone(), why: error.to_string() }),
+        }
+    }
+    Ok(())
 }
 
 /// One recipe, against what home says.
@@ -118,10 +137,15 @@ impl Against<'_, '_> {
             match &pointer.name.slot {
                 Slot::Version(_) => self.copies(pointer),
                 Slot::Channel(channel) => {
+                    // Whoever moves it now brings the other places along.
+                    if self.verified.moving.iter().any(|underway| underway.name == pointer.name) {
+                        continue;
+                    }
                     let Some(rule) = self.rules.iter().find(|rule| rule.name == *channel) else { continue };
                     for region in self.places.regions(&rule.reach) {
                         self.channel(pointer, rule, &region, &at_home);
                     }
+                    self.no_longer_reached(&pointer.name, rule);
                 }
             }
         }
@@ -129,8 +153,12 @@ impl Against<'_, '_> {
 
     fn channel(&mut self, pointer: &Pointer, rule: &ChannelRule, region: &Region, at_home: &[&Pointer]) {
         let version = version_of(at_home, &pointer.image, pointer.name.arch);
-        let image = self.expected(pointer, region, at_home);
         let own = Place { account: None, region: region.clone() };
+        // What an account is to name is known only by the region's own images.
+        if !self.all.seen.contains_key(&own) {
+            return;
+        }
+        let image = self.expected(pointer, region, at_home);
         if *region != self.places.known.home {
             self.follows(&own, pointer, image.as_ref(), (&rule.name, &version));
         }
@@ -145,6 +173,24 @@ impl Against<'_, '_> {
             let wrong = format!("{image} lacks {}", whom.join(", "));
             let mend = format!("amifactory promote {}{version} --to {} shares it anew", self.recipe, rule.name);
             self.wrong(what, wrong, mend);
+        }
+    }
+
+    /// Where a channel does not go any more, its pointer stays behind and is moved by nobody.
+    fn no_longer_reached(&mut self, name: &PointerName, rule: &ChannelRule) {
+        let reached = reached_by(self.places, rule);
+        let all = self.all;
+        for (place, there) in &all.seen {
+            let home = *place == self.places.home_place();
+            if !home && !reached.contains(place) && there.pointers(self.recipe).any(|pointer| pointer.name == *name) {
+                let wrong = format!("it is there, and {} does not reach that place any more", rule.name);
+                let mend = format!(
+                    "nobody moves it there: let the channel reach it again, or delete the pointer there, where nobody \
+                     needs it: aws ssm delete-parameter --name {name} --region {}",
+                    place.region
+                );
+                self.wrong(format!("{name} in {place}"), wrong, mend);
+            }
         }
     }
 

@@ -115,7 +115,8 @@ fn only_what_nothing_keeps_goes_and_its_disk_is_free_again() {
     assert_eq!(ok(&factory, &["verify"])["drift"], json!([]));
     ok(&factory, &["rollback", "tiny", "--channel", "dev"]);
     let (code, result) = factory.json(&["rollback", "tiny", "--channel", "dev", "--to", "1.0.2"]);
-    assert!(code == 1 && result["error"].as_str().unwrap().contains("is gone"), "{result}");
+    let error = result["error"].as_str().unwrap();
+    assert!(code == 1 && error.contains("is gone") && error.contains("tiny 1.0.2 was retired by "), "{result}");
     let (code, result) = factory.json(&["show", "tiny@1.0.2"]);
     assert!(code == 2 && result["error"].as_str().unwrap().contains("tiny 1.0.2 was retired by "), "{result}");
     let output = factory.run(&["build", "tiny", "--force", "--version", "1.0.2"]);

@@ -169,10 +169,25 @@ pub fn verified(shown: &Verified, style: Style) -> String {
         wording::count(shown.pointers, "pointer"),
         wording::count(shown.recipes, "recipe")
     );
-    if shown.drift.is_empty() {
-        return format!("{} {looked}: all is as it should be\n", style.green("✓"));
-    }
     let mut text = String::new();
+    for moving in &shown.moving {
+        let line = format!("{} is being moved by {} since {}", moving.name, visible::line(&moving.by), moving.since);
+        text.push_str(&format!("{} {line}: not compared between places\n", style.dim("·")));
+    }
+    for unknown in &shown.unknown {
+        text.push_str(&format!("{} {} could not be looked at\n", style.yellow("?"), unknown.place));
+        for line in fold(&visible::line(&unknown.why), style.width.saturating_sub(2)) {
+            text.push_str(&format!("  {line}\n"));
+        }
+    }
+    if shown.drift.is_empty() {
+        let places = wording::count(shown.unknown.len(), "place");
+        return text
+            + &match shown.unknown.is_empty() {
+                true => format!("{} {looked}: all is as it should be\n", style.green("✓")),
+                false => format!("\n{looked}: all is as it should be, {places} unknown\n"),
+            };
+    }
     for drift in &shown.drift {
         text.push_str(&format!("{} {}\n", style.red("✗"), style.bold(&visible::line(&drift.what))));
         for (line, dim) in [(&drift.wrong, false), (&drift.mend, true)] {

@@ -9,7 +9,7 @@ use amifactory::identity::TargetKind;
 use amifactory::pipeline::tags;
 use amifactory::release::{Kind, Note};
 use amifactory::target::aws::AwsTarget;
-use amifactory::target::{ImageRecord, PointerName, Slot, Tags, Target};
+use amifactory::target::{ImageRecord, Move, PointerName, Slot, Tags, Target};
 use serde_json::{Value, json};
 
 const OWNER: &str = "123456789012";
@@ -285,6 +285,70 @@ fn places_are_a_gate_and_history_names_those_that_differ() {
     let text = without_ids(&text, &cloud);
     assert!(code == 0 && text.contains("in us-west-2: marked too") && text.contains("not known: "), "{code}: {text}");
     assert!(text.contains("prod of tiny in eu-central-1 names"), "{text}");
+}
+
+#[test]
+fn verify_tells_places_it_can_not_look_at_and_what_was_left_in_others() {
+    let (cloud, factory) = (world(), factory());
+    built(&cloud);
+    let (code, text) =
+        run(&cloud, &factory, &["promote", "tiny@1.4.12", "--to", "prod", "--yes", "--override", "a test"]);
+    assert_eq!(code, 0, "{text}");
+    let verify = || -> (i32, Value) {
+        let (code, text) = run(&cloud, &factory, &["verify", "--format", "json"]);
+        (code, serde_json::from_str(text.lines().last().unwrap()).unwrap_or_else(|_| panic!("{text}")))
+    };
+    let (code, result) = verify();
+    assert_eq!((code, &result["drift"], &result["unknown"]), (0, &json!([]), &json!([])), "{result}");
+
+    // An account that can't be asked is neither fine nor wrong, and keeps nobody from the rest.
+    let roles = std::mem::take(&mut cloud.fake.world().sts.roles);
+    let (code, result) = verify();
+    assert_eq!((code, &result["drift"]), (5, &json!([])), "{result}");
+    let unknown = result["unknown"].as_array().unwrap();
+    let there = |place: &Value| place["account"] == CONSUMER && place["why"].as_str().unwrap().contains("AssumeRole");
+    assert!(unknown.len() == 3 && unknown.iter().all(there), "{result}");
+    let (_, text) = run(&cloud, &factory, &["verify"]);
+    assert!(text.contains("could not be looked at") && text.contains("3 places unknown"), "{text}");
+    cloud.fake.world().sts.roles = roles;
+
+    // Where a channel went once and goes no more, nobody moves it.
+    factory.write("amifactory.yaml", &FACTORY.replace("[us-west-2, eu-central-1]", "[us-west-2]"));
+    let (code, result) = verify();
+    let drift = result["drift"].as_array().unwrap();
+    assert_eq!((code, drift.len()), (4, 1), "{result}");
+    assert!(drift[0]["wrong"].as_str().unwrap().contains("prod does not reach that place any more"), "{result}");
+    assert!(drift[0]["mend"].as_str().unwrap().contains("--region eu-central-1"), "{result}");
+    factory.write("amifactory.yaml", FACTORY);
+
+    // A colleague moves the channel: home may be ahead of the others. What was removed by hand is seen all the same.
+    let slot = Slot::Channel("prod".parse().unwrap());
+    let channel = PointerName { recipe: "tiny".parse().unwrap(), arch: "x86_64".parse().unwrap(), slot };
+    let there = Home { account: OWNER.into(), region: "us-west-2".into() };
+    cloud.fake.world().ssm.place(&there).parameters.delete(&channel.to_string());
+    assert_eq!(verify().0, 4);
+    let colleague = AwsTarget::with_config(&crate::aws::wire::Wire::new(&cloud.fake).config());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let expected = colleague.pointer(&channel).await.unwrap();
+        let image = expected.as_ref().unwrap().image.clone();
+        let note = Note::new(Kind::Promote, "2026-11-20T00:00:00Z".into());
+        let elsewhere = Default::default();
+        let wanted = Move { name: channel.clone(), expected, image, note, elsewhere, takes_over: false };
+        colleague.hold_move(&wanted).await.unwrap();
+    });
+    let (code, result) = verify();
+    assert_eq!((code, &result["drift"]), (0, &json!([])), "{result}");
+    assert_eq!(result["moving"].as_array().unwrap().len(), 1, "{result}");
+    let (_, text) = run(&cloud, &factory, &["verify"]);
+    assert!(text.contains("is being moved by") && text.contains("not compared between places"), "{text}");
+
+    let version = "/amifactory/tiny/x86_64/versions/1.4.12";
+    let home = Home { account: OWNER.into(), region: "us-east-1".into() };
+    assert!(cloud.fake.world().ssm.place(&home).parameters.delete(version));
+    let (code, result) = verify();
+    let mend = |drift: &Value| drift["what"] == version && drift["mend"].as_str().unwrap().contains("put-parameter");
+    assert!(code == 4 && result["drift"].as_array().unwrap().iter().any(mend), "{result}");
 }
 
 #[test]
