@@ -48,6 +48,10 @@ pub struct Global {
     /// Colours
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
+    /// Append what happens to FILE, a JSON object per line with the names of the Elastic Common Schema; `-` has it on
+    /// standard error, in place of progress
+    #[arg(long, global = true, value_name = "FILE", env = "AMIFACTORY_LOG")]
+    pub log: Option<PathBuf>,
     /// No bars, also on a terminal
     #[arg(long, global = true)]
     pub no_progress: bool,

@@ -35,14 +35,18 @@ mod verify;
 pub use exit::Exit;
 
 use args::{Cli, Verb};
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use exit::CliError;
 use session::Session;
 
 /// Parses the arguments, does what they say, and answers with the exit code.
 pub fn run() -> Exit {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let parsed = Cli::command().try_get_matches().and_then(|found| {
+        let verb = found.subcommand_name().unwrap_or_default().to_owned();
+        Ok((Cli::from_arg_matches(&found)?, verb))
+    });
+    let (cli, verb) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help and version are no errors; a closed pipe is not worth another one.
             let _ = error.print();
@@ -55,41 +59,53 @@ pub fn run() -> Exit {
             return Exit::Usage;
         }
     };
-    let session = Session::new(cli.global);
-    if !session.format().is_common() && !matches!(cli.verb, Verb::Fleet(_)) {
-        let message = "--format csv, prometheus and html are of `amifactory fleet` alone\n  other verbs: human, json";
-        return session.fail(&CliError::Usage(message.into()));
+    let mut session = Session::new(cli.global);
+    if let Err(error) = session.open_log() {
+        return session.fail(&error);
     }
-    let outcome = match cli.verb {
-        Verb::Init(verb) => verb.run(&session),
-        Verb::Validate(verb) => verb.run(&session),
-        Verb::Plan(verb) => session.block_on(verb.run(&session)),
-        Verb::Build(verb) => session.block_on(verb.run(&session)),
-        Verb::Resume(verb) => session.block_on(verb.run(&session)),
-        Verb::Sweep(verb) => session.block_on(verb.run(&session)),
-        Verb::Images(verb) => session.block_on(verb.run(&session)),
-        Verb::Show(verb) => session.block_on(verb.run(&session)),
-        Verb::Logs(verb) => verb.run(&session),
-        Verb::Diff(verb) => session.block_on(verb.run(&session)),
-        Verb::Distribute(verb) => session.block_on(verb.run(&session)),
-        Verb::Promote(verb) => session.block_on(verb.run(&session)),
-        Verb::Rollback(verb) => session.block_on(verb.run(&session)),
-        Verb::History(verb) => session.block_on(verb.run(&session)),
-        Verb::Pin(verb) => session.block_on(verb.run(&session)),
-        Verb::Unpin(verb) => session.block_on(verb.run(&session)),
-        Verb::Revoke(verb) => session.block_on(verb.run(&session)),
-        Verb::Fleet(verb) => session.block_on(verb.run(&session)),
-        Verb::Retire(verb) => session.block_on(verb.run(&session)),
-        Verb::Verify(verb) => session.block_on(verb.run(&session)),
-        Verb::Report(verb) => session.block_on(verb.run(&session)),
-        Verb::Controls(verb) => verb.run(&session),
-        Verb::Doctor(verb) => session.block_on(verb.run(&session)),
-        Verb::IamPolicy(verb) => verb.run(&session),
-        Verb::Schema(verb) => verb.run(&session),
+    let outcome = run_verb(&session, cli.verb);
+    let exit = match &outcome {
+        Ok(exit) => *exit,
+        Err(error) => session.fail(error),
+    };
+    session.log_end(&verb, exit, outcome.as_ref().err());
+    exit
+}
+
+fn run_verb(session: &Session, verb: Verb) -> Result<Exit, CliError> {
+    if !session.format().is_common() && !matches!(verb, Verb::Fleet(_)) {
+        let message = "--format csv, prometheus and html are of `amifactory fleet` alone\n  other verbs: human, json";
+        return Err(CliError::Usage(message.into()));
+    }
+    match verb {
+        Verb::Init(verb) => verb.run(session),
+        Verb::Validate(verb) => verb.run(session),
+        Verb::Plan(verb) => session.block_on(verb.run(session)),
+        Verb::Build(verb) => session.block_on(verb.run(session)),
+        Verb::Resume(verb) => session.block_on(verb.run(session)),
+        Verb::Sweep(verb) => session.block_on(verb.run(session)),
+        Verb::Images(verb) => session.block_on(verb.run(session)),
+        Verb::Show(verb) => session.block_on(verb.run(session)),
+        Verb::Logs(verb) => verb.run(session),
+        Verb::Diff(verb) => session.block_on(verb.run(session)),
+        Verb::Distribute(verb) => session.block_on(verb.run(session)),
+        Verb::Promote(verb) => session.block_on(verb.run(session)),
+        Verb::Rollback(verb) => session.block_on(verb.run(session)),
+        Verb::History(verb) => session.block_on(verb.run(session)),
+        Verb::Pin(verb) => session.block_on(verb.run(session)),
+        Verb::Unpin(verb) => session.block_on(verb.run(session)),
+        Verb::Revoke(verb) => session.block_on(verb.run(session)),
+        Verb::Fleet(verb) => session.block_on(verb.run(session)),
+        Verb::Retire(verb) => session.block_on(verb.run(session)),
+        Verb::Verify(verb) => session.block_on(verb.run(session)),
+        Verb::Report(verb) => session.block_on(verb.run(session)),
+        Verb::Controls(verb) => verb.run(session),
+        Verb::Doctor(verb) => session.block_on(verb.run(session)),
+        Verb::IamPolicy(verb) => verb.run(session),
+        Verb::Schema(verb) => verb.run(session),
         Verb::Completions(verb) => verb.run(),
         Verb::Man(verb) => verb.run(),
-    };
-    outcome.unwrap_or_else(|error| session.fail(&error))
+    }
 }
 
 /// Whether arguments that could not be understood ask for JSON: then the last line is a result all the same.

@@ -17,7 +17,7 @@ pub struct Pin {
     /// Why; whoever is refused reads it
     #[arg(long, value_name = "TEXT")]
     why: String,
-    /// The last day on which it holds, YYYY-MM-DD [default: until it is lifted]
+    /// The last day on which it holds (in UTC), YYYY-MM-DD [default: until it is lifted]
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     until: Option<Date>,
 }

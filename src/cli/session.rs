@@ -8,7 +8,8 @@ use crate::pipeline::{Sink, StateFolder, clock};
 use crate::pipeline::{published, tags};
 use crate::recipe::{self, Factory};
 use crate::release::places::Places;
-use crate::report::sink::{Format, Surroundings, Wish};
+use crate::report::ecs::Ecs;
+use crate::report::sink::{Both, Format, Surroundings, Wish};
 use crate::report::{Style, json, sink, visible};
 use crate::source::{Diagnostic, Diagnostics, nearest};
 use crate::target::local::LocalTarget;
@@ -18,12 +19,18 @@ use std::future::Future;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// One run of the program.
 pub struct Session {
     global: Global,
     surroundings: Surroundings,
+    log: Option<Arc<Log>>,
+    begun: Instant,
 }
+
+/// `--log`.
+type Log = Ecs<Box<dyn Write + Send>>;
 
 /// A factory folder, read and checked, and the target that it builds on.
 pub struct Open {
@@ -39,7 +46,39 @@ pub struct Open {
 
 impl Session {
     pub fn new(global: Global) -> Session {
-        Session { global, surroundings: Surroundings::now() }
+        Session { global, surroundings: Surroundings::now(), log: None, begun: Instant::now() }
+    }
+
+    /// Opens the file of `--log`.
+    pub fn open_log(&mut self) -> Result<(), CliError> {
+        let Some(path) = &self.global.log else { return Ok(()) };
+        let out: Box<dyn Write + Send> = if self.logs_to_stderr() {
+            Box::new(std::io::stderr())
+        } else {
+            let open = std::fs::OpenOptions::new().create(true).append(true).open(path);
+            let help = "name a file in a folder that you may write to";
+            Box::new(open.map_err(|error| CliError::Usage(format!("--log {}: {error}\n  {help}", path.display())))?)
+        };
+        self.log = Some(Arc::new(Ecs::new(out)));
+        Ok(())
+    }
+
+    fn logs_to_stderr(&self) -> bool {
+        self.global.log.as_deref() == Some(Path::new("-"))
+    }
+
+    /// Says in the log how the run ended.
+    pub fn log_end(&self, verb: &str, exit: Exit, error: Option<&CliError>) {
+        if let Some(log) = &self.log {
+            let error = error.map(|error| match error {
+                CliError::Invalid(mistakes) => {
+                    let mistakes: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+                    format!("{error}\n{}", mistakes.join("\n"))
+                }
+                error => error.to_string(),
+            });
+            log.ended(verb, exit as u8, error.as_deref(), self.begun.elapsed());
+        }
     }
 
     /// Runs a verb that waits for things.
@@ -69,10 +108,14 @@ impl Session {
             format: self.global.format,
             color: self.global.color,
             no_progress: self.global.no_progress,
-            quiet: self.global.quiet,
+            quiet: self.global.quiet || self.logs_to_stderr(),
             verbose: self.global.verbose > 0,
         };
-        sink::open(&wish, &self.surroundings)
+        let shown = sink::open(&wish, &self.surroundings);
+        match &self.log {
+            Some(log) => Arc::new(Both(shown, Arc::clone(log) as Arc<dyn Sink>)),
+            None => shown,
+        }
     }
 
     /// The result, in the form that was asked for.
@@ -99,6 +142,9 @@ impl Session {
         let exit = error.exit();
         if self.is_json() {
             print_json_error(error);
+            return exit;
+        }
+        if self.log.is_some() && self.logs_to_stderr() {
             return exit;
         }
         let style = self.surroundings.stderr_style(self.global.color);

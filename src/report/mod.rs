@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`sink`] | which of the three sinks fits: bars, lines or JSON |
 //! | [`progress`], [`lines`], [`json`] | those sinks |
+//! | [`ecs`] | what happens, for log stores |
 //! | [`summary`] | what is printed after a build, whatever its outcome |
 //! | [`view`] | lists and comparisons that look-verbs print |
 //! | [`diff`] | what changed between two images |
@@ -16,6 +17,7 @@ mod at_line_start;
 pub mod cyclonedx;
 pub mod diff;
 mod duration;
+pub mod ecs;
 pub mod files;
 pub mod fleet;
 pub mod html;

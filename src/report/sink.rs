@@ -121,6 +121,21 @@ impl Surroundings {
     }
 }
 
+/// Two sinks that are told the same.
+pub struct Both(pub Arc<dyn Sink>, pub Arc<dyn Sink>);
+
+impl Sink for Both {
+    fn event(&self, event: &Event) {
+        self.0.event(event);
+        self.1.event(event);
+    }
+
+    fn close(&self) {
+        self.0.close();
+        self.1.close();
+    }
+}
+
 /// How events are to be shown.
 pub fn kind(wish: &Wish, here: &Surroundings) -> Kind {
     match wish.format {

@@ -1,7 +1,7 @@
 //! The built program builds a real image on this machine.
 
 use crate::program::{TestFactory, can_build_on_host, stderr};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -68,6 +68,39 @@ fn build_makes_an_image_then_says_up_to_date_and_why_it_builds_again() {
     assert_eq!(fs::read_to_string(written).unwrap(), "hello\n", "the step really ran");
     assert!(factory.stored("builders").is_empty());
     assert!(!std::path::Path::new("/srv/hello").exists(), "and not on this machine");
+}
+
+#[test]
+fn a_log_for_stores_names_the_build_in_each_of_its_lines_and_how_the_run_ended() {
+    let factory = TestFactory::tiny(HELLO);
+    let log = factory.path().join("run.log");
+    let lines = || -> Vec<Value> {
+        fs::read_to_string(&log).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let with = |arguments: &[&str]| factory.run(&[arguments, &["--log", log.to_str().unwrap()]].concat());
+    // What never came to a build is told too, with all that was said.
+    assert_eq!(with(&["build", "tinny"]).status.code(), Some(2));
+    let ended = lines().pop().unwrap();
+    assert_eq!((&ended["process"]["exit_code"], &ended["labels"]["verb"]), (&json!(2), &json!("build")), "{ended}");
+    assert!(ended["error"]["message"].as_str().unwrap().contains("tinny"), "{ended}");
+    // On standard error there is nothing else then.
+    let output = factory.run(&["build", "tinny", "--log", "-"]);
+    let only: Value = serde_json::from_str(&stderr(&output)).unwrap();
+    assert_eq!((output.status.code(), &only["log"]["level"]), (Some(2), &json!("error")), "{only}");
+    let output = factory.run(&["images", "--log", "/no/such/folder/log"]);
+    assert!(output.status.code() == Some(2) && stderr(&output).contains("--log /no/such/folder/log"), "{output:?}");
+
+    if !can_build_on_host("a_log_for_stores_names_the_build_in_each_of_its_lines_and_how_the_run_ended") {
+        return;
+    }
+    fs::remove_file(&log).unwrap();
+    assert_eq!(with(&["build", "tiny", "-q"]).status.code(), Some(0));
+    let (lines, (_, shown)) = (lines(), factory.json(&["show", "tiny"]));
+    let (last, of_build) = lines.split_last().unwrap();
+    let build = &shown["image"]["tags"]["amifactory:build"];
+    assert!(of_build.len() > 20 && of_build.iter().all(|line| line["trace"]["id"] == *build), "{build}: {of_build:#?}");
+    assert!(of_build.iter().all(|line| line["labels"]["recipe"] == "tiny"), "{of_build:#?}");
+    assert_eq!((&last["event"]["outcome"], &last["process"]["exit_code"]), (&json!("success"), &json!(0)), "{last}");
 }
 
 #[test]

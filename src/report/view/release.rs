@@ -305,6 +305,9 @@ impl Revocation {
                 next.push(command);
             }
         }
+        if let (true, Some(first)) = (reached.copies.iter().any(|copy| copy.failed.is_some()), revoked.first()) {
+            next.insert(0, format!("amifactory revoke {}@{} --reason …", first.recipe, first.version));
+        }
         Revocation { next, revoked, reached }
     }
 }

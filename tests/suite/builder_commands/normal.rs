@@ -197,6 +197,17 @@ fn live_lines_come_as_steps_end_and_the_answer_is_whole() {
             })
             .collect();
         assert_eq!(events, ["+a", "a=0", "+b", "b=3"], "{shell}: {}", said.stderr);
+        // A log store finds all lines of a build by its id, and needs no mapping for them.
+        let lines: Vec<serde_json::Value> =
+            said.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        for line in &lines {
+            assert_eq!(line["trace"]["id"], builder.options().build.as_str(), "{shell}: {line}");
+            assert_eq!(line["@timestamp"].as_str().unwrap().len(), "2026-01-01T00:00:00Z".len(), "{shell}: {line}");
+        }
+        let told = |at: usize| (lines[at]["message"].as_str().unwrap(), &lines[at]["event"]["outcome"]);
+        assert_eq!(told(1), ("a: exit status 0", &"success".into()), "{shell}");
+        assert_eq!(told(3), ("b: exit status 3", &"failure".into()), "{shell}");
+        assert!(lines[3]["event"]["duration"].is_u64(), "{shell}: {}", lines[3]);
         assert!(live.events(&said.stderr).is_empty(), "told twice");
         let answers = builder.answers(&[&bundle], &said).unwrap();
         assert_eq!(answers[0].results[0].out, "amifactory answer 1 x\nprivate\n");

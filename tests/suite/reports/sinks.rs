@@ -3,6 +3,7 @@
 use super::fixture;
 use amifactory::identity::{BuildId, Digest};
 use amifactory::pipeline::{Event, Outcome, Sink};
+use amifactory::report::ecs::Ecs;
 use amifactory::report::json::{self, Builds, Json};
 use amifactory::report::lines::Lines;
 use insta::assert_snapshot;
@@ -73,6 +74,32 @@ fn one_plain_line_per_event() {
     let stamped = |line: &str| line.len() > 22 && line.as_bytes()[10] == b'T' && line.as_bytes()[19] == b'Z';
     assert!(text.lines().all(stamped), "{text}");
     assert_snapshot!(text.lines().map(|line| &line[22..]).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn a_log_store_gets_one_object_per_line_with_the_build_in_each() {
+    let out = Shared::default();
+    let sink = Ecs::new(out.clone());
+    events().iter().for_each(|event| sink.event(event));
+    sink.ended("build", 1, Some("it failed"), std::time::Duration::from_millis(1500));
+    let mut lines: Vec<serde_json::Value> =
+        out.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for line in &mut lines {
+        let line = line.as_object_mut().unwrap();
+        let at = line.remove("@timestamp").unwrap();
+        assert!(at.as_str().unwrap().starts_with("20") && at.as_str().unwrap().ends_with('Z'), "{at}");
+        // What a store has by the schema.
+        assert!(line["log"]["level"].is_string() && line["ecs"]["version"].is_string(), "{line:?}");
+        // The process and the version of the program are not the same in every run of this test.
+        let _ =
+            line.get_mut("process").and_then(|process| process.as_object_mut()).map(|process| process.remove("pid"));
+        line["service"].as_object_mut().unwrap().remove("version");
+    }
+    assert_eq!(lines.len(), events().len() + 1);
+    let of_build = lines.iter().filter(|line| line["trace"]["id"] == build().as_str()).count();
+    assert_eq!(of_build, events().len() - 2, "all but what is of no build");
+    let text: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    assert_snapshot!(text.join("\n"));
 }
 
 #[test]

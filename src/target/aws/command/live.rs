@@ -4,6 +4,9 @@ use crate::plan::{RunLine, parse_line};
 use crate::target::RunEvent;
 use std::collections::BTreeSet;
 
+/// Bytes; beyond the longest that the wrapper writes: an id and fields of fixed length.
+const LONGEST: usize = 8_192;
+
 /// What was told already. Log events can come more than once, and after a restart the runner says again what it has
 /// done.
 #[derive(Debug, Clone, Default)]
@@ -19,8 +22,11 @@ impl Live {
         message.lines().filter_map(|line| self.event(line)).collect()
     }
 
+    /// The wrapper put the runner's line into one for log stores.
     fn event(&mut self, line: &str) -> Option<RunEvent> {
-        match parse_line(line.trim())? {
+        let line = Some(line).filter(|line| line.len() <= LONGEST)?;
+        let own = serde_json::from_str::<serde_json::Value>(line).ok()?.get("amifactory")?.to_string();
+        match parse_line(&own)? {
             RunLine::Started(step) => self.begun.insert(step.clone()).then_some(RunEvent::Started { step }),
             RunLine::Ended(result) => self.ended.insert(result.step.clone()).then_some(RunEvent::Ended(result)),
             RunLine::Stopped(_) | RunLine::End => None,

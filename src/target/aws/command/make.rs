@@ -110,7 +110,8 @@ pub fn run_in_parts(bundles: &[&Bundle], options: &Options<'_>) -> Result<Vec<Co
     for (number, part) in parts.iter().enumerate() {
         let head =
             format!("AF_VERB=put\nAF_PACK={}\nAF_PART={number}\naf_packed() {{\n{}\n}}\n", short(&id), inline(part));
-        let comment = format!("amifactory: part {} of {} of {}", number + 1, parts.len(), packed.names);
+        let comment =
+            format!("amifactory: part {} of {} of {} of {}", number + 1, parts.len(), packed.names, options.build);
         commands.push(check(command(&comment, &head, SHORT), &packed.names)?);
     }
     let from_parts = format!("AF_PACK={}\nAF_PARTS={}\naf_packed() {{ af_parts; }}\n", short(&id), parts.len());
@@ -121,7 +122,7 @@ pub fn run_in_parts(bundles: &[&Bundle], options: &Options<'_>) -> Result<Vec<Co
 /// Reads the results of bundles where there are any. Runs nothing.
 pub fn result(bundles: &[&Digest], options: &Options<'_>) -> Command {
     let head = format!("AF_VERB=result\n{}", asked(bundles, options));
-    command("amifactory: read results", &head, SHORT)
+    command(&format!("amifactory: read results of {}", options.build), &head, SHORT)
 }
 
 /// Fetches a slice of an answer that did not come whole.
@@ -133,7 +134,7 @@ pub fn fetch(bundles: &[&Digest], more: &More, options: &Options<'_>) -> Command
         more.length,
         asked(bundles, options)
     );
-    command("amifactory: read the rest of the results", &head, SHORT)
+    command(&format!("amifactory: read the rest of the results of {}", options.build), &head, SHORT)
 }
 
 fn asked(bundles: &[&Digest], options: &Options<'_>) -> String {

@@ -195,8 +195,31 @@ af_live() {
         case $line in
             *'"b64":"'*) line=${line%%'"b64":"'*}'"b64":""}' ;;
         esac
-        printf '%s\n' "$line" >&2
+        af_tell "$line" >&2
     done >"$AF_LOGS/results"
+}
+
+# af_tell LINE: the runner's line, with the names of the Elastic Common Schema around it.
+af_tell() {
+    local step event rc ms
+    case $1 in
+        '{"start":"'*)
+            step=${1#'{"start":"'}
+            step=${step%%'"'*} event='"type":["start"],"action":"step-started"' rc=''
+            ;;
+        '{"step":"'*'"rc":'*'"ms":'*)
+            step=${1#'{"step":"'}
+            step=${step%%'"'*} rc=${1#*'"rc":'} ms=${1#*'"ms":'} event=failure
+            rc=${rc%%,*} ms=${ms%%,*}
+            [ "$rc" != 0 ] || event=success
+            event='"type":["end"],"action":"step-ended","outcome":"'$event'","duration":'$((ms * 1000000))
+            ;;
+        *) step=bundle rc='' event='"type":["info"],"action":"bundle-ended"' ;;
+    esac
+    printf '{"@timestamp":"%s","message":"%s","log":{"level":"info"},"ecs":{"version":"8.11.0"},' \
+        "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$step${rc:+: exit status $rc}"
+    printf '"service":{"name":"amifactory"},"trace":{"id":"%s"},"event":{"kind":"event",' "$AF_OWNER"
+    printf '"category":["process"],"dataset":"amifactory.builder",%s},"amifactory":%s}\n' "$event" "$1"
 }
 
 # af_keep_log: the runner keeps each step's share small; this is for what else wrote to the log.
