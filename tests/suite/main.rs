@@ -24,6 +24,8 @@ mod fake_ssm;
 mod hostile_yaml;
 mod http_get;
 mod iam_policy;
+#[cfg(feature = "lambda")]
+mod lambda;
 mod oci;
 mod program;
 mod readme;

@@ -17,3 +17,10 @@ pub fn say(text: &str) {
 pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
+
+/// The function is a program of its own, behind a feature.
+#[cfg(not(feature = "lambda"))]
+#[test]
+fn the_lambda_function_is_tested_too() {
+    skipped("lambda", "it needs --features lambda");
+}

@@ -6,7 +6,8 @@ use crate::program::{TestFactory, stderr};
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-fn factory() -> TestFactory {
+/// A factory that builds on AWS.
+pub fn factory() -> TestFactory {
     let factory = TestFactory::tiny("true");
     factory.write(
         "amifactory.yaml",
@@ -19,7 +20,7 @@ fn factory() -> TestFactory {
 }
 
 /// A cloud whose instances take their time until an agent answers.
-fn slow() -> Cloud {
+pub fn slow() -> Cloud {
     cloud(|world| {
         world.ec2.add_profile("123456789012", "amifactory-builder");
         world.latencies.agent = Duration::from_secs(600);

@@ -4,7 +4,7 @@ mod build;
 mod calls;
 pub mod crash;
 mod distribution;
-mod elsewhere;
+pub mod elsewhere;
 mod factory;
 mod fleet;
 mod hostile;
