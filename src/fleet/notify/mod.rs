@@ -5,10 +5,12 @@
 //! | [`item`] | pure: what can be told, each with a fingerprint that ages and counts don't change |
 //! | [`memory`] | pure: what was told last, and how it is written down |
 //! | [`digest`] | pure: the difference between the two |
+//! | [`tell`] | tells each audience, and remembers that it did |
 
 pub mod digest;
 pub mod item;
 pub mod memory;
+pub mod tell;
 
 #[cfg(test)]
 pub(crate) mod tests;
