@@ -4,6 +4,8 @@ use super::distribute;
 use super::exit::{CliError, Exit};
 use super::session::Session;
 use crate::fleet::look;
+use crate::fleet::notify::item::Seen;
+use crate::fleet::notify::tell;
 use crate::pipeline::clock;
 use crate::report::sink::Format;
 use crate::report::view::{self, FleetOutcome};
@@ -17,10 +19,20 @@ pub struct Fleet {
     /// Show what is fine too (the other formats always do)
     #[arg(long)]
     all: bool,
+    /// Tell the audiences of `fleet: notify:` what is new, worse or resolved since they were told last
+    #[arg(long)]
+    notify: bool,
 }
 
 const HELP: &str = "Where is looked and what is too old stands under `fleet:` in amifactory.yaml. Exit 4: the policy is \
-    broken. Exit 5: it is not, as far as can be told, but something could not be read. Exit 1: nothing could.";
+    broken. Exit 5: it is not, as far as can be told, but something could not be read. Exit 1: nothing could, or with \
+    --notify somebody could not be told; what the policy says stands in the result all the same (`outcome` in JSON: fine, \
+    stale, unknown, failed).\n\n\
+    With --notify an audience hears nothing while nothing changes, and once a week that the check runs. Ages that grow and \
+    a few instances more or less are no news. What could not be read is unknown, and resolves nothing. What was told is \
+    remembered in Parameter Store under /amifactory/_notify, once it was sent: so a run that dies in between tells twice, \
+    and never not at all. Each audience, and each way by which it is told, stands by itself. Webhooks get JSON by POST over \
+    https; redirects are not followed, and an address is never printed.";
 
 impl Fleet {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
@@ -41,16 +53,37 @@ impl Fleet {
         };
         let recipes = open.all_released().await?;
         let wanted = look::places(&open.factory, &here);
+        let notify = &open.factory.fleet.notify;
+        if self.notify && notify.audiences.is_empty() {
+            return Err(CliError::Usage(
+                "nobody is to be told\n  give `fleet: {notify: {audiences: {NAME: {sns: TOPIC}}}}` in amifactory.yaml"
+                    .into(),
+            ));
+        }
         let looked = look::look(target, &open.factory, &recipes, &wanted).await?;
-        let shown = view::Fleet::of(looked, clock::rfc3339(target.now()));
+        let seen = self.notify.then(|| Seen::of(&looked));
+        let mut shown = view::Fleet::of(looked, clock::rfc3339(target.now()));
+        if let (Some(seen), Some(herald)) = (&seen, target.herald()) {
+            shown.told = Some(tell::tell(herald, notify, seen, target.now()).await);
+        }
+        let told = shown.told.as_deref().unwrap_or_default();
         match session.format() {
-            Format::Human | Format::Json => session.result(&shown, |style| view::fleet(&shown, self.all, style))?,
+            Format::Human | Format::Json => {
+                session.result(&shown, |style| view::fleet(&shown, self.all, style) + &view::told(told, style))?
+            }
             Format::Csv => session.text(formats::csv(&shown).as_bytes())?,
             Format::Prometheus => session.text(formats::prometheus(&shown).as_bytes())?,
             Format::Html => {
                 let page = html::fleet(&shown).map_err(|error| CliError::Failed(error.to_string()))?;
                 session.text(page.as_bytes())?;
             }
+        }
+        let failed = told.iter().any(|telling| telling.outcome == tell::Outcome::Failed);
+        if !matches!(session.format(), Format::Human | Format::Json) {
+            session.remark(|style| view::told(told, style));
+        }
+        if failed {
+            return Ok(Exit::Failed);
         }
         Ok(match shown.outcome {
             FleetOutcome::Fine => Exit::Done,

@@ -45,6 +45,8 @@ enum Whom {
     RetirerApply,
     /// Whoever looks at the fleet
     Fleet,
+    /// Whoever tells people what is new in the fleet, beside the fleet's
+    FleetNotify,
     /// The role in other accounts whose fleets are looked at
     FleetRole,
     /// That role's trust policy; it needs --account
@@ -137,6 +139,10 @@ impl IamPolicy {
             let title = "That role's trust policy, in the other accounts";
             all.extend(trust.map(|trust| part(Whom::ConsumerTrust, "consumer-trust", title, None, trust)));
         }
+        if let Some(notify) = policy::fleet_notify(&scope) {
+            let title = "For whoever tells people what is new in the fleet, beside the fleet's: a managed policy";
+            all.push(part(Whom::FleetNotify, "fleet-notify", title, Some(policy::MANAGED_LIMIT), notify));
+        }
         if !scope.fleet_roles.is_empty() {
             let title = "For the role in other accounts whose fleets are looked at: a managed policy";
             let role = policy::fleet_role(&scope);
@@ -149,6 +155,10 @@ impl IamPolicy {
             return Err(CliError::Usage(match whom {
                 Whom::ConsumerTrust if !scope.consumers.is_empty() => no_account(),
                 Whom::FleetRoleTrust if !scope.fleet_roles.is_empty() => no_account(),
+                Whom::FleetNotify => {
+                    "this factory tells nobody what is new in the fleet\n  give `fleet: {notify: {audiences: …}}` in amifactory.yaml"
+                        .into()
+                }
                 Whom::FleetRole | Whom::FleetRoleTrust => {
                     "this factory looks at no other account\n  give `fleet: {accounts: …}` in amifactory.yaml, with a role for each"
                         .into()

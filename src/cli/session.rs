@@ -160,6 +160,13 @@ impl Session {
         exit
     }
 
+    /// Says something beside the result.
+    pub fn remark(&self, text: impl FnOnce(Style) -> String) {
+        let text = text(self.surroundings.stderr_style(self.global.color));
+        // Nobody is left to hear that it could not be said.
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+
     /// The factory folder: named, or the nearest parent with an `amifactory.yaml`.
     pub fn folder(&self) -> Result<PathBuf, CliError> {
         if let Some(folder) = &self.global.factory {

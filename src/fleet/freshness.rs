@@ -6,7 +6,7 @@ use crate::pipeline::clock;
 use crate::recipe::{FleetPolicy, Foreign};
 use crate::release::gate::span;
 use crate::target::{Kind, Stranger};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use time::OffsetDateTime;
 
@@ -58,7 +58,7 @@ impl Status {
 }
 
 /// What policy makes of it, the worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// The policy is broken.

@@ -6,6 +6,7 @@
 //! | [`freshness`], [`exemption`] | pure: what the policy makes of a use of an image |
 //! | [`tally`], [`findings`] | pure: what was seen, folded together; all of it judged, by risk |
 //! | [`look`] | looks at all places |
+//! | [`notify`] | what people are told of all that, and were told before |
 //! | [`retire`] | which images may go, and their way out |
 
 pub mod catalogue;
@@ -13,5 +14,6 @@ pub mod exemption;
 pub mod findings;
 pub mod freshness;
 pub mod look;
+pub mod notify;
 pub mod retire;
 pub mod tally;

@@ -185,6 +185,34 @@ name!(
         })
     }
 );
+name!(
+    /// Who is told what is new in the fleet: a name that a factory gives.
+    AudienceName, "an audience's name", LABEL, is_label
+);
+name!(
+    /// A standard topic of SNS, by its ARN.
+    TopicArn,
+    "the ARN of a topic",
+    "arn:aws:sns:REGION:ACCOUNT:NAME, of a topic that is not first-in-first-out",
+    |t| {
+        let parts: Vec<&str> = t.split(':').collect();
+        let [arn, partition, service, region, account, name] = parts.as_slice() else { return false };
+        let region = region.parse::<Region>();
+        *arn == "arn"
+            && *service == "sns"
+            && region.is_ok_and(|region| region.partition() == *partition)
+            && account.parse::<AccountId>().is_ok()
+            && (1..=256).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    }
+);
+
+impl TopicArn {
+    /// The region that it is in.
+    pub fn region(&self) -> &str {
+        self.0.split(':').nth(3).unwrap_or_default()
+    }
+}
 
 /// What stands behind `arn:aws:organizations::ACCOUNT:` and a kind (Organizations API reference, `Organization` and
 /// `OrganizationalUnit`).

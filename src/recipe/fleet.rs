@@ -1,6 +1,7 @@
 //! The fleet's policy: `fleet:` of `amifactory.yaml`. How far behind its channel anything may be, where is looked, and
 //! what is exempt until when.
 
+use super::Notify;
 use crate::identity::{AccountId, Channel, ImageId, RecipeName, Region, RoleName};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -94,6 +95,8 @@ pub struct FleetPolicy {
     pub foreign: Foreign,
     /// `exemptions:`
     pub exemptions: Vec<Exemption>,
+    /// `notify:`
+    pub notify: Notify,
 }
 
 impl FleetPolicy {

@@ -12,6 +12,7 @@ mod fleet;
 mod graph;
 mod load;
 mod model;
+mod notify;
 mod place;
 mod retention;
 pub mod schema;
@@ -28,6 +29,7 @@ pub use fleet::{Ages, Exemption, FleetAccount, FleetPolicy, Foreign, RecipePolic
 pub use graph::build_order;
 pub use load::{load, load_only, load_readable};
 pub use model::*;
+pub use notify::{Audience, Heard, Hook, Notify};
 pub use place::Place;
 pub use retention::{OtherService, Retention};
 pub use template::{TemplateError, render_content, render_script, undefined_names};

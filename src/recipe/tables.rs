@@ -3,9 +3,11 @@
 mod aws;
 mod distribution;
 mod fleet;
+mod notify;
 
 pub use distribution::{ACCOUNT, DISTRIBUTION, REGION};
 pub use fleet::{EXEMPTION, FLEET, FLEET_ACCOUNT, FLEET_AGES, FLEET_RECIPE};
+pub use notify::{AUDIENCE, HOOK, NOTIFY};
 
 pub use aws::{AWS, AWS_BASE, EXTRA_VOLUME, INSTANCE_TYPES, SUBNET, VOLUME};
 

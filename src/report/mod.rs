@@ -10,6 +10,7 @@
 //! | [`diff`] | what changed between two images |
 //! | [`junit`], [`cyclonedx`], [`html`] | evidence as files |
 //! | [`fleet`] | the fleet for spreadsheets and Prometheus |
+//! | [`notify`] | what is new in the fleet, for mail and chat |
 //!
 //! Text that comes out of an image or a recipe is hostile until [`visible`] made it fit to be seen.
 
@@ -24,6 +25,7 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod lines;
+pub mod notify;
 pub mod progress;
 mod running;
 pub mod sink;

@@ -41,6 +41,18 @@ impl fmt::Debug for Span {
 }
 
 impl Span {
+    /// The same place, in a file that has asterisks there: what stands there is told to nobody.
+    pub fn hidden(&self) -> Span {
+        let hide = |line: &str| -> String {
+            let hidden = self.column - 1..self.column - 1 + self.length;
+            line.chars().enumerate().map(|(at, c)| if hidden.contains(&at) { '*' } else { c }).collect()
+        };
+        let lines = self.file.text.split('\n').enumerate();
+        let lines = lines.map(|(at, line)| if at + 1 == self.line { hide(line) } else { line.to_owned() });
+        let file = SourceFile { path: self.file.path.clone(), text: lines.collect::<Vec<_>>().join("\n") };
+        Span { file: Arc::new(file), ..self.clone() }
+    }
+
     /// The start of a file, for mistakes that concern all of it.
     pub fn start_of(file: &Arc<SourceFile>) -> Span {
         Span { file: file.clone(), line: 1, column: 1, length: 1 }

@@ -6,6 +6,7 @@ mod builder;
 mod copies;
 mod error;
 pub mod finding;
+mod herald;
 mod inventory;
 pub mod local;
 mod moves;
@@ -18,6 +19,7 @@ pub use base::{aws_base, local_base};
 pub use builder::{Builder, BuilderState, LaunchBase, LaunchRequest, RunEnd, RunEvent, RunRequest, RunResult};
 pub use copies::{Audience, CopyRequest, Part};
 pub use error::TargetError;
+pub use herald::{Herald, Kept};
 pub use inventory::{Inventory, Kind, Sighting, Stranger};
 pub use moves::{Elsewhere, Entry, Held, HeldEnd, Move, Pin, Settled, Standing, Underway, moment};
 pub use overview::{Evidence, Histories, Overview, at_once};
@@ -113,6 +115,11 @@ pub trait Target: Send + Sync {
 
     /// What runs and what would be launched there; none where nothing is ever launched.
     fn inventory(&self) -> Option<&dyn Inventory> {
+        None
+    }
+
+    /// How people are told something; none where it tells nobody.
+    fn herald(&self) -> Option<&dyn Herald> {
         None
     }
 

@@ -13,9 +13,11 @@ import blocks
 import commands
 import images
 import instances
+import items
 import network
 import parameters
 import retirement
+import topics
 from aws import Aws
 from implemented import implemented
 
@@ -28,10 +30,12 @@ SCENARIOS = {
     "retirement": retirement,
     "parameters": parameters,
     "blocks": blocks,
+    "topics": topics,
+    "items": items,
     "commands": commands,
 }
-# Moto has no agents and runs nothing; and of what takes images out of use it knows too little.
-ONLY_FAKE = {"commands", "retirement"}
+# Moto has no agents and runs nothing, and no OpsItems; and of what takes images out of use it knows too little.
+ONLY_FAKE = {"commands", "items", "retirement"}
 # Groups come into the fake by tests alone: nothing that a client can call makes one.
 NOT_FROM_OUTSIDE = {"autoscaling:DescribeWarmPool"}
 

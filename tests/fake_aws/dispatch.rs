@@ -16,6 +16,7 @@ pub enum Service {
     Kms,
     Ebs,
     AutoScaling,
+    Sns,
 }
 
 impl Service {
@@ -30,6 +31,7 @@ impl Service {
             Service::Kms => "kms",
             Service::Ebs => "ebs",
             Service::AutoScaling => "autoscaling",
+            Service::Sns => "sns",
         }
     }
 }
@@ -73,6 +75,7 @@ pub fn route(request: &Request) -> Result<Routed, Lost> {
     match params.get("Version") {
         Some("2016-11-15") => Ok(Routed { service: Service::Ec2, action, params, json: Value::Null }),
         Some("2011-01-01") => Ok(Routed { service: Service::AutoScaling, action, params, json: Value::Null }),
+        Some("2010-03-31") => Ok(Routed { service: Service::Sns, action, params, json: Value::Null }),
         Some("2011-06-15") => Ok(Routed { service: Service::Sts, action, params, json: Value::Null }),
         _ => {
             let service = credentials::scope(request).map(|scope| scope.service).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A stateful fake AWS that speaks the real wire protocols: EC2, STS and Auto Scaling query, SSM, Service Quotas and Logs JSON,
+//! A stateful fake AWS that speaks the real wire protocols: EC2, STS, SNS and Auto Scaling query, SSM, Service Quotas and Logs JSON,
 //! EBS direct REST. In process under tokio's paused time, or on loopback ([`serve`]).
 //!
 //! What it does not do: signatures are not verified. The access key id alone decides who calls.
@@ -25,6 +25,7 @@ pub mod reply;
 pub mod seen;
 pub mod serve;
 pub mod settings;
+pub mod sns;
 pub mod ssm;
 pub mod sts;
 pub mod throttle;

@@ -8,7 +8,7 @@ use super::reply::{Body, Done, Failure, Incoming, Reply};
 use super::world::Errand;
 use super::xml::{document, node, text};
 use super::{
-    Broken, Fake, Request, Response, World, autoscaling, ebs, ec2, json_error, kms, logs, quotas, seen, ssm, sts,
+    Broken, Fake, Request, Response, World, autoscaling, ebs, ec2, json_error, kms, logs, quotas, seen, sns, ssm, sts,
     throttle,
 };
 use base64::Engine as _;
@@ -153,7 +153,7 @@ fn caller(world: &World, request: &Request, service: Service, now: Instant) -> R
             Service::Ec2 => {
                 Failure::new(401, "AuthFailure", "AWS was not able to validate the provided access credentials")
             }
-            Service::Sts | Service::AutoScaling => {
+            Service::Sts | Service::AutoScaling | Service::Sns => {
                 Failure::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
             }
             _ => Failure::bad("UnrecognizedClientException", "The security token included in the request is invalid."),
@@ -162,7 +162,7 @@ fn caller(world: &World, request: &Request, service: Service, now: Instant) -> R
     if credential.expires.is_some_and(|expires| expires <= now) {
         return Err(match service {
             Service::Ec2 => Failure::bad("RequestExpired", "Request has expired."),
-            Service::Sts | Service::AutoScaling => {
+            Service::Sts | Service::AutoScaling | Service::Sns => {
                 Failure::new(403, "ExpiredToken", "The security token included in the request is expired")
             }
             _ => Failure::bad("ExpiredTokenException", "The security token included in the request is expired"),
@@ -192,7 +192,9 @@ pub(super) fn allowed(caller: &Caller, action: &str) -> Result<(), Failure> {
             ),
         ));
     }
-    let (status, code) = if action.starts_with("sts:") || action.starts_with("autoscaling:") {
+    let (status, code) = if action.starts_with("sns:") {
+        (403, "AuthorizationError")
+    } else if action.starts_with("sts:") || action.starts_with("autoscaling:") {
         (403, "AccessDenied")
     } else {
         (400, "AccessDeniedException")
@@ -214,6 +216,7 @@ fn throttled(service: Service) -> Failure {
     match service {
         Service::Ec2 => Failure::new(503, "RequestLimitExceeded", "Request limit exceeded."),
         Service::Sts | Service::AutoScaling => Failure::bad("Throttling", "Rate exceeded"),
+        Service::Sns => Failure::new(429, "Throttled", "Rate exceeded"),
         Service::Quotas => Failure::bad("TooManyRequestsException", "Rate exceeded"),
         Service::Ebs => Failure::bad("RequestThrottledException", "Rate exceeded").with("Reason", "ACCOUNT_THROTTLED"),
         _ => Failure::bad("ThrottlingException", "Rate exceeded"),
@@ -247,17 +250,19 @@ fn serve(
         Service::Kms => kms::handle(world, &incoming),
         Service::Ebs => ebs::handle(world, &incoming),
         Service::AutoScaling => autoscaling::handle(world, &incoming),
+        Service::Sns => sns::handle(world, &incoming),
     }
 }
 
 const EC2_NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
 const SCALING_NAMESPACE: &str = "http://autoscaling.amazonaws.com/doc/2011-01-01/";
+const SNS_NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
 const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 fn write(routed: &Routed, request_id: &str, reply: Reply) -> Response {
     let kind = match routed.service {
         Service::Ec2 => "text/xml;charset=UTF-8",
-        Service::Sts | Service::AutoScaling => "text/xml",
+        Service::Sts | Service::AutoScaling | Service::Sns => "text/xml",
         Service::Ebs => "application/json",
         _ => "application/x-amz-json-1.1",
     };
@@ -285,6 +290,7 @@ fn success(routed: &Routed, request_id: &str, done: Done) -> (u16, Vec<u8>, Vec<
             let namespace = match routed.service {
                 Service::Sts => Some(STS_NAMESPACE),
                 Service::AutoScaling => Some(SCALING_NAMESPACE),
+                Service::Sns => Some(SNS_NAMESPACE),
                 _ => None,
             };
             if let Some(namespace) = namespace {
@@ -308,10 +314,14 @@ fn error(service: Service, request_id: &str, failure: &Failure) -> Vec<u8> {
             let errors = node("Errors", vec![node("Error", pair())]);
             document("Response", None, &[errors, text("RequestID", request_id)])
         }
-        Service::Sts | Service::AutoScaling => {
+        Service::Sts | Service::AutoScaling | Service::Sns => {
             let mut inner = vec![text("Type", if failure.status < 500 { "Sender" } else { "Receiver" })];
             inner.extend(pair());
-            let namespace = if service == Service::Sts { STS_NAMESPACE } else { SCALING_NAMESPACE };
+            let namespace = match service {
+                Service::Sts => STS_NAMESPACE,
+                Service::Sns => SNS_NAMESPACE,
+                _ => SCALING_NAMESPACE,
+            };
             document("ErrorResponse", Some(namespace), &[node("Error", inner), text("RequestId", request_id)])
         }
         _ => json_error::body(failure),
@@ -320,7 +330,7 @@ fn error(service: Service, request_id: &str, failure: &Failure) -> Vec<u8> {
 
 fn error_headers(service: Service, failure: &Failure) -> Vec<(String, String)> {
     match service {
-        Service::Ec2 | Service::Sts | Service::AutoScaling => Vec::new(),
+        Service::Ec2 | Service::Sts | Service::AutoScaling | Service::Sns => Vec::new(),
         _ => vec![("x-amzn-ErrorType".to_owned(), failure.code.clone())],
     }
 }

@@ -6,7 +6,7 @@ use super::faults::Weather;
 use super::record::{Call, UnknownCall};
 use super::settings::{Consistency, Latencies, Settings};
 use super::throttle::Throttle;
-use super::{autoscaling, ebs, ec2, kms, logs, quotas, ssm, sts};
+use super::{autoscaling, ebs, ec2, kms, logs, quotas, sns, ssm, sts};
 use tokio::time::Instant;
 
 pub struct World {
@@ -30,6 +30,7 @@ pub struct World {
     pub kms: kms::State,
     pub ebs: ebs::State,
     pub autoscaling: autoscaling::State,
+    pub sns: sns::State,
     /// What the agent must do before the call that caused it is answered.
     pub(super) errands: Vec<Errand>,
 }
@@ -70,6 +71,7 @@ impl World {
             kms: kms::State::default(),
             ebs: ebs::State::new(settings),
             autoscaling: autoscaling::State::default(),
+            sns: sns::State::default(),
             errands: Vec::new(),
         }
     }

@@ -67,6 +67,7 @@ fn help_says_what_it_prints() {
         "operator",
         "retirer",
         "fleet-role",
+        "fleet-notify",
         "builder",
         "trust",
         "--account <ID>",
@@ -86,12 +87,14 @@ fn nothing_is_missing_and_nothing_is_spare_over_the_whole_suite() {
     let seen: BTreeSet<&str> = text.lines().collect();
     let factory = factory();
     let distribution = "distribution:\n  home: us-east-1\n  accounts: {\"111122223333\": {role: consumer}}\n";
+    let topic = "arn:aws:sns:us-east-1:123456789012:fleet";
+    let notify = format!("fleet: {{notify: {{audiences: {{all: {{sns: \"{topic}\"}}}}}}}}\n");
     let aws = "  spot: true\n  volume: {kms_key: alias/images}\n";
-    factory.write("amifactory.yaml", &format!("{FACTORY}{aws}{distribution}"));
+    factory.write("amifactory.yaml", &format!("{FACTORY}{aws}{distribution}{notify}"));
     let (_, result) = factory.json(&["iam-policy"]);
     let mut allowed = BTreeSet::new();
     // The suite builds, releases, distributes, retires and looks at fleets.
-    for whom in ["operator", "releaser", "distributor", "retirer", "retirer-apply", "fleet"] {
+    for whom in ["operator", "releaser", "distributor", "retirer", "retirer-apply", "fleet", "fleet-notify"] {
         for statement in result["policies"][whom]["Statement"].as_array().unwrap() {
             let actions = &statement["Action"];
             let actions = actions.as_array().map_or(std::slice::from_ref(actions), Vec::as_slice);

@@ -3,7 +3,7 @@
 use super::super::shape::Reader;
 use super::super::{Ages, ChannelRule, Exemption, FleetAccount, FleetPolicy, Foreign, RecipePolicy, date, tables};
 use super::distribution::by_name;
-use super::{distinct, each, known, line, maybe, value};
+use super::{distinct, each, known, line, maybe, notify, value};
 use crate::identity::{Channel, RecipeName};
 use crate::source::{Diagnostics, Node, Value, printable};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +39,7 @@ pub(super) fn fleet(node: &Node, names: &Known<'_>, diagnostics: &mut Diagnostic
     let exemptions = maybe(&mut reader, "exemptions", diagnostics, |node, d| {
         each(node, "exemptions", d, |node, d| exemption(node, names, d))
     });
+    let notify = maybe(&mut reader, "notify", diagnostics, |node, d| notify::notify(node, names, d));
     reader.finish();
     Some(FleetPolicy {
         regions: regions?.unwrap_or_default(),
@@ -49,6 +50,7 @@ pub(super) fn fleet(node: &Node, names: &Known<'_>, diagnostics: &mut Diagnostic
         recipes: recipes?.unwrap_or_default(),
         foreign: foreign?.unwrap_or_default(),
         exemptions: exemptions?.unwrap_or_default(),
+        notify: notify?.unwrap_or_default(),
     })
 }
 

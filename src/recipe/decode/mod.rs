@@ -9,6 +9,7 @@ mod factory;
 mod fleet;
 mod group;
 mod hardening;
+mod notify;
 mod recipe;
 mod retention;
 mod secrets;

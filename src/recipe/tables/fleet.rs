@@ -3,6 +3,7 @@
 use super::super::shape::Kind::{Line, List, Map, MapOf, NumberLike, Pattern, Words};
 use super::super::shape::{Shape, optional, required};
 use super::distribution::{ACCOUNT_PATTERN, REGION_PATTERN};
+use super::notify::NOTIFY;
 use super::{DAYS, NAME, NAME_PATTERN};
 
 const WARN: &str =
@@ -51,6 +52,7 @@ pub static FLEET: Shape = Shape {
             List(&Map(&EXEMPTION)),
             "What the policy does not count, each with a reason, an owner and an end. It is shown all the same.",
         ),
+        optional("notify", Map(&NOTIFY), "Who is told what is new, worse and resolved: `amifactory fleet --notify`."),
     ],
     one_of: &[],
     pairs: &[],

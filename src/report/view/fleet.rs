@@ -3,6 +3,7 @@
 use crate::fleet::findings::{Finding, Spot, is_told};
 use crate::fleet::freshness::Level;
 use crate::fleet::look::Looked;
+use crate::fleet::notify::tell::Telling;
 use crate::report::table::Table;
 use crate::report::wrap::fold;
 use crate::report::{Style, visible, wording};
@@ -56,6 +57,9 @@ pub struct Fleet {
     pub places: Vec<PlaceRow>,
     /// Every use of an image, those that are fine too; the riskiest first.
     pub findings: Vec<Finding>,
+    /// Who was told; none where nobody was to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told: Option<Vec<Telling>>,
 }
 
 impl Fleet {
@@ -91,7 +95,7 @@ impl Fleet {
         } else {
             FleetOutcome::Fine
         };
-        Fleet { outcome, checked_at, levels, places, findings: looked.findings }
+        Fleet { outcome, checked_at, levels, places, findings: looked.findings, told: None }
     }
 }
 

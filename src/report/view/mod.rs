@@ -16,6 +16,7 @@ mod release;
 mod retire;
 mod show;
 mod sweep;
+mod told;
 
 pub use builds::builds;
 pub use checked::{Checked, checked};
@@ -32,6 +33,7 @@ pub use release::{Pinned, Promoted, Revocation, RolledBack, pinned, promoted, pr
 pub use retire::{NextStep, Outcome, Restoration, Retired, RetiredRow, restoration, retired};
 pub use show::{Shown, ShownControl, show};
 pub use sweep::{Leftover, Swept, sweep};
+pub use told::told;
 
 /// `2025-06-01T12:00:00.5Z` as `2025-06-01 12:00 UTC`; text that is no such time stays as it is.
 pub(crate) fn minute(rfc3339: &str) -> String {

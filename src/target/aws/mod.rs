@@ -14,6 +14,7 @@
 //! | [`images`], [`records`], [`pointers`], [`orphans`] | what comes out, and what may be left |
 //! | [`copies`], [`sharing`], [`role`] | the same images in other regions and accounts |
 //! | [`moves`], [`contest`], [`parameters`] | moving a channel alone; who was first; documents in parameters |
+//! | [`herald`], [`memory`], [`webhook`] | telling people, and remembering what was told |
 //! | [`overview`] | many recipes in one listing |
 
 pub mod api;
@@ -31,6 +32,8 @@ mod doctor;
 #[cfg(feature = "aws")]
 mod error;
 #[cfg(feature = "aws")]
+mod herald;
+#[cfg(feature = "aws")]
 mod images;
 #[cfg(feature = "aws")]
 mod inventory;
@@ -38,6 +41,8 @@ mod inventory;
 mod launch;
 #[cfg(feature = "aws")]
 mod live;
+#[cfg(feature = "aws")]
+mod memory;
 #[cfg(feature = "aws")]
 mod moves;
 #[cfg(feature = "aws")]
@@ -75,6 +80,8 @@ mod uses;
 mod view;
 #[cfg(feature = "aws")]
 mod way_out;
+#[cfg(feature = "aws")]
+mod webhook;
 
 #[cfg(feature = "aws")]
 pub use target::AwsTarget;

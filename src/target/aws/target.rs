@@ -13,10 +13,10 @@ use crate::recipe::BaseSpec;
 use crate::release::Note;
 use crate::target::finding::{Finding, Wanted};
 use crate::target::{
-    Audience, Builder, BuilderState, CopyRequest, Entry, Evidence, Held, HeldEnd, Image, ImageRecord, ImageRequest,
-    Inventory, LaunchBase, LaunchRequest, Move, Orphan, Overview, Part, Pin, Pointer, PointerName, Pointers,
-    ResolvedBase, RunRequest, RunResult, Settled, Shelf, Standing, Tags, Target, TargetError, Underway, at_once,
-    aws_base, moment,
+    Audience, Builder, BuilderState, CopyRequest, Entry, Evidence, Held, HeldEnd, Herald, Image, ImageRecord,
+    ImageRequest, Inventory, LaunchBase, LaunchRequest, Move, Orphan, Overview, Part, Pin, Pointer, PointerName,
+    Pointers, ResolvedBase, RunRequest, RunResult, Settled, Shelf, Standing, Tags, Target, TargetError, Underway,
+    at_once, aws_base, moment,
 };
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -139,6 +139,10 @@ impl Target for AwsTarget {
     }
 
     fn inventory(&self) -> Option<&dyn Inventory> {
+        Some(self)
+    }
+
+    fn herald(&self) -> Option<&dyn Herald> {
         Some(self)
     }
 

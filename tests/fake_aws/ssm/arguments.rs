@@ -26,6 +26,11 @@ impl Arguments {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
+    /// All names.
+    pub fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+
     pub fn text(&self, name: &str) -> Result<Option<&str>, Refusal> {
         self.value(name).map(|value| value.as_str().ok_or_else(wrong)).transpose()
     }

@@ -7,6 +7,7 @@
 pub mod arguments;
 pub mod commands;
 pub mod nodes;
+pub mod ops;
 pub mod parameters;
 pub mod refusal;
 
@@ -59,6 +60,7 @@ pub enum Gone {
 pub struct Place {
     pub parameters: Store,
     pub commands: Commands,
+    pub items: ops::Items,
 }
 
 impl State {
@@ -101,6 +103,10 @@ impl State {
 pub fn handle(fake: &Fake, world: &mut World, call: &Incoming<'_>) -> Reply {
     answer(fake, world, call).map_err(|problem| match problem {
         Problem::Refused(refusal) => Failure::bad(refusal.code, refusal.message),
+        Problem::Exists(id) => {
+            let message = format!("An OpsItem with this dedup string is open: {id}");
+            Failure::bad("OpsItemAlreadyExistsException", message).with("OpsItemId", id)
+        }
         Problem::Unknown => Failure::unknown("UnknownOperationException", call.action),
     })
 }
@@ -108,6 +114,8 @@ pub fn handle(fake: &Fake, world: &mut World, call: &Incoming<'_>) -> Reply {
 enum Problem {
     Refused(Refusal),
     Unknown,
+    /// An OpsItem of this id is there already.
+    Exists(String),
 }
 
 impl From<Refusal> for Problem {
@@ -132,6 +140,15 @@ fn answer(fake: &Fake, world: &mut World, call: &Incoming<'_>) -> Result<Done, P
         commands::api::call(call.action, &arguments, &mut world.ssm.place(&home).commands, &clock, call.now)
     {
         return Ok(Done::json(answer?));
+    }
+    let (id, visible) = (format!("oi-{:012x}", world.random.u64(..) >> 16), world.visible_at(call.now));
+    let scene =
+        ops::Scene { now: call.now, visible, id, stamp: &|at| clock.epoch(at), caller: &call.caller.credential.arn };
+    if let Some(answer) = ops::call(call.action, &arguments, &mut world.ssm.place(&home).items, &scene) {
+        return answer.map(Done::json).map_err(|problem| match problem {
+            ops::Problem::Exists(id) => Problem::Exists(id),
+            ops::Problem::Refused(refusal) => Problem::Refused(refusal),
+        });
     }
     let public = public(world, &home.region);
     let name = arguments.text("Name")?.unwrap_or_default().to_owned();

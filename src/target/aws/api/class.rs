@@ -30,6 +30,8 @@ const THROTTLE: &[&str] = &[
     "RequestThrottled",
     "RequestThrottledException",
     "EC2ThrottledException",
+    // SNS (API reference, `Publish`).
+    "Throttled",
     "SlowDown",
     "SnapshotCreationPerVolumeRateExceeded",
     // So many snapshots may be on their way at once; each that is done makes room (EC2 API reference, "Error codes").
@@ -63,7 +65,8 @@ const CREDENTIALS: &[&str] = &[
     "IncompleteSignature",
     "OptInRequired",
 ];
-const DENIED: &[&str] = &["UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "NotAuthorized"];
+const DENIED: &[&str] =
+    &["UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "AuthorizationError", "NotAuthorized"];
 
 /// Classifies an answer. `eventual` are the codes that mean "not yet" for this very operation; no code at all means
 /// that no answer was understood.

@@ -6,6 +6,7 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_types::region::Region;
 use std::time::Duration;
 
 /// How long one request may take before it counts as lost.
@@ -29,6 +30,8 @@ pub struct Api {
     pub kms: aws_sdk_kms::Client,
     /// Live output of commands.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// What is told to people.
+    sns: aws_sdk_sns::Client,
     /// Where credentials come from; none where nothing is set up at all.
     pub credentials: Option<SharedCredentialsProvider>,
     /// All calls go through it.
@@ -54,11 +57,17 @@ impl Api {
             quotas: aws_sdk_servicequotas::Client::new(&config),
             kms: aws_sdk_kms::Client::new(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            sns: aws_sdk_sns::Client::new(&config),
             credentials: config.credentials_provider(),
             caller: Caller::new(),
             clock,
             region: config.region().map(ToString::to_string).unwrap_or_default(),
         }
+    }
+
+    /// SNS in another region.
+    pub fn sns_in(&self, region: Region) -> aws_sdk_sns::Client {
+        aws_sdk_sns::Client::from_conf(self.sns.config().to_builder().region(region).build())
     }
 }
 

@@ -165,6 +165,9 @@ pub const DESCRIBE_LAUNCH_CONFIGURATIONS: Operation =
 /// `autoscaling:DescribeWarmPool`
 pub const DESCRIBE_WARM_POOL: Operation = op("autoscaling:DescribeWarmPool", Grant::Fleet, Bucket::Other, &[]);
 
+/// `sns:Publish`
+pub const PUBLISH: Operation = op("sns:Publish", Grant::Notify, Bucket::Other, &[]);
+
 /// All of them.
 pub const ALL: &[Operation] = &[
     RUN_INSTANCES,
@@ -227,6 +230,7 @@ pub const ALL: &[Operation] = &[
     DESCRIBE_SCALING_GROUPS,
     DESCRIBE_LAUNCH_CONFIGURATIONS,
     DESCRIBE_WARM_POOL,
+    PUBLISH,
 ];
 
 #[cfg(test)]

@@ -31,6 +31,29 @@ pub fn fleet_role(scope: &Scope) -> Policy {
     Policy::new(seen(&Scope { region: None, account: None, ..scope.clone() }, []))
 }
 
+/// The policy of whoever runs `fleet --notify`, beside that. None where nobody is told.
+pub fn fleet_notify(scope: &Scope) -> Option<Policy> {
+    let scope = &Scope { region: None, ..scope.clone() };
+    if !scope.notifies {
+        return None;
+    }
+    let memory = "Remembering who was told what. It is read with what the policy of fleet allows.";
+    let mut statements = vec![
+        Statement::allow("Remember", [op::PUT_PARAMETER.action], memory)
+            .on([scope.arn("ssm", "parameter/amifactory/_notify/*")]),
+    ];
+    if !scope.topics.is_empty() {
+        let reason = "The topics of the audiences. One that is encrypted needs kms:Decrypt and kms:GenerateDataKey on its key too.";
+        statements.push(Statement::allow("Topics", actions(Grant::Notify), reason).on(scope.topics.iter().cloned()));
+    }
+    if !scope.hooks.is_empty() {
+        let reason = "Where addresses of webhooks stand. One under a key of your own needs kms:Decrypt on that too.";
+        let hooks = scope.hooks.iter().map(|name| scope.parameter_arn(name));
+        statements.push(Statement::allow("Webhooks", actions(Grant::ReadPointer), reason).on(hooks));
+    }
+    Some(Policy::new(statements))
+}
+
 fn seen<const N: usize>(scope: &Scope, more: [&'static str; N]) -> Vec<Statement> {
     let look = [op::DESCRIBE_INSTANCES, op::DESCRIBE_IMAGES, op::DESCRIBE_TEMPLATE_VERSIONS].map(|op| op.action);
     vec![

@@ -48,6 +48,8 @@ pub enum Grant {
     Retire,
     /// Finding what Auto Scaling would launch: for whoever looks at the fleet.
     Fleet,
+    /// Telling people what is new in the fleet.
+    Notify,
     /// What `doctor` alone asks.
     Doctor,
 }

@@ -1,7 +1,7 @@
 //! What narrows the policies down: the account, the region, and what a factory's recipes use.
 
 use crate::identity::AccountId;
-use crate::recipe::{AccountSettings, AwsBaseImage, AwsSettings, BaseSpec, Factory, RegionSettings};
+use crate::recipe::{AccountSettings, Audience, AwsBaseImage, AwsSettings, BaseSpec, Factory, Hook, RegionSettings};
 use std::collections::BTreeSet;
 
 /// Public parameters are AWS's own.
@@ -32,6 +32,12 @@ pub struct Scope {
     pub consumers: BTreeSet<(String, String)>,
     /// Other accounts whose fleets are looked at, and the roles there that are assumed.
     pub fleet_roles: BTreeSet<(String, String)>,
+    /// Whether anybody is told what is new in the fleet.
+    pub notifies: bool,
+    /// Topics that are told, by their ARNs.
+    pub topics: BTreeSet<String>,
+    /// Parameters that hold addresses of webhooks.
+    pub hooks: BTreeSet<String>,
     /// Where images go out from, where they do.
     pub home: Option<String>,
 }
@@ -55,6 +61,11 @@ impl Scope {
         let consumer = |(account, settings): (&AccountId, &AccountSettings)| {
             Some((account.to_string(), settings.role.as_ref()?.to_string()))
         };
+        let audiences = &factory.fleet.notify.audiences;
+        let hook = |audience: &Audience| match &audience.webhook {
+            Some(Hook::Parameter(name)) => Some(name.clone()),
+            _ => None,
+        };
         Scope {
             account: None,
             region: None,
@@ -67,6 +78,9 @@ impl Scope {
             copy_keys: distribution.iter().flat_map(|known| known.regions.values()).filter_map(copy_key).collect(),
             consumers: distribution.iter().flat_map(|known| &known.accounts).filter_map(consumer).collect(),
             fleet_roles: factory.fleet.accounts.iter().map(|(a, of)| (a.to_string(), of.role.to_string())).collect(),
+            notifies: !audiences.is_empty(),
+            topics: audiences.values().filter_map(|audience| Some(audience.sns.as_ref()?.to_string())).collect(),
+            hooks: audiences.values().filter_map(hook).collect(),
             home: distribution.map(|known| known.home.to_string()),
         }
     }

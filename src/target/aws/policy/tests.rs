@@ -25,6 +25,9 @@ fn full() -> Scope {
         copy_keys: names(&["alias/images"]),
         consumers: [("111122223333".to_owned(), "amifactory-consumer".to_owned())].into(),
         fleet_roles: [("111122223333".to_owned(), "amifactory-fleet".to_owned())].into(),
+        notifies: true,
+        topics: names(&["arn:aws:sns:eu-central-1:123456789012:fleet"]),
+        hooks: names(&["/fleet/webhook"]),
         home: Some("eu-central-1".into()),
     }
 }
@@ -43,17 +46,17 @@ fn every_operation_is_allowed_and_nothing_else() {
     let (operator, releaser, retirer) = (operator(&full()), releaser(&full()), retirer(&full()));
     let (distributor, consumer) = (distributor(&full()), consumer(&full()));
     let apply = retirer_apply(&full());
-    let (fleet, fleet_role) = (fleet(&full()), fleet_role(&full()));
+    let (fleet, fleet_role, notify) = (fleet(&full()), fleet_role(&full()), fleet_notify(&full()).unwrap());
     let called: BTreeSet<&str> = op::ALL.iter().map(|operation| operation.action).collect();
     for action in &called {
-        let all = [&operator, &releaser, &distributor, &retirer, &apply, &fleet];
+        let all = [&operator, &releaser, &distributor, &retirer, &apply, &fleet, &notify];
         assert!(all.iter().any(|policy| policy.allows(action)), "{action} is called and not allowed");
     }
     // What the services do in the caller's name is called by nobody here.
     let in_our_name = |action: &str| action == "iam:PassRole" || action.starts_with("kms:");
     let all = operator.actions().into_iter().chain(releaser.actions()).chain(retirer.actions());
     let all = all.chain(distributor.actions()).chain(consumer.actions()).chain(apply.actions());
-    let all = all.chain(fleet.actions()).chain(fleet_role.actions());
+    let all = all.chain(fleet.actions()).chain(fleet_role.actions()).chain(notify.actions());
     let spare: Vec<_> = all.filter(|a| !called.contains(a) && !in_our_name(a)).collect();
     assert!(spare.is_empty(), "allowed and never called: {spare:?}");
     assert!(!operator.allows("ssm:DeleteParameter") && !operator.allows("ec2:DescribeInstanceAttribute"));
@@ -69,6 +72,10 @@ fn every_operation_is_allowed_and_nothing_else() {
     assert!(apply.statement.iter().all(tagged), "only what carries a build's tag");
     assert_eq!(fleet.actions().into_iter().filter(changes).collect::<Vec<_>>(), ["sts:AssumeRole"]);
     assert_eq!(fleet_role.actions().into_iter().filter(changes).collect::<Vec<_>>(), [] as [&str; 0]);
+    assert_eq!(notify.actions().into_iter().filter(changes).collect::<Vec<_>>(), ["sns:Publish", "ssm:PutParameter"]);
+    let remembers = notify.statement.iter().find(|s| s.sid == "Remember").unwrap();
+    assert_eq!(remembers.resources, ["arn:aws:ssm:*:123456789012:parameter/amifactory/_notify/*"]);
+    assert_eq!(fleet_notify(&plain()), None);
     assert!(!releaser.allows("ec2:RunInstances") && !releaser.allows("ec2:DeregisterImage"));
     for action in ["ec2:RunInstances", "ssm:DeleteParameter", "ec2:CreateImage"] {
         assert!(!distributor.allows(action) && !consumer.allows(action), "{action}");
@@ -118,6 +125,7 @@ fn names_are_unique_and_each_has_a_reason() {
         retirer_apply(&full()),
         fleet(&full()),
         fleet_role(&full()),
+        fleet_notify(&full()).unwrap(),
     ];
     for policy in others.into_iter().chain(trusts) {
         let sids: BTreeSet<_> = policy.statement.iter().map(|statement| statement.sid).collect();
@@ -187,6 +195,7 @@ fn the_policy_of_whoever_applies_retirement() {
 fn the_policies_for_the_fleet() {
     insta::assert_snapshot!(json(&fleet(&full())));
     insta::assert_snapshot!(json(&fleet_role(&full())));
+    insta::assert_snapshot!(json(&fleet_notify(&full()).unwrap()));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 mod formats;
 mod looks;
 mod program;
+mod telling;
+mod told;
 mod unread;
 
 use super::crash::scene::QUICK;

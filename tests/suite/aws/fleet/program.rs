@@ -10,11 +10,12 @@ use amifactory::target::aws::AwsTarget;
 use amifactory::target::{PointerName, Slot, Target};
 use serde_json::{Value, json};
 
-const OLD: &str = "ami-00000000000000a00";
-const NEW: &str = "ami-00000000000000a01";
-const FACTORY: &str = "default_target: aws\nchannels: [dev, prod]\naws: {instance_profile: amifactory-builder}\n";
+pub(super) const OLD: &str = "ami-00000000000000a00";
+pub(super) const NEW: &str = "ami-00000000000000a01";
+pub(super) const FACTORY: &str =
+    "default_target: aws\nchannels: [dev, prod]\naws: {instance_profile: amifactory-builder}\n";
 
-fn world() -> Cloud {
+pub(super) fn world() -> Cloud {
     let cloud = cloud(|world| {
         let east = || home(OWN, "us-east-1");
         add_image(world, OLD, east(), "1.0.0", "verified");
@@ -39,11 +40,11 @@ fn world() -> Cloud {
     cloud
 }
 
-fn template(world: &mut crate::fake_aws::World, id: &str, home: Home, image: &str) {
+pub(super) fn template(world: &mut crate::fake_aws::World, id: &str, home: Home, image: &str) {
     world.ec2.templates.insert(id.to_owned(), Template { home, images: vec![image.to_owned()] });
 }
 
-fn run(cloud: &Cloud, factory: &TestFactory, arguments: &[&str]) -> (i32, String) {
+pub(super) fn run(cloud: &Cloud, factory: &TestFactory, arguments: &[&str]) -> (i32, String) {
     let output = cloud.command(factory, arguments).output().unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stdout.clone()).unwrap() + &stderr(&output))
 }

@@ -1,0 +1,220 @@
+//! What an audience is told: the difference between what is seen and what it was told last. Pure.
+
+use super::item::{Item, Seen, UNREAD};
+use super::memory::{MOST, Memory, Recall, Told};
+use crate::fleet::freshness::Level;
+use crate::identity::{AccountId, RecipeName};
+use crate::pipeline::clock;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use time::{Duration, OffsetDateTime};
+
+/// How long nothing is said while nothing changes. A little less than a week: a check that runs at the same hour each day
+/// is never late by a day.
+pub const HEARTBEAT: Duration = Duration::hours(7 * 24 - 6);
+
+/// What an audience hears.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ear {
+    /// Of these recipes alone; of all, and of what belongs to none, where it is empty.
+    pub recipes: BTreeSet<RecipeName>,
+    /// In these accounts alone; in all where it is empty.
+    pub accounts: BTreeSet<AccountId>,
+    /// Of these levels.
+    pub levels: BTreeSet<Level>,
+}
+
+impl Ear {
+    /// Whether it is asked for, whatever its level is now.
+    fn is_about(&self, item: &Item) -> bool {
+        let account = self.accounts.is_empty() || item.account.as_ref().is_some_and(|of| self.accounts.contains(of));
+        // What could not be read may be of any recipe.
+        let unread = item.kind == UNREAD;
+        let recipe =
+            unread || self.recipes.is_empty() || item.recipe.as_ref().is_some_and(|of| self.recipes.contains(of));
+        account && recipe
+    }
+
+    fn hears(&self, item: &Item) -> bool {
+        self.levels.contains(&item.level) && self.is_about(item)
+    }
+}
+
+/// Something that has become worse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Worse {
+    /// As it is now.
+    #[serde(flatten)]
+    pub item: Item,
+    /// What policy made of it before.
+    pub was_level: Level,
+    /// How many there were.
+    pub was_count: u64,
+}
+
+/// Something that is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Resolved {
+    /// What it was about.
+    pub fingerprint: String,
+    /// In words.
+    pub title: String,
+    /// What it is now; none where it is not there any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub now: Option<&'static str>,
+}
+
+/// Why anything is told at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum News {
+    /// Something is new, worse, resolved or no longer looked at; or nothing was ever told.
+    Changed,
+    /// Nothing changed for a week: the check runs.
+    Heartbeat,
+    /// Nothing is to be told.
+    Nothing,
+}
+
+/// What an audience is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Digest {
+    /// Why.
+    pub news: News,
+    /// When it was looked, RFC 3339.
+    pub at: String,
+    /// When anything last changed before, RFC 3339; none in the first digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Why what was told before is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damaged: Option<String>,
+    /// What was not told before, the riskiest first.
+    pub new: Vec<Item>,
+    /// What was told, and is worse now.
+    pub worse: Vec<Worse>,
+    /// What was told, and is over.
+    pub resolved: Vec<Resolved>,
+    /// What was told and is no longer looked at: its place is in the configuration no more.
+    pub forgotten: Vec<String>,
+    /// How many were told and are as they were.
+    pub unchanged: usize,
+    /// How many were told and can't be told now: they are not resolved.
+    pub unknown: usize,
+    /// How many are beyond what is remembered, and so are told of by this number alone.
+    pub beyond: usize,
+}
+
+/// The difference, and what is remembered once it has been told.
+pub fn of(seen: &Seen, ear: &Ear, recall: &Recall, now: OffsetDateTime) -> (Digest, Memory) {
+    let empty = Memory::default();
+    let (before, damaged) = match recall {
+        Recall::First => (&empty, None),
+        Recall::Known(memory) => (memory, None),
+        Recall::Damaged(why) => (&empty, Some(why.clone())),
+    };
+    let heard: Vec<&Item> = seen.items.iter().filter(|item| ear.hears(item)).collect();
+    let (heard, beyond) = bounded(heard, before);
+    let mut digest = Digest {
+        news: News::Nothing,
+        at: clock::rfc3339(now),
+        since: Some(before.changed_at.clone()).filter(|since| !since.is_empty()),
+        damaged,
+        new: Vec::new(),
+        worse: Vec::new(),
+        resolved: Vec::new(),
+        forgotten: Vec::new(),
+        unchanged: 0,
+        unknown: 0,
+        beyond,
+    };
+    let mut told = BTreeMap::new();
+    for item in heard {
+        let known = before.told.get(&item.fingerprint);
+        let mut count = item.count;
+        match known {
+            None => digest.new.push(item.clone()),
+            Some(was) if item.level < was.level || many_more(was.count, item.count) => {
+                digest.worse.push(Worse { item: item.clone(), was_level: was.level, was_count: was.count });
+            }
+            Some(was) => {
+                digest.unchanged += 1;
+                // By how many there were when it was told: what grows slowly is told too, and what comes and goes is not.
+                count = was.count;
+            }
+        }
+        let as_told = Told {
+            place: item.place.clone(),
+            subject: item.subject.clone(),
+            level: item.level,
+            count,
+            title: item.title.clone(),
+            unread: item.kind == UNREAD,
+        };
+        told.insert(item.fingerprint.clone(), as_told);
+    }
+    let now_seen: BTreeMap<_, _> = seen.items.iter().map(|item| (&item.fingerprint, item)).collect();
+    for (fingerprint, was) in &before.told {
+        if told.contains_key(fingerprint) {
+            continue;
+        }
+        let over = |now| Resolved { fingerprint: fingerprint.to_string(), title: was.title.clone(), now };
+        match now_seen.get(fingerprint) {
+            // It is there, and beyond what is remembered, or not asked for any more.
+            Some(item) if ear.hears(item) || !ear.is_about(item) => {}
+            Some(item) if matches!(item.level, Level::Fine | Level::Exempt) => {
+                digest.resolved.push(over(Some(item.level.as_str())));
+            }
+            // Of a level that is not asked for.
+            Some(_) => {}
+            None if !seen.places.contains(&was.place) => digest.forgotten.push(was.title.clone()),
+            None if is_unknown(seen, was) => {
+                digest.unknown += 1;
+                told.insert(fingerprint.clone(), was.clone());
+            }
+            None => digest.resolved.push(over(None)),
+        }
+    }
+    let first = matches!(recall, Recall::First | Recall::Damaged(_));
+    let parts = [digest.new.len(), digest.worse.len(), digest.resolved.len(), digest.forgotten.len()];
+    digest.news = if first || parts.iter().any(|part| *part > 0) {
+        News::Changed
+    } else if is_due(&before.told_at, now) {
+        News::Heartbeat
+    } else {
+        News::Nothing
+    };
+    let memory = Memory {
+        told_at: if digest.news == News::Nothing { before.told_at.clone() } else { digest.at.clone() },
+        changed_at: if digest.news == News::Changed { digest.at.clone() } else { before.changed_at.clone() },
+        told,
+    };
+    (digest, memory)
+}
+
+/// The riskiest, and of those that are alike rather those that were told: what is beyond changes nothing from day to day.
+fn bounded<'a>(mut heard: Vec<&'a Item>, before: &Memory) -> (Vec<&'a Item>, usize) {
+    let beyond = heard.len().saturating_sub(MOST);
+    if beyond > 0 {
+        heard.sort_by_key(|item| (item.level, !before.told.contains_key(&item.fingerprint)));
+        heard.truncate(MOST);
+    }
+    (heard, beyond)
+}
+
+/// Twice as many, and a handful at least.
+fn many_more(was: u64, now: u64) -> bool {
+    now >= was.saturating_mul(2) && now >= was.saturating_add(5)
+}
+
+/// Whether it may still be there, as far as can be told.
+fn is_unknown(seen: &Seen, was: &Told) -> bool {
+    let blind = if was.unread { &seen.dark } else { &seen.blind };
+    blind.contains(&was.place) || seen.unclear.contains(&was.subject)
+}
+
+fn is_due(told_at: &str, now: OffsetDateTime) -> bool {
+    let told = OffsetDateTime::parse(told_at, &time::format_description::well_known::Rfc3339);
+    // What can't be read was long ago; a time to come is another clock's.
+    told.map_or(true, |told| now - told >= HEARTBEAT)
+}

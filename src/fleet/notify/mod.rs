@@ -1,0 +1,16 @@
+//! What people are told of the fleet: what is new, worse or resolved since they were last told, and nothing else.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`item`] | pure: what can be told, each with a fingerprint that ages and counts don't change |
+//! | [`memory`] | pure: what was told last, and how it is written down |
+//! | [`digest`] | pure: the difference between the two |
+//! | [`tell`] | tells each audience, and remembers that it did |
+
+pub mod digest;
+pub mod item;
+pub mod memory;
+pub mod tell;
+
+#[cfg(test)]
+pub(crate) mod tests;

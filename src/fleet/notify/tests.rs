@@ -1,0 +1,242 @@
+//! Days that pass, things that go, places that can't be read.
+
+use super::digest::{self, Digest, Ear, News};
+use super::item::Seen;
+use super::memory::{MOST, Memory, Recall};
+use crate::fleet::findings::{Finding, Shown, Spot};
+use crate::fleet::freshness::{Judgement, Level, Status};
+use crate::fleet::look::{Looked, Place};
+use crate::fleet::tally::{Count, Example};
+use crate::target::{Kind, Unread};
+use time::{Duration, OffsetDateTime};
+
+pub(crate) const NOW: OffsetDateTime = time::macros::datetime!(2026-11-21 06:00 UTC);
+
+pub(crate) fn all() -> Ear {
+    Ear { levels: [Level::Fail, Level::Unknown, Level::Warn].into(), ..Ear::default() }
+}
+
+pub(crate) fn spot(account: &str, region: &str) -> Spot {
+    Spot { account: Some(account.parse().unwrap()), region: region.parse().unwrap() }
+}
+
+pub(crate) fn finding(n: usize, level: Level, count: u64, days: u64) -> Finding {
+    Finding {
+        at: spot(if n.is_multiple_of(3) { "111122223333" } else { "123456789012" }, "us-east-1"),
+        kind: Kind::Instance,
+        resource: None,
+        group: Some(format!("web-{n}")),
+        image: Some(format!("ami-{n:017x}")),
+        via: None,
+        count: Count { count, stopped: 0, examples: vec![Example { id: format!("i-{n:017x}"), name: "web".into() }] },
+        judgement: Judgement {
+            level,
+            status: Status::Behind,
+            recipe: Some("web".parse().unwrap()),
+            arch: None,
+            version: Some("1.0.0".parse().unwrap()),
+            channel: None,
+            channel_version: None,
+            behind: Some(1),
+            since: None,
+            days: Some(days),
+            why: format!("prod names 1.0.2, and went on from it {days} days ago"),
+        },
+        exemption: None,
+        fix: Some(format!("aws autoscaling start-instance-refresh --auto-scaling-group-name web-{n}")),
+    }
+}
+
+pub(crate) fn looked(findings: Vec<Finding>) -> Looked {
+    let place = |account| Place { at: spot(account, "us-east-1"), shown: Shown::default() };
+    Looked { places: vec![place("123456789012"), place("111122223333")], findings }
+}
+
+pub(crate) fn unread(what: &str) -> Unread {
+    Unread { what: what.into(), why: "not allowed:\n  ask someone".into(), service: None }
+}
+
+fn next(looked: &Looked, before: &Recall, now: OffsetDateTime) -> (Digest, Recall) {
+    let (digest, memory) = digest::of(&Seen::of(looked), &all(), before, now);
+    // As the next run has it.
+    let text = memory.write();
+    assert_eq!(Memory::read(&text).as_ref(), Ok(&memory));
+    (digest, Recall::Known(memory))
+}
+
+fn titles(digest: &Digest) -> [Vec<&str>; 3] {
+    [
+        digest.new.iter().map(|item| item.title.as_str()).collect(),
+        digest.worse.iter().map(|worse| worse.item.title.as_str()).collect(),
+        digest.resolved.iter().map(|over| over.title.as_str()).collect(),
+    ]
+}
+
+/// Any fleet, told to a memory of any other: what is told is exactly what differs, and telling it twice tells nothing.
+#[test]
+fn what_is_told_is_what_differs() {
+    let mut random = fastrand::Rng::with_seed(6);
+    for _ in 0..200 {
+        let fleet = |random: &mut fastrand::Rng| {
+            let some = (0..random.usize(0..40)).map(|_| random.usize(0..60)).collect::<std::collections::BTreeSet<_>>();
+            some.into_iter().map(|n| finding(n, Level::Warn, 3, random.u64(0..90))).collect::<Vec<_>>()
+        };
+        let (first, second) = (fleet(&mut random), fleet(&mut random));
+        let (_, memory) = next(&looked(first.clone()), &Recall::First, NOW);
+        let blind = random.bool();
+        let mut now = looked(second.clone());
+        if blind {
+            now.places[0].shown.unread.push(unread("instances"));
+        }
+        let (digest, memory) = next(&now, &memory, NOW);
+        let groups = |findings: &[Finding]| -> std::collections::BTreeSet<Option<String>> {
+            findings.iter().map(|finding| finding.group.clone()).collect()
+        };
+        let (before, after) = (groups(&first), groups(&second));
+        assert_eq!(digest.new.len(), after.difference(&before).count() + usize::from(blind));
+        assert_eq!(digest.unchanged, after.intersection(&before).count());
+        let gone = first.iter().filter(|finding| !after.contains(&finding.group));
+        let (kept, resolved): (Vec<_>, Vec<_>) = gone.partition(|finding| blind && finding.at == now.places[0].at);
+        assert_eq!((digest.resolved.len(), digest.unknown), (resolved.len(), kept.len()));
+        // A day later all is older, and there are a few more or less of it: no news.
+        let mut later = now.clone();
+        for finding in &mut later.findings {
+            finding.judgement.days = finding.judgement.days.map(|days| days + 1);
+            finding.judgement.why.push_str(", really");
+            finding.count.count += 1;
+            finding.count.examples.clear();
+        }
+        let (digest, same) = next(&later, &memory, NOW + Duration::DAY);
+        assert_eq!((digest.news, &same), (News::Nothing, &memory), "{:?}", titles(&digest));
+        // Once it can be read, what was kept is over.
+        if blind {
+            later.places[0].shown.unread.clear();
+            let (digest, _) = next(&later, &memory, NOW + Duration::DAY);
+            assert_eq!(digest.resolved.len(), kept.len() + 1);
+        }
+    }
+}
+
+#[test]
+fn worse_is_a_higher_level_or_many_more_and_never_a_day() {
+    let (_, memory) = next(&looked(vec![finding(1, Level::Warn, 10, 20)]), &Recall::First, NOW);
+    let told = |level, count| {
+        let (digest, _) = next(&looked(vec![finding(1, level, count, 21)]), &memory, NOW);
+        digest.worse.len()
+    };
+    assert_eq!((told(Level::Warn, 19), told(Level::Warn, 20), told(Level::Fail, 10)), (0, 1, 1));
+    // Slow growth is measured from what was told, and what has come and gone is not told again.
+    let (_, memory) = next(&looked(vec![finding(1, Level::Warn, 19, 21)]), &memory, NOW);
+    let (digest, memory) = next(&looked(vec![finding(1, Level::Warn, 21, 22)]), &memory, NOW);
+    assert_eq!((digest.worse.len(), digest.worse[0].was_count), (1, 10));
+    let (_, memory) = next(&looked(vec![finding(1, Level::Warn, 5, 22)]), &memory, NOW);
+    assert_eq!(next(&looked(vec![finding(1, Level::Warn, 21, 22)]), &memory, NOW).0.news, News::Nothing);
+    // Handfuls are no news: one more of one is twice as many.
+    let (_, memory) = next(&looked(vec![finding(1, Level::Warn, 1, 20)]), &Recall::First, NOW);
+    assert_eq!(next(&looked(vec![finding(1, Level::Warn, 5, 20)]), &memory, NOW).0.news, News::Nothing);
+}
+
+#[test]
+fn what_cannot_be_told_resolves_nothing() {
+    let mut template = finding(1, Level::Warn, 1, 20);
+    (template.kind, template.resource, template.group) = (Kind::LaunchTemplate, Some("lt-1:2".into()), None);
+    let (_, memory) = next(&looked(vec![template.clone()]), &Recall::First, NOW);
+    // The same template, whose image can't be told now.
+    let mut unclear = template.clone();
+    (unclear.image, unclear.judgement.status, unclear.judgement.level) = (None, Status::Unknown, Level::Unknown);
+    let (digest, memory) = next(&looked(vec![unclear]), &memory, NOW);
+    assert_eq!((digest.new.len(), digest.resolved.len(), digest.unknown), (1, 0, 1));
+    // A place where nothing can be read says nothing of what else could not be read there.
+    let mut part = looked(vec![template.clone()]);
+    part.places[0].shown.unread.push(unread("warm pools"));
+    let (_, memory) = next(&part, &memory, NOW);
+    let mut dark = looked(Vec::new());
+    dark.places[0].shown = Shown { unread: vec![unread("everything here")], dark: true, ..Shown::default() };
+    let (digest, _) = next(&dark, &memory, NOW);
+    let expected = ["not read in 123456789012/us-east-1: everything here"];
+    assert_eq!((titles(&digest)[0].as_slice(), digest.unknown), (expected.as_slice(), 3), "{:?}", titles(&digest));
+    // A place that nobody looks at any more is neither resolved nor unknown.
+    let mut fewer = looked(vec![]);
+    fewer.places.remove(0);
+    let (digest, _) = next(&fewer, &memory, NOW);
+    assert_eq!((digest.forgotten.len(), digest.resolved.len(), digest.news), (3, 0, News::Changed));
+}
+
+#[test]
+fn what_is_exempt_or_fine_is_over_and_what_is_not_asked_for_is_neither() {
+    let (_, memory) = next(&looked(vec![finding(1, Level::Fail, 1, 20)]), &Recall::First, NOW);
+    let (digest, _) = next(&looked(vec![finding(1, Level::Exempt, 1, 20)]), &memory, NOW);
+    assert_eq!((digest.resolved.len(), digest.resolved[0].now), (1, Some("exempt")));
+    for ear in [
+        Ear { levels: [Level::Fail].into(), recipes: ["db".parse().unwrap()].into(), ..Ear::default() },
+        Ear { levels: [Level::Fail].into(), accounts: ["111122223333".parse().unwrap()].into(), ..Ear::default() },
+        Ear { levels: [Level::Unknown].into(), ..Ear::default() },
+    ] {
+        let seen = Seen::of(&looked(vec![finding(1, Level::Fail, 1, 20)]));
+        let (digest, _) = digest::of(&seen, &ear, &memory, NOW);
+        assert_eq!((digest.news, digest.unchanged, digest.resolved.len()), (News::Nothing, 0, 0));
+    }
+}
+
+#[test]
+fn after_a_week_it_says_that_it_runs() {
+    let fleet = looked(vec![finding(1, Level::Warn, 1, 20)]);
+    let (digest, memory) = next(&looked(vec![]), &Recall::First, NOW);
+    assert_eq!((digest.news, &digest.since), (News::Changed, &None), "the first is told whatever it holds");
+    let (_, memory) = next(&fleet, &memory, NOW);
+    for day in 1..7 {
+        assert_eq!(next(&fleet, &memory, NOW + Duration::days(day)).0.news, News::Nothing);
+    }
+    let (digest, memory) = next(&fleet, &memory, NOW + Duration::days(7));
+    assert_eq!((digest.news, digest.since.as_deref()), (News::Heartbeat, Some("2026-11-21T06:00:00Z")));
+    let (digest, memory) = next(&fleet, &memory, NOW + Duration::days(8));
+    assert_eq!(digest.news, News::Nothing);
+    let (digest, _) = next(&fleet, &memory, NOW + Duration::days(14));
+    assert_eq!((digest.news, digest.since.as_deref()), (News::Heartbeat, Some("2026-11-21T06:00:00Z")));
+}
+
+#[test]
+fn a_memory_that_is_damaged_says_so_and_all_is_told_anew() {
+    let fleet = looked((0..50).map(|n| finding(n, Level::Warn, 1, 20)).collect());
+    let (_, memory) = digest::of(&Seen::of(&fleet), &all(), &Recall::First, NOW);
+    let text = memory.write();
+    assert!(text.len() < 50 * 80, "{} bytes", text.len());
+    let mut random = fastrand::Rng::with_seed(6);
+    for _ in 0..500 {
+        let mut bytes = text.clone().into_bytes();
+        let at = random.usize(0..bytes.len());
+        match random.u8(0..3) {
+            0 => bytes.truncate(at),
+            1 => bytes[at] = random.u8(b'!'..b'~'),
+            _ => drop(bytes.splice(at.min(2)..at, [])),
+        }
+        let changed = String::from_utf8(bytes).unwrap();
+        if changed != text {
+            assert!(Memory::read(&changed).is_err(), "{changed}");
+        }
+    }
+    // What unpacks to more than anyone writes is no memory.
+    assert!(Memory::read("").is_err() && Memory::read("2.x.y").is_err());
+    let (digest, _) = next(&fleet, &Recall::Damaged("its checksum does not fit".into()), NOW);
+    assert_eq!((digest.news, digest.new.len()), (News::Changed, 50));
+    assert!(digest.damaged.is_some());
+}
+
+#[test]
+fn of_too_many_the_riskiest_are_told_and_the_same_each_day() {
+    let fleet = |fails: usize| {
+        let level = |n| if n < fails { Level::Fail } else { Level::Warn };
+        let mut all: Vec<Finding> = (0..MOST + 100).map(|n| finding(n, level(n), 1, n as u64)).collect();
+        crate::fleet::findings::sort(&mut all);
+        looked(all)
+    };
+    let (digest, memory) = next(&fleet(0), &Recall::First, NOW);
+    assert_eq!((digest.new.len(), digest.beyond), (MOST, 100));
+    let mut later = fleet(0);
+    later.findings.reverse();
+    let (digest, memory) = next(&later, &memory, NOW);
+    assert_eq!((digest.news, digest.beyond), (News::Nothing, 100));
+    // What breaks the policy is told, whatever has to give way.
+    let (digest, _) = next(&fleet(50), &memory, NOW);
+    assert_eq!((digest.new.len() + digest.worse.len(), digest.resolved.len()), (50, 0));
+}

@@ -1,0 +1,39 @@
+//! Who was told what of the fleet, for whoever runs the check.
+
+use crate::fleet::notify::tell::{Outcome, Telling};
+use crate::report::{Style, visible, wording};
+
+/// A line for each audience and way.
+pub fn told(all: &[Telling], style: Style) -> String {
+    all.iter().map(|telling| line(telling, style)).collect()
+}
+
+fn line(telling: &Telling, style: Style) -> String {
+    let who = format!("{} by {}", telling.audience, telling.way.as_str());
+    let mut text = match (telling.outcome, &telling.error) {
+        (Outcome::Told, _) => format!(
+            "{who}: told: {} new, {} worse, {} resolved, {} unchanged{}\n",
+            telling.new,
+            telling.worse,
+            telling.resolved,
+            telling.unchanged,
+            if telling.unknown > 0 { format!(", {} unknown", telling.unknown) } else { String::new() },
+        ),
+        (Outcome::Heartbeat, _) => {
+            let same = wording::count(telling.unchanged, "finding");
+            format!("{who}: told that all is the same: {same}\n")
+        }
+        (Outcome::Quiet, _) => format!("{who}: nothing new: {}\n", wording::count(telling.unchanged, "finding")),
+        (Outcome::Failed, error) => {
+            let why = visible::joined(error.as_deref().unwrap_or_default());
+            format!("{} {who}: {why}\n", style.red("not told:"))
+        }
+    };
+    if let Some(why) = &telling.damaged {
+        text.push_str(&format!(
+            "  what it was told before could not be read, and all was new: {}\n",
+            visible::joined(why)
+        ));
+    }
+    text
+}

@@ -1,0 +1,105 @@
+//! Posting to a webhook: over TLS, for a bounded time, and to nobody else than whom it names.
+
+use crate::recipe::Hook;
+use crate::target::TargetError;
+use http::{Method, Request, StatusCode, Uri, header};
+use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How long one try may take, from looking for the name to the first line of the answer.
+const TRY: Duration = Duration::from_secs(10);
+/// The pauses between tries: three in all, within 40 s.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+
+/// Posts. Errors say where the address stands and what was answered, and never the address.
+pub async fn post(hook: &Hook, address: Option<&str>, json: &str) -> Result<(), TargetError> {
+    let Some(address) = address else {
+        return Err(refused(hook, "there is none", "set it where the program runs"));
+    };
+    let uri = read(address).map_err(|why| refused(hook, why, "give an https address"))?;
+    let roots = hyper_rustls::HttpsConnectorBuilder::new().with_native_roots();
+    let roots = roots.map_err(|error| refused(hook, &error.to_string(), "install certificates of authorities"))?;
+    let client: Client<_, Full<VecDeque<u8>>> =
+        Client::builder(TokioExecutor::new()).build(roots.https_or_http().enable_http1().build());
+    let mut tries = 0;
+    loop {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(&uri)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::USER_AGENT, env!("CARGO_PKG_NAME"))
+            .body(Full::new(VecDeque::from(json.as_bytes().to_vec())));
+        let request = request.map_err(|_| refused(hook, "it can't be called", "give an https address"))?;
+        // A redirect is an answer like any other: nothing is sent where it points.
+        let answer = tokio::time::timeout(TRY, client.request(request)).await;
+        tries += 1;
+        let (said, again) = match answer {
+            Ok(Ok(answer)) if answer.status().is_success() => return Ok(()),
+            Ok(Ok(answer)) => {
+                let status = answer.status();
+                (
+                    format!("it answers {}", status.as_u16()),
+                    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error(),
+                )
+            }
+            // Such an error may name the address.
+            Ok(Err(error)) if error.is_connect() => ("no connection".to_owned(), true),
+            Ok(Err(_)) => ("no answer".to_owned(), true),
+            Err(_) => (format!("no answer within {} s", TRY.as_secs()), true),
+        };
+        match PAUSES.get(tries - 1).filter(|_| again) {
+            Some(pause) => tokio::time::sleep(*pause).await,
+            None => {
+                let said = if tries > 1 { format!("{said} ({tries} tries)") } else { said };
+                return Err(refused(hook, &said, "look there; what it was not told is told with the next run"));
+            }
+        }
+    }
+}
+
+/// An address that may be called: TLS, but on this machine itself. What stands before an `@` would be sent to nobody.
+fn read(address: &str) -> Result<Uri, &'static str> {
+    let uri: Uri = address.parse().map_err(|_| "it is no address")?;
+    let authority = uri.authority().ok_or("it is no address")?;
+    if authority.as_str().contains('@') {
+        return Err("it holds a name or password before an @");
+    }
+    match uri.scheme_str() {
+        Some("https") => Ok(uri),
+        Some("http") if matches!(authority.host(), "127.0.0.1" | "[::1]" | "localhost") => Ok(uri),
+        _ => Err("it is no https address"),
+    }
+}
+
+fn refused(hook: &Hook, said: &str, help: &str) -> TargetError {
+    TargetError::Service { call: "POST".into(), resource: hook.to_string(), said: said.into(), help: help.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_tls_leaves_the_machine() {
+        for good in
+            ["https://hooks.example.org/a?b=c", "http://127.0.0.1:8080/x", "http://[::1]/", "http://localhost:1/"]
+        {
+            assert!(read(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://hooks.example.org/a",
+            "http://127.0.0.1.example.org/",
+            "https://user:secret@example.org/",
+            "http://127.0.0.1@example.org/",
+            "ftp://example.org/",
+            "example.org/a",
+            "/a",
+            "not an address",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+}
