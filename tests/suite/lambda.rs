@@ -118,11 +118,18 @@ fn request(connection: &mut TcpStream) -> Option<(String, Vec<u8>)> {
 #[test]
 fn a_function_runs_the_job_that_its_event_names_and_ends_in_time() {
     let (cloud, factory) = (elsewhere::slow(), elsewhere::factory());
+    let text = std::fs::read_to_string(factory.path().join("amifactory.yaml")).unwrap();
+    let notify = "fleet: {notify: {audiences: {all: {sns: \"arn:aws:sns:us-east-1:123456789012:fleet\"}}}}\n";
+    factory.write("amifactory.yaml", &(text + notify));
     let service = Service::start(&cloud, &factory);
     // What is no job is an error that its alarm sees, and the function lives on.
     let (kind, answer) = service.invoke(json!({"job": "format-the-disk"}), Duration::from_secs(60));
     let message = answer["errorMessage"].as_str().unwrap();
     assert!(kind == "error" && message.contains("format-the-disk") && message.contains("AMIFACTORY_JOB"), "{answer}");
+
+    // Nothing uses any image, and nobody is to be told.
+    let (kind, answer) = service.invoke(json!({"job": "check"}), Duration::from_secs(60));
+    assert_eq!((kind.as_str(), &answer["exit_code"]), ("response", &json!(0)), "{answer}");
 
     // No agent ever answers: the rebuild is ended before the function is, and says that it goes on.
     let (kind, answer) = service.invoke(json!({"job": "rebuild"}), Duration::from_secs(26));

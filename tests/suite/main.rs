@@ -19,6 +19,7 @@ mod crash_local;
 mod doctor_aws;
 #[path = "../fake_aws/mod.rs"]
 mod fake_aws;
+mod examples;
 mod fake_ec2;
 mod fake_ssm;
 mod hostile_yaml;

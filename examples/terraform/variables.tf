@@ -1,0 +1,75 @@
+variable "name" {
+  description = "What everything here is called; jobs add their own word."
+  type        = string
+  default     = "amifactory"
+}
+
+variable "package" {
+  description = "The zip with `bootstrap` and the factory folder; see README.md."
+  type        = string
+}
+
+variable "policies" {
+  description = "The folder with the policies that `amifactory iam-policy` printed; see README.md."
+  type        = string
+}
+
+variable "architecture" {
+  description = "Of `bootstrap`: x86_64 or arm64."
+  type        = string
+  default     = "x86_64"
+
+  validation {
+    condition     = contains(["x86_64", "arm64"], var.architecture)
+    error_message = "Lambda has x86_64 and arm64."
+  }
+}
+
+variable "check_schedule" {
+  description = "When the fleet is checked."
+  type        = string
+  default     = "cron(0 7 * * ? *)"
+}
+
+variable "rebuild_schedule" {
+  description = "When recipes are built that something changed for; null for never. A build that does not end within the function's 15 minutes goes on at the next time, so it is to come several times a night."
+  type        = string
+  default     = "cron(0/15 1-4 * * ? *)"
+}
+
+variable "timezone" {
+  description = "Of both schedules."
+  type        = string
+  default     = "UTC"
+}
+
+variable "environment" {
+  description = "More environment for both functions: the variables that `webhook: {env: …}` names, for example."
+  type        = map(string)
+  default     = {}
+  sensitive   = true
+}
+
+variable "alarm_emails" {
+  description = "Who is told when the check fails or no longer runs."
+  type        = list(string)
+  default     = []
+}
+
+variable "log_retention_days" {
+  description = "How long the functions' logs are kept."
+  type        = number
+  default     = 90
+}
+
+variable "memory_mb" {
+  description = "Of each function."
+  type        = number
+  default     = 512
+}
+
+variable "tags" {
+  description = "For everything here."
+  type        = map(string)
+  default     = {}
+}
