@@ -33,8 +33,6 @@ pub enum OtherService {
     Batch,
     /// AWS CodeBuild.
     Codebuild,
-    /// Amazon EC2 Auto Scaling.
-    Autoscaling,
     /// Amazon EKS.
     Eks,
     /// AWS Elastic Beanstalk.
@@ -47,8 +45,7 @@ pub enum OtherService {
 
 impl OtherService {
     /// All of them.
-    pub const ALL: [OtherService; 7] = [
-        OtherService::Autoscaling,
+    pub const ALL: [OtherService; 6] = [
         OtherService::Batch,
         OtherService::Codebuild,
         OtherService::Eks,
@@ -57,13 +54,14 @@ impl OtherService {
         OtherService::ImageBuilder,
     ];
     /// As they are written.
-    pub const WORDS: [&'static str; 7] =
-        ["autoscaling", "batch", "codebuild", "eks", "elastic-beanstalk", "emr", "image-builder"];
+    pub const WORDS: [&'static str; 6] = ["batch", "codebuild", "eks", "elastic-beanstalk", "emr", "image-builder"];
+
+    /// Those that were not read once, and are now: nobody has to say that they are not used.
+    pub const READ: [&'static str; 1] = ["autoscaling"];
 
     /// Its name, for people.
     pub const fn title(self) -> &'static str {
         match self {
-            OtherService::Autoscaling => "EC2 Auto Scaling",
             OtherService::Batch => "AWS Batch",
             OtherService::Codebuild => "AWS CodeBuild",
             OtherService::Eks => "Amazon EKS",

@@ -83,6 +83,8 @@ def elsewhere(aws):
     assert aws.autoscaling.describe_launch_configurations()["LaunchConfigurations"] == []
     with aws.refused("ValidationError"):
         aws.autoscaling.describe_warm_pool(AutoScalingGroupName="nobody")
+    with aws.refused("ValidationError"):
+        aws.autoscaling.describe_instance_refreshes(AutoScalingGroupName="nobody")
     key = aws.kms.describe_key(KeyId="alias/images")["KeyMetadata"]
     assert key["Enabled"] and key["KeyManager"] == "CUSTOMER" and f":{aws.region}:" in key["Arn"]
     assert aws.kms.describe_key(KeyId="alias/aws/ebs")["KeyMetadata"]["KeyManager"] == "AWS"

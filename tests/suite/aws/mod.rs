@@ -15,6 +15,7 @@ mod many;
 mod readme;
 pub mod retire;
 mod scale;
+mod scaling;
 mod sigkill;
 mod unreached;
 mod waits;

@@ -164,6 +164,8 @@ pub const DESCRIBE_LAUNCH_CONFIGURATIONS: Operation =
     op("autoscaling:DescribeLaunchConfigurations", Grant::Fleet, Bucket::Other, &[]);
 /// `autoscaling:DescribeWarmPool`
 pub const DESCRIBE_WARM_POOL: Operation = op("autoscaling:DescribeWarmPool", Grant::Fleet, Bucket::Other, &[]);
+/// `autoscaling:DescribeInstanceRefreshes`
+pub const DESCRIBE_REFRESHES: Operation = op("autoscaling:DescribeInstanceRefreshes", Grant::Uses, Bucket::Other, &[]);
 
 /// All of them.
 pub const ALL: &[Operation] = &[
@@ -227,6 +229,7 @@ pub const ALL: &[Operation] = &[
     DESCRIBE_SCALING_GROUPS,
     DESCRIBE_LAUNCH_CONFIGURATIONS,
     DESCRIBE_WARM_POOL,
+    DESCRIBE_REFRESHES,
 ];
 
 #[cfg(test)]

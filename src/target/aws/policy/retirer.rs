@@ -9,15 +9,23 @@ use crate::target::aws::api::op;
 
 /// The policy of whoever retires images.
 pub fn retirer(scope: &Scope) -> Policy {
-    let look = [op::DESCRIBE_IMAGES, op::DESCRIBE_SNAPSHOTS, op::DESCRIBE_INSTANCES, op::IMAGE_SHARES, op::WHO_AM_I];
+    let look = [
+        op::DESCRIBE_IMAGES,
+        op::DESCRIBE_SNAPSHOTS,
+        op::DESCRIBE_INSTANCES,
+        op::DESCRIBE_SCALING_GROUPS,
+        op::DESCRIBE_LAUNCH_CONFIGURATIONS,
+        op::IMAGE_SHARES,
+        op::WHO_AM_I,
+    ];
     let look = look.map(|op| op.action);
     let mut statements = vec![
         everywhere(
             Statement::allow(
                 "Uses",
                 look.into_iter().chain(actions(Grant::Uses)),
-                "All that may use an image: instances, launch templates, fleets, spot requests, copies, accounts that it \
-                 is shared with. What can't be read keeps every image.",
+                "All that may use an image: instances, launch templates, Auto Scaling groups, launch \
+                 configurations, fleets, spot requests, copies, accounts that it is shared with. What can't be read keeps every image.",
             ),
             scope,
         ),

@@ -3,15 +3,20 @@
 //! | module | reads |
 //! |---|---|
 //! | this | instances, stopped ones too; copies; accounts that an image is shared with |
-//! | [`templates`] | every version of every launch template, and the parameters that they resolve |
+//! | [`templates`] | every version of every launch template |
+//! | [`scaling`] | Auto Scaling groups, launch configurations, instance refreshes |
 //! | [`spot`] | spot requests, spot fleets, EC2 fleets with their overrides |
+//! | [`resolved`] | the parameters that all these name images by |
 //! | [`named`] | parameters: their values, and versions that have a label |
 
 mod named;
+mod resolved;
+mod scaling;
 mod spot;
 mod templates;
 
 use super::api::{Api, CallError, op};
+use super::inventory::templates::{RESOLVE, Templates};
 use crate::identity::ImageId;
 use crate::recipe::OtherService;
 use crate::target::{Image, TargetError, Unread, Use, Uses};
@@ -28,6 +33,8 @@ struct Found {
     wanted: BTreeMap<String, ImageId>,
     uses: BTreeMap<ImageId, BTreeSet<Use>>,
     unread: BTreeSet<Unread>,
+    /// What names its image by a parameter that is still to be asked for.
+    by_parameter: BTreeMap<String, BTreeSet<Use>>,
     /// `arn:aws`, the region and the account, for ARNs of what EC2 names by ids.
     place: Place,
 }
@@ -64,6 +71,16 @@ impl Found {
         }
     }
 
+    /// Something launches from an image, which it names by its id or as `resolve:ssm:` and a parameter.
+    fn launches(&mut self, image: &str, kind: &'static str, id: String) {
+        match image.strip_prefix(RESOLVE) {
+            Some(parameter) => {
+                self.by_parameter.entry(parameter.to_owned()).or_default().insert(Use { kind, id });
+            }
+            None => self.uses(image, kind, id),
+        }
+    }
+
     fn unread(&mut self, what: impl Into<String>, why: impl Into<String>) {
         self.unread.insert(Unread { what: what.into(), why: why.into(), service: None });
     }
@@ -91,7 +108,8 @@ impl Found {
 /// Looks at everything.
 pub async fn find(api: &Api, place: Place, images: &[Image]) -> Result<Uses, TargetError> {
     let wanted = images.iter().map(|image| (image.id.to_string(), image.id.clone())).collect();
-    let mut found = Found { wanted, uses: BTreeMap::new(), unread: BTreeSet::new(), place };
+    let mut found =
+        Found { wanted, uses: BTreeMap::new(), unread: BTreeSet::new(), by_parameter: BTreeMap::new(), place };
     if images.is_empty() {
         return Ok(Uses::default());
     }
@@ -107,9 +125,17 @@ pub async fn find(api: &Api, place: Place, images: &[Image]) -> Result<Uses, Tar
     let read = copies(api, &mut found).await;
     found.or_unread("copies of images", read)?;
     let read = templates::read(api, &mut found).await;
+    let (templates, read) = match read {
+        Ok(templates) => (templates, Ok(())),
+        Err(error) => (Templates::unreadable(), Err(error)),
+    };
     found.or_unread("launch templates", read)?;
+    let read = scaling::read(api, &mut found, &templates).await;
+    found.or_unread("Auto Scaling", read)?;
     let read = spot::read(api, &mut found).await;
     found.or_unread("spot requests and fleets", read)?;
+    let read = resolved::read(api, &mut found).await;
+    found.or_unread("parameters that name images for launches", read)?;
     let read = named::read(api, &mut found).await;
     found.or_unread("parameters", read)?;
     // A call for each image: only of those that nothing holds so far.
