@@ -39,25 +39,22 @@ pub enum OtherService {
     ElasticBeanstalk,
     /// Amazon EMR.
     Emr,
-    /// EC2 Image Builder.
-    ImageBuilder,
 }
 
 impl OtherService {
     /// All of them.
-    pub const ALL: [OtherService; 6] = [
+    pub const ALL: [OtherService; 5] = [
         OtherService::Batch,
         OtherService::Codebuild,
         OtherService::Eks,
         OtherService::ElasticBeanstalk,
         OtherService::Emr,
-        OtherService::ImageBuilder,
     ];
     /// As they are written.
-    pub const WORDS: [&'static str; 6] = ["batch", "codebuild", "eks", "elastic-beanstalk", "emr", "image-builder"];
+    pub const WORDS: [&'static str; 5] = ["batch", "codebuild", "eks", "elastic-beanstalk", "emr"];
 
     /// Those that were not read once, and are now: nobody has to say that they are not used.
-    pub const READ: [&'static str; 1] = ["autoscaling"];
+    pub const READ: [&'static str; 2] = ["autoscaling", "image-builder"];
 
     /// Its name, for people.
     pub const fn title(self) -> &'static str {
@@ -67,7 +64,6 @@ impl OtherService {
             OtherService::Eks => "Amazon EKS",
             OtherService::ElasticBeanstalk => "Elastic Beanstalk",
             OtherService::Emr => "Amazon EMR",
-            OtherService::ImageBuilder => "EC2 Image Builder",
         }
     }
 }

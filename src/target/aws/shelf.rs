@@ -37,7 +37,7 @@ impl Shelf for AwsTarget {
             let held = seen.iter().filter(|seen| seen.id == image.id.as_str()).filter_map(held);
             let held: Vec<Use> = held.map(|kind| Use { kind, id: image.id.to_string() }).collect();
             if !held.is_empty() {
-                uses.held.insert(image.id.clone(), held);
+                uses.held.entry(image.id.clone()).or_default().extend(held);
             }
         }
         Ok(uses)

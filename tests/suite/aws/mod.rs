@@ -7,6 +7,7 @@ mod distribution;
 mod elsewhere;
 mod factory;
 mod fleet;
+mod holds;
 mod hostile;
 pub mod ladder;
 mod live;

@@ -231,7 +231,7 @@ async fn what_can_not_be_read_keeps_every_image() {
     // Services that nobody has declared unused, each by its name.
     bench.retain(retention(&[OtherService::Emr, OtherService::Batch]));
     let unread: Vec<String> = bench.reasons().await.into_iter().filter_map(|reason| reason.by).collect();
-    assert_eq!(unread, ["AWS CodeBuild", "Amazon EKS", "EC2 Image Builder", "Elastic Beanstalk"]);
+    assert_eq!(unread, ["AWS CodeBuild", "Amazon EKS", "Elastic Beanstalk"]);
     bench.retain(retention(&OtherService::ALL));
     // A template that resolves a parameter of another account.
     bench.template("lt-00000000000000fff", &["resolve:ssm:arn:aws:ssm:us-east-1:210987654321:parameter/golden"]);
@@ -253,6 +253,10 @@ async fn what_can_not_be_read_keeps_every_image() {
         "ec2:DescribeFleets",
         "ec2:DescribeImageAttribute",
         "ssm:DescribeParameters",
+        "ec2:DescribeImageReferences",
+        "ec2:DescribeFastLaunchImages",
+        "ec2:DescribeLockedSnapshots",
+        "ec2:DescribeFastSnapshotRestores",
         "autoscaling:DescribeAutoScalingGroups",
         "autoscaling:DescribeLaunchConfigurations",
         "autoscaling:DescribeInstanceRefreshes",

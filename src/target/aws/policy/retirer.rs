@@ -7,6 +7,11 @@ use super::operator::{actions, everywhere, resource_tag};
 use super::scope::Scope;
 use crate::target::aws::api::op;
 
+/// What `ec2:DescribeImageReferences` itself asks of EC2 Image Builder, in the caller's name (EC2 user guide, "Identify your
+/// resources referencing specified AMIs").
+const REFERENCES: [&str; 3] =
+    ["imagebuilder:ListImageRecipes", "imagebuilder:ListContainerRecipes", "imagebuilder:GetContainerRecipe"];
+
 /// The policy of whoever retires images.
 pub fn retirer(scope: &Scope) -> Policy {
     let look = [
@@ -23,9 +28,10 @@ pub fn retirer(scope: &Scope) -> Policy {
         everywhere(
             Statement::allow(
                 "Uses",
-                look.into_iter().chain(actions(Grant::Uses)),
+                look.into_iter().chain(actions(Grant::Uses)).chain(REFERENCES),
                 "All that may use an image: instances, launch templates, Auto Scaling groups, launch \
-                 configurations, fleets, spot requests, copies, accounts that it is shared with. What can't be read keeps every image.",
+                 configurations, fleets, spot requests, recipes of EC2 Image Builder, copies, accounts that it is shared with; \
+                 what locks its snapshots. What can't be read keeps every image.",
             ),
             scope,
         ),

@@ -6,10 +6,14 @@
 //! | [`templates`] | every version of every launch template |
 //! | [`scaling`] | Auto Scaling groups, launch configurations, instance refreshes |
 //! | [`spot`] | spot requests, spot fleets, EC2 fleets with their overrides |
+//! | [`references`] | what EC2 itself says: recipes of EC2 Image Builder, fast launch |
+//! | [`held`] | locks and fast restores of snapshots |
 //! | [`resolved`] | the parameters that all these name images by |
 //! | [`named`] | parameters: their values, and versions that have a label |
 
+mod held;
 mod named;
+mod references;
 mod resolved;
 mod scaling;
 mod spot;
@@ -32,6 +36,7 @@ const PAGE: i32 = 500;
 struct Found {
     wanted: BTreeMap<String, ImageId>,
     uses: BTreeMap<ImageId, BTreeSet<Use>>,
+    held: BTreeMap<ImageId, BTreeSet<Use>>,
     unread: BTreeSet<Unread>,
     /// What names its image by a parameter that is still to be asked for.
     by_parameter: BTreeMap<String, BTreeSet<Use>>,
@@ -60,6 +65,11 @@ impl Place {
 
     fn ec2(&self, resource: &str) -> String {
         format!("arn:{}:ec2:{}:{}:{resource}", self.partition, self.region, self.account)
+    }
+
+    /// Of images and snapshots, whose ARNs have no account.
+    fn ec2_public(&self, resource: &str) -> String {
+        format!("arn:{}:ec2:{}::{resource}", self.partition, self.region)
     }
 }
 
@@ -108,8 +118,14 @@ impl Found {
 /// Looks at everything.
 pub async fn find(api: &Api, place: Place, images: &[Image]) -> Result<Uses, TargetError> {
     let wanted = images.iter().map(|image| (image.id.to_string(), image.id.clone())).collect();
-    let mut found =
-        Found { wanted, uses: BTreeMap::new(), unread: BTreeSet::new(), by_parameter: BTreeMap::new(), place };
+    let mut found = Found {
+        wanted,
+        uses: BTreeMap::new(),
+        held: BTreeMap::new(),
+        unread: BTreeSet::new(),
+        by_parameter: BTreeMap::new(),
+        place,
+    };
     if images.is_empty() {
         return Ok(Uses::default());
     }
@@ -134,6 +150,10 @@ pub async fn find(api: &Api, place: Place, images: &[Image]) -> Result<Uses, Tar
     found.or_unread("Auto Scaling", read)?;
     let read = spot::read(api, &mut found).await;
     found.or_unread("spot requests and fleets", read)?;
+    let read = references::read(api, &mut found).await;
+    found.or_unread("recipes of EC2 Image Builder and fast launch", read)?;
+    let read = held::read(api, &mut found, images).await;
+    found.or_unread("locks and fast restores of snapshots", read)?;
     let read = resolved::read(api, &mut found).await;
     found.or_unread("parameters that name images for launches", read)?;
     let read = named::read(api, &mut found).await;
@@ -147,7 +167,7 @@ pub async fn find(api: &Api, place: Place, images: &[Image]) -> Result<Uses, Tar
     }
     Ok(Uses {
         uses: found.uses.into_iter().map(|(image, uses)| (image, uses.into_iter().collect())).collect(),
-        held: BTreeMap::new(),
+        held: found.held.into_iter().map(|(image, held)| (image, held.into_iter().collect())).collect(),
         unread: found.unread.into_iter().collect(),
     })
 }
