@@ -7,12 +7,14 @@
 //! | [`survey`] | looks at a target |
 //! | [`ladder`] | pure: which step of its way out is next, and when |
 //! | [`carry_out`] | takes steps, and looks again just before; brings back what came into use again |
+//! | [`places`] | all of that in every region, the home region last |
 //! | [`restore`] | brings back what someone asks for |
 
 mod carry_out;
 pub mod decide;
 pub mod facts;
 pub mod ladder;
+pub mod places;
 pub mod restore;
 mod survey;
 

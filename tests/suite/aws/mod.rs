@@ -15,6 +15,7 @@ pub mod loopback;
 mod many;
 mod readme;
 pub mod retire;
+mod retire_places;
 mod scale;
 mod scaling;
 mod sigkill;

@@ -12,8 +12,17 @@ use crate::target::aws::api::op;
 const REFERENCES: [&str; 3] =
     ["imagebuilder:ListImageRecipes", "imagebuilder:ListContainerRecipes", "imagebuilder:GetContainerRecipe"];
 
+/// Where images are distributed they are retired in all their regions.
+fn everywhere_it_distributes(scope: &Scope) -> Scope {
+    match &scope.home {
+        Some(_) => Scope { region: None, ..scope.clone() },
+        None => scope.clone(),
+    }
+}
+
 /// The policy of whoever retires images.
 pub fn retirer(scope: &Scope) -> Policy {
+    let scope = &everywhere_it_distributes(scope);
     let look = [
         op::DESCRIBE_IMAGES,
         op::DESCRIBE_SNAPSHOTS,
@@ -24,7 +33,7 @@ pub fn retirer(scope: &Scope) -> Policy {
         op::WHO_AM_I,
     ];
     let look = look.map(|op| op.action);
-    let mut statements = vec![
+    Policy::new(vec![
         everywhere(
             Statement::allow(
                 "Uses",
@@ -42,16 +51,12 @@ pub fn retirer(scope: &Scope) -> Policy {
              decrypted: that takes kms:Decrypt, which is not here.",
         )
         .on([scope.arn("ssm", "parameter/*")]),
-    ];
-    if scope.home.is_some() {
-        let reason = "Copies in the factory's other regions keep their image.";
-        statements.push(Statement::allow("Copies", [op::DESCRIBE_IMAGES.action], reason).on(["*".to_owned()]));
-    }
-    Policy::new(statements)
+    ])
 }
 
 /// The policy of whoever retires images with `--apply` or brings them back, beside [`retirer`]'s.
 pub fn retirer_apply(scope: &Scope) -> Policy {
+    let scope = &everywhere_it_distributes(scope);
     let images = || scope.public_arn("ec2", "image/*");
     let remove = [op::DEREGISTER_IMAGE, op::DELETE_SNAPSHOT].map(|op| op.action);
     Policy::new(vec![
