@@ -16,6 +16,7 @@ mod many;
 mod readme;
 pub mod retire;
 mod retire_places;
+mod retire_shared;
 mod scale;
 mod scaling;
 mod sigkill;

@@ -23,24 +23,29 @@ fn everywhere_it_distributes(scope: &Scope) -> Scope {
 /// The policy of whoever retires images.
 pub fn retirer(scope: &Scope) -> Policy {
     let scope = &everywhere_it_distributes(scope);
-    let look = [
-        op::DESCRIBE_IMAGES,
-        op::DESCRIBE_SNAPSHOTS,
-        op::DESCRIBE_INSTANCES,
-        op::DESCRIBE_SCALING_GROUPS,
-        op::DESCRIBE_LAUNCH_CONFIGURATIONS,
-        op::IMAGE_SHARES,
-        op::WHO_AM_I,
-    ];
+    let more = [op::DESCRIBE_SNAPSHOTS, op::IMAGE_SHARES, op::WHO_AM_I].map(|op| op.action);
+    let mut statements = uses(scope, more);
+    let roles: Vec<String> = scope.consumer_arns().into_iter().chain(scope.fleet_role_arns()).collect();
+    if !roles.is_empty() {
+        let reason = "The roles in accounts that images are shared with: what uses the images there.";
+        statements.push(Statement::allow("Roles", [op::ASSUME_ROLE.action], reason).on(roles));
+    }
+    Policy::new(statements)
+}
+
+/// Reading all that may use an image, here or in an account that it is shared with.
+pub(super) fn uses<const N: usize>(scope: &Scope, more: [&'static str; N]) -> Vec<Statement> {
+    let look =
+        [op::DESCRIBE_IMAGES, op::DESCRIBE_INSTANCES, op::DESCRIBE_SCALING_GROUPS, op::DESCRIBE_LAUNCH_CONFIGURATIONS];
     let look = look.map(|op| op.action);
-    Policy::new(vec![
+    vec![
         everywhere(
             Statement::allow(
                 "Uses",
-                look.into_iter().chain(actions(Grant::Uses)).chain(REFERENCES),
-                "All that may use an image: instances, launch templates, Auto Scaling groups, launch \
-                 configurations, fleets, spot requests, recipes of EC2 Image Builder, copies, accounts that it is shared with; \
-                 what locks its snapshots. What can't be read keeps every image.",
+                look.into_iter().chain(actions(Grant::Uses)).chain(REFERENCES).chain(more),
+                "All that may use an image: instances, launch templates, Auto Scaling groups, launch configurations, fleets, \
+                 spot requests, recipes of EC2 Image Builder, copies, accounts that it is shared with; what locks its \
+                 snapshots. What can't be read keeps every image.",
             ),
             scope,
         ),
@@ -51,7 +56,7 @@ pub fn retirer(scope: &Scope) -> Policy {
              decrypted: that takes kms:Decrypt, which is not here.",
         )
         .on([scope.arn("ssm", "parameter/*")]),
-    ])
+    ]
 }
 
 /// The policy of whoever retires images with `--apply` or brings them back, beside [`retirer`]'s.

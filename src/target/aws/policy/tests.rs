@@ -65,7 +65,7 @@ fn every_operation_is_allowed_and_nothing_else() {
     }
     let changes =
         |action: &&str| !["Describe", "Get", "List"].iter().any(|reads| action.contains(&format!(":{reads}")));
-    assert_eq!(retirer.actions().into_iter().filter(changes).collect::<Vec<_>>(), [] as [&str; 0]);
+    assert_eq!(retirer.actions().into_iter().filter(changes).collect::<Vec<_>>(), ["sts:AssumeRole"]);
     assert!(!apply.allows("ec2:DeleteVolume") && !apply.allows("ssm:DeleteParameter"));
     let tagged = |statement: &Statement| statement.sid == "Record" || !statement.conditions.is_empty();
     assert!(apply.statement.iter().all(tagged), "only what carries a build's tag");

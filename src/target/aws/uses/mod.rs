@@ -44,6 +44,16 @@ struct Found {
     place: Place,
 }
 
+/// Whose the images are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// This account's: who else may launch them is asked, and what our own channels here name is known already.
+    Own,
+    /// Another account's, which shares them with this one: only that one can say with whom else, and our own channels here
+    /// are read like all other parameters.
+    Others,
+}
+
 /// Where all this is.
 pub struct Place {
     /// `aws`, `aws-cn` …
@@ -116,7 +126,7 @@ impl Found {
 }
 
 /// Looks at everything.
-pub async fn find(api: &Api, place: Place, images: &[Image]) -> Result<Uses, TargetError> {
+pub async fn find(api: &Api, place: Place, images: &[Image], whose: Whose) -> Result<Uses, TargetError> {
     let wanted = images.iter().map(|image| (image.id.to_string(), image.id.clone())).collect();
     let mut found = Found {
         wanted,
@@ -152,15 +162,17 @@ pub async fn find(api: &Api, place: Place, images: &[Image]) -> Result<Uses, Tar
     found.or_unread("spot requests and fleets", read)?;
     let read = references::read(api, &mut found).await;
     found.or_unread("recipes of EC2 Image Builder and fast launch", read)?;
-    let read = held::read(api, &mut found, images).await;
-    found.or_unread("locks and fast restores of snapshots", read)?;
+    if whose == Whose::Own {
+        let read = held::read(api, &mut found, images).await;
+        found.or_unread("locks and fast restores of snapshots", read)?;
+    }
     let read = resolved::read(api, &mut found).await;
     found.or_unread("parameters that name images for launches", read)?;
-    let read = named::read(api, &mut found).await;
+    let read = named::read(api, &mut found, whose).await;
     found.or_unread("parameters", read)?;
     // A call for each image: only of those that nothing holds so far.
     // Disabling takes it from everybody.
-    let asked = |image: &&Image| image.available && !found.uses.contains_key(&image.id);
+    let asked = |image: &&Image| whose == Whose::Own && image.available && !found.uses.contains_key(&image.id);
     for image in images.iter().filter(asked).collect::<Vec<_>>() {
         let read = shared_with(api, &mut found, image.id.as_str()).await;
         found.or_unread(&format!("the launch permissions of {}", image.id), read)?;
