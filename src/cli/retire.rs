@@ -2,16 +2,21 @@
 
 use super::exit::{CliError, Exit};
 use super::session::{Open, Session};
-use crate::fleet::retire::{self, Due, Ended, Item, Verdict, Wanted, ladder, restore};
+use crate::fleet::retire::places::Places;
+use crate::fleet::retire::{self, Due, Ended, Item, RetireError, Verdict, Wanted, ladder, restore};
 use crate::identity::{ImageId, RecipeName, TargetKind};
 use crate::pipeline::clock;
-use crate::report::view::{self, NextStep, Outcome, RetiredRow};
-use crate::target::{Rung, Shelf, WayOut};
+use crate::report::view::{self, NextStep, Outcome, RetiredRow, UnreadRegion};
+use crate::target::{Retirement, Rung, Shelf, Target, WayOut};
 use clap::Args;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use time::OffsetDateTime;
 
 /// Say of each image what keeps it; with --apply, take the next step with what nothing keeps.
+///
+/// In the home region of `distribution:` it looks at all its regions, side by side, and takes each one's steps: copies go
+/// before the image at home. A region that can't be read keeps its images, and those at home that may have copies there; the
+/// exit code is 5 then, and the same command goes on. In another region (AWS_REGION) it looks at that one alone.
 #[derive(Debug, Args)]
 pub struct Retire {
     /// Only this recipe's
@@ -37,45 +42,85 @@ impl Retire {
         if let Some(name) = &self.restore {
             return bring_back(session, &open, shelf, name).await;
         }
-        let way_out = if self.apply { Some(way_out(shelf, target.kind())?) } else { None };
+        if self.apply {
+            way_out(shelf, target.kind())?;
+        }
+        let places = Places::new(target, &open.factory)?;
         let recipes = match &self.recipe {
             Some(recipe) => vec![open.released(recipe).await?],
-            None => open.all_released().await?,
+            None => {
+                let all: BTreeSet<RecipeName> =
+                    open.all_released().await?.into_iter().chain(places.recipes().await).collect();
+                all.into_iter().collect()
+            }
         };
         // Held until the end where something is to be changed; without that only who holds them is of interest.
         let (locks, busy) = retire::lock(&open.state, &recipes)?;
         let locks = self.apply.then_some(locks);
         let wanted = Wanted { factory: &open.factory, recipes: &recipes, only: None, busy: &busy };
-        let items = retire::survey(target, shelf, &wanted).await?;
-        let now = target.now();
-        let planned: Vec<(Outcome, Option<NextStep>)> = items.iter().map(|item| plan(item, shelf, now)).collect();
-        let going: Vec<Item> = items
+        let seen = places.survey(&wanted).await?;
+        let going: Vec<Vec<Item>> = seen
             .iter()
-            .zip(&planned)
-            .filter(|(_, (outcome, _))| !matches!(outcome, Outcome::Keep(_)))
-            .map(|(item, _)| item.clone())
+            .zip(places.all())
+            .map(|(seen, (_, there))| match &seen.items {
+                Ok(items) => items.iter().filter(|item| is_going(item, there)).cloned().collect(),
+                Err(_) => Vec::new(),
+            })
             .collect();
-        let mut ended = BTreeMap::new();
-        if let Some(way_out) = way_out {
-            let done = retire::carry_out(target, (shelf, way_out), (&open.state, &open.factory), &going, &busy).await?;
-            ended.extend(going.iter().map(|item| item.image.clone()).zip(done));
-        }
+        let ended = match self.apply {
+            true => places.carry_out((&open.state, &open.factory), &going, &busy).await,
+            false => Vec::new(),
+        };
         drop(locks);
-        let rows = items.iter().zip(planned).map(|(item, planned)| {
-            let (outcome, next) = match ended.get(&item.image) {
-                Some(ended) => told(ended, item, shelf, target.now()),
-                None => planned,
+        let (mut rows, mut unread) = (Vec::new(), Vec::new());
+        let mut ended = ended.into_iter();
+        for ((seen, (region, there)), going) in seen.into_iter().zip(places.all()).zip(&going) {
+            let ended = ended.next();
+            let items = match seen.items {
+                Ok(items) => items,
+                Err(error) => {
+                    unread.extend(region.map(|region| UnreadRegion { region, why: error.to_string() }));
+                    continue;
+                }
             };
-            RetiredRow::of(item, target.kind(), outcome, next)
-        });
-        let shown = view::Retired::of(rows.collect(), self.apply, open.factory.retention.is_some());
+            let ended = by_image(ended, going)?;
+            let (Some(shelf), now) = (there.shelf(), there.now()) else { continue };
+            for item in &items {
+                let (outcome, next) = match ended.iter().find(|(image, _)| *image == item.image) {
+                    Some((_, Ok(ended))) => told(ended, item, shelf, now),
+                    Some((_, Err(why))) => (Outcome::Failed(why.clone()), None),
+                    None => plan(item, shelf, now),
+                };
+                rows.push(RetiredRow::of(item, (there.kind(), region.as_ref()), outcome, next));
+            }
+        }
+        let shown = view::Retired::of(rows, self.apply, open.factory.retention.is_some()).with_unread(unread);
         session.result(&shown, |style| view::retired(&shown, style))?;
         Ok(match (shown.failed, shown.steps + shown.brought_back) {
-            (0, _) => Exit::Done,
-            (_, 0) => Exit::Failed,
+            (0, _) if shown.unread.is_empty() => Exit::Done,
+            (1.., 0) if shown.unread.is_empty() => Exit::Failed,
             _ => Exit::Partly,
         })
     }
+}
+
+/// Whether nothing keeps it where it is, or it is to be brought back.
+fn is_going(item: &Item, there: &dyn Target) -> bool {
+    there.shelf().is_some_and(|shelf| !matches!(plan(item, shelf, there.now()).0, Outcome::Keep(_)))
+}
+
+/// What became of each, or why the place did not get that far. An error: the state folder can't be used.
+fn by_image(
+    ended: Option<Result<Vec<Ended>, RetireError>>,
+    going: &[Item],
+) -> Result<Vec<(ImageId, Result<Ended, String>)>, CliError> {
+    let images = going.iter().map(|item| item.image.clone());
+    Ok(match ended {
+        None => Vec::new(),
+        Some(Ok(ended)) => images.zip(ended.into_iter().map(Ok)).collect(),
+        Some(Err(RetireError::Target(error))) => images.map(|image| (image, Err(error.to_string()))).collect(),
+        Some(Err(error)) => return Err(error.into()),
+    })
 }
 
 fn way_out(shelf: &dyn Shelf, kind: TargetKind) -> Result<&dyn WayOut, CliError> {
@@ -140,21 +185,63 @@ async fn bring_back(session: &Session, open: &Open, shelf: &dyn Shelf, name: &st
     {
         recipes.push(recipe.clone());
     }
-    let way_out = way_out(shelf, target.kind())?;
-    let found = restore::find(shelf, &recipes, &wanted).await?;
-    let names: Vec<RecipeName> = found.iter().map(|retirement| retirement.name.recipe.clone()).collect();
-    let (locks, busy) = retire::lock(&open.state, &names)?;
+    way_out(shelf, target.kind())?;
+    let places = Places::new(target, &open.factory)?;
+    if let restore::Wanted::Image(_) = &wanted {
+        recipes.extend(places.recipes().await);
+        recipes.sort();
+        recipes.dedup();
+    }
+    let found = everywhere(&places, &recipes, &wanted).await?;
+    let names: BTreeSet<RecipeName> = found.iter().map(|(_, retirement)| retirement.name.recipe.clone()).collect();
+    let (locks, busy) = retire::lock(&open.state, &Vec::from_iter(names))?;
     if let Some((recipe, holder)) = busy.first_key_value() {
         return Err(CliError::Failed(format!(
             "someone is at work on {recipe}: {holder}\n  try again when that is done"
         )));
     }
     let mut restored = Vec::new();
-    for retirement in &found {
-        restored.push(restore::restore((target, way_out), &open.state, retirement).await?);
+    for (there, retirement) in &found {
+        let Some(shelf) = there.shelf() else { continue };
+        let way_out = way_out(shelf, there.kind())?;
+        restored.push(restore::restore((*there, way_out), &open.state, retirement).await?);
     }
     drop(locks);
     let shown = view::Restoration { restored };
     session.result(&shown, |style| view::restoration(&shown, style))?;
     Ok(Exit::Done)
+}
+
+/// Wherever it is on its way out, at home first. An error, before anything is changed: it is nowhere, or a region that may
+/// have it can't be read.
+async fn everywhere<'p>(
+    places: &'p Places<'_>,
+    recipes: &[RecipeName],
+    wanted: &restore::Wanted,
+) -> Result<Vec<(&'p dyn Target, Retirement)>, CliError> {
+    use restore::RestoreError::{Back, Gone, NotRetired};
+    let (mut found, mut none) = (Vec::new(), None);
+    for (_, there) in places.all().into_iter().rev() {
+        let Some(shelf) = there.shelf() else { continue };
+        match restore::find(shelf, recipes, wanted).await {
+            Ok(retirements) => {
+                found.extend(retirements.into_iter().map(|retirement| (there, retirement)));
+                // No two regions have an image of the same id.
+                if matches!(wanted, restore::Wanted::Image(_)) {
+                    break;
+                }
+            }
+            // Where it never was on its way out says less than where it was.
+            Err(NotRetired(what)) => none = none.or(Some(NotRetired(what))),
+            Err(error @ (Back { .. } | Gone { .. })) => match none {
+                Some(Back { .. } | Gone { .. }) => {}
+                _ => none = Some(error),
+            },
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match none {
+        Some(error) if found.is_empty() => Err(error.into()),
+        _ => Ok(found),
+    }
 }

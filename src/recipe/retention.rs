@@ -33,43 +33,37 @@ pub enum OtherService {
     Batch,
     /// AWS CodeBuild.
     Codebuild,
-    /// Amazon EC2 Auto Scaling.
-    Autoscaling,
     /// Amazon EKS.
     Eks,
     /// AWS Elastic Beanstalk.
     ElasticBeanstalk,
     /// Amazon EMR.
     Emr,
-    /// EC2 Image Builder.
-    ImageBuilder,
 }
 
 impl OtherService {
     /// All of them.
-    pub const ALL: [OtherService; 7] = [
-        OtherService::Autoscaling,
+    pub const ALL: [OtherService; 5] = [
         OtherService::Batch,
         OtherService::Codebuild,
         OtherService::Eks,
         OtherService::ElasticBeanstalk,
         OtherService::Emr,
-        OtherService::ImageBuilder,
     ];
     /// As they are written.
-    pub const WORDS: [&'static str; 7] =
-        ["autoscaling", "batch", "codebuild", "eks", "elastic-beanstalk", "emr", "image-builder"];
+    pub const WORDS: [&'static str; 5] = ["batch", "codebuild", "eks", "elastic-beanstalk", "emr"];
+
+    /// Those that were not read once, and are now: nobody has to say that they are not used.
+    pub const READ: [&'static str; 2] = ["autoscaling", "image-builder"];
 
     /// Its name, for people.
     pub const fn title(self) -> &'static str {
         match self {
-            OtherService::Autoscaling => "EC2 Auto Scaling",
             OtherService::Batch => "AWS Batch",
             OtherService::Codebuild => "AWS CodeBuild",
             OtherService::Eks => "Amazon EKS",
             OtherService::ElasticBeanstalk => "Elastic Beanstalk",
             OtherService::Emr => "Amazon EMR",
-            OtherService::ImageBuilder => "EC2 Image Builder",
         }
     }
 }

@@ -81,7 +81,7 @@ pub static RETENTION: Shape = Shape {
         optional(
             "not_used_here",
             List(&Words(&OtherService::WORDS)),
-            "Services that nobody uses in this AWS account and region. They can launch from an image and are not read \
+            "Services that nobody uses in this AWS account, nor in those that are looked into by a role. They can launch from an image and are not read \
              yet, so each that is not listed here keeps every image.",
         ),
         optional(

@@ -135,6 +135,10 @@ pub struct Uses {
 pub trait Shelf: Send + Sync {
     /// What uses these images at this moment.
     async fn uses(&self, images: &[Image]) -> Result<Uses, TargetError>;
+    /// The same in an account that the images are shared with, and that does not own them.
+    async fn uses_of_shared(&self, images: &[Image]) -> Result<Uses, TargetError> {
+        self.uses(images).await
+    }
     /// How many bytes each image gives back when it goes; those of which that can't be said are left out.
     async fn sizes(&self, images: &[Image]) -> Result<BTreeMap<ImageId, u64>, TargetError>;
     /// All retirements of a recipe, those that have ended too; each as far as its image bears it out.

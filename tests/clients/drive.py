@@ -37,7 +37,7 @@ SCENARIOS = {
 # Moto has no agents and runs nothing, and no OpsItems; and of what takes images out of use it knows too little.
 ONLY_FAKE = {"commands", "items", "retirement"}
 # Groups come into the fake by tests alone: nothing that a client can call makes one.
-NOT_FROM_OUTSIDE = {"autoscaling:DescribeWarmPool"}
+NOT_FROM_OUTSIDE = {"autoscaling:DescribeWarmPool", "autoscaling:DescribeInstanceRefreshes"}
 
 
 def main():

@@ -11,6 +11,7 @@ def run(aws):
     deprecated(aws, image)
     disabled(aws, image)
     protected(aws, image)
+    referred(aws, image)
     aws.ec2.deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
     users(aws)
     elsewhere(aws)
@@ -70,12 +71,24 @@ def protected(aws, image):
     ec2.disable_image_deregistration_protection(ImageId=image)
 
 
+def referred(aws, image):
+    ec2 = aws.ec2
+    assert ec2.describe_image_references(ImageIds=[image], IncludeAllResourceTypes=True)["ImageReferences"] == []
+    with aws.refused("InvalidAMIID.NotFound"):
+        ec2.describe_image_references(ImageIds=["ami-0000000000000dead"], IncludeAllResourceTypes=True)
+    with aws.refused("MissingParameter"):
+        ec2.describe_image_references(ImageIds=[image])
+
+
 def users(aws):
     ec2 = aws.ec2
     assert ec2.describe_launch_templates()["LaunchTemplates"] == []
     assert ec2.describe_launch_template_versions(Versions=["$Latest"])["LaunchTemplateVersions"] == []
     assert ec2.describe_spot_fleet_requests()["SpotFleetRequestConfigs"] == []
     assert ec2.describe_fleets()["Fleets"] == []
+    assert ec2.describe_fast_launch_images()["FastLaunchImages"] == []
+    assert ec2.describe_locked_snapshots()["Snapshots"] == []
+    assert ec2.describe_fast_snapshot_restores()["FastSnapshotRestores"] == []
 
 
 def elsewhere(aws):
@@ -83,6 +96,8 @@ def elsewhere(aws):
     assert aws.autoscaling.describe_launch_configurations()["LaunchConfigurations"] == []
     with aws.refused("ValidationError"):
         aws.autoscaling.describe_warm_pool(AutoScalingGroupName="nobody")
+    with aws.refused("ValidationError"):
+        aws.autoscaling.describe_instance_refreshes(AutoScalingGroupName="nobody")
     key = aws.kms.describe_key(KeyId="alias/images")["KeyMetadata"]
     assert key["Enabled"] and key["KeyManager"] == "CUSTOMER" and f":{aws.region}:" in key["Arn"]
     assert aws.kms.describe_key(KeyId="alias/aws/ebs")["KeyMetadata"]["KeyManager"] == "AWS"

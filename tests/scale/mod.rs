@@ -100,8 +100,8 @@ impl Size {
              regions: [{regions}]\n    accounts: [\"{SHARED}\"]\n\
              aws: {{instance_profile: amifactory-builder, volume: {{kms_key: alias/images}}}}\n\
              distribution:\n  home: {HOME}\n  regions: {{{}}}\n  accounts: {{\"{SHARED}\": {{}}}}\n\
-             retention:\n  keep: 1\n  keep_per_channel: 2\n  not_used_here: [autoscaling, batch, codebuild, eks, \
-             elastic-beanstalk, emr, image-builder]\n",
+             retention:\n  keep: 1\n  keep_per_channel: 2\n  not_used_here: [batch, codebuild, eks, \
+             elastic-beanstalk, emr]\n",
             keys.join(", ")
         )
     }

@@ -43,7 +43,7 @@ fn the_workflow_promotes_what_gates_let_through_and_fails_for_nothing_else_than_
     assert_eq!(factory.json(&["build", "tiny"]).0, 0);
     for _ in 0..2 {
         let (output, text) = promote(&factory, "staging");
-        assert_eq!(output.status.code(), Some(0), "{text}");
+        assert_eq!(output.status.code(), Some(0), "{}", text);
     }
     let (_, history) = factory.json(&["history", "tiny"]);
     let staging = history["channels"].as_array().unwrap().iter().find(|channel| channel["channel"] == "staging");

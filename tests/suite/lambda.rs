@@ -129,7 +129,8 @@ fn a_function_runs_the_job_that_its_event_names_and_ends_in_time() {
 
     // Nothing uses any image, and nobody is to be told.
     let (kind, answer) = service.invoke(json!({"job": "check"}), Duration::from_secs(60));
-    assert_eq!((kind.as_str(), &answer["exit_code"]), ("response", &json!(0)), "{answer}");
+    let log = std::fs::read_to_string(factory.path().join("function.log")).unwrap();
+    assert_eq!((kind.as_str(), &answer["exit_code"]), ("response", &json!(0)), "{answer} {log}");
 
     // No agent ever answers: the rebuild is ended before the function is, and says that it goes on.
     let (kind, answer) = service.invoke(json!({"job": "rebuild"}), Duration::from_secs(26));

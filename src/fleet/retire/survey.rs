@@ -3,6 +3,7 @@
 use super::decide::{Reason, Verdict, decide};
 use super::facts::{self, Facts, Released};
 use super::ladder;
+use super::shared;
 use crate::identity::{Arch, BuildId, ImageId, RecipeName, Version};
 use crate::pipeline::tags;
 use crate::recipe::{AwsBaseImage, BaseSpec, Factory, Retention};
@@ -128,6 +129,12 @@ pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>)
             item.facts.bytes = sizes.get(&item.image).copied();
         }
     }
+    let mut asked: Vec<(&mut Item, &Image)> = items
+        .iter_mut()
+        .filter(|(item, _)| free.iter().any(|image| image.id == item.image))
+        .filter_map(|(item, image)| Some((item, (*image)?)))
+        .collect();
+    shared::look(target, wanted.factory, &mut asked).await;
     let mut items: Vec<Item> = items.into_iter().map(|(item, _)| item).collect();
     items.sort_by(|a, b| (&a.name.recipe, a.name.arch, b.version).cmp(&(&b.name.recipe, b.name.arch, a.version)));
     Ok(items)

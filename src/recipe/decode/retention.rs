@@ -12,12 +12,8 @@ pub(super) fn retention(node: &Node, over: Option<&Retention>, diagnostics: &mut
     let maximum_age = maybe(&mut reader, "maximum_age", diagnostics, value::days);
     let least = Retention::LEAST_PER_CHANNEL;
     let keep_per_channel = maybe(&mut reader, "keep_per_channel", diagnostics, |node, d| count(node, least, d));
-    let not_used_here = maybe(&mut reader, "not_used_here", diagnostics, |node, d| {
-        distinct(node, "services", d, |node, d| {
-            let word = node.one_of("service", &OtherService::WORDS, d)?;
-            OtherService::ALL.into_iter().find(|service| service.to_string() == word)
-        })
-    });
+    let not_used_here =
+        maybe(&mut reader, "not_used_here", diagnostics, |node, d| distinct(node, "services", d, service));
     let not_used_by = maybe(&mut reader, "not_used_by", diagnostics, |node, d| distinct(node, "accounts", d, consumer));
     let soak = maybe(&mut reader, "soak", diagnostics, value::days);
     let snapshot_price = maybe(&mut reader, "snapshot_price", diagnostics, price);
@@ -53,6 +49,17 @@ fn count(node: &Node, least: usize, diagnostics: &mut Diagnostics) -> Option<usi
         diagnostics.report(&node.span, format!("out of bounds: expected {least} to {most}"));
     }
     count
+}
+
+fn service(node: &Node, diagnostics: &mut Diagnostics) -> Option<OtherService> {
+    let text = node.text(diagnostics)?;
+    if let Some(word) = OtherService::READ.into_iter().find(|word| *word == text) {
+        let message = format!("whether `{word}` uses images is read, and needs nobody's word");
+        diagnostics.report_with_help(&node.span, message, "remove it from the list");
+        return None;
+    }
+    let word = node.one_of("service", &OtherService::WORDS, diagnostics)?;
+    OtherService::ALL.into_iter().find(|service| service.to_string() == word)
 }
 
 /// An account, an organization or a unit of one.

@@ -30,7 +30,7 @@ pub use images::{ImageRow, Images, images};
 pub use plan::{CanBreak, PlanStep, PlanVerdict, Planned, plan};
 pub use policy::{Policies, PolicyPart, policies};
 pub use release::{Pinned, Promoted, Revocation, RolledBack, pinned, promoted, promotion, revocation, rolled_back};
-pub use retire::{NextStep, Outcome, Restoration, Retired, RetiredRow, restoration, retired};
+pub use retire::{NextStep, Outcome, Restoration, Retired, RetiredRow, UnreadRegion, restoration, retired};
 pub use show::{Shown, ShownControl, show};
 pub use sweep::{Leftover, Swept, sweep};
 pub use told::told;

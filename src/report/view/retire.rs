@@ -2,7 +2,7 @@
 
 use crate::fleet::retire::restore::Restored;
 use crate::fleet::retire::{Item, Reason};
-use crate::identity::{Arch, ImageId, RecipeName, TargetKind, Version};
+use crate::identity::{Arch, ImageId, RecipeName, Region, TargetKind, Version};
 use crate::report::table::Table;
 use crate::report::wrap::fold;
 use crate::report::{Style, visible, wording};
@@ -75,6 +75,9 @@ impl Outcome {
 /// One image.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RetiredRow {
+    /// Where it is, where several regions were looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<Region>,
     /// Its id.
     pub image: ImageId,
     /// Its recipe.
@@ -106,10 +109,16 @@ pub struct RetiredRow {
 
 impl RetiredRow {
     /// Of an image that was looked at.
-    pub fn of(item: &Item, target: TargetKind, outcome: Outcome, next: Option<NextStep>) -> RetiredRow {
+    pub fn of(
+        item: &Item,
+        (target, region): (TargetKind, Option<&Region>),
+        outcome: Outcome,
+        next: Option<NextStep>,
+    ) -> RetiredRow {
         let price = item.retention.as_ref().map(|retention| retention.snapshot_price);
         let monthly = |(bytes, price): (u64, f64)| cents(bytes as f64 / (1_u64 << 30) as f64 * price);
         RetiredRow {
+            region: region.cloned(),
             image: item.image.clone(),
             recipe: item.name.recipe.clone(),
             version: item.version,
@@ -128,11 +137,23 @@ impl RetiredRow {
     }
 }
 
+/// A region that could not be read: whatever is there stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnreadRegion {
+    /// Which.
+    pub region: Region,
+    /// Why, and what to do.
+    pub why: String,
+}
+
 /// The result of `retire`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Retired {
     /// Every image, by recipe, the newest version first.
     pub images: Vec<RetiredRow>,
+    /// Regions that could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<UnreadRegion>,
     /// Whether anything was to be changed.
     pub applied: bool,
     /// How many stay.
@@ -158,7 +179,8 @@ pub struct Retired {
 
 impl Retired {
     /// With its sums. `has_retention`: whether the factory file has one.
-    pub fn of(images: Vec<RetiredRow>, applied: bool, has_retention: bool) -> Retired {
+    pub fn of(mut images: Vec<RetiredRow>, applied: bool, has_retention: bool) -> Retired {
+        images.sort_by(|a, b| (&a.recipe, a.arch, b.version).cmp(&(&b.recipe, b.arch, a.version)));
         let count = |which: fn(&Outcome) -> bool| images.iter().filter(|row| which(&row.outcome)).count();
         let goes = |outcome: &Outcome| outcome.is_going() || *outcome == Outcome::Removed;
         Retired {
@@ -174,21 +196,33 @@ impl Retired {
                 .filter(|row| goes(&row.outcome))
                 .filter_map(|row| row.monthly_usd)
                 .reduce(|sum, each| cents(sum + each)),
+            unread: Vec::new(),
             applied,
             has_retention,
             images,
         }
     }
+
+    /// The same, with the regions that could not be read.
+    pub fn with_unread(self, unread: Vec<UnreadRegion>) -> Retired {
+        Retired { unread, ..self }
+    }
 }
 
 /// One row per image, and under it each reason why it stays.
 pub fn retired(shown: &Retired, style: Style) -> String {
+    let unread = unread(shown, style);
     if shown.images.is_empty() {
-        return "no images\n".to_owned();
+        return format!("no images\n{unread}");
     }
-    let mut table = Table::new(&["RECIPE", "VERSION", "IMAGE", "ARCH", "CREATED", "SIZE", "OUTCOME"]).right(&[5]);
+    let mut header = vec!["RECIPE", "VERSION", "IMAGE", "ARCH", "CREATED", "SIZE", "OUTCOME"];
+    let has_regions = shown.images.iter().any(|row| row.region.is_some());
+    if has_regions {
+        header.push("REGION");
+    }
+    let mut table = Table::new(&header).right(&[5]);
     for row in &shown.images {
-        table.row(vec![
+        let mut cells = vec![
             style.bold(row.recipe.as_str()),
             row.version.to_string(),
             style.cyan(row.image.as_str()),
@@ -208,14 +242,18 @@ pub fn retired(shown: &Retired, style: Style) -> String {
                 Outcome::BroughtBack(_) => style.green("is back"),
                 Outcome::Failed(_) => style.red("failed"),
             },
-        ]);
+        ];
+        if has_regions {
+            cells.push(row.region.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string));
+        }
+        table.row(cells);
         for line in because(&row.outcome).into_iter().chain(on_its_way(row)) {
             for line in fold(&line, style.width.saturating_sub(4)) {
                 table.under(style.dim(&format!("    {line}")));
             }
         }
     }
-    let mut text = table.render(style) + "\n";
+    let mut text = table.render(style) + "\n" + &unread;
     text.push_str(&sums(shown));
     text.push('\n');
     let no_retention = |row: &RetiredRow| match &row.outcome {
@@ -231,6 +269,23 @@ pub fn retired(shown: &Retired, style: Style) -> String {
     };
     if !shown.applied && shown.images.iter().any(is_due) {
         text.push_str(&super::next(&["amifactory retire --apply".to_owned()], style));
+    }
+    text
+}
+
+/// Regions that could not be read, a paragraph each.
+fn unread(shown: &Retired, style: Style) -> String {
+    let mut text = String::new();
+    for unread in &shown.unread {
+        let head = format!(
+            "{} could not be read: every image there stays, and those at home that may have copies there",
+            unread.region
+        );
+        text.push_str(&style.red(&head));
+        text.push('\n');
+        for line in visible::block(&unread.why).lines().flat_map(|line| fold(line, style.width.saturating_sub(4))) {
+            text.push_str(&format!("    {line}\n"));
+        }
     }
     text
 }
@@ -363,6 +418,7 @@ mod tests {
 
     fn row(version: &str, outcome: Outcome, next: Option<(Rung, &str)>) -> RetiredRow {
         RetiredRow {
+            region: None,
             image: "ami-0123456789abcdef0".parse().unwrap(),
             recipe: "web".parse().unwrap(),
             version: version.parse().unwrap(),

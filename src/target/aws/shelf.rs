@@ -4,7 +4,7 @@ use super::api::op;
 use super::shared::FRESH;
 use super::tags;
 use super::target::AwsTarget;
-use super::uses::{self, Place};
+use super::uses::{self, Place, Whose};
 use super::view::Ami;
 use super::way_out::{self, borne_out};
 use crate::identity::{ImageId, RecipeName};
@@ -31,16 +31,21 @@ fn held(image: &Ami) -> Option<&'static str> {
 impl Shelf for AwsTarget {
     async fn uses(&self, images: &[Image]) -> Result<Uses, TargetError> {
         let place = Place::of(&self.who().await?, &self.api().region);
-        let mut uses = uses::find(self.api(), place, images).await?;
+        let mut uses = uses::find(self.api(), place, images, Whose::Own).await?;
         let seen = self.view().images(self.api(), FRESH).await?;
         for image in images {
             let held = seen.iter().filter(|seen| seen.id == image.id.as_str()).filter_map(held);
             let held: Vec<Use> = held.map(|kind| Use { kind, id: image.id.to_string() }).collect();
             if !held.is_empty() {
-                uses.held.insert(image.id.clone(), held);
+                uses.held.entry(image.id.clone()).or_default().extend(held);
             }
         }
         Ok(uses)
+    }
+
+    async fn uses_of_shared(&self, images: &[Image]) -> Result<Uses, TargetError> {
+        let place = Place::of(&self.who().await?, &self.api().region);
+        uses::find(self.api(), place, images, Whose::Others).await
     }
 
     /// All snapshots of each image's build, that of its evidence too. What a snapshot shares with others is not given

@@ -1,4 +1,4 @@
-//! Auto Scaling: looking at groups, launch configurations and warm pools. The query protocol, version 2011-01-01. Tests put
+//! Auto Scaling: looking at groups, launch configurations, warm pools and instance refreshes. The query protocol, version 2011-01-01. Tests put
 //! them here; nothing launches.
 
 use super::World;
@@ -15,6 +15,8 @@ pub struct State {
     pub groups: BTreeMap<(Home, String), Group>,
     /// The image of each.
     pub configurations: BTreeMap<(Home, String), String>,
+    /// The instance refreshes of each group, newest first.
+    pub refreshes: BTreeMap<(Home, String), Vec<Refresh>>,
 }
 
 /// A launch template as a group names it: its id or name, and its version.
@@ -37,6 +39,14 @@ pub struct Mixed {
     pub overrides: Vec<Override>,
 }
 
+/// An instance refresh: its status, and what it brings.
+#[derive(Debug, Clone, Default)]
+pub struct Refresh {
+    pub status: &'static str,
+    pub template: Option<Named>,
+    pub mixed: Option<Mixed>,
+}
+
 /// What an override launches from, where that is not the policy's template.
 #[derive(Debug, Clone, Default)]
 pub struct Override {
@@ -48,6 +58,7 @@ pub fn handle(world: &mut World, call: &Incoming<'_>) -> Reply {
     match call.action {
         "DescribeAutoScalingGroups" => groups(world, call),
         "DescribeLaunchConfigurations" => configurations(world, call),
+        "DescribeInstanceRefreshes" => refreshes(world, call),
         "DescribeWarmPool" => warm_pool(world, call),
         _ => Err(Failure::unknown("InvalidAction", call.action)),
     }
@@ -68,39 +79,44 @@ fn groups(world: &World, call: &Incoming<'_>) -> Reply {
         .filter(|((at, name), _)| *at == home && (wanted.is_empty() || wanted.contains(name)));
     let ours: Vec<(&String, &Group)> = ours.map(|((_, name), group)| (name, group)).collect();
     let (page, next) = page(ours, call.params, 50, 100, |(name, _)| (*name).clone())?;
-    let mut out = vec![members("AutoScalingGroups", page.iter().map(|(name, group)| group_xml(name, group)))];
+    let mut out = vec![members("AutoScalingGroups", page.iter().map(|(name, group)| group_xml(&home, name, group)))];
     out.extend(next);
     Ok(Done::xml(out))
 }
 
-fn group_xml(name: &str, group: &Group) -> Vec<Xml> {
+fn arn(home: &Home, resource: &str) -> String {
+    format!("arn:aws:autoscaling:{}:{}:{resource}", home.region, home.account)
+}
+
+fn group_xml(home: &Home, name: &str, group: &Group) -> Vec<Xml> {
     let mut out =
         vec![text("AutoScalingGroupName", name), text("MinSize", 1), text("MaxSize", 3), text("DesiredCapacity", 2)];
     out.extend([
+        text("AutoScalingGroupARN", arn(home, &format!("autoScalingGroup:1:autoScalingGroupName/{name}"))),
         text("DefaultCooldown", 300),
         text("HealthCheckType", "EC2"),
         text("CreatedTime", "2026-01-01T00:00:00Z"),
     ]);
     out.extend(group.configuration.as_ref().map(|name| text("LaunchConfigurationName", name)));
     out.extend(group.template.as_ref().map(|template| node("LaunchTemplate", specification(template))));
-    if let Some(mixed) = &group.mixed {
-        let overrides = mixed.overrides.iter().map(|of| {
-            let mut out = vec![text("InstanceType", "m7i.large")];
-            out.extend(
-                of.template.as_ref().map(|template| node("LaunchTemplateSpecification", specification(template))),
-            );
-            out.extend(of.image.as_ref().map(|image| text("ImageId", image)));
-            out
-        });
-        let template =
-            vec![node("LaunchTemplateSpecification", specification(&mixed.template)), members("Overrides", overrides)];
-        out.push(node("MixedInstancesPolicy", vec![node("LaunchTemplate", template)]));
-    }
+    out.extend(group.mixed.as_ref().map(mixed_xml));
     if let Some(warm) = &group.warm {
         out.push(node("WarmPoolConfiguration", vec![text("MinSize", warm.len()), text("PoolState", "Stopped")]));
         out.push(text("WarmPoolSize", warm.len()));
     }
     out
+}
+
+fn mixed_xml(mixed: &Mixed) -> Xml {
+    let overrides = mixed.overrides.iter().map(|of| {
+        let mut out = vec![text("InstanceType", "m7i.large")];
+        out.extend(of.template.as_ref().map(|template| node("LaunchTemplateSpecification", specification(template))));
+        out.extend(of.image.as_ref().map(|image| text("ImageId", image)));
+        out
+    });
+    let template =
+        vec![node("LaunchTemplateSpecification", specification(&mixed.template)), members("Overrides", overrides)];
+    node("MixedInstancesPolicy", vec![node("LaunchTemplate", template)])
 }
 
 fn specification((template, version): &Named) -> Vec<Xml> {
@@ -122,7 +138,10 @@ fn configurations(world: &World, call: &Incoming<'_>) -> Reply {
         .filter(|((at, name), _)| *at == home && (wanted.is_empty() || wanted.contains(name)));
     let ours: Vec<(&String, &String)> = ours.map(|((_, name), image)| (name, image)).collect();
     let (page, next) = page(ours, call.params, 50, 100, |(name, _)| (*name).clone())?;
-    let rows = page.iter().map(|(name, image)| vec![text("LaunchConfigurationName", name), text("ImageId", image)]);
+    let rows = page.iter().map(|(name, image)| {
+        let arn = arn(&home, &format!("launchConfiguration:1:launchConfigurationName/{name}"));
+        vec![text("LaunchConfigurationName", name), text("LaunchConfigurationARN", arn), text("ImageId", image)]
+    });
     let mut out = vec![members("LaunchConfigurations", rows)];
     out.extend(next);
     Ok(Done::xml(out))
@@ -144,6 +163,26 @@ fn warm_pool(world: &World, call: &Incoming<'_>) -> Reply {
         ]
     });
     let mut out = vec![members("Instances", rows)];
+    out.extend(next);
+    Ok(Done::xml(out))
+}
+
+fn refreshes(world: &World, call: &Incoming<'_>) -> Reply {
+    let key = (Home::of(call.caller), call.params.get("AutoScalingGroupName").unwrap_or_default().to_owned());
+    if !world.autoscaling.groups.contains_key(&key) {
+        return Err(invalid(format!("AutoScalingGroup name not found - AutoScalingGroup '{}' not found", key.1)));
+    }
+    let all: Vec<(usize, &Refresh)> = world.autoscaling.refreshes.get(&key).into_iter().flatten().enumerate().collect();
+    let (page, next) = page(all, call.params, 50, 100, |(at, _)| format!("{at:08}"))?;
+    let rows = page.iter().map(|(at, refresh)| {
+        let mut out = vec![text("InstanceRefreshId", format!("refresh-{at}")), text("AutoScalingGroupName", &key.1)];
+        out.push(text("Status", refresh.status));
+        let template = refresh.template.as_ref().map(|template| node("LaunchTemplate", specification(template)));
+        let desired: Vec<Xml> = template.into_iter().chain(refresh.mixed.as_ref().map(mixed_xml)).collect();
+        out.extend((!desired.is_empty()).then(|| node("DesiredConfiguration", desired)));
+        out
+    });
+    let mut out = vec![members("InstanceRefreshes", rows)];
     out.extend(next);
     Ok(Done::xml(out))
 }

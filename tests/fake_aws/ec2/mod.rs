@@ -7,6 +7,7 @@ mod create_image;
 mod errors;
 mod filters;
 mod groups;
+pub mod holds;
 mod image_attributes;
 mod images;
 mod instance_attributes;
@@ -108,6 +109,10 @@ fn operation(action: &str) -> Option<Operation> {
         "DescribeLaunchTemplateVersions" => consumers::describe_launch_template_versions,
         "DescribeSpotFleetRequests" => consumers::describe_spot_fleet_requests,
         "DescribeFleets" => consumers::describe_fleets,
+        "DescribeImageReferences" => holds::describe_image_references,
+        "DescribeFastLaunchImages" => holds::describe_fast_launch_images,
+        "DescribeLockedSnapshots" => holds::describe_locked_snapshots,
+        "DescribeFastSnapshotRestores" => holds::describe_fast_snapshot_restores,
         "DescribeSpotInstanceRequests" => spot::describe_spot_instance_requests,
         "CancelSpotInstanceRequests" => spot::cancel_spot_instance_requests,
         _ => return None,

@@ -29,6 +29,7 @@ pub struct State {
     pub default_versions: BTreeMap<String, usize>,
     pub spot_fleets: BTreeMap<String, Fleet>,
     pub fleets: BTreeMap<String, Fleet>,
+    pub holds: super::holds::Holds,
     /// Answers DescribeInstances instead of `instances`, where there are too many to keep.
     pub recorded: Option<super::recorded::Recorded>,
     /// By name.

@@ -43,7 +43,12 @@ async fn applied_to(factory: &Factory, target: &dyn Target) -> Told {
     let items = survey(target, shelf, &wanted).await.unwrap();
     let way_out = shelf.way_out().unwrap();
     let ended = carry_out(target, (shelf, way_out), (&state, factory), &items, &busy).await.unwrap();
-    let word = |ended: &Ended| match ended {
+    items.iter().zip(&ended).map(|(item, ended)| (item.version.to_string(), word(ended))).collect()
+}
+
+/// What became of an image, in a word.
+pub fn word(ended: &Ended) -> String {
+    match ended {
         Ended::Took(rung) => format!("{rung:?}"),
         Ended::Waits(rung, _) => format!("waits for {rung:?}"),
         Ended::Kept(reasons) => reasons.iter().map(|reason| reason.kind).collect::<Vec<_>>().join(" "),
@@ -51,8 +56,7 @@ async fn applied_to(factory: &Factory, target: &dyn Target) -> Told {
             format!("back: {}", reasons.iter().map(|reason| reason.kind).collect::<Vec<_>>().join(" "))
         }
         Ended::Failed(error) => format!("failed: {error}"),
-    };
-    items.iter().zip(&ended).map(|(item, ended)| (item.version.to_string(), word(ended))).collect()
+    }
 }
 
 /// What `retire --restore` does.

@@ -4,6 +4,7 @@ use super::crash::machine::{Machine, RECIPE, recipe};
 use super::crash::scene::QUICK;
 use super::wire::Wire;
 use crate::fake_aws::agents::shell::ShellAgent;
+use crate::fake_aws::autoscaling::Group;
 use crate::fake_aws::ec2::consumers::{Fleet, Template};
 use crate::fake_aws::ec2::model::Home;
 use crate::fake_aws::record::Outcome;
@@ -91,7 +92,7 @@ impl Bench {
     }
 
     /// Why the first version stays; nothing where it would go.
-    async fn reasons(&self) -> Vec<Reason> {
+    pub async fn reasons(&self) -> Vec<Reason> {
         match self.verdicts().await.remove("1.0.0").unwrap() {
             Verdict::Keep(reasons) => reasons,
             Verdict::Remove => Vec::new(),
@@ -100,7 +101,7 @@ impl Bench {
     }
 
     /// It stays for just this reason.
-    async fn held(&self, why: &str, by: &str) {
+    pub async fn held(&self, why: &str, by: &str) {
         let reasons = self.reasons().await;
         assert_eq!(reasons.len(), 1, "{by}: {reasons:?}");
         assert_eq!((reasons[0].kind, reasons[0].why.as_str()), ("in-use", why));
@@ -108,7 +109,7 @@ impl Bench {
         assert!(found.contains(by), "{found}, expected {by}");
     }
 
-    async fn free(&self) {
+    pub async fn free(&self) {
         assert_eq!(self.reasons().await, [] as [Reason; 0]);
     }
 
@@ -118,7 +119,7 @@ impl Bench {
         self.fake.world().ec2.templates.insert(id.to_owned(), template);
     }
 
-    async fn put(&self, name: &str, value: &str) {
+    pub async fn put(&self, name: &str, value: &str) {
         let put = self.ssm().put_parameter().name(name).value(value).overwrite(true);
         put.r#type(aws_sdk_ssm::types::ParameterType::String).send().await.unwrap();
     }
@@ -230,7 +231,7 @@ async fn what_can_not_be_read_keeps_every_image() {
     // Services that nobody has declared unused, each by its name.
     bench.retain(retention(&[OtherService::Emr, OtherService::Batch]));
     let unread: Vec<String> = bench.reasons().await.into_iter().filter_map(|reason| reason.by).collect();
-    assert_eq!(unread, ["AWS CodeBuild", "Amazon EKS", "EC2 Auto Scaling", "EC2 Image Builder", "Elastic Beanstalk"]);
+    assert_eq!(unread, ["AWS CodeBuild", "Amazon EKS", "Elastic Beanstalk"]);
     bench.retain(retention(&OtherService::ALL));
     // A template that resolves a parameter of another account.
     bench.template("lt-00000000000000fff", &["resolve:ssm:arn:aws:ssm:us-east-1:210987654321:parameter/golden"]);
@@ -238,6 +239,9 @@ async fn what_can_not_be_read_keeps_every_image() {
     assert!(reasons.len() == 1 && reasons[0].why.contains("lt-00000000000000fff:1"), "{reasons:?}");
     bench.fake.world().ec2.templates.clear();
     bench.template("lt-0000000000000000a", &["ami-0123456789abcdef0"]);
+    let group = Group { configuration: Some("none".into()), ..Group::default() };
+    let home = bench.home();
+    bench.fake.world().autoscaling.groups.insert((home, "empty".into()), group);
     bench.put("/app/one", &bench.image().replace("ami-", "x-")).await;
     bench.free().await;
     for action in [
@@ -249,6 +253,13 @@ async fn what_can_not_be_read_keeps_every_image() {
         "ec2:DescribeFleets",
         "ec2:DescribeImageAttribute",
         "ssm:DescribeParameters",
+        "ec2:DescribeImageReferences",
+        "ec2:DescribeFastLaunchImages",
+        "ec2:DescribeLockedSnapshots",
+        "ec2:DescribeFastSnapshotRestores",
+        "autoscaling:DescribeAutoScalingGroups",
+        "autoscaling:DescribeLaunchConfigurations",
+        "autoscaling:DescribeInstanceRefreshes",
     ] {
         bench.fake.world().credentials.default_mut().denied.insert(action.to_owned());
         let reasons = bench.reasons().await;

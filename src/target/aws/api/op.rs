@@ -144,6 +144,15 @@ pub const DESCRIBE_SPOT_REQUESTS: Operation =
 pub const DESCRIBE_SPOT_FLEETS: Operation = op("ec2:DescribeSpotFleetRequests", Grant::Uses, Bucket::Describe, &[]);
 /// `ec2:DescribeFleets`
 pub const DESCRIBE_FLEETS: Operation = op("ec2:DescribeFleets", Grant::Uses, Bucket::Describe, &[]);
+/// `ec2:DescribeImageReferences`
+pub const DESCRIBE_REFERENCES: Operation = op("ec2:DescribeImageReferences", Grant::Uses, Bucket::Describe, &[]);
+/// `ec2:DescribeFastLaunchImages`
+pub const DESCRIBE_FAST_LAUNCH: Operation = op("ec2:DescribeFastLaunchImages", Grant::Uses, Bucket::Describe, &[]);
+/// `ec2:DescribeLockedSnapshots`
+pub const DESCRIBE_LOCKED: Operation = op("ec2:DescribeLockedSnapshots", Grant::Uses, Bucket::Describe, &[]);
+/// `ec2:DescribeFastSnapshotRestores`
+pub const DESCRIBE_FAST_RESTORES: Operation =
+    op("ec2:DescribeFastSnapshotRestores", Grant::Uses, Bucket::Describe, &[]);
 /// `ssm:DescribeParameters`
 pub const DESCRIBE_PARAMETERS: Operation = op("ssm:DescribeParameters", Grant::Uses, Bucket::DescribeParameter, &[]);
 
@@ -164,6 +173,8 @@ pub const DESCRIBE_LAUNCH_CONFIGURATIONS: Operation =
     op("autoscaling:DescribeLaunchConfigurations", Grant::Fleet, Bucket::Other, &[]);
 /// `autoscaling:DescribeWarmPool`
 pub const DESCRIBE_WARM_POOL: Operation = op("autoscaling:DescribeWarmPool", Grant::Fleet, Bucket::Other, &[]);
+/// `autoscaling:DescribeInstanceRefreshes`
+pub const DESCRIBE_REFRESHES: Operation = op("autoscaling:DescribeInstanceRefreshes", Grant::Uses, Bucket::Other, &[]);
 
 /// `sns:Publish`
 pub const PUBLISH: Operation = op("sns:Publish", Grant::Notify, Bucket::Other, &[]);
@@ -222,6 +233,10 @@ pub const ALL: &[Operation] = &[
     DESCRIBE_SPOT_REQUESTS,
     DESCRIBE_SPOT_FLEETS,
     DESCRIBE_FLEETS,
+    DESCRIBE_REFERENCES,
+    DESCRIBE_FAST_LAUNCH,
+    DESCRIBE_LOCKED,
+    DESCRIBE_FAST_RESTORES,
     DESCRIBE_PARAMETERS,
     DEPRECATE,
     UNDEPRECATE,
@@ -231,6 +246,7 @@ pub const ALL: &[Operation] = &[
     DESCRIBE_LAUNCH_CONFIGURATIONS,
     DESCRIBE_WARM_POOL,
     PUBLISH,
+    DESCRIBE_REFRESHES,
 ];
 
 #[cfg(test)]

@@ -1,37 +1,59 @@
-//! Auto Scaling groups: what each launches next, and which instances wait in its warm pool.
+//! Auto Scaling groups: what each launches next, and which instances wait in its warm pool. Whoever looks for what keeps
+//! images reads them by the same calls ([`super::super::uses`]).
 
 use super::super::api::{Api, CallError, op};
 use super::See;
 use super::resolve::Resolved;
 use super::templates::{Named, Templates};
 use crate::target::{Kind, Sighting, TargetError, Unread};
-use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
+use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification, MixedInstancesPolicy};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Groups per page (Auto Scaling API reference, `DescribeAutoScalingGroups`: at most 100).
 const PAGE: i32 = 100;
-/// Launch configurations per call (the same, `DescribeLaunchConfigurations`: at most 50 names).
+/// Launch configurations per call (the same, `DescribeLaunchConfigurations`: at most 50 names, at most 100 a page).
 const CONFIGURATIONS: usize = 50;
 /// Instances of a warm pool per page (the same, `DescribeWarmPool`: at most 50).
 const WARM: i32 = 50;
 
 /// From what a group launches.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Source {
+pub enum Source {
     /// A launch template.
     Template(Named),
     /// A launch configuration.
     Configuration(String),
-    /// An image that an override of mixed instances names itself.
+    /// An image that an override of mixed instances names itself: its id, or `resolve:ssm:` and a parameter.
     Image(String),
     /// Nothing that is understood.
     Nothing,
 }
 
+/// A group, as far as it says what it launches.
+#[derive(Debug, Clone, Default)]
+pub struct Group {
+    /// Its ARN.
+    pub arn: String,
+    /// From what it launches.
+    pub sources: BTreeSet<Source>,
+    has_pool: bool,
+}
+
+/// A launch configuration.
+#[derive(Debug, Clone)]
+pub struct Configuration {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Its image.
+    pub image: String,
+}
+
 /// All groups of an account and region.
 #[derive(Debug, Default)]
 pub struct Groups {
-    all: BTreeMap<String, BTreeSet<Source>>,
+    all: BTreeMap<String, Group>,
     /// Images of launch configurations.
     configurations: BTreeMap<String, String>,
     /// Instances that wait in warm pools, and the group of each.
@@ -40,10 +62,22 @@ pub struct Groups {
     pub unread: Vec<Unread>,
 }
 
-/// All of them.
+/// All groups, and what is needed to say what they launch.
 pub async fn read(api: &Api) -> Result<Groups, CallError> {
-    let mut groups = Groups::default();
-    let mut with_pool = Vec::new();
+    let mut groups = Groups { all: list(api).await?, ..Groups::default() };
+    let read = groups.read_configurations(api).await;
+    groups.or_unread("launch configurations", read)?;
+    let with_pool = groups.all.iter().filter(|(_, group)| group.has_pool).map(|(name, _)| name.clone());
+    for group in with_pool.collect::<Vec<_>>() {
+        let read = groups.read_warm_pool(api, &group).await;
+        groups.or_unread(&format!("the warm pool of {group}"), read)?;
+    }
+    Ok(groups)
+}
+
+/// All groups by their names.
+pub async fn list(api: &Api) -> Result<BTreeMap<String, Group>, CallError> {
+    let mut groups = BTreeMap::new();
     let mut page = None;
     loop {
         let ask = || {
@@ -52,38 +86,46 @@ pub async fn read(api: &Api) -> Result<Groups, CallError> {
         };
         let answer = api.caller.call(op::DESCRIBE_SCALING_GROUPS, "Auto Scaling groups", ask).await?;
         for group in answer.auto_scaling_groups() {
-            let name = group.auto_scaling_group_name().unwrap_or_default();
-            if group.warm_pool_configuration().is_some() {
-                with_pool.push(name.to_owned());
-            }
-            groups.all.insert(name.to_owned(), sources(group));
+            let of = Group {
+                arn: group.auto_scaling_group_arn().unwrap_or_default().to_owned(),
+                sources: sources(group),
+                has_pool: group.warm_pool_configuration().is_some(),
+            };
+            groups.insert(group.auto_scaling_group_name().unwrap_or_default().to_owned(), of);
         }
         page = answer.next_token;
         if page.as_deref().is_none_or(str::is_empty) {
-            break;
+            return Ok(groups);
         }
     }
-    let read = groups.read_configurations(api).await;
-    groups.or_unread("launch configurations", read)?;
-    for group in with_pool {
-        let read = groups.read_warm_pool(api, &group).await;
-        groups.or_unread(&format!("the warm pool of {group}"), read)?;
-    }
-    Ok(groups)
 }
 
-/// Each override of mixed instances launches from its own image or template, or else from the policy's.
-fn sources(group: &AutoScalingGroup) -> BTreeSet<Source> {
-    if let Some(template) = group.mixed_instances_policy().and_then(|policy| policy.launch_template()) {
-        let own = template.launch_template_specification();
-        if template.overrides().is_empty() {
-            return [specified(own)].into();
-        }
-        let of = |o: &aws_sdk_autoscaling::types::LaunchTemplateOverrides| match o.image_id() {
-            Some(image) if !image.is_empty() => Source::Image(image.to_owned()),
-            _ => specified(o.launch_template_specification().or(own)),
+/// Launch configurations of these names; without names all that there are.
+pub async fn configurations(api: &Api, names: &[String]) -> Result<Vec<Configuration>, CallError> {
+    let mut found = Vec::new();
+    let mut page = None;
+    loop {
+        let ask = || {
+            let request = api.autoscaling.describe_launch_configurations().set_next_token(page.clone());
+            request.set_launch_configuration_names((!names.is_empty()).then(|| names.to_vec())).max_records(PAGE).send()
         };
-        return template.overrides().iter().map(of).collect();
+        let answer = api.caller.call(op::DESCRIBE_LAUNCH_CONFIGURATIONS, "launch configurations", ask).await?;
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        found.extend(answer.launch_configurations().iter().map(|configuration| Configuration {
+            arn: text(configuration.launch_configuration_arn()),
+            name: text(configuration.launch_configuration_name()),
+            image: text(configuration.image_id()),
+        }));
+        page = answer.next_token;
+        if page.as_deref().is_none_or(str::is_empty) {
+            return Ok(found);
+        }
+    }
+}
+
+fn sources(group: &AutoScalingGroup) -> BTreeSet<Source> {
+    if let Some(mixed) = group.mixed_instances_policy() {
+        return of_mixed(mixed);
     }
     match (group.launch_template(), group.launch_configuration_name()) {
         (Some(template), _) => [specified(Some(template))].into(),
@@ -92,7 +134,22 @@ fn sources(group: &AutoScalingGroup) -> BTreeSet<Source> {
     }
 }
 
-fn specified(template: Option<&LaunchTemplateSpecification>) -> Source {
+/// Each override of mixed instances launches from its own image or template, or else from the policy's.
+pub fn of_mixed(policy: &MixedInstancesPolicy) -> BTreeSet<Source> {
+    let Some(template) = policy.launch_template() else { return [Source::Nothing].into() };
+    let own = template.launch_template_specification();
+    if template.overrides().is_empty() {
+        return [specified(own)].into();
+    }
+    let of = |o: &aws_sdk_autoscaling::types::LaunchTemplateOverrides| match o.image_id() {
+        Some(image) if !image.is_empty() => Source::Image(image.to_owned()),
+        _ => specified(o.launch_template_specification().or(own)),
+    };
+    template.overrides().iter().map(of).collect()
+}
+
+/// A template as a group names it.
+pub fn specified(template: Option<&LaunchTemplateSpecification>) -> Source {
     let Some(template) = template else { return Source::Nothing };
     let Some(named) = template.launch_template_id().or(template.launch_template_name()) else { return Source::Nothing };
     let version = template.version().unwrap_or_default().to_owned();
@@ -103,7 +160,7 @@ impl Groups {
     /// Versions of templates that groups name by their numbers, and that were not read yet.
     pub fn pinned(&self, templates: &Templates) -> BTreeMap<String, BTreeSet<i64>> {
         let mut pinned: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
-        for source in self.all.values().flatten() {
+        for source in self.all.values().flat_map(|group| &group.sources) {
             if let Source::Template(named) = source
                 && let Some((id, number)) = templates.missing(named)
             {
@@ -115,8 +172,8 @@ impl Groups {
 
     /// Shows each group, once for each image that it would launch.
     pub fn sightings(&self, templates: &Templates, resolved: &Resolved, see: See<'_>) {
-        for (name, sources) in &self.all {
-            for source in sources {
+        for (name, group) in &self.all {
+            for source in &group.sources {
                 let (image, via) = match source {
                     Source::Template(named) => {
                         let (image, via) = templates.image(named, resolved);
@@ -148,7 +205,7 @@ impl Groups {
         let names: BTreeSet<&String> = self
             .all
             .values()
-            .flatten()
+            .flat_map(|group| &group.sources)
             .filter_map(|source| match source {
                 Source::Configuration(name) => Some(name),
                 _ => None,
@@ -156,15 +213,8 @@ impl Groups {
             .collect();
         let names: Vec<String> = names.into_iter().cloned().collect();
         for some in names.chunks(CONFIGURATIONS) {
-            let ask = || {
-                let request = api.autoscaling.describe_launch_configurations();
-                request.set_launch_configuration_names(Some(some.to_vec())).send()
-            };
-            let answer = api.caller.call(op::DESCRIBE_LAUNCH_CONFIGURATIONS, "launch configurations", ask).await?;
-            for configuration in answer.launch_configurations() {
-                let name = configuration.launch_configuration_name().unwrap_or_default();
-                let image = configuration.image_id().unwrap_or_default();
-                self.configurations.insert(name.to_owned(), image.to_owned());
+            for Configuration { name, image, .. } in configurations(api, some).await? {
+                self.configurations.insert(name, image);
             }
         }
         Ok(())

@@ -9,10 +9,10 @@
 //! | [`resolve`] | parameters that templates name their images by |
 //! | [`strangers`] | images that are not ours |
 
-mod groups;
+pub(super) mod groups;
 mod resolve;
 mod strangers;
-mod templates;
+pub(super) mod templates;
 
 use super::api::{Api, CallError, op};
 use super::target::AwsTarget;

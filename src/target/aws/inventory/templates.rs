@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const PAGE: i32 = 200;
 /// Without the id of a template these are asked of all templates (the same page, `LaunchTemplateVersion.N`).
 const CURRENT: [&str; 2] = ["$Default", "$Latest"];
-/// How a template has an image looked up at each launch.
-const RESOLVE: &str = "resolve:ssm:";
+/// How a template, or what overrides one, has an image looked up at each launch.
+pub const RESOLVE: &str = "resolve:ssm:";
 
 /// A template, as far as it was read.
 #[derive(Debug, Default)]
@@ -65,7 +65,8 @@ impl Templates {
         Templates { unreadable: true, ..Templates::default() }
     }
 
-    fn add(&mut self, version: &LaunchTemplateVersion) {
+    /// Adds a version that was read.
+    pub fn add(&mut self, version: &LaunchTemplateVersion) {
         let Some((id, number)) = version.launch_template_id().zip(version.version_number()) else { return };
         let template = self.all.entry(id.to_owned()).or_default();
         template.name = version.launch_template_name().unwrap_or_default().to_owned();
@@ -118,13 +119,7 @@ impl Templates {
         if self.unreadable {
             return why("could not be read");
         }
-        let Some((_, template)) = self.find(&named.template) else { return why("does not exist") };
-        let number = match version {
-            "$Default" => Some(template.default),
-            "$Latest" => template.latest(),
-            number => number.parse().ok(),
-        };
-        match number.and_then(|number| template.images.get(&number)) {
+        match self.version(named) {
             Some(Some(image)) => match image.strip_prefix(RESOLVE) {
                 Some(parameter) => (resolved.image(parameter), format!("{via}, {image}")),
                 None => (Ok(image.clone()), via),
@@ -132,6 +127,23 @@ impl Templates {
             Some(None) => why("names no image"),
             None => why("does not exist"),
         }
+    }
+
+    /// The image of a version, if it has one, as it is written there; none: there is no such version.
+    fn version(&self, named: &Named) -> Option<Option<&String>> {
+        let (_, template) = self.find(&named.template)?;
+        let number = match named.version.as_str() {
+            "" | "$Default" => Some(template.default),
+            "$Latest" => template.latest(),
+            number => number.parse().ok(),
+        };
+        template.images.get(&number?).map(Option::as_ref)
+    }
+
+    /// What a template that something else names would launch, as it is written there: an image's id, or `resolve:ssm:` and
+    /// a parameter.
+    pub fn written(&self, named: &Named) -> Option<&str> {
+        self.version(named).flatten().map(String::as_str)
     }
 
     fn find(&self, named: &str) -> Option<(&String, &Template)> {

@@ -4,6 +4,7 @@
 use super::Grant;
 use super::document::{Policy, Statement};
 use super::operator::{actions, keys, request_tag, resource_tag};
+use super::retirer::uses;
 use super::scope::Scope;
 use crate::pipeline::tags::COPY_OF;
 use crate::target::aws::api::op;
@@ -98,7 +99,7 @@ pub fn consumer(scope: &Scope) -> Policy {
     let keys = Scope { region: None, account: owner, ..scope.clone() }.arn("kms", "key/*");
     let scope = &Scope { region: None, account: None, ..scope.clone() };
     let blocks = [op::LIST_BLOCKS, op::GET_BLOCK].map(|operation| operation.action);
-    Policy::new(vec![
+    let mut statements = vec![
         Statement::allow(
             "Look",
             [op::DESCRIBE_IMAGES.action],
@@ -126,7 +127,10 @@ pub fn consumer(scope: &Scope) -> Policy {
             .only("StringNotEquals", "ssm:Overwrite", ["true"]),
         Statement::allow("WriteChannels", actions(Grant::WritePointer), "A channel's pointer follows that of the factory.")
             .on([scope.arn("ssm", "parameter/amifactory/*/channels/*")]),
-    ])
+    ];
+    // Whoever retires images looks here too, by this role.
+    statements.extend(uses(scope, []));
+    Policy::new(statements)
 }
 
 /// Who may assume that role: the factory's account, which says itself who in it may. None where it is not known.

@@ -4,6 +4,7 @@
 use super::Grant;
 use super::document::{Policy, Statement};
 use super::operator::actions;
+use super::retirer::uses;
 use super::scope::Scope;
 use crate::target::aws::api::op;
 
@@ -28,7 +29,9 @@ pub fn fleet(scope: &Scope) -> Policy {
 
 /// The policy of the role in another account.
 pub fn fleet_role(scope: &Scope) -> Policy {
-    Policy::new(seen(&Scope { region: None, account: None, ..scope.clone() }, []))
+    let scope = &Scope { region: None, account: None, ..scope.clone() };
+    // Whoever retires images looks there too, by this role.
+    Policy::new([seen(scope, []), uses(scope, [])].concat())
 }
 
 /// The policy of whoever runs `fleet --notify`, beside that. None where nobody is told.

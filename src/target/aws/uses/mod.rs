@@ -3,15 +3,24 @@
 //! | module | reads |
 //! |---|---|
 //! | this | instances, stopped ones too; copies; accounts that an image is shared with |
-//! | [`templates`] | every version of every launch template, and the parameters that they resolve |
+//! | [`templates`] | every version of every launch template |
+//! | [`scaling`] | Auto Scaling groups, launch configurations, instance refreshes |
 //! | [`spot`] | spot requests, spot fleets, EC2 fleets with their overrides |
+//! | [`references`] | what EC2 itself says: recipes of EC2 Image Builder, fast launch |
+//! | [`held`] | locks and fast restores of snapshots |
+//! | [`resolved`] | the parameters that all these name images by |
 //! | [`named`] | parameters: their values, and versions that have a label |
 
+mod held;
 mod named;
+mod references;
+mod resolved;
+mod scaling;
 mod spot;
 mod templates;
 
 use super::api::{Api, CallError, op};
+use super::inventory::templates::{RESOLVE, Templates};
 use crate::identity::ImageId;
 use crate::recipe::OtherService;
 use crate::target::{Image, TargetError, Unread, Use, Uses};
@@ -27,9 +36,22 @@ const PAGE: i32 = 500;
 struct Found {
     wanted: BTreeMap<String, ImageId>,
     uses: BTreeMap<ImageId, BTreeSet<Use>>,
+    held: BTreeMap<ImageId, BTreeSet<Use>>,
     unread: BTreeSet<Unread>,
+    /// What names its image by a parameter that is still to be asked for.
+    by_parameter: BTreeMap<String, BTreeSet<Use>>,
     /// `arn:aws`, the region and the account, for ARNs of what EC2 names by ids.
     place: Place,
+}
+
+/// Whose the images are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// This account's: who else may launch them is asked, and what our own channels here name is known already.
+    Own,
+    /// Another account's, which shares them with this one: only that one can say with whom else, and our own channels here
+    /// are read like all other parameters.
+    Others,
 }
 
 /// Where all this is.
@@ -54,6 +76,11 @@ impl Place {
     fn ec2(&self, resource: &str) -> String {
         format!("arn:{}:ec2:{}:{}:{resource}", self.partition, self.region, self.account)
     }
+
+    /// Of images and snapshots, whose ARNs have no account.
+    fn ec2_public(&self, resource: &str) -> String {
+        format!("arn:{}:ec2:{}::{resource}", self.partition, self.region)
+    }
 }
 
 impl Found {
@@ -61,6 +88,16 @@ impl Found {
     fn uses(&mut self, image: &str, kind: &'static str, id: impl Into<String>) {
         if let Some(image) = self.wanted.get(image) {
             self.uses.entry(image.clone()).or_default().insert(Use { kind, id: id.into() });
+        }
+    }
+
+    /// Something launches from an image, which it names by its id or as `resolve:ssm:` and a parameter.
+    fn launches(&mut self, image: &str, kind: &'static str, id: String) {
+        match image.strip_prefix(RESOLVE) {
+            Some(parameter) => {
+                self.by_parameter.entry(parameter.to_owned()).or_default().insert(Use { kind, id });
+            }
+            None => self.uses(image, kind, id),
         }
     }
 
@@ -89,9 +126,16 @@ impl Found {
 }
 
 /// Looks at everything.
-pub async fn find(api: &Api, place: Place, images: &[Image]) -> Result<Uses, TargetError> {
+pub async fn find(api: &Api, place: Place, images: &[Image], whose: Whose) -> Result<Uses, TargetError> {
     let wanted = images.iter().map(|image| (image.id.to_string(), image.id.clone())).collect();
-    let mut found = Found { wanted, uses: BTreeMap::new(), unread: BTreeSet::new(), place };
+    let mut found = Found {
+        wanted,
+        uses: BTreeMap::new(),
+        held: BTreeMap::new(),
+        unread: BTreeSet::new(),
+        by_parameter: BTreeMap::new(),
+        place,
+    };
     if images.is_empty() {
         return Ok(Uses::default());
     }
@@ -107,21 +151,35 @@ pub async fn find(api: &Api, place: Place, images: &[Image]) -> Result<Uses, Tar
     let read = copies(api, &mut found).await;
     found.or_unread("copies of images", read)?;
     let read = templates::read(api, &mut found).await;
+    let (templates, read) = match read {
+        Ok(templates) => (templates, Ok(())),
+        Err(error) => (Templates::unreadable(), Err(error)),
+    };
     found.or_unread("launch templates", read)?;
+    let read = scaling::read(api, &mut found, &templates).await;
+    found.or_unread("Auto Scaling", read)?;
     let read = spot::read(api, &mut found).await;
     found.or_unread("spot requests and fleets", read)?;
-    let read = named::read(api, &mut found).await;
+    let read = references::read(api, &mut found).await;
+    found.or_unread("recipes of EC2 Image Builder and fast launch", read)?;
+    if whose == Whose::Own {
+        let read = held::read(api, &mut found, images).await;
+        found.or_unread("locks and fast restores of snapshots", read)?;
+    }
+    let read = resolved::read(api, &mut found).await;
+    found.or_unread("parameters that name images for launches", read)?;
+    let read = named::read(api, &mut found, whose).await;
     found.or_unread("parameters", read)?;
     // A call for each image: only of those that nothing holds so far.
     // Disabling takes it from everybody.
-    let asked = |image: &&Image| image.available && !found.uses.contains_key(&image.id);
+    let asked = |image: &&Image| whose == Whose::Own && image.available && !found.uses.contains_key(&image.id);
     for image in images.iter().filter(asked).collect::<Vec<_>>() {
         let read = shared_with(api, &mut found, image.id.as_str()).await;
         found.or_unread(&format!("the launch permissions of {}", image.id), read)?;
     }
     Ok(Uses {
         uses: found.uses.into_iter().map(|(image, uses)| (image, uses.into_iter().collect())).collect(),
-        held: BTreeMap::new(),
+        held: found.held.into_iter().map(|(image, held)| (image, held.into_iter().collect())).collect(),
         unread: found.unread.into_iter().collect(),
     })
 }

@@ -1,7 +1,7 @@
 //! Parameters anywhere in the account and region that hold an image's id: as their value, or in a version with a label.
 
 use super::super::api::{Api, CallError, op};
-use super::{Found, ids_in};
+use super::{Found, Whose, ids_in};
 use aws_sdk_ssm::types::ParameterType;
 
 /// Parameters per page (Systems Manager API reference, `DescribeParameters`).
@@ -15,7 +15,7 @@ const IMAGE: &str = "aws:ec2:image";
 const KIND: &str = "parameter";
 
 /// All of them. A secret's value is nothing that EC2 launches from, and is not read.
-pub async fn read(api: &Api, found: &mut Found) -> Result<(), CallError> {
+pub async fn read(api: &Api, found: &mut Found, whose: Whose) -> Result<(), CallError> {
     // With labels: those that hold images, and our own channels, whose values are known already.
     let (mut plain, mut labelled) = (Vec::new(), Vec::new());
     let mut page = None;
@@ -25,7 +25,12 @@ pub async fn read(api: &Api, found: &mut Found) -> Result<(), CallError> {
         for parameter in answer.parameters() {
             let name = parameter.name().unwrap_or_default();
             match own(name) {
-                Some("channels") => labelled.push(name.to_owned()),
+                Some("channels") => {
+                    labelled.push(name.to_owned());
+                    if whose == Whose::Others {
+                        plain.push(name.to_owned());
+                    }
+                }
                 Some("versions" | "moves" | "pins" | "retired") => {}
                 _ if parameter.r#type() == Some(&ParameterType::SecureString) => {}
                 _ => {

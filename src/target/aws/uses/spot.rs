@@ -1,12 +1,8 @@
 //! Requests that launch instances by themselves: on the spot market, in fleets.
 
 use super::super::api::{Api, CallError, op};
-use super::{Found, PAGE, templates};
+use super::{Found, PAGE};
 use aws_sdk_ec2::types::{BatchState, Filter, FleetStateCode};
-use std::collections::BTreeMap;
-
-/// How an override has an image looked up at each launch.
-const RESOLVE: &str = "resolve:ssm:";
 
 /// All of them. What they launch by a template is read with the templates.
 pub async fn read(api: &Api, found: &mut Found) -> Result<(), CallError> {
@@ -68,7 +64,6 @@ async fn spot_fleets(api: &Api, found: &mut Found) -> Result<(), CallError> {
 }
 
 async fn fleets(api: &Api, found: &mut Found) -> Result<(), CallError> {
-    let mut resolved: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut page = None;
     loop {
         let ask = || api.ec2.describe_fleets().set_next_token(page.clone()).send();
@@ -85,16 +80,12 @@ async fn fleets(api: &Api, found: &mut Found) -> Result<(), CallError> {
             }
             let arn = found.place.ec2(&format!("fleet/{}", fleet.fleet_id().unwrap_or_default()));
             for over in fleet.launch_template_configs().iter().flat_map(|config| config.overrides()) {
-                let image = over.image_id().unwrap_or_default();
-                match image.strip_prefix(RESOLVE) {
-                    Some(parameter) => resolved.entry(parameter.to_owned()).or_default().push(arn.clone()),
-                    None => found.uses(image, "fleet", arn.clone()),
-                }
+                found.launches(over.image_id().unwrap_or_default(), "fleet", arn.clone());
             }
         }
         page = answer.next_token;
         if page.as_deref().is_none_or(str::is_empty) {
-            return templates::resolve(api, found, "fleet", resolved).await;
+            return Ok(());
         }
     }
 }
