@@ -32,7 +32,8 @@ const HELP: &str = "Where is looked and what is too old stands under `fleet:` in
     a few instances more or less are no news. What could not be read is unknown, and resolves nothing. What was told is \
     remembered in Parameter Store under /amifactory/_notify, once it was sent: so a run that dies in between tells twice, \
     and never not at all. Each audience, and each way by which it is told, stands by itself. Webhooks get JSON by POST over \
-    https; redirects are not followed, and an address is never printed.";
+    https; redirects are not followed, and an address is never printed. \
+    OpsCenter has one open item for each thing that is told; one that a person has closed stays closed until it is worse.";
 
 impl Fleet {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {

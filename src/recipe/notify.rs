@@ -23,6 +23,8 @@ pub struct Audience {
     pub sns: Option<TopicArn>,
     /// `webhook:` where an address stands that it is told at.
     pub webhook: Option<Hook>,
+    /// `opscenter:` whether it has items in OpsCenter.
+    pub opscenter: bool,
 }
 
 /// A level that an audience can ask for.

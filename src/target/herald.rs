@@ -16,6 +16,34 @@ pub enum Kept {
     Damaged(String),
 }
 
+/// Something that people are to do, in OpsCenter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// What it is about: of one key only one is open.
+    pub key: String,
+    /// Where.
+    pub place: String,
+    /// On one line, at most 1024 characters.
+    pub title: String,
+    /// In Markdown, at most 2048 characters.
+    pub description: String,
+    /// From 1, the worst, to 4.
+    pub severity: u8,
+    /// What it is about, by ARNs.
+    pub resources: Vec<String>,
+}
+
+/// One that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenTicket {
+    /// Its id.
+    pub id: String,
+    /// Its key.
+    pub key: String,
+    /// Where what it is about is.
+    pub place: String,
+}
+
 /// Tells, and remembers.
 #[async_trait]
 pub trait Herald: Send + Sync {
@@ -28,4 +56,10 @@ pub trait Herald: Send + Sync {
     async fn publish(&self, topic: &TopicArn, subject: &str, body: &str) -> Result<(), TargetError>;
     /// Posts JSON to a webhook. It may arrive twice. The address is told to nobody.
     async fn post(&self, hook: &Hook, json: &str) -> Result<(), TargetError>;
+    /// Items that are open, or that someone works on, and whose keys begin with this.
+    async fn open_tickets(&self, prefix: &str) -> Result<Vec<OpenTicket>, TargetError>;
+    /// Opens an item, or brings the one up to date that is open under its key.
+    async fn open_ticket(&self, ticket: &Ticket) -> Result<(), TargetError>;
+    /// Says of an item that it is resolved. One that is gone is fine.
+    async fn resolve_ticket(&self, id: &str) -> Result<(), TargetError>;
 }

@@ -88,6 +88,9 @@ pub struct Item {
     /// A command that mends it, or that lists what is to be replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
+    /// Resources that it is about, by their ARNs: the first few.
+    #[serde(skip)]
+    pub arns: Vec<String>,
 }
 
 /// All that was seen, as it can be told.
@@ -180,8 +183,27 @@ fn item(finding: &Finding) -> Item {
         why: why(finding),
         examples: examples(finding),
         fix: finding.fix.clone().filter(|fix| fix.len() <= COMMAND && visible::line(fix) == fix.as_str()),
+        arns: arns(finding),
         place,
     }
+}
+
+/// Of a group it would take an id that nobody has asked for.
+fn arns(finding: &Finding) -> Vec<String> {
+    let region = &finding.at.region;
+    let arn = |account: &str, resource: &str| format!("arn:{}:ec2:{region}:{account}:{resource}", region.partition());
+    let account = finding.at.account.as_ref().map_or("", AccountId::as_str);
+    let is_id =
+        |id: &&str, prefix: &str| id.starts_with(prefix) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let image = finding.image.as_deref().filter(|image| is_id(image, "ami-"));
+    let mut all: Vec<String> = image.map(|image| arn("", &format!("image/{image}"))).into_iter().collect();
+    let template = finding.resource.as_deref().and_then(|resource| resource.split(':').next());
+    if let (Kind::LaunchTemplate, Some(template)) = (finding.kind, template.filter(|id| is_id(id, "lt-"))) {
+        all.push(arn(account, &format!("launch-template/{template}")));
+    }
+    let ids = finding.count.examples.iter().map(|example| example.id.as_str()).filter(|id| is_id(id, "i-"));
+    all.extend(ids.map(|id| arn(account, &format!("instance/{id}"))));
+    all
 }
 
 fn unread_item(at: &Spot, unread: &Unread) -> Item {
@@ -200,6 +222,7 @@ fn unread_item(at: &Spot, unread: &Unread) -> Item {
         why: cut(&visible::joined(&unread.why), WORDS),
         examples: String::new(),
         fix: None,
+        arns: Vec::new(),
         place,
     }
 }

@@ -3,6 +3,7 @@
 use super::digest::{self, Ear, News};
 use super::item::Seen;
 use super::memory::{Memory, Recall};
+use super::tickets;
 use crate::fleet::freshness::Level;
 use crate::identity::AudienceName;
 use crate::recipe::{Audience, Heard, Notify};
@@ -20,6 +21,8 @@ pub enum Way {
     Sns,
     /// A webhook.
     Webhook,
+    /// Items in OpsCenter.
+    Opscenter,
 }
 
 impl Way {
@@ -28,6 +31,7 @@ impl Way {
         match self {
             Way::Sns => "sns",
             Way::Webhook => "webhook",
+            Way::Opscenter => "opscenter",
         }
     }
 }
@@ -78,7 +82,8 @@ pub async fn tell(herald: &dyn Herald, notify: &Notify, seen: &Seen, now: Offset
     let ways = notify.audiences.iter().flat_map(|(name, audience)| {
         let sns = audience.sns.as_ref().map(|_| Way::Sns);
         let webhook = audience.webhook.as_ref().map(|_| Way::Webhook);
-        sns.into_iter().chain(webhook).map(move |way| (name, audience, way))
+        let opscenter = audience.opscenter.then_some(Way::Opscenter);
+        sns.into_iter().chain(webhook).chain(opscenter).map(move |way| (name, audience, way))
     });
     join_all(ways.map(|(name, audience, way)| tell_one(herald, name, audience, way, seen, now))).await
 }
@@ -112,7 +117,7 @@ async fn tell_one(
             return telling;
         }
     };
-    let (digest, memory) = digest::of(seen, &ear(audience), &recall, now);
+    let (digest, mut memory) = digest::of(seen, &ear(audience), &recall, now);
     telling.new = digest.new.len();
     telling.worse = digest.worse.len();
     telling.resolved = digest.resolved.len();
@@ -121,6 +126,7 @@ async fn tell_one(
     telling.damaged.clone_from(&digest.damaged);
     let name = name.as_str();
     let sent = match (digest.news, way) {
+        (_, Way::Opscenter) => tickets::open(herald, name, &digest, &recall, &mut memory).await,
         (News::Nothing, _) => Ok(()),
         (_, Way::Sns) => match &audience.sns {
             Some(topic) => herald.publish(topic, &message::subject(name, &digest), &message::body(name, &digest)).await,
@@ -141,10 +147,17 @@ async fn tell_one(
         telling.error = Some(not_remembered(digest.news, &error));
         return telling;
     }
+    // What is not in order there is put in order, news or not.
+    if way == Way::Opscenter
+        && let Err(error) = tickets::resolve(herald, name, seen, &digest, &memory).await
+    {
+        telling.error = Some(error.to_string());
+        return telling;
+    }
     telling.outcome = match digest.news {
         News::Changed => Outcome::Told,
-        News::Heartbeat => Outcome::Heartbeat,
-        News::Nothing => Outcome::Quiet,
+        News::Heartbeat if way != Way::Opscenter => Outcome::Heartbeat,
+        News::Heartbeat | News::Nothing => Outcome::Quiet,
     };
     telling
 }

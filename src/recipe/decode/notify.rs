@@ -32,6 +32,7 @@ fn audience(node: &Node, names: &Known<'_>, diagnostics: &mut Diagnostics) -> Op
     let levels = maybe(&mut reader, "levels", diagnostics, |node, d| distinct(node, "levels", d, level));
     let sns = maybe(&mut reader, "sns", diagnostics, |node, d| node.parse(d));
     let webhook = maybe(&mut reader, "webhook", diagnostics, hook);
+    let opscenter = maybe(&mut reader, "opscenter", diagnostics, |node, d| node.boolean(d));
     reader.finish();
     let audience = Audience {
         recipes: recipes?.unwrap_or_default(),
@@ -39,9 +40,10 @@ fn audience(node: &Node, names: &Known<'_>, diagnostics: &mut Diagnostics) -> Op
         levels: levels?.unwrap_or_default(),
         sns: sns?,
         webhook: webhook?,
+        opscenter: opscenter?.unwrap_or_default(),
     };
-    if audience.sns.is_none() && audience.webhook.is_none() {
-        let help = "name where it is told: `sns` or `webhook`";
+    if audience.sns.is_none() && audience.webhook.is_none() && !audience.opscenter {
+        let help = "name where it is told: `sns`, `webhook` or `opscenter: true`";
         diagnostics.report_with_help(&node.span, "an audience that nobody reaches", help);
         return None;
     }

@@ -1,7 +1,7 @@
 //! `fleet: notify:` of the factory file.
 
 use super::super::Heard;
-use super::super::shape::Kind::{List, Map, MapOf, NumberLike, Pattern, Words};
+use super::super::shape::Kind::{Boolean, List, Map, MapOf, NumberLike, Pattern, Words};
 use super::super::shape::{Shape, optional, required};
 use super::distribution::ACCOUNT_PATTERN;
 use super::{NAME, NAME_PATTERN};
@@ -44,6 +44,11 @@ pub static AUDIENCE: Shape = Shape {
             Map(&HOOK),
             "Where the https address stands that JSON is posted to: `{env: FLEET_WEBHOOK}` or `{parameter: /fleet/webhook}`. \
              Slack and Mattermost show its `text`.",
+        ),
+        optional(
+            "opscenter",
+            Boolean,
+            "Whether there is an item in OpsCenter for whatever it hears of: opened, brought up to date and resolved.",
         ),
     ],
     one_of: &[],

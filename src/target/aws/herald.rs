@@ -1,11 +1,11 @@
-//! Telling people: by SNS and by webhooks; what was told is kept in Parameter Store.
+//! Telling people: by SNS, by webhooks, by items in OpsCenter; what was told is kept in Parameter Store.
 
 use super::api::op;
 use super::target::AwsTarget;
-use super::{memory, webhook};
+use super::{memory, tickets, webhook};
 use crate::identity::TopicArn;
 use crate::recipe::Hook;
-use crate::target::{Herald, Kept, TargetError};
+use crate::target::{Herald, Kept, OpenTicket, TargetError, Ticket};
 use async_trait::async_trait;
 use aws_types::region::Region;
 
@@ -38,5 +38,17 @@ impl Herald for AwsTarget {
         };
         let address = address.map(|address| address.trim().to_owned()).filter(|address| !address.is_empty());
         webhook::post(hook, address.as_deref(), json).await
+    }
+
+    async fn open_tickets(&self, prefix: &str) -> Result<Vec<OpenTicket>, TargetError> {
+        tickets::open(self.api(), prefix).await
+    }
+
+    async fn open_ticket(&self, ticket: &Ticket) -> Result<(), TargetError> {
+        tickets::put(self.api(), ticket).await
+    }
+
+    async fn resolve_ticket(&self, id: &str) -> Result<(), TargetError> {
+        tickets::resolve(self.api(), id).await
     }
 }

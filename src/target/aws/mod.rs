@@ -14,7 +14,7 @@
 //! | [`images`], [`records`], [`pointers`], [`orphans`] | what comes out, and what may be left |
 //! | [`copies`], [`sharing`], [`role`] | the same images in other regions and accounts |
 //! | [`moves`], [`contest`], [`parameters`] | moving a channel alone; who was first; documents in parameters |
-//! | [`herald`], [`memory`], [`webhook`] | telling people, and remembering what was told |
+//! | [`herald`], [`memory`], [`webhook`], [`tickets`] | telling people, and remembering what was told |
 //! | [`overview`] | many recipes in one listing |
 
 pub mod api;
@@ -74,6 +74,8 @@ mod stop;
 mod tags;
 #[cfg(feature = "aws")]
 mod target;
+#[cfg(feature = "aws")]
+mod tickets;
 #[cfg(feature = "aws")]
 mod uses;
 #[cfg(feature = "aws")]

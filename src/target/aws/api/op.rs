@@ -178,6 +178,13 @@ pub const DESCRIBE_REFRESHES: Operation = op("autoscaling:DescribeInstanceRefres
 
 /// `sns:Publish`
 pub const PUBLISH: Operation = op("sns:Publish", Grant::Notify, Bucket::Other, &[]);
+/// `ssm:CreateOpsItem`
+pub const CREATE_OPS_ITEM: Operation = op("ssm:CreateOpsItem", Grant::Tickets, Bucket::Other, &[]);
+/// `ssm:UpdateOpsItem`. A new item may not be known everywhere at once.
+pub const UPDATE_OPS_ITEM: Operation =
+    op("ssm:UpdateOpsItem", Grant::Tickets, Bucket::Other, &["OpsItemConflictException"]);
+/// `ssm:DescribeOpsItems`
+pub const DESCRIBE_OPS_ITEMS: Operation = op("ssm:DescribeOpsItems", Grant::Tickets, Bucket::Other, &[]);
 
 /// All of them.
 pub const ALL: &[Operation] = &[
@@ -247,6 +254,9 @@ pub const ALL: &[Operation] = &[
     DESCRIBE_WARM_POOL,
     PUBLISH,
     DESCRIBE_REFRESHES,
+    CREATE_OPS_ITEM,
+    UPDATE_OPS_ITEM,
+    DESCRIBE_OPS_ITEMS,
 ];
 
 #[cfg(test)]

@@ -54,6 +54,10 @@ pub fn fleet_notify(scope: &Scope) -> Option<Policy> {
         let hooks = scope.hooks.iter().map(|name| scope.parameter_arn(name));
         statements.push(Statement::allow("Webhooks", actions(Grant::ReadPointer), reason).on(hooks));
     }
+    if scope.tickets {
+        let reason = "Items in OpsCenter: opening and listing them know no resources, and what is brought up to date has none of ours.";
+        statements.push(Statement::allow("Items", actions(Grant::Tickets), reason).on(["*".to_owned()]));
+    }
     Some(Policy::new(statements))
 }
 

@@ -50,6 +50,8 @@ pub enum Grant {
     Fleet,
     /// Telling people what is new in the fleet.
     Notify,
+    /// Items in OpsCenter.
+    Tickets,
     /// What `doctor` alone asks.
     Doctor,
 }

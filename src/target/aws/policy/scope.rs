@@ -34,6 +34,8 @@ pub struct Scope {
     pub fleet_roles: BTreeSet<(String, String)>,
     /// Whether anybody is told what is new in the fleet.
     pub notifies: bool,
+    /// Whether anybody has items in OpsCenter.
+    pub tickets: bool,
     /// Topics that are told, by their ARNs.
     pub topics: BTreeSet<String>,
     /// Parameters that hold addresses of webhooks.
@@ -79,6 +81,7 @@ impl Scope {
             consumers: distribution.iter().flat_map(|known| &known.accounts).filter_map(consumer).collect(),
             fleet_roles: factory.fleet.accounts.iter().map(|(a, of)| (a.to_string(), of.role.to_string())).collect(),
             notifies: !audiences.is_empty(),
+            tickets: audiences.values().any(|audience| audience.opscenter),
             topics: audiences.values().filter_map(|audience| Some(audience.sns.as_ref()?.to_string())).collect(),
             hooks: audiences.values().filter_map(hook).collect(),
             home: distribution.map(|known| known.home.to_string()),

@@ -4,6 +4,7 @@ mod formats;
 mod looks;
 mod program;
 mod telling;
+mod tickets;
 mod told;
 mod unread;
 

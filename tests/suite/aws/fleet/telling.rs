@@ -25,7 +25,7 @@ fn notify() -> Notify {
 }
 
 /// Old instances in so many groups, and a topic.
-async fn scene(groups: usize) -> (Scene, Seen) {
+pub(super) async fn scene(groups: usize) -> (Scene, Seen) {
     let scene = Scene::new(POLICY).await;
     for group in 0..groups {
         let id = format!("i-{group:017x}");
@@ -51,7 +51,7 @@ fn written(scene: &Scene, topic: &str) -> Vec<Message> {
 }
 
 /// By the world's clock: a target that was answered nothing yet has this machine's.
-async fn told(scene: &Scene, target: &AwsTarget, notify: &Notify, seen: &Seen) -> Vec<Telling> {
+pub(super) async fn told(scene: &Scene, target: &AwsTarget, notify: &Notify, seen: &Seen) -> Vec<Telling> {
     let now = {
         let world = scene.fake.world();
         world.clock.wall(world.clock.now())

@@ -1,0 +1,84 @@
+//! Items in OpsCenter, in step with what an audience was told: one for each fingerprint, opened once, brought up to date where
+//! it is worse, resolved where it is over. What a person has closed stays closed until it is worse.
+
+use super::digest::Digest;
+use super::item::{Item, Seen, cut};
+use super::memory::{Memory, Recall};
+use crate::fleet::freshness::Level;
+use crate::target::{Herald, TargetError, Ticket};
+
+/// How many are opened or brought up to date in a run, and how many are resolved: the others have their turn with the next.
+pub const MOST: usize = 50;
+/// The longest description, in characters (Systems Manager API reference, `CreateOpsItem`).
+const DESCRIPTION: usize = 2048;
+
+/// Opens what is new or worse. What has to wait is not remembered as told.
+pub async fn open(
+    herald: &dyn Herald,
+    audience: &str,
+    digest: &Digest,
+    before: &Recall,
+    memory: &mut Memory,
+) -> Result<(), TargetError> {
+    let worse = digest.worse.iter().map(|worse| &worse.item);
+    for (at, item) in worse.chain(&digest.new).enumerate() {
+        if at < MOST {
+            herald.open_ticket(&ticket(audience, item)).await?;
+            continue;
+        }
+        let was = match before {
+            Recall::Known(before) => before.told.get(&item.fingerprint),
+            _ => None,
+        };
+        match was {
+            Some(was) => drop(memory.told.insert(item.fingerprint.clone(), was.clone())),
+            None => drop(memory.told.remove(&item.fingerprint)),
+        }
+    }
+    Ok(())
+}
+
+/// Resolves whatever is open and over, also what a run opened that died before it could remember that. Called once it is
+/// remembered that it is over: were it resolved first, a run that dies in between would leave something closed that may come
+/// back and is remembered as told.
+pub async fn resolve(
+    herald: &dyn Herald,
+    audience: &str,
+    seen: &Seen,
+    digest: &Digest,
+    memory: &Memory,
+) -> Result<(), TargetError> {
+    let prefix = format!("{audience}:");
+    let holds = |key: &str| {
+        let fingerprint = key.strip_prefix(&prefix).unwrap_or_default();
+        memory.told.keys().any(|known| known.as_str() == fingerprint)
+            || digest.new.iter().any(|item| item.fingerprint.as_str() == fingerprint)
+    };
+    let open = herald.open_tickets(&prefix).await?;
+    // Where not all can be read, what was never remembered may be there too.
+    let over = open.iter().filter(|ticket| !holds(&ticket.key) && !seen.blind.contains(&ticket.place));
+    for ticket in over.take(MOST) {
+        herald.resolve_ticket(&ticket.id).await?;
+    }
+    Ok(())
+}
+
+fn ticket(audience: &str, item: &Item) -> Ticket {
+    let mut text = format!("{}\n\n", item.title);
+    for (name, line) in [("why", Some(&item.why)), ("which", Some(&item.examples)), ("fix", item.fix.as_ref())] {
+        if let Some(line) = line.filter(|line| !line.is_empty()) {
+            text.push_str(&format!("{name}: {line}\n"));
+        }
+    }
+    text.push_str(&format!("count: {}\n", item.count));
+    // A block of code: what others wrote is text there, and no link. Nothing in it begins a line.
+    let block: String = text.lines().map(|line| format!("    {line}\n")).collect();
+    Ticket {
+        key: format!("{audience}:{}", item.fingerprint),
+        place: item.place.clone(),
+        title: format!("{}: {}", item.level.as_str(), item.title),
+        description: cut(&block, DESCRIPTION),
+        severity: if item.level == Level::Fail { 2 } else { 3 },
+        resources: item.arns.clone(),
+    }
+}
