@@ -117,6 +117,9 @@ impl Fleet {
 
 /// Declared where they are not as they should be; shown either way.
 async fn alarms(session: &Session, open: &Open, here: &Region, yes: bool) -> Result<Exit, CliError> {
+    if !matches!(session.format(), Format::Human | Format::Json) {
+        return Err(CliError::Usage("alarms are shown to people or as JSON: --format human or json".into()));
+    }
     let notify = &open.factory.fleet.notify;
     let Some(herald) = open.target.herald().filter(|_| notify.metrics) else {
         return Err(CliError::Usage(

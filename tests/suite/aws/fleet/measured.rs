@@ -73,6 +73,8 @@ fn alarms_are_shown_before_they_are_declared_and_declared_once() {
     run(&cloud, &factory, &["fleet", "--alarms", "--yes"]);
     assert_eq!(alarms()[&name()]["TreatMissingData"], json!("breaching"));
     assert_eq!(cloud.fake.world().count("PutMetricAlarm"), puts + 1);
+    let (code, text) = run(&cloud, &factory, &["fleet", "--alarms", "--format", "csv"]);
+    assert!(code == 2 && text.contains("--format human or json"), "{code}: {text}");
     let (code, text) = run(&cloud, &self::factory(""), &["fleet", "--alarms"]);
     assert!(code == 2 && text.contains("there are no metrics"), "{code}: {text}");
 }
