@@ -2,10 +2,11 @@
 
 use super::distribute;
 use super::exit::{CliError, Exit};
-use super::session::Session;
+use super::session::{Open, Session};
 use crate::fleet::look;
 use crate::fleet::notify::item::Seen;
-use crate::fleet::notify::tell;
+use crate::fleet::notify::{metrics, tell};
+use crate::identity::Region;
 use crate::pipeline::clock;
 use crate::report::sink::Format;
 use crate::report::view::{self, FleetOutcome};
@@ -22,6 +23,12 @@ pub struct Fleet {
     /// Tell the audiences of `fleet: notify:` what is new, worse or resolved since they were told last
     #[arg(long)]
     notify: bool,
+    /// Show the alarms that ring when the check stops, or does not see everything; it looks at nothing else
+    #[arg(long, conflicts_with_all = ["all", "notify"])]
+    alarms: bool,
+    /// Declare the alarms
+    #[arg(long, requires = "alarms")]
+    yes: bool,
 }
 
 const HELP: &str = "Where is looked and what is too old stands under `fleet:` in amifactory.yaml. Exit 4: the policy is \
@@ -33,7 +40,10 @@ const HELP: &str = "Where is looked and what is too old stands under `fleet:` in
     remembered in Parameter Store under /amifactory/_notify, once it was sent: so a run that dies in between tells twice, \
     and never not at all. Each audience, and each way by which it is told, stands by itself. Webhooks get JSON by POST over \
     https; redirects are not followed, and an address is never printed. \
-    OpsCenter has one open item for each thing that is told; one that a person has closed stays closed until it is worse.";
+    OpsCenter has one open item for each thing that is told; one that a person has closed stays closed until it is worse. \
+    With `metrics: true` each check puts metrics in CloudWatch, in the namespace amifactory: Runs, PlacesUnread, OldestDays, \
+    and Uses by level and by recipe, channel and level. --alarms shows two alarms over them, for a check that stops and for one \
+    that does not see everything; with --yes they are declared, over what has their names.";
 
 impl Fleet {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
@@ -52,6 +62,9 @@ impl Fleet {
         let Some(here) = target.region() else {
             return Err(CliError::Usage("AWS_REGION is not the name of a region".into()));
         };
+        if self.alarms {
+            return alarms(session, &open, &here, self.yes).await;
+        }
         let recipes = open.all_released().await?;
         let wanted = look::places(&open.factory, &here);
         let notify = &open.factory.fleet.notify;
@@ -63,14 +76,20 @@ impl Fleet {
         }
         let looked = look::look(target, &open.factory, &recipes, &wanted).await?;
         let seen = self.notify.then(|| Seen::of(&looked));
+        let points = (self.notify && notify.metrics).then(|| metrics::points(&looked));
         let mut shown = view::Fleet::of(looked, clock::rfc3339(target.now()));
         if let (Some(seen), Some(herald)) = (&seen, target.herald()) {
             shown.told = Some(tell::tell(herald, notify, seen, target.now()).await);
+            if let Some(points) = &points {
+                let error = herald.measure(points).await.err().map(|error| error.to_string());
+                shown.measured = Some(view::Measured { metrics: points.len(), error });
+            }
         }
+        let beside = |style| view::told(shown.told.as_deref().unwrap_or_default(), shown.measured.as_ref(), style);
         let told = shown.told.as_deref().unwrap_or_default();
         match session.format() {
             Format::Human | Format::Json => {
-                session.result(&shown, |style| view::fleet(&shown, self.all, style) + &view::told(told, style))?
+                session.result(&shown, |style| view::fleet(&shown, self.all, style) + &beside(style))?
             }
             Format::Csv => session.text(formats::csv(&shown).as_bytes())?,
             Format::Prometheus => session.text(formats::prometheus(&shown).as_bytes())?,
@@ -79,9 +98,10 @@ impl Fleet {
                 session.text(page.as_bytes())?;
             }
         }
-        let failed = told.iter().any(|telling| telling.outcome == tell::Outcome::Failed);
+        let unmeasured = shown.measured.as_ref().is_some_and(|measured| measured.error.is_some());
+        let failed = unmeasured || told.iter().any(|telling| telling.outcome == tell::Outcome::Failed);
         if !matches!(session.format(), Format::Human | Format::Json) {
-            session.remark(|style| view::told(told, style));
+            session.remark(beside);
         }
         if failed {
             return Ok(Exit::Failed);
@@ -93,4 +113,37 @@ impl Fleet {
             FleetOutcome::Failed => Exit::Failed,
         })
     }
+}
+
+/// Declared where they are not as they should be; shown either way.
+async fn alarms(session: &Session, open: &Open, here: &Region, yes: bool) -> Result<Exit, CliError> {
+    if !matches!(session.format(), Format::Human | Format::Json) {
+        return Err(CliError::Usage("alarms are shown to people or as JSON: --format human or json".into()));
+    }
+    let notify = &open.factory.fleet.notify;
+    let Some(herald) = open.target.herald().filter(|_| notify.metrics) else {
+        return Err(CliError::Usage(
+            "there are no metrics that alarms could be over\n  give `fleet: {notify: {metrics: true, audiences: …}}` in amifactory.yaml"
+                .into(),
+        ));
+    };
+    let wanted = metrics::alarms(notify, here);
+    let names: Vec<&str> = wanted.iter().map(|alarm| alarm.name.as_str()).collect();
+    let found = herald.alarms(&names).await?;
+    let mut rows = Vec::new();
+    for alarm in &wanted {
+        let state = match found.iter().find(|found| found.name == alarm.name) {
+            None => view::AlarmState::New,
+            Some(found) if found == alarm => view::AlarmState::Same,
+            Some(_) => view::AlarmState::Changed,
+        };
+        let declare = yes && state != view::AlarmState::Same;
+        if declare {
+            herald.put_alarm(alarm).await?;
+        }
+        rows.push(view::AlarmRow::of(alarm, state, declare));
+    }
+    let shown = view::Alarms { alarms: rows };
+    session.result(&shown, |style| view::alarms(&shown, style))?;
+    Ok(Exit::Done)
 }

@@ -112,14 +112,17 @@ impl Job {
     }
 }
 
-/// What a result says of its failure: a verb's own error, a build's, or that of the first of several builds.
+/// What a result says of its failure: a verb's own error, a build's, that of the first of several builds, or why somebody could
+/// not be told.
 fn said(result: &Value) -> Option<&str> {
     fn failure(of: &Value) -> Option<&str> {
         of.get("failure")?.get("what")?.as_str()
     }
     let builds = result.get("builds").and_then(Value::as_array).into_iter().flatten();
+    let told = result.get("told").and_then(Value::as_array).into_iter().flatten();
     let own = result.get("error").and_then(Value::as_str).or_else(|| failure(result));
     own.or_else(|| builds.into_iter().find_map(failure))
+        .or_else(|| told.into_iter().find_map(|way| way.get("error")?.as_str()))
 }
 
 #[cfg(test)]

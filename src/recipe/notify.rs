@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 pub struct Notify {
     /// `audiences:` each hears what it asks for, and is told apart from the others.
     pub audiences: BTreeMap<AudienceName, Audience>,
+    /// `metrics:` whether each check puts metrics in CloudWatch.
+    pub metrics: bool,
 }
 
 /// One of `audiences:`

@@ -44,6 +44,42 @@ pub struct OpenTicket {
     pub place: String,
 }
 
+/// A number, by its metric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// The metric's name.
+    pub name: &'static str,
+    /// What it is of.
+    pub dimensions: Vec<(&'static str, String)>,
+    /// The number.
+    pub value: f64,
+}
+
+/// An alarm over one of our metrics without dimensions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alarm {
+    /// Its name.
+    pub name: String,
+    /// What it means, for people.
+    pub description: String,
+    /// The metric; empty where it is not one of ours.
+    pub metric: String,
+    /// Whether the sum of a period counts, or else its maximum.
+    pub is_sum: bool,
+    /// Whether it rings below the threshold, or else above it.
+    pub is_below: bool,
+    /// Where it rings.
+    pub threshold: f64,
+    /// Of a period, in seconds.
+    pub period: i32,
+    /// How many periods in a row it takes.
+    pub periods: i32,
+    /// Whether it rings where there is no number at all.
+    pub breaching: bool,
+    /// What is told then, by ARNs.
+    pub actions: Vec<String>,
+}
+
 /// Tells, and remembers.
 #[async_trait]
 pub trait Herald: Send + Sync {
@@ -62,4 +98,10 @@ pub trait Herald: Send + Sync {
     async fn open_ticket(&self, ticket: &Ticket) -> Result<(), TargetError>;
     /// Says of an item that it is resolved. One that is gone is fine.
     async fn resolve_ticket(&self, id: &str) -> Result<(), TargetError>;
+    /// Puts metrics.
+    async fn measure(&self, points: &[Point]) -> Result<(), TargetError>;
+    /// The alarms of these names, as they are; those that are not there are left out.
+    async fn alarms(&self, names: &[&str]) -> Result<Vec<Alarm>, TargetError>;
+    /// Declares an alarm, over what has its name.
+    async fn put_alarm(&self, alarm: &Alarm) -> Result<(), TargetError>;
 }

@@ -14,6 +14,7 @@ import commands
 import images
 import instances
 import items
+import metrics
 import network
 import parameters
 import retirement
@@ -32,10 +33,11 @@ SCENARIOS = {
     "blocks": blocks,
     "topics": topics,
     "items": items,
+    "metrics": metrics,
     "commands": commands,
 }
 # Moto has no agents and runs nothing, and no OpsItems; and of what takes images out of use it knows too little.
-ONLY_FAKE = {"commands", "items", "retirement"}
+ONLY_FAKE = {"commands", "items", "metrics", "retirement"}
 # Groups come into the fake by tests alone: nothing that a client can call makes one.
 NOT_FROM_OUTSIDE = {"autoscaling:DescribeWarmPool", "autoscaling:DescribeInstanceRefreshes"}
 

@@ -2,8 +2,9 @@
 
 use super::credentials;
 use super::params::Params;
-use super::{Request, ebs};
+use super::{Request, cloudwatch, ebs};
 use serde_json::Value;
+use std::io::Read;
 
 /// The services of the fake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +18,10 @@ pub enum Service {
     Ebs,
     AutoScaling,
     Sns,
+    /// Over CBOR, as the SDK for Rust speaks with it.
+    CloudWatch,
+    /// Over JSON, as boto3 does.
+    CloudWatchJson,
 }
 
 impl Service {
@@ -32,6 +37,7 @@ impl Service {
             Service::Ebs => "ebs",
             Service::AutoScaling => "autoscaling",
             Service::Sns => "sns",
+            Service::CloudWatch | Service::CloudWatchJson => "cloudwatch",
         }
     }
 }
@@ -58,9 +64,14 @@ pub fn route(request: &Request) -> Result<Routed, Lost> {
             "ServiceQuotasV20190624" => Service::Quotas,
             "Logs_20140328" => Service::Logs,
             "TrentService" => Service::Kms,
+            "GraniteServiceVersion20100801" => Service::CloudWatchJson,
             other => return Err(Lost { service: other.to_owned(), action: action.to_owned() }),
         };
         return Ok(Routed { service, action: action.to_owned(), params: Params::default(), json: json(request) });
+    }
+    if let Some(action) = request.path.strip_prefix(cloudwatch::PATH) {
+        let (action, json) = (action.to_owned(), cbor(request));
+        return Ok(Routed { service: Service::CloudWatch, action, params: Params::default(), json });
     }
     if request.path.starts_with("/snapshots") {
         let action = ebs::action(&request.method, &request.path).to_owned();
@@ -87,5 +98,23 @@ pub fn route(request: &Request) -> Result<Routed, Lost> {
 
 /// The body as JSON; null where it is not. Handlers see a missing member then.
 fn json(request: &Request) -> Value {
-    serde_json::from_slice(&request.body).unwrap_or(Value::Null)
+    serde_json::from_slice(&unpacked(request)).unwrap_or(Value::Null)
+}
+
+/// The body as CBOR; an empty one is an empty map.
+fn cbor(request: &Request) -> Value {
+    match unpacked(request).as_slice() {
+        [] => Value::Object(serde_json::Map::new()),
+        body => cloudwatch::cbor::decode(body).unwrap_or(Value::Null),
+    }
+}
+
+/// The body, which clients pack where it is long.
+fn unpacked(request: &Request) -> Vec<u8> {
+    let mut body = Vec::new();
+    let is_packed = request.header("content-encoding").is_some_and(|encoding| encoding.contains("gzip"));
+    match is_packed {
+        true if flate2::read::GzDecoder::new(request.body.as_slice()).read_to_end(&mut body).is_ok() => body,
+        _ => request.body.clone(),
+    }
 }

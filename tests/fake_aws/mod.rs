@@ -1,5 +1,5 @@
 //! A stateful fake AWS that speaks the real wire protocols: EC2, STS, SNS and Auto Scaling query, SSM, Service Quotas and Logs JSON,
-//! EBS direct REST. In process under tokio's paused time, or on loopback ([`serve`]).
+//! EBS direct REST, CloudWatch CBOR and JSON. In process under tokio's paused time, or on loopback ([`serve`]).
 //!
 //! What it does not do: signatures are not verified. The access key id alone decides who calls.
 
@@ -9,6 +9,7 @@
 pub mod agents;
 pub mod autoscaling;
 pub mod clock;
+pub mod cloudwatch;
 pub mod credentials;
 mod dispatch;
 pub mod ebs;

@@ -8,11 +8,12 @@ use super::reply::{Body, Done, Failure, Incoming, Reply};
 use super::world::Errand;
 use super::xml::{document, node, text};
 use super::{
-    Broken, Fake, Request, Response, World, autoscaling, ebs, ec2, json_error, kms, logs, quotas, seen, sns, ssm, sts,
-    throttle,
+    Broken, Fake, Request, Response, World, autoscaling, cloudwatch, ebs, ec2, json_error, kms, logs, quotas, seen,
+    sns, ssm, sts, throttle,
 };
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use serde_json::json;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -192,7 +193,9 @@ pub(super) fn allowed(caller: &Caller, action: &str) -> Result<(), Failure> {
             ),
         ));
     }
-    let (status, code) = if action.starts_with("sns:") {
+    let (status, code) = if action.starts_with("cloudwatch:") {
+        (403, "AccessDenied")
+    } else if action.starts_with("sns:") {
         (403, "AuthorizationError")
     } else if action.starts_with("sts:") || action.starts_with("autoscaling:") {
         (403, "AccessDenied")
@@ -215,7 +218,7 @@ fn permission(routed: &Routed) -> String {
 fn throttled(service: Service) -> Failure {
     match service {
         Service::Ec2 => Failure::new(503, "RequestLimitExceeded", "Request limit exceeded."),
-        Service::Sts | Service::AutoScaling => Failure::bad("Throttling", "Rate exceeded"),
+        Service::Sts | Service::AutoScaling | Service::CloudWatch => Failure::bad("Throttling", "Rate exceeded"),
         Service::Sns => Failure::new(429, "Throttled", "Rate exceeded"),
         Service::Quotas => Failure::bad("TooManyRequestsException", "Rate exceeded"),
         Service::Ebs => Failure::bad("RequestThrottledException", "Rate exceeded").with("Reason", "ACCOUNT_THROTTLED"),
@@ -251,6 +254,7 @@ fn serve(
         Service::Ebs => ebs::handle(world, &incoming),
         Service::AutoScaling => autoscaling::handle(world, &incoming),
         Service::Sns => sns::handle(world, &incoming),
+        Service::CloudWatch | Service::CloudWatchJson => cloudwatch::handle(world, &incoming),
     }
 }
 
@@ -264,6 +268,7 @@ fn write(routed: &Routed, request_id: &str, reply: Reply) -> Response {
         Service::Ec2 => "text/xml;charset=UTF-8",
         Service::Sts | Service::AutoScaling | Service::Sns => "text/xml",
         Service::Ebs => "application/json",
+        Service::CloudWatch => "application/cbor",
         _ => "application/x-amz-json-1.1",
     };
     let (status, body, more) = match reply {
@@ -273,6 +278,9 @@ fn write(routed: &Routed, request_id: &str, reply: Reply) -> Response {
         }
     };
     let mut headers = vec![("x-amzn-RequestId".to_owned(), request_id.to_owned())];
+    if routed.service == Service::CloudWatch {
+        headers.push(("smithy-protocol".to_owned(), "rpc-v2-cbor".to_owned()));
+    }
     if !more.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
         headers.push(("Content-Type".to_owned(), kind.to_owned()));
     }
@@ -283,6 +291,7 @@ fn write(routed: &Routed, request_id: &str, reply: Reply) -> Response {
 fn success(routed: &Routed, request_id: &str, done: Done) -> (u16, Vec<u8>, Vec<(String, String)>) {
     let body = match done.body {
         Body::Bytes(bytes) => bytes,
+        Body::Json(value) if routed.service == Service::CloudWatch => cloudwatch::cbor::encode(&value),
         Body::Json(value) if value.is_null() => Vec::new(),
         Body::Json(value) => value.to_string().into_bytes(),
         Body::Xml(children) => {
@@ -324,6 +333,7 @@ fn error(service: Service, request_id: &str, failure: &Failure) -> Vec<u8> {
             };
             document("ErrorResponse", Some(namespace), &[node("Error", inner), text("RequestId", request_id)])
         }
+        Service::CloudWatch => cloudwatch::cbor::encode(&json!({ "__type": failure.code, "message": failure.message })),
         _ => json_error::body(failure),
     }
 }
@@ -331,6 +341,11 @@ fn error(service: Service, request_id: &str, failure: &Failure) -> Vec<u8> {
 fn error_headers(service: Service, failure: &Failure) -> Vec<(String, String)> {
     match service {
         Service::Ec2 | Service::Sts | Service::AutoScaling | Service::Sns => Vec::new(),
+        // As clients of its older protocol have known it.
+        Service::CloudWatch => {
+            let whose = if failure.status < 500 { "Sender" } else { "Receiver" };
+            vec![("x-amzn-query-error".to_owned(), format!("{};{whose}", failure.code))]
+        }
         _ => vec![("x-amzn-ErrorType".to_owned(), failure.code.clone())],
     }
 }

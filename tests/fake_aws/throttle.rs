@@ -1,7 +1,7 @@
 //! Token buckets, one per account, region and API, as the services document them.
 
 use super::dispatch::Service;
-use super::{autoscaling, ebs, ec2, kms, logs, quotas, sns, ssm, sts};
+use super::{autoscaling, cloudwatch, ebs, ec2, kms, logs, quotas, sns, ssm, sts};
 use std::collections::BTreeMap;
 use tokio::time::Instant;
 
@@ -66,5 +66,6 @@ pub(super) fn limit(service: Service, action: &str, filtered: bool) -> Limit {
         Service::Ebs => ebs::limit(action),
         Service::AutoScaling => autoscaling::limit(action),
         Service::Sns => sns::limit(action),
+        Service::CloudWatch | Service::CloudWatchJson => cloudwatch::limit(action),
     }
 }

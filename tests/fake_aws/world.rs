@@ -6,7 +6,7 @@ use super::faults::Weather;
 use super::record::{Call, UnknownCall};
 use super::settings::{Consistency, Latencies, Settings};
 use super::throttle::Throttle;
-use super::{autoscaling, ebs, ec2, kms, logs, quotas, sns, ssm, sts};
+use super::{autoscaling, cloudwatch, ebs, ec2, kms, logs, quotas, sns, ssm, sts};
 use tokio::time::Instant;
 
 pub struct World {
@@ -31,6 +31,7 @@ pub struct World {
     pub ebs: ebs::State,
     pub autoscaling: autoscaling::State,
     pub sns: sns::State,
+    pub cloudwatch: cloudwatch::State,
     /// What the agent must do before the call that caused it is answered.
     pub(super) errands: Vec<Errand>,
 }
@@ -72,6 +73,7 @@ impl World {
             ebs: ebs::State::new(settings),
             autoscaling: autoscaling::State::default(),
             sns: sns::State::default(),
+            cloudwatch: cloudwatch::State::default(),
             errands: Vec::new(),
         }
     }

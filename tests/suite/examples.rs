@@ -1,6 +1,8 @@
 //! What stands in `examples/` for other tools, where it runs this program.
 
 use crate::program::{TestFactory, can_build_on_host, stderr};
+
+const HELLO: &str = "mkdir -p /srv\necho hello >/srv/hello";
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -32,10 +34,11 @@ fn the_workflow_promotes_what_gates_let_through_and_fails_for_nothing_else_than_
     if !can_build_on_host(name) {
         return;
     }
-    let factory = TestFactory::tiny("true");
+    let factory = TestFactory::tiny(HELLO);
     let channels = "channels: [dev, staging, {name: prod, soak: 1d}]\n";
     let text = std::fs::read_to_string(factory.path().join("amifactory.yaml")).unwrap();
-    let text: String = text.lines().filter(|line| !line.starts_with("channels")).map(|line| format!("{line}\n")).collect();
+    let text: String =
+        text.lines().filter(|line| !line.starts_with("channels")).map(|line| format!("{line}\n")).collect();
     factory.write("amifactory.yaml", &(text + channels));
     // Nothing is there to promote: that is no gate.
     let (output, text) = promote(&factory, "staging");
@@ -43,7 +46,7 @@ fn the_workflow_promotes_what_gates_let_through_and_fails_for_nothing_else_than_
     assert_eq!(factory.json(&["build", "tiny"]).0, 0);
     for _ in 0..2 {
         let (output, text) = promote(&factory, "staging");
-        assert_eq!(output.status.code(), Some(0), "{}", text);
+        assert_eq!(output.status.code(), Some(0), "{text}");
     }
     let (_, history) = factory.json(&["history", "tiny"]);
     let staging = history["channels"].as_array().unwrap().iter().find(|channel| channel["channel"] == "staging");

@@ -88,7 +88,8 @@ fn nothing_is_missing_and_nothing_is_spare_over_the_whole_suite() {
     let factory = factory();
     let distribution = "distribution:\n  home: us-east-1\n  accounts: {\"111122223333\": {role: consumer}}\n";
     let topic = "arn:aws:sns:us-east-1:123456789012:fleet";
-    let notify = format!("fleet: {{notify: {{audiences: {{all: {{sns: \"{topic}\", opscenter: true}}}}}}}}\n");
+    let notify =
+        format!("fleet: {{notify: {{metrics: true, audiences: {{all: {{sns: \"{topic}\", opscenter: true}}}}}}}}\n");
     let aws = "  spot: true\n  volume: {kms_key: alias/images}\n";
     factory.write("amifactory.yaml", &format!("{FACTORY}{aws}{distribution}{notify}"));
     let (_, result) = factory.json(&["iam-policy"]);

@@ -127,10 +127,15 @@ fn a_function_runs_the_job_that_its_event_names_and_ends_in_time() {
     let message = answer["errorMessage"].as_str().unwrap();
     assert!(kind == "error" && message.contains("format-the-disk") && message.contains("AMIFACTORY_JOB"), "{answer}");
 
-    // Nothing uses any image, and nobody is to be told.
+    // Whoever should know can't be told: the check has failed, and says whom.
     let (kind, answer) = service.invoke(json!({"job": "check"}), Duration::from_secs(60));
-    let log = std::fs::read_to_string(factory.path().join("function.log")).unwrap();
-    assert_eq!((kind.as_str(), &answer["exit_code"]), ("response", &json!(0)), "{answer} {log}");
+    let message = answer["errorMessage"].as_str().unwrap();
+    assert!(kind == "error" && message.contains("Topic does not exist"), "{answer}");
+    assert_eq!(answer["errorType"], "Failed");
+    let topic = "arn:aws:sns:us-east-1:123456789012:fleet".to_owned();
+    cloud.fake.world().sns.topics.insert(topic, Vec::new());
+    let (kind, answer) = service.invoke(json!({"job": "check"}), Duration::from_secs(60));
+    assert_eq!((kind.as_str(), &answer["exit_code"]), ("response", &json!(0)), "{answer}");
 
     // No agent ever answers: the rebuild is ended before the function is, and says that it goes on.
     let (kind, answer) = service.invoke(json!({"job": "rebuild"}), Duration::from_secs(26));

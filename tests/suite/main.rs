@@ -17,9 +17,9 @@ mod crash;
 mod crash_local;
 #[cfg(feature = "aws")]
 mod doctor_aws;
+mod examples;
 #[path = "../fake_aws/mod.rs"]
 mod fake_aws;
-mod examples;
 mod fake_ec2;
 mod fake_ssm;
 mod hostile_yaml;

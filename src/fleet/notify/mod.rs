@@ -5,12 +5,14 @@
 //! | [`item`] | pure: what can be told, each with a fingerprint that ages and counts don't change |
 //! | [`memory`] | pure: what was told last, and how it is written down |
 //! | [`digest`] | pure: the difference between the two |
+//! | [`metrics`] | pure: a few numbers of each check, and alarms for when there are none |
 //! | [`tickets`] | keeps items in OpsCenter in step with that |
 //! | [`tell`] | tells each audience, and remembers that it did |
 
 pub mod digest;
 pub mod item;
 pub mod memory;
+pub mod metrics;
 pub mod tell;
 pub mod tickets;
 

@@ -117,6 +117,35 @@ fn what_is_told_is_what_differs() {
     }
 }
 
+/// Two runs that begin with the same memory, and write theirs in whatever order: the next tells what neither has told.
+#[test]
+fn two_runs_at_once_lose_no_news() {
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..200 {
+        let fleet = |random: &mut fastrand::Rng| {
+            let some: Vec<usize> = (0..12).filter(|_| random.bool()).collect();
+            looked(some.into_iter().map(|n| finding(n, Level::Warn, 3, 20)).collect())
+        };
+        let (_, start) = next(&fleet(&mut random), &Recall::First, NOW);
+        let (one, after_one) = next(&fleet(&mut random), &start, NOW);
+        let (other, after_other) = next(&fleet(&mut random), &start, NOW);
+        let end = fleet(&mut random);
+        // A run without news writes nothing.
+        let wrote = |digest: &Digest, after: Recall| if digest.news == News::Nothing { start.clone() } else { after };
+        for last in [wrote(&one, after_one), wrote(&other, after_other)] {
+            let (digest, Recall::Known(memory)) = next(&end, &last, NOW) else { panic!() };
+            let Recall::Known(start) = &start else { panic!() };
+            let told = [&one, &other, &digest];
+            for key in memory.told.keys().filter(|key| !start.told.contains_key(key)) {
+                assert!(told.iter().any(|digest| digest.new.iter().any(|item| item.fingerprint == *key)));
+            }
+            for key in start.told.keys().filter(|key| !memory.told.contains_key(key)) {
+                assert!(told.iter().any(|digest| digest.resolved.iter().any(|over| over.fingerprint == key.as_str())));
+            }
+        }
+    }
+}
+
 #[test]
 fn worse_is_a_higher_level_or_many_more_and_never_a_day() {
     let (_, memory) = next(&looked(vec![finding(1, Level::Warn, 10, 20)]), &Recall::First, NOW);

@@ -17,8 +17,9 @@ pub(super) fn notify(node: &Node, names: &Known<'_>, diagnostics: &mut Diagnosti
         }
         Some(audiences)
     });
+    let metrics = maybe(&mut reader, "metrics", diagnostics, |node, d| node.boolean(d));
     reader.finish();
-    Some(Notify { audiences: audiences? })
+    Some(Notify { audiences: audiences?, metrics: metrics?.unwrap_or_default() })
 }
 
 fn audience(node: &Node, names: &Known<'_>, diagnostics: &mut Diagnostics) -> Option<Audience> {

@@ -9,12 +9,20 @@ use super::{NAME, NAME_PATTERN};
 /// `notify:`
 pub static NOTIFY: Shape = Shape {
     what: "who is told",
-    keys: &[required(
-        "audiences",
-        MapOf(NAME_PATTERN, &Map(&AUDIENCE)),
-        "Who is told, by a name of your choice. Each hears what it asks for, and only what has changed since it was told \
-         last: `platform: {sns: \"arn:aws:sns:…\"}`.",
-    )],
+    keys: &[
+        required(
+            "audiences",
+            MapOf(NAME_PATTERN, &Map(&AUDIENCE)),
+            "Who is told, by a name of your choice. Each hears what it asks for, and only what has changed since it was told \
+             last: `platform: {sns: \"arn:aws:sns:…\"}`.",
+        ),
+        optional(
+            "metrics",
+            Boolean,
+            "Whether each check puts metrics in CloudWatch, a few dozen at most. `amifactory fleet --alarms` declares alarms \
+             over them, which ring when the check stops.",
+        ),
+    ],
     one_of: &[],
     pairs: &[],
 };

@@ -60,6 +60,19 @@ pub struct Fleet {
     /// Who was told; none where nobody was to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told: Option<Vec<Telling>>,
+    /// Metrics that were put; none where none were to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
+}
+
+/// What became of putting metrics.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Measured {
+    /// How many.
+    pub metrics: usize,
+    /// Why they could not be put.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 impl Fleet {
@@ -95,7 +108,7 @@ impl Fleet {
         } else {
             FleetOutcome::Fine
         };
-        Fleet { outcome, checked_at, levels, places, findings: looked.findings, told: None }
+        Fleet { outcome, checked_at, levels, places, findings: looked.findings, told: None, measured: None }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the look-verbs print: lists, one image, a plan, a comparison. Each has its data, which is also its JSON result
 //! (see [`super::json::result`]), and a function that gives it as text.
 
+mod alarms;
 mod builds;
 mod checked;
 mod contract;
@@ -18,13 +19,14 @@ mod show;
 mod sweep;
 mod told;
 
+pub use alarms::{AlarmRow, AlarmState, Alarms, alarms};
 pub use builds::builds;
 pub use checked::{Checked, checked};
 pub use contract::{TriedContract, contract};
 pub use controls::{ControlRow, Controls, controls};
 pub use diff::diff;
 pub use distribution::{Distributed, distributed};
-pub use fleet::{Fleet, FleetOutcome, PlaceRow, examples, fleet, fleet_sums, what};
+pub use fleet::{Fleet, FleetOutcome, Measured, PlaceRow, examples, fleet, fleet_sums, what};
 pub use history::{ChannelHistory, Histories, MoveRow, histories, verified};
 pub use images::{ImageRow, Images, images};
 pub use plan::{CanBreak, PlanStep, PlanVerdict, Planned, plan};

@@ -1,11 +1,20 @@
 //! Who was told what of the fleet, for whoever runs the check.
 
+use super::fleet::Measured;
 use crate::fleet::notify::tell::{Outcome, Telling};
 use crate::report::{Style, visible, wording};
 
 /// A line for each audience and way.
-pub fn told(all: &[Telling], style: Style) -> String {
-    all.iter().map(|telling| line(telling, style)).collect()
+pub fn told(all: &[Telling], measured: Option<&Measured>, style: Style) -> String {
+    let mut text: String = all.iter().map(|telling| line(telling, style)).collect();
+    if let Some(Measured { metrics, error }) = measured {
+        let what = wording::count(*metrics, "metric");
+        match error {
+            None => text.push_str(&format!("{what} put\n")),
+            Some(error) => text.push_str(&format!("{} {what}: {}\n", style.red("not put:"), visible::joined(error))),
+        }
+    }
+    text
 }
 
 fn line(telling: &Telling, style: Style) -> String {

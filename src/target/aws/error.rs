@@ -63,6 +63,9 @@ fn help(code: &str) -> &'static str {
         "VcpuLimitExceeded" | "InstanceLimitExceeded" | "MaxSpotInstanceCountExceeded" => {
             "ask for a higher quota (Service Quotas, Amazon EC2), or give smaller instance_types"
         }
+        "NotFound" | "InvalidParameter" => {
+            "correct the topic's ARN under fleet: notify: in amifactory.yaml, or make the topic"
+        }
         "TagLimitExceeded" | "InvalidTagKey.Malformed" => "correct tags in the aws: section of amifactory.yaml",
         "ParameterLimitExceeded" => "the region has 10,000 standard parameters: delete those that nobody reads",
         _ => "amifactory doctor checks the account; amifactory resume goes on from here",

@@ -2,10 +2,10 @@
 
 use super::api::op;
 use super::target::AwsTarget;
-use super::{memory, tickets, webhook};
+use super::{memory, metrics, tickets, webhook};
 use crate::identity::TopicArn;
 use crate::recipe::Hook;
-use crate::target::{Herald, Kept, OpenTicket, TargetError, Ticket};
+use crate::target::{Alarm, Herald, Kept, OpenTicket, Point, TargetError, Ticket};
 use async_trait::async_trait;
 use aws_types::region::Region;
 
@@ -50,5 +50,17 @@ impl Herald for AwsTarget {
 
     async fn resolve_ticket(&self, id: &str) -> Result<(), TargetError> {
         tickets::resolve(self.api(), id).await
+    }
+
+    async fn measure(&self, points: &[Point]) -> Result<(), TargetError> {
+        metrics::put(self.api(), points).await
+    }
+
+    async fn alarms(&self, names: &[&str]) -> Result<Vec<Alarm>, TargetError> {
+        metrics::alarms(self.api(), names).await
+    }
+
+    async fn put_alarm(&self, alarm: &Alarm) -> Result<(), TargetError> {
+        metrics::put_alarm(self.api(), alarm).await
     }
 }

@@ -14,7 +14,7 @@
 //! | [`images`], [`records`], [`pointers`], [`orphans`] | what comes out, and what may be left |
 //! | [`copies`], [`sharing`], [`role`] | the same images in other regions and accounts |
 //! | [`moves`], [`contest`], [`parameters`] | moving a channel alone; who was first; documents in parameters |
-//! | [`herald`], [`memory`], [`webhook`], [`tickets`] | telling people, and remembering what was told |
+//! | [`herald`], [`memory`], [`webhook`], [`tickets`], [`metrics`] | telling people, and remembering what was told |
 //! | [`overview`] | many recipes in one listing |
 
 pub mod api;
@@ -43,6 +43,8 @@ mod launch;
 mod live;
 #[cfg(feature = "aws")]
 mod memory;
+#[cfg(feature = "aws")]
+mod metrics;
 #[cfg(feature = "aws")]
 mod moves;
 #[cfg(feature = "aws")]

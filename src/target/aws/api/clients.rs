@@ -30,6 +30,8 @@ pub struct Api {
     pub kms: aws_sdk_kms::Client,
     /// Live output of commands.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Metrics and alarms.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// What is told to people.
     sns: aws_sdk_sns::Client,
     /// Where credentials come from; none where nothing is set up at all.
@@ -57,6 +59,7 @@ impl Api {
             quotas: aws_sdk_servicequotas::Client::new(&config),
             kms: aws_sdk_kms::Client::new(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             sns: aws_sdk_sns::Client::new(&config),
             credentials: config.credentials_provider(),
             caller: Caller::new(),

@@ -180,11 +180,17 @@ pub const DESCRIBE_REFRESHES: Operation = op("autoscaling:DescribeInstanceRefres
 pub const PUBLISH: Operation = op("sns:Publish", Grant::Notify, Bucket::Other, &[]);
 /// `ssm:CreateOpsItem`
 pub const CREATE_OPS_ITEM: Operation = op("ssm:CreateOpsItem", Grant::Tickets, Bucket::Other, &[]);
-/// `ssm:UpdateOpsItem`. A new item may not be known everywhere at once.
+/// `ssm:UpdateOpsItem`. Someone else may be changing it at the same moment.
 pub const UPDATE_OPS_ITEM: Operation =
     op("ssm:UpdateOpsItem", Grant::Tickets, Bucket::Other, &["OpsItemConflictException"]);
 /// `ssm:DescribeOpsItems`
 pub const DESCRIBE_OPS_ITEMS: Operation = op("ssm:DescribeOpsItems", Grant::Tickets, Bucket::Other, &[]);
+/// `cloudwatch:PutMetricData`
+pub const PUT_METRICS: Operation = op("cloudwatch:PutMetricData", Grant::Measure, Bucket::Other, &[]);
+/// `cloudwatch:DescribeAlarms`
+pub const DESCRIBE_ALARMS: Operation = op("cloudwatch:DescribeAlarms", Grant::Alarm, Bucket::Other, &[]);
+/// `cloudwatch:PutMetricAlarm`
+pub const PUT_ALARM: Operation = op("cloudwatch:PutMetricAlarm", Grant::Alarm, Bucket::Other, &[]);
 
 /// All of them.
 pub const ALL: &[Operation] = &[
@@ -257,6 +263,9 @@ pub const ALL: &[Operation] = &[
     CREATE_OPS_ITEM,
     UPDATE_OPS_ITEM,
     DESCRIBE_OPS_ITEMS,
+    PUT_METRICS,
+    DESCRIBE_ALARMS,
+    PUT_ALARM,
 ];
 
 #[cfg(test)]

@@ -55,8 +55,17 @@ pub fn fleet_notify(scope: &Scope) -> Option<Policy> {
         statements.push(Statement::allow("Webhooks", actions(Grant::ReadPointer), reason).on(hooks));
     }
     if scope.tickets {
-        let reason = "Items in OpsCenter: opening and listing them know no resources, and what is brought up to date has none of ours.";
+        let reason =
+            "Items in OpsCenter: opening and listing them know no resources, and nobody knows an id beforehand.";
         statements.push(Statement::allow("Items", actions(Grant::Tickets), reason).on(["*".to_owned()]));
+    }
+    if scope.metrics {
+        let reason = "Metrics of each check, which have no resources: only in the namespace amifactory.";
+        let put = Statement::allow("Metrics", actions(Grant::Measure), reason).on(["*".to_owned()]);
+        statements.push(put.only("StringEquals", "cloudwatch:namespace", ["amifactory"]));
+        let reason = "Alarms that ring where the check stops: fleet --alarms declares them.";
+        let alarms = [scope.arn("cloudwatch", "alarm:amifactory-*")];
+        statements.push(Statement::allow("Alarms", actions(Grant::Alarm), reason).on(alarms));
     }
     Some(Policy::new(statements))
 }

@@ -52,6 +52,10 @@ pub enum Grant {
     Notify,
     /// Items in OpsCenter.
     Tickets,
+    /// Metrics of each check of the fleet.
+    Measure,
+    /// Alarms over them.
+    Alarm,
     /// What `doctor` alone asks.
     Doctor,
 }

@@ -36,6 +36,8 @@ pub struct Scope {
     pub notifies: bool,
     /// Whether anybody has items in OpsCenter.
     pub tickets: bool,
+    /// Whether checks of the fleet put metrics.
+    pub metrics: bool,
     /// Topics that are told, by their ARNs.
     pub topics: BTreeSet<String>,
     /// Parameters that hold addresses of webhooks.
@@ -81,6 +83,7 @@ impl Scope {
             consumers: distribution.iter().flat_map(|known| &known.accounts).filter_map(consumer).collect(),
             fleet_roles: factory.fleet.accounts.iter().map(|(a, of)| (a.to_string(), of.role.to_string())).collect(),
             notifies: !audiences.is_empty(),
+            metrics: factory.fleet.notify.metrics,
             tickets: audiences.values().any(|audience| audience.opscenter),
             topics: audiences.values().filter_map(|audience| Some(audience.sns.as_ref()?.to_string())).collect(),
             hooks: audiences.values().filter_map(hook).collect(),

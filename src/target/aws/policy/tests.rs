@@ -27,6 +27,7 @@ fn full() -> Scope {
         fleet_roles: [("111122223333".to_owned(), "amifactory-fleet".to_owned())].into(),
         notifies: true,
         tickets: true,
+        metrics: true,
         topics: names(&["arn:aws:sns:eu-central-1:123456789012:fleet"]),
         hooks: names(&["/fleet/webhook"]),
         home: Some("eu-central-1".into()),
@@ -77,7 +78,14 @@ fn every_operation_is_allowed_and_nothing_else() {
     assert_eq!(fleet_role.actions().into_iter().filter(changes).collect::<Vec<_>>(), [] as [&str; 0]);
     assert_eq!(
         notify.actions().into_iter().filter(changes).collect::<Vec<_>>(),
-        ["sns:Publish", "ssm:CreateOpsItem", "ssm:PutParameter", "ssm:UpdateOpsItem"]
+        [
+            "cloudwatch:PutMetricAlarm",
+            "cloudwatch:PutMetricData",
+            "sns:Publish",
+            "ssm:CreateOpsItem",
+            "ssm:PutParameter",
+            "ssm:UpdateOpsItem"
+        ]
     );
     let remembers = notify.statement.iter().find(|s| s.sid == "Remember").unwrap();
     assert_eq!(remembers.resources, ["arn:aws:ssm:*:123456789012:parameter/amifactory/_notify/*"]);

@@ -2,6 +2,7 @@
 
 mod formats;
 mod looks;
+mod measured;
 mod program;
 mod telling;
 mod tickets;
