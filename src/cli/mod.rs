@@ -25,6 +25,7 @@ mod resume;
 mod retire;
 mod revoke;
 mod rollback;
+mod rollout;
 mod schema;
 mod session;
 mod show;
@@ -74,6 +75,7 @@ pub fn run() -> Exit {
         Verb::Distribute(verb) => session.block_on(verb.run(&session)),
         Verb::Promote(verb) => session.block_on(verb.run(&session)),
         Verb::Rollback(verb) => session.block_on(verb.run(&session)),
+        Verb::Rollout(verb) => session.block_on(verb.run(&session)),
         Verb::History(verb) => session.block_on(verb.run(&session)),
         Verb::Pin(verb) => session.block_on(verb.run(&session)),
         Verb::Unpin(verb) => session.block_on(verb.run(&session)),

@@ -3,9 +3,11 @@
 mod aws;
 mod distribution;
 mod fleet;
+pub mod rollout;
 
 pub use distribution::{ACCOUNT, DISTRIBUTION, REGION};
 pub use fleet::{EXEMPTION, FLEET, FLEET_ACCOUNT, FLEET_AGES, FLEET_RECIPE};
+pub use rollout::{ROLLOUT, WINDOW};
 
 pub use aws::{AWS, AWS_BASE, EXTRA_VOLUME, INSTANCE_TYPES, SUBNET, VOLUME};
 
@@ -52,6 +54,7 @@ pub static FACTORY: Shape = Shape {
              key by key.",
         ),
         optional("fleet", Map(&FLEET), "How far behind its channel anything may be that runs or would be launched."),
+        optional("rollout", Map(&ROLLOUT), "How `amifactory rollout` brings images to Auto Scaling groups."),
     ],
     one_of: &[],
     pairs: &[],

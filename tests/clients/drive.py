@@ -16,6 +16,7 @@ import instances
 import network
 import parameters
 import retirement
+import rollout
 from aws import Aws
 from implemented import implemented
 
@@ -29,10 +30,11 @@ SCENARIOS = {
     "parameters": parameters,
     "blocks": blocks,
     "commands": commands,
+    "rollout": rollout,
 }
-# Moto has no agents and runs nothing; and of what takes images out of use it knows too little.
-ONLY_FAKE = {"commands", "retirement"}
-# Groups come into the fake by tests alone: nothing that a client can call makes one.
+# Moto has no agents and runs nothing; of what takes images out of use it knows too little, and of refreshes nothing.
+ONLY_FAKE = {"commands", "retirement", "rollout"}
+# A warm pool comes into the fake by tests alone: nothing that a client can call makes one.
 NOT_FROM_OUTSIDE = {"autoscaling:DescribeWarmPool"}
 
 

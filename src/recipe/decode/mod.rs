@@ -11,6 +11,7 @@ mod group;
 mod hardening;
 mod recipe;
 mod retention;
+mod rollout;
 mod secrets;
 mod value;
 

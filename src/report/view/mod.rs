@@ -14,6 +14,7 @@ mod plan;
 mod policy;
 mod release;
 mod retire;
+mod rollout;
 mod show;
 mod sweep;
 
@@ -30,6 +31,7 @@ pub use plan::{CanBreak, PlanStep, PlanVerdict, Planned, plan};
 pub use policy::{Policies, PolicyPart, policies};
 pub use release::{Pinned, Promoted, Revocation, RolledBack, pinned, promoted, promotion, revocation, rolled_back};
 pub use retire::{NextStep, Outcome, Restoration, Retired, RetiredRow, restoration, retired};
+pub use rollout::{GroupRow, RolledOut, rolled_out};
 pub use show::{Shown, ShownControl, show};
 pub use sweep::{Leftover, Swept, sweep};
 

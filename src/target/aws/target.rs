@@ -15,8 +15,8 @@ use crate::target::finding::{Finding, Wanted};
 use crate::target::{
     Audience, Builder, BuilderState, CopyRequest, Entry, Evidence, Held, HeldEnd, Image, ImageRecord, ImageRequest,
     Inventory, LaunchBase, LaunchRequest, Move, Orphan, Overview, Part, Pin, Pointer, PointerName, Pointers,
-    ResolvedBase, RunRequest, RunResult, Settled, Shelf, Standing, Tags, Target, TargetError, Underway, at_once,
-    aws_base, moment,
+    ResolvedBase, Rollouts, RunRequest, RunResult, Settled, Shelf, Standing, Tags, Target, TargetError, Underway,
+    at_once, aws_base, moment,
 };
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -139,6 +139,10 @@ impl Target for AwsTarget {
     }
 
     fn inventory(&self) -> Option<&dyn Inventory> {
+        Some(self)
+    }
+
+    fn rollouts(&self) -> Option<&dyn Rollouts> {
         Some(self)
     }
 

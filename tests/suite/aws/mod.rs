@@ -14,6 +14,7 @@ pub mod loopback;
 mod many;
 mod readme;
 pub mod retire;
+mod rollout;
 mod scale;
 mod sigkill;
 mod unreached;

@@ -165,6 +165,18 @@ pub const DESCRIBE_LAUNCH_CONFIGURATIONS: Operation =
 /// `autoscaling:DescribeWarmPool`
 pub const DESCRIBE_WARM_POOL: Operation = op("autoscaling:DescribeWarmPool", Grant::Fleet, Bucket::Other, &[]);
 
+/// `ec2:CreateLaunchTemplateVersion`
+pub const CREATE_TEMPLATE_VERSION: Operation =
+    op("ec2:CreateLaunchTemplateVersion", Grant::Rollout, Bucket::Mutate, &["InvalidLaunchTemplateId.VersionNotFound"]);
+/// `autoscaling:DescribeInstanceRefreshes`
+pub const DESCRIBE_REFRESHES: Operation =
+    op("autoscaling:DescribeInstanceRefreshes", Grant::Rollout, Bucket::Other, &[]);
+/// `autoscaling:StartInstanceRefresh`
+pub const START_REFRESH: Operation =
+    op("autoscaling:StartInstanceRefresh", Grant::Rollout, Bucket::Other, &["ResourceContention"]);
+/// `autoscaling:RollbackInstanceRefresh`
+pub const ROLL_BACK_REFRESH: Operation = op("autoscaling:RollbackInstanceRefresh", Grant::Rollout, Bucket::Other, &[]);
+
 /// All of them.
 pub const ALL: &[Operation] = &[
     RUN_INSTANCES,
@@ -227,6 +239,10 @@ pub const ALL: &[Operation] = &[
     DESCRIBE_SCALING_GROUPS,
     DESCRIBE_LAUNCH_CONFIGURATIONS,
     DESCRIBE_WARM_POOL,
+    CREATE_TEMPLATE_VERSION,
+    DESCRIBE_REFRESHES,
+    START_REFRESH,
+    ROLL_BACK_REFRESH,
 ];
 
 #[cfg(test)]

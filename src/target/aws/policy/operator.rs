@@ -48,6 +48,8 @@ pub enum Grant {
     Retire,
     /// Finding what Auto Scaling would launch: for whoever looks at the fleet.
     Fleet,
+    /// Bringing images to Auto Scaling groups: for whoever rolls out.
+    Rollout,
     /// What `doctor` alone asks.
     Doctor,
 }
