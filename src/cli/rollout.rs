@@ -61,7 +61,11 @@ impl Rollout {
         let recipe = open.released(&self.recipe).await?;
         let why = self.now.as_deref().map(|why| one_line("--now", why, 120)).transpose()?;
         let channels = &open.factory.channels;
-        let (goal, scene) = goal::read(target, channels, (&recipe, &self.channel, self.arch)).await?;
+        let asked = (&recipe, self.channel.as_str(), self.arch);
+        let (goal, scene) = match self.rollback {
+            true => goal::named(target, channels, asked).await?,
+            false => goal::read(target, channels, asked).await?,
+        };
         let policy = open.factory.rollout.clone();
         let waves = match (self.groups.as_slice(), self.waves.as_slice()) {
             ([], []) => policy.waves.get(&recipe).cloned().unwrap_or_default(),
@@ -113,7 +117,9 @@ impl Rollout {
         let done = or_interrupted(carry_out(target, channels, &request, &plans, &tell)).await;
         sink.close();
         let Some(ended) = done else {
-            let shown = shown("interrupted");
+            // How far what goes on is; where that can't be read, what was planned.
+            let plans = survey(rollouts, &request, target.now()).await.unwrap_or_else(|_| plans.clone());
+            let shown = RolledOut::planned(&request, &plans, &scene, "interrupted");
             session.result(&shown, |style| view::rolled_out(&shown, style))?;
             return Ok(Exit::Interrupted);
         };

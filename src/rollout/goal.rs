@@ -28,35 +28,47 @@ pub struct Goal {
 pub async fn read(
     target: &dyn Target,
     channels: &[ChannelRule],
+    asked: (&RecipeName, &str, Option<Arch>),
+) -> Result<(Goal, Scene), RolloutError> {
+    let (goal, scene) = named(target, channels, asked).await?;
+    let (recipe, version) = (&goal.recipe, goal.version);
+    if scene.is_damaged(&scene.channel(goal.arch, &goal.channel)) {
+        return Err(damaged(&goal.channel, recipe, "what it holds names no image").into());
+    }
+    let image = scene.fit(version, &goal.image)?.image;
+    if ImageState::of(&image.tags) < ImageState::Verified {
+        return Err(RolloutError::NotTested { recipe: recipe.clone(), version, image: image.id });
+    }
+    Ok((goal, scene))
+}
+
+/// The same without a gate: whoever goes back is often there because the image may no longer be used.
+pub async fn named(
+    target: &dyn Target,
+    channels: &[ChannelRule],
     (recipe, channel, arch): (&RecipeName, &str, Option<Arch>),
 ) -> Result<(Goal, Scene), RolloutError> {
     let rule = rule(channels, channel)?;
     let scene = Scene::look(target, recipe).await?;
     let arch = scene.arch(arch)?;
-    let name = scene.channel(arch, &rule.name);
-    if scene.is_damaged(&name) {
-        let error = TargetError::Damaged {
-            what: format!("pointer {name}"),
-            why: "what it holds names no image".into(),
-            help: format!("put it back: amifactory rollback {recipe} --channel {}", rule.name),
-        };
-        return Err(error.into());
-    }
-    let pointer = scene.pointer(&name).ok_or_else(|| ReleaseError::Empty {
+    let empty = || ReleaseError::Empty {
         recipe: recipe.clone(),
         channel: rule.name.clone(),
         help: format!("promote an image to it: amifactory promote {recipe} --to {}", rule.name),
-    })?;
-    let unknown = || TargetError::Damaged {
-        what: format!("pointer {name}"),
-        why: format!("it names {}, which is no image of this recipe, or is gone", pointer.image),
-        help: format!("put it back to one of its own: amifactory rollback {recipe} --channel {}", rule.name),
     };
-    let version = scene.version_of(&pointer.image).ok_or_else(unknown)?;
-    let image = scene.fit(version, &pointer.image)?.image;
-    if ImageState::of(&image.tags) < ImageState::Verified {
-        return Err(RolloutError::NotTested { recipe: recipe.clone(), version, image: image.id });
+    let image = scene.pointer(&scene.channel(arch, &rule.name)).ok_or_else(empty)?.image.clone();
+    let unknown = || {
+        let why = format!("it names {image}, which is no image of this recipe, or is gone");
+        damaged(&rule.name, recipe, &why)
+    };
+    let version = scene.version_of(&image).ok_or_else(unknown)?;
+    Ok((Goal { recipe: recipe.clone(), channel: rule.name.clone(), arch, version, image }, scene))
+}
+
+fn damaged(channel: &Channel, recipe: &RecipeName, why: &str) -> TargetError {
+    TargetError::Damaged {
+        what: format!("channel {channel} of {recipe}"),
+        why: why.to_owned(),
+        help: format!("put it back to one of its own: amifactory rollback {recipe} --channel {channel}"),
     }
-    let goal = Goal { recipe: recipe.clone(), channel: rule.name.clone(), arch, version, image: image.id };
-    Ok((goal, scene))
 }

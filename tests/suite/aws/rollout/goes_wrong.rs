@@ -97,3 +97,38 @@ async fn an_image_that_is_gone_is_nothing_to_go_back_to() {
     let refusal = bench.plan(&[&["web"]], BACK).await.unwrap()[0].stage.clone().unwrap_err().to_string();
     assert!(refusal.contains("version 1 names ami-") && refusal.contains("is gone"), "{refusal}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn back_is_open_where_the_image_may_no_longer_be_used() {
+    let bench = Bench::new(&["web"]).await;
+    bench.rolled(&[&["web"]], Asked::default()).await;
+    {
+        let mut world = bench.scene.fake.world();
+        let (now, id) = (world.clock.now(), image(2, "us-east-1"));
+        let mut tags = world.ec2.tags_at(&id, now);
+        tags.insert("amifactory:revoked".into(), "CVE-2026-0001".into());
+        world.ec2.tags.get_mut(&id).unwrap().set(now, tags);
+    }
+    assert!(bench.plan(&[&["web"]], Asked::default()).await.is_err());
+    assert_eq!(bench.rolled(&[&["web"]], BACK).await, ["web done"]);
+    assert_eq!(bench.running("web"), [image(1, "us-east-1")].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn groups_that_share_a_template_go_and_come_back_each_by_itself() {
+    let bench = Bench::new(&["web"]).await;
+    bench.group("api", "lt-00000000000000002", 1).await;
+    // It launches from the first one's template.
+    let shared = Some((TEMPLATE.to_owned(), "1".to_owned()));
+    bench.change("api", |group| {
+        group.template = shared.clone();
+        group.members.iter_mut().for_each(|member| member.template = shared.clone());
+    });
+    assert_eq!(bench.rolled(&[&["web", "api"]], Asked::default()).await, ["web done", "api done"]);
+    assert_eq!(bench.images_of(TEMPLATE).len(), 3, "each has a version that says whose it is");
+    assert_eq!(bench.rolled(&[&["api"]], BACK).await, ["api done"]);
+    assert_eq!(bench.running("api"), [image(1, "us-east-1")].into());
+    assert_eq!(bench.running("web"), [image(2, "us-east-1")].into());
+    assert_eq!(bench.rolled(&[&["web", "api"]], Asked::default()).await, ["web up to date", "api done"]);
+    assert_eq!(bench.images_of(TEMPLATE).len(), 3);
+}

@@ -59,7 +59,11 @@ impl Bench {
 
     async fn request(&self, target: &dyn Target, waves: &[&[&str]], asked: Asked<'_>) -> Result<Request, RolloutError> {
         let recipe = "web".parse().unwrap();
-        let (goal, _) = goal::read(target, &self.scene.factory.channels, (&recipe, "prod", None)).await?;
+        let (channels, wanted) = (&self.scene.factory.channels, (&recipe, "prod", None));
+        let (goal, _) = match asked.back {
+            true => goal::named(target, channels, wanted).await?,
+            false => goal::read(target, channels, wanted).await?,
+        };
         let waves = waves.iter().map(|wave| wave.iter().map(|name| (*name).to_owned()).collect()).collect();
         let Asked { back, retry, why } = asked;
         Ok(Request { goal, waves, policy: self.policy.clone(), back, why: why.map(str::to_owned), retry })

@@ -147,6 +147,7 @@ fn interrupted_it_stops_watching_and_the_refresh_goes_on() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(130), "{text}");
     assert!(text.contains("stopped watching; refreshes that have begun go on"), "{text}");
+    assert!(text.contains("version 2 (lt-0000000000000000a version 1)") && text.contains("% replaced"), "{text}");
     // It is there, and seen.
     let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--plan"]);
     assert!(code == 0 && text.contains("1.0.0 → 1.0.1, version 2"), "{code}: {text}");
