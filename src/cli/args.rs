@@ -2,7 +2,7 @@
 
 use super::{
     build, completions, controls, diff, distribute, doctor, fleet, history, iam_policy, images, init, logs, man, pin,
-    plan, promote, report, resume, retire, revoke, rollback, schema, show, sweep, validate, verify,
+    plan, promote, report, resume, retire, revoke, rollback, rollout, schema, show, sweep, validate, verify,
 };
 use crate::identity::TargetKind;
 use crate::report::sink::{Color, Format};
@@ -90,6 +90,8 @@ pub enum Verb {
     Promote(promote::Promote),
     /// Move a channel back to an earlier image
     Rollback(rollback::Rollback),
+    /// Bring Auto Scaling groups to the image that a channel names, wave by wave
+    Rollout(rollout::Rollout),
     /// Show who moved which channel, when and why
     History(history::History),
     /// Hold a channel: nobody moves it

@@ -92,6 +92,21 @@ impl From<crate::release::ReleaseError> for CliError {
     }
 }
 
+impl From<crate::rollout::RolloutError> for CliError {
+    fn from(error: crate::rollout::RolloutError) -> CliError {
+        use crate::rollout::RolloutError;
+        match error {
+            RolloutError::Release(error) => error.into(),
+            RolloutError::Target(error) => error.into(),
+            RolloutError::NotTested { .. } | RolloutError::Closed { .. } => CliError::Refused(error.to_string()),
+            RolloutError::NoGroups(_)
+            | RolloutError::NoneNamed(_)
+            | RolloutError::NoGroup(_)
+            | RolloutError::Twice(_) => CliError::Usage(error.to_string()),
+        }
+    }
+}
+
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> CliError {
         CliError::Failed(error.to_string())

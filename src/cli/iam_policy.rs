@@ -51,6 +51,8 @@ enum Whom {
     FleetRole,
     /// That role's trust policy; it needs --account
     FleetRoleTrust,
+    /// Whoever rolls images out, beside the releaser's
+    Rollout,
     /// The role of the builders' instance profile
     Builder,
     /// That role's trust policy
@@ -108,6 +110,13 @@ impl IamPolicy {
                 "For whoever looks at the fleet: a managed policy",
                 Some(policy::MANAGED_LIMIT),
                 policy::fleet(&scope),
+            ),
+            part(
+                Whom::Rollout,
+                "rollout",
+                "For whoever rolls images out to Auto Scaling groups: a managed policy",
+                Some(policy::MANAGED_LIMIT),
+                policy::rollout(&scope),
             ),
             part(
                 Whom::Builder,

@@ -25,6 +25,7 @@ mod resume;
 mod retire;
 mod revoke;
 mod rollback;
+mod rollout;
 mod schema;
 mod session;
 mod show;
@@ -96,6 +97,7 @@ fn run_verb(session: &Session, verb: Verb) -> Result<Exit, CliError> {
         Verb::Unpin(verb) => session.block_on(verb.run(session)),
         Verb::Revoke(verb) => session.block_on(verb.run(session)),
         Verb::Fleet(verb) => session.block_on(verb.run(session)),
+        Verb::Rollout(verb) => session.block_on(verb.run(session)),
         Verb::Retire(verb) => session.block_on(verb.run(session)),
         Verb::Verify(verb) => session.block_on(verb.run(session)),
         Verb::Report(verb) => session.block_on(verb.run(session)),

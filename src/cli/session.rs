@@ -261,6 +261,7 @@ impl Session {
             distribution: None,
             retention: None,
             fleet: Default::default(),
+            rollout: Default::default(),
             recipes: Default::default(),
             groups: Default::default(),
         });

@@ -106,6 +106,7 @@ fn load_all(
         distribution: settings.distribution,
         retention: settings.retention,
         fleet: settings.fleet,
+        rollout: settings.rollout,
         recipes,
         groups,
     });

@@ -2,7 +2,7 @@
 //! of groups, profiles and controls are known to exist, templates are known to compile, values have their types.
 
 use super::aws::{AwsBase, AwsSettings};
-use super::{ChannelRule, Distribution, FleetPolicy, Retention};
+use super::{ChannelRule, Distribution, FleetPolicy, Retention, RolloutPolicy};
 use crate::identity::{Arch, Channel, GroupName, OsFamily, RecipeName, Slug, TargetKind, VersionLine};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ pub struct Factory {
     pub retention: Option<Retention>,
     /// From `amifactory.yaml`: how far behind fleets may be.
     pub fleet: FleetPolicy,
+    /// From `amifactory.yaml`: how images are rolled out.
+    pub rollout: RolloutPolicy,
     /// All recipes by name.
     pub recipes: BTreeMap<RecipeName, Recipe>,
     /// All package groups by name.

@@ -4,10 +4,12 @@ mod aws;
 mod distribution;
 mod fleet;
 mod notify;
+pub mod rollout;
 
 pub use distribution::{ACCOUNT, DISTRIBUTION, REGION};
 pub use fleet::{EXEMPTION, FLEET, FLEET_ACCOUNT, FLEET_AGES, FLEET_RECIPE};
 pub use notify::{AUDIENCE, HOOK, NOTIFY};
+pub use rollout::{ROLLOUT, WINDOW};
 
 pub use aws::{AWS, AWS_BASE, EXTRA_VOLUME, INSTANCE_TYPES, SUBNET, VOLUME};
 
@@ -54,6 +56,7 @@ pub static FACTORY: Shape = Shape {
              key by key.",
         ),
         optional("fleet", Map(&FLEET), "How far behind its channel anything may be that runs or would be launched."),
+        optional("rollout", Map(&ROLLOUT), "How `amifactory rollout` brings images to Auto Scaling groups."),
     ],
     one_of: &[],
     pairs: &[],

@@ -36,6 +36,6 @@ pub mod verify;
 pub mod verify_places;
 pub mod wanted;
 
-pub use error::{Class, ReleaseError};
+pub use error::{Class, ReleaseError, one_line};
 pub use history::{Break, History, Moved};
 pub use note::{Kind, Note};

@@ -13,6 +13,7 @@ mod moves;
 mod overview;
 mod pointer;
 mod record;
+mod rollouts;
 mod shelf;
 
 pub use base::{aws_base, local_base};
@@ -25,6 +26,10 @@ pub use moves::{Elsewhere, Entry, Held, HeldEnd, Move, Pin, Settled, Standing, U
 pub use overview::{Evidence, Histories, Overview, at_once};
 pub use pointer::{DamagedPointer, Pointer, PointerName, Pointers, Slot};
 pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
+pub use rollouts::{
+    Begun, LaunchSource, Member, NewVersion, Pace, Refresh, RefreshState, Rollouts, ScalingGroup, TemplateRef,
+    TemplateVersion,
+};
 pub use shelf::{Intent, Retirement, Rung, Shelf, Unread, Use, Uses, WayOut};
 
 use crate::identity::{
@@ -120,6 +125,11 @@ pub trait Target: Send + Sync {
 
     /// How people are told something; none where it tells nobody.
     fn herald(&self) -> Option<&dyn Herald> {
+        None
+    }
+
+    /// Where images can be rolled out to groups; none where there are no groups.
+    fn rollouts(&self) -> Option<&dyn Rollouts> {
         None
     }
 

@@ -19,6 +19,7 @@ import network
 import parameters
 import retirement
 import topics
+import rollout
 from aws import Aws
 from implemented import implemented
 
@@ -35,11 +36,13 @@ SCENARIOS = {
     "items": items,
     "metrics": metrics,
     "commands": commands,
+    "rollout": rollout,
 }
-# Moto has no agents and runs nothing, and no OpsItems; and of what takes images out of use it knows too little.
-ONLY_FAKE = {"commands", "items", "metrics", "retirement"}
-# Groups come into the fake by tests alone: nothing that a client can call makes one.
-NOT_FROM_OUTSIDE = {"autoscaling:DescribeWarmPool", "autoscaling:DescribeInstanceRefreshes"}
+# Moto has no agents and runs nothing, and no OpsItems; of what takes images out of use it knows too little, and of refreshes
+# nothing.
+ONLY_FAKE = {"commands", "items", "metrics", "retirement", "rollout"}
+# A warm pool comes into the fake by tests alone: nothing that a client can call makes one.
+NOT_FROM_OUTSIDE = {"autoscaling:DescribeWarmPool"}
 
 
 def main():

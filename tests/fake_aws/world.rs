@@ -80,6 +80,7 @@ impl World {
 
     /// Everything that is due by now: dead-man's switches, spot reclaims, what goes with a terminated instance.
     pub fn settle(&mut self, now: Instant) {
+        autoscaling::settle(self, now);
         ec2::settle(self, now);
         ssm::settle(self, now);
         ebs::settle(self, now);

@@ -1,6 +1,6 @@
 //! `amifactory.yaml`.
 
-use super::super::{AwsSettings, ChannelRule, Distribution, FleetPolicy, Retention, tables};
+use super::super::{AwsSettings, ChannelRule, Distribution, FleetPolicy, Retention, RolloutPolicy, tables};
 use super::fleet;
 use crate::identity::TargetKind;
 use crate::source::{Diagnostics, Node};
@@ -14,6 +14,7 @@ pub(in crate::recipe) struct FactoryFile {
     pub distribution: Option<Distribution>,
     pub retention: Option<Retention>,
     pub fleet: FleetPolicy,
+    pub rollout: RolloutPolicy,
 }
 
 /// Reads the factory file. `recipes`: those that have a file.
@@ -39,6 +40,8 @@ pub(in crate::recipe) fn factory(
         super::maybe(&mut reader, "retention", diagnostics, |node, d| super::retention::retention(node, None, d));
     let names = fleet::Known { channels: channels.as_deref(), recipes };
     let fleet = super::maybe(&mut reader, "fleet", diagnostics, |node, d| fleet::fleet(node, &names, d));
+    let rollout =
+        super::maybe(&mut reader, "rollout", diagnostics, |node, d| super::rollout::rollout(node, recipes, d));
     reader.finish();
     Some(FactoryFile {
         default_target: target?.unwrap_or(TargetKind::Local),
@@ -47,5 +50,6 @@ pub(in crate::recipe) fn factory(
         distribution: distribution?,
         retention: retention?,
         fleet: fleet?.unwrap_or_default(),
+        rollout: rollout?.unwrap_or_default(),
     })
 }

@@ -12,6 +12,7 @@ mod hardening;
 mod notify;
 mod recipe;
 mod retention;
+mod rollout;
 mod secrets;
 mod value;
 

@@ -9,6 +9,7 @@
 //! | [`doctor`] | what would make builds fail, found before any is started |
 //! | [`shelf`], [`uses`], [`way_out`] | what keeps images, and the steps by which they go |
 //! | [`inventory`] | what runs and what would be launched, for `fleet` |
+//! | [`rollouts`] | groups, their refreshes, and the versions of templates that they go to |
 //! | [`policy`] | what IAM must allow for all this |
 //! | [`runs`], [`live`] | commands in flight |
 //! | [`images`], [`records`], [`pointers`], [`orphans`] | what comes out, and what may be left |
@@ -62,6 +63,8 @@ pub mod policy;
 mod records;
 #[cfg(feature = "aws")]
 mod role;
+#[cfg(feature = "aws")]
+mod rollouts;
 #[cfg(feature = "aws")]
 mod runs;
 #[cfg(feature = "aws")]

@@ -15,8 +15,8 @@ use crate::target::finding::{Finding, Wanted};
 use crate::target::{
     Audience, Builder, BuilderState, CopyRequest, Entry, Evidence, Held, HeldEnd, Herald, Image, ImageRecord,
     ImageRequest, Inventory, LaunchBase, LaunchRequest, Move, Orphan, Overview, Part, Pin, Pointer, PointerName,
-    Pointers, ResolvedBase, RunRequest, RunResult, Settled, Shelf, Standing, Tags, Target, TargetError, Underway,
-    at_once, aws_base, moment,
+    Pointers, ResolvedBase, Rollouts, RunRequest, RunResult, Settled, Shelf, Standing, Tags, Target, TargetError,
+    Underway, at_once, aws_base, moment,
 };
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -143,6 +143,10 @@ impl Target for AwsTarget {
     }
 
     fn herald(&self) -> Option<&dyn Herald> {
+        Some(self)
+    }
+
+    fn rollouts(&self) -> Option<&dyn Rollouts> {
         Some(self)
     }
 

@@ -1,5 +1,9 @@
-//! Auto Scaling: looking at groups, launch configurations, warm pools and instance refreshes. The query protocol, version 2011-01-01. Tests put
-//! them here; nothing launches.
+//! Auto Scaling: groups, launch configurations, warm pools and instance refreshes. The query protocol, version 2011-01-01.
+//! Groups are put here by tests or made by clients; what launches is the replacements of a refresh.
+
+mod life;
+mod make;
+pub mod refresh;
 
 use super::World;
 use super::ec2::Home;
@@ -7,7 +11,9 @@ use super::params::Params;
 use super::reply::{Done, Failure, Incoming, Reply};
 use super::throttle::Limit;
 use super::xml::{Xml, node, text};
-use std::collections::BTreeMap;
+pub use life::settle;
+use refresh::Refresh;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Groups and launch configurations by where they are and their names.
 #[derive(Debug, Clone, Default)]
@@ -15,8 +21,12 @@ pub struct State {
     pub groups: BTreeMap<(Home, String), Group>,
     /// The image of each.
     pub configurations: BTreeMap<(Home, String), String>,
-    /// The instance refreshes of each group, newest first.
-    pub refreshes: BTreeMap<(Home, String), Vec<Refresh>>,
+    /// CloudWatch alarms that are in ALARM.
+    pub alarms: BTreeSet<String>,
+    /// Images whose instances never become healthy.
+    pub unhealthy: BTreeSet<String>,
+    /// No rollback has an end that anybody wants.
+    pub rollbacks_fail: bool,
 }
 
 /// A launch template as a group names it: its id or name, and its version.
@@ -30,36 +40,52 @@ pub struct Group {
     pub mixed: Option<Mixed>,
     /// The instances of its warm pool; none where it has no pool.
     pub warm: Option<Vec<String>>,
+    /// Its instances.
+    pub members: Vec<Member>,
+    /// Processes that are suspended.
+    pub suspended: Vec<String>,
+    /// Refreshes, oldest first.
+    pub refreshes: Vec<Refresh>,
+}
+
+/// An instance of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Member {
+    pub id: String,
+    /// What it was launched from.
+    pub template: Option<Named>,
+    pub protected: bool,
+    pub standby: bool,
 }
 
 /// A policy of mixed instances.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Mixed {
     pub template: Named,
     pub overrides: Vec<Override>,
-}
-
-/// An instance refresh: its status, and what it brings.
-#[derive(Debug, Clone, Default)]
-pub struct Refresh {
-    pub status: &'static str,
-    pub template: Option<Named>,
-    pub mixed: Option<Mixed>,
+    /// `InstancesDistribution`, as it was given.
+    pub distribution: BTreeMap<String, String>,
 }
 
 /// What an override launches from, where that is not the policy's template.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Override {
     pub template: Option<Named>,
     pub image: Option<String>,
+    /// Its instance type, where that is not m7i.large.
+    pub kind: Option<String>,
 }
 
 pub fn handle(world: &mut World, call: &Incoming<'_>) -> Reply {
     match call.action {
         "DescribeAutoScalingGroups" => groups(world, call),
         "DescribeLaunchConfigurations" => configurations(world, call),
-        "DescribeInstanceRefreshes" => refreshes(world, call),
         "DescribeWarmPool" => warm_pool(world, call),
+        "CreateAutoScalingGroup" => make::create_group(world, call),
+        "StartInstanceRefresh" => refresh::start(world, call),
+        "DescribeInstanceRefreshes" => refresh::describe(world, call),
+        "CancelInstanceRefresh" => refresh::cancel(world, call),
+        "RollbackInstanceRefresh" => refresh::roll_back(world, call),
         _ => Err(Failure::unknown("InvalidAction", call.action)),
     }
 }
@@ -89,8 +115,13 @@ fn arn(home: &Home, resource: &str) -> String {
 }
 
 fn group_xml(home: &Home, name: &str, group: &Group) -> Vec<Xml> {
-    let mut out =
-        vec![text("AutoScalingGroupName", name), text("MinSize", 1), text("MaxSize", 3), text("DesiredCapacity", 2)];
+    let capacity = if group.members.is_empty() { 2 } else { group.members.len() };
+    let mut out = vec![
+        text("AutoScalingGroupName", name),
+        text("MinSize", 1),
+        text("MaxSize", capacity + 1),
+        text("DesiredCapacity", capacity),
+    ];
     out.extend([
         text("AutoScalingGroupARN", arn(home, &format!("autoScalingGroup:1:autoScalingGroupName/{name}"))),
         text("DefaultCooldown", 300),
@@ -99,7 +130,12 @@ fn group_xml(home: &Home, name: &str, group: &Group) -> Vec<Xml> {
     ]);
     out.extend(group.configuration.as_ref().map(|name| text("LaunchConfigurationName", name)));
     out.extend(group.template.as_ref().map(|template| node("LaunchTemplate", specification(template))));
-    out.extend(group.mixed.as_ref().map(mixed_xml));
+    out.extend(group.mixed.as_ref().map(|mixed| node("MixedInstancesPolicy", mixed_xml(mixed))));
+    out.push(members("Instances", group.members.iter().map(member_xml)));
+    let suspended = group.suspended.iter().map(|process| {
+        vec![text("ProcessName", process), text("SuspensionReason", "User suspended at 2026-01-01T00:00:00Z")]
+    });
+    out.push(members("SuspendedProcesses", suspended));
     if let Some(warm) = &group.warm {
         out.push(node("WarmPoolConfiguration", vec![text("MinSize", warm.len()), text("PoolState", "Stopped")]));
         out.push(text("WarmPoolSize", warm.len()));
@@ -107,16 +143,33 @@ fn group_xml(home: &Home, name: &str, group: &Group) -> Vec<Xml> {
     out
 }
 
-fn mixed_xml(mixed: &Mixed) -> Xml {
+fn mixed_xml(mixed: &Mixed) -> Vec<Xml> {
     let overrides = mixed.overrides.iter().map(|of| {
-        let mut out = vec![text("InstanceType", "m7i.large")];
+        let mut out = vec![text("InstanceType", of.kind.as_deref().unwrap_or("m7i.large"))];
         out.extend(of.template.as_ref().map(|template| node("LaunchTemplateSpecification", specification(template))));
         out.extend(of.image.as_ref().map(|image| text("ImageId", image)));
         out
     });
     let template =
         vec![node("LaunchTemplateSpecification", specification(&mixed.template)), members("Overrides", overrides)];
-    node("MixedInstancesPolicy", vec![node("LaunchTemplate", template)])
+    let mut out = vec![node("LaunchTemplate", template)];
+    if !mixed.distribution.is_empty() {
+        let values = mixed.distribution.iter().map(|(key, value)| text(key, value)).collect();
+        out.push(node("InstancesDistribution", values));
+    }
+    out
+}
+
+fn member_xml(member: &Member) -> Vec<Xml> {
+    let mut out = vec![
+        text("InstanceId", &member.id),
+        text("AvailabilityZone", "us-east-1a"),
+        text("LifecycleState", if member.standby { "Standby" } else { "InService" }),
+        text("HealthStatus", "Healthy"),
+        text("ProtectedFromScaleIn", member.protected),
+    ];
+    out.extend(member.template.as_ref().map(|template| node("LaunchTemplate", specification(template))));
+    out
 }
 
 fn specification((template, version): &Named) -> Vec<Xml> {
@@ -163,26 +216,6 @@ fn warm_pool(world: &World, call: &Incoming<'_>) -> Reply {
         ]
     });
     let mut out = vec![members("Instances", rows)];
-    out.extend(next);
-    Ok(Done::xml(out))
-}
-
-fn refreshes(world: &World, call: &Incoming<'_>) -> Reply {
-    let key = (Home::of(call.caller), call.params.get("AutoScalingGroupName").unwrap_or_default().to_owned());
-    if !world.autoscaling.groups.contains_key(&key) {
-        return Err(invalid(format!("AutoScalingGroup name not found - AutoScalingGroup '{}' not found", key.1)));
-    }
-    let all: Vec<(usize, &Refresh)> = world.autoscaling.refreshes.get(&key).into_iter().flatten().enumerate().collect();
-    let (page, next) = page(all, call.params, 50, 100, |(at, _)| format!("{at:08}"))?;
-    let rows = page.iter().map(|(at, refresh)| {
-        let mut out = vec![text("InstanceRefreshId", format!("refresh-{at}")), text("AutoScalingGroupName", &key.1)];
-        out.push(text("Status", refresh.status));
-        let template = refresh.template.as_ref().map(|template| node("LaunchTemplate", specification(template)));
-        let desired: Vec<Xml> = template.into_iter().chain(refresh.mixed.as_ref().map(mixed_xml)).collect();
-        out.extend((!desired.is_empty()).then(|| node("DesiredConfiguration", desired)));
-        out
-    });
-    let mut out = vec![members("InstanceRefreshes", rows)];
     out.extend(next);
     Ok(Done::xml(out))
 }

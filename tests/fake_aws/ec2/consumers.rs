@@ -7,6 +7,7 @@ use super::super::xml::{Xml, items, node, text};
 use super::errors::{invalid, missing};
 use super::model::Home;
 use super::page::page;
+use super::template_versions::no_version;
 
 /// A launch template: the image of each version, from version 1.
 #[derive(Debug, Clone)]
@@ -31,7 +32,7 @@ pub fn describe_launch_templates(world: &mut World, call: &Incoming<'_>) -> Repl
     let rows = page.items.iter().map(|(id, template)| {
         vec![
             text("launchTemplateId", id),
-            text("launchTemplateName", id),
+            text("launchTemplateName", world.ec2.template_name(id)),
             text("defaultVersionNumber", default_version(world, id)),
             text("latestVersionNumber", template.images.len()),
         ]
@@ -53,10 +54,8 @@ pub fn describe_launch_template_versions(world: &mut World, call: &Incoming<'_>)
     })?;
     let wanted = call.params.list("LaunchTemplateVersion");
     for number in wanted.iter().filter_map(|number| number.parse::<usize>().ok()) {
-        if number == 0 || number > template.images.len() {
-            let message =
-                format!("Could not find launch template version(s) '{number}' for launch template with ID '{id}'.");
-            return Err(Failure::bad("InvalidLaunchTemplateId.VersionNotFound", message));
+        if number == 0 || number > template.images.len() || !world.ec2.is_version_seen(id, number, call.now) {
+            return Err(no_version(id, &number.to_string()));
         }
     }
     let versions: Vec<(usize, &String)> = template
@@ -65,6 +64,7 @@ pub fn describe_launch_template_versions(world: &mut World, call: &Incoming<'_>)
         .enumerate()
         .rev()
         .filter(|(at, _)| wanted.is_empty() || wanted.contains(&(at + 1).to_string()))
+        .filter(|(at, _)| world.ec2.is_version_seen(id, at + 1, call.now))
         .collect();
     let page = page(versions, call.params, "", |(number, _)| format!("{:08}", usize::MAX / 2 - number))?;
     let rows = page.items.iter().map(|(number, image)| version(world, id, *number, image));
@@ -99,19 +99,25 @@ fn current_versions(world: &World, call: &Incoming<'_>) -> Reply {
     Ok(Done::xml(out))
 }
 
-fn default_version(world: &World, id: &str) -> usize {
+pub(super) fn default_version(world: &World, id: &str) -> usize {
     world.ec2.default_versions.get(id).copied().unwrap_or(1)
 }
 
-fn version(world: &World, id: &str, at: usize, image: &str) -> Vec<Xml> {
-    let data = if image.is_empty() { Vec::new() } else { vec![text("imageId", image)] };
-    vec![
+pub(super) fn version(world: &World, id: &str, at: usize, image: &str) -> Vec<Xml> {
+    let mut data = if image.is_empty() { Vec::new() } else { vec![text("imageId", image)] };
+    let mut out = vec![
         text("launchTemplateId", id),
-        text("launchTemplateName", id),
+        text("launchTemplateName", world.ec2.template_name(id)),
         text("versionNumber", at + 1),
         text("defaultVersion", at + 1 == default_version(world, id)),
-        node("launchTemplateData", data),
-    ]
+    ];
+    if let Some(made) = world.ec2.template_versions.get(&(id.to_owned(), at + 1)) {
+        out.extend(made.description.as_ref().map(|description| text("versionDescription", description)));
+        out.extend([text("createTime", world.clock.iso(made.at)), text("createdBy", &made.by)]);
+        data.extend(made.kind.as_ref().map(|kind| text("instanceType", kind)));
+    }
+    out.push(node("launchTemplateData", data));
+    out
 }
 
 pub fn describe_spot_fleet_requests(world: &mut World, call: &Incoming<'_>) -> Reply {

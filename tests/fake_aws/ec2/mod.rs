@@ -33,6 +33,7 @@ pub mod snapshots;
 mod spot;
 mod state;
 mod tags;
+pub mod template_versions;
 pub mod timeline;
 mod volumes;
 
@@ -105,6 +106,8 @@ fn operation(action: &str) -> Option<Operation> {
         "DescribeInstanceTypes" => kinds::describe_instance_types,
         "DescribeInstanceTypeOfferings" => kinds::describe_instance_type_offerings,
         "DescribeIamInstanceProfileAssociations" => profiles::describe_iam_instance_profile_associations,
+        "CreateLaunchTemplate" => template_versions::create_launch_template,
+        "CreateLaunchTemplateVersion" => template_versions::create_launch_template_version,
         "DescribeLaunchTemplates" => consumers::describe_launch_templates,
         "DescribeLaunchTemplateVersions" => consumers::describe_launch_template_versions,
         "DescribeSpotFleetRequests" => consumers::describe_spot_fleet_requests,

@@ -4,6 +4,7 @@ use super::super::params::Params;
 use super::super::settings::Settings;
 use super::consumers::{Fleet, Template};
 use super::model::*;
+use super::template_versions::Made;
 use super::timeline::Timeline;
 use super::{catalogue, network};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,10 @@ pub struct State {
     pub templates: BTreeMap<String, Template>,
     /// Of templates whose default is not their first version: its number.
     pub default_versions: BTreeMap<String, usize>,
+    /// Names of templates that clients have made; others are named by their ids.
+    pub template_names: BTreeMap<String, String>,
+    /// Versions of templates that clients have made.
+    pub template_versions: BTreeMap<(String, usize), Made>,
     pub spot_fleets: BTreeMap<String, Fleet>,
     pub fleets: BTreeMap<String, Fleet>,
     pub holds: super::holds::Holds,
@@ -169,6 +174,37 @@ impl State {
     /// Whether that account can use the image in that region.
     pub fn image_usable(&self, id: &str, home: &Home, now: Instant) -> bool {
         self.images.get(id).is_some_and(|image| image.seen_by(home, now) && *image.state.at(now) == "available")
+    }
+
+    /// The name of a template.
+    pub fn template_name(&self, id: &str) -> String {
+        self.template_names.get(id).cloned().unwrap_or_else(|| id.to_owned())
+    }
+
+    /// The template of that name.
+    pub fn template_named(&self, home: &Home, name: &str) -> Option<String> {
+        let mut ours = self.templates.iter().filter(|(_, template)| template.home == *home);
+        ours.find(|(id, _)| self.template_name(id) == name).map(|(id, _)| id.clone())
+    }
+
+    /// Whether everybody knows a version of a template already.
+    pub fn is_version_seen(&self, id: &str, number: usize, now: Instant) -> bool {
+        self.template_versions.get(&(id.to_owned(), number)).is_none_or(|made| made.visible <= now)
+    }
+
+    /// The image that a template launches by that version, as a group names it.
+    pub fn template_image(&self, home: &Home, template: &str, version: &str) -> Option<String> {
+        let id = match self.templates.contains_key(template) {
+            true => template.to_owned(),
+            false => self.template_named(home, template)?,
+        };
+        let found = self.templates.get(&id).filter(|found| found.home == *home)?;
+        let number = match version {
+            "" | "$Default" => self.default_versions.get(&id).copied().unwrap_or(1),
+            "$Latest" => found.images.len(),
+            number => number.parse().ok()?,
+        };
+        found.images.get(number.checked_sub(1)?).cloned()
     }
 
     /// The newest Amazon Linux 2023 of the public catalogue.

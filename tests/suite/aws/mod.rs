@@ -17,6 +17,7 @@ mod readme;
 pub mod retire;
 mod retire_places;
 mod retire_shared;
+mod rollout;
 mod scale;
 mod scaling;
 mod sigkill;

@@ -1,7 +1,8 @@
 //! What Auto Scaling would launch from an image keeps it, however few instances there are.
 
 use super::retire::Bench;
-use crate::fake_aws::autoscaling::{Group, Mixed, Override, Refresh};
+use crate::fake_aws::autoscaling::refresh::{Refresh, Source, Status};
+use crate::fake_aws::autoscaling::{Group, Mixed, Override};
 use amifactory::fleet::retire::Reason;
 
 const TEMPLATE: &str = "lt-00000000000000fff";
@@ -14,7 +15,7 @@ fn by(version: &str) -> Group {
 fn mixed(image: &str) -> Mixed {
     let plain = Override::default();
     let own = Override { image: Some(image.into()), ..Override::default() };
-    Mixed { template: (TEMPLATE.into(), "1".into()), overrides: vec![plain, own] }
+    Mixed { template: (TEMPLATE.into(), "1".into()), overrides: vec![plain, own], ..Mixed::default() }
 }
 
 impl Bench {
@@ -28,9 +29,16 @@ impl Bench {
         self.fake.world().autoscaling.configurations.insert((home, name.into()), image.into());
     }
 
-    fn refresh(&self, group: &str, refreshes: Vec<Refresh>) {
-        let home = self.home();
-        self.fake.world().autoscaling.refreshes.insert((home, group.into()), refreshes);
+    /// The refreshes of a group, oldest first.
+    fn refresh(&self, group: &str, refreshes: &[(Status, Source)]) {
+        let key = (self.home(), group.to_owned());
+        let mut world = self.fake.world();
+        let now = world.clock.now();
+        let standing = |(at, (status, brings)): (usize, &(Status, Source))| {
+            Refresh::standing(&format!("refresh-{at}"), *status, brings.clone(), now)
+        };
+        world.autoscaling.groups.get_mut(&key).unwrap().refreshes =
+            refreshes.iter().enumerate().map(standing).collect();
     }
 
     fn arn(&self, group: &str) -> String {
@@ -94,8 +102,8 @@ async fn an_image_that_only_an_empty_groups_override_names_is_kept() {
     bench.held("an Auto Scaling group uses it", &bench.arn("z-mixed")).await;
     // By a template of its own.
     bench.template("lt-0000000000000000a", &[&bench.image()]);
-    let own = Override { template: Some(("lt-0000000000000000a".into(), "1".into())), image: None };
-    let policy = Mixed { template: (TEMPLATE.into(), "1".into()), overrides: vec![own] };
+    let own = Override { template: Some(("lt-0000000000000000a".into(), "1".into())), ..Override::default() };
+    let policy = Mixed { template: (TEMPLATE.into(), "1".into()), overrides: vec![own], ..Mixed::default() };
     bench.group("z-mixed", Group { mixed: Some(policy), ..Group::default() });
     let holders = bench.holders().await;
     assert!(holders.len() == 2 && holders.iter().any(|(by, _)| *by == bench.arn("z-mixed")), "{holders:?}");
@@ -126,20 +134,24 @@ async fn an_instance_refresh_under_way_keeps_what_it_brings_and_what_it_goes_bac
     let bench = Bench::new().await;
     bench.template(TEMPLATE, &[OTHER]);
     let group = |image: &str| Group { mixed: Some(mixed(image)), ..Group::default() };
-    let brings = |status, image: &str| Refresh { status, mixed: Some(mixed(image)), template: None };
+    use Status::{
+        Baking, Cancelled, Cancelling, Failed, InProgress, Pending, RollbackFailed, RollbackInProgress,
+        RollbackSuccessful, SomethingNew, Successful,
+    };
+    let brings = |status, image: &str| (status, Source::Mixed(mixed(image)));
     // What it brings.
     bench.group("web", group(OTHER.replace("ami-0", "ami-1").as_str()));
-    for status in ["Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress", "SomethingNew"] {
-        bench.refresh("web", vec![brings(status, &bench.image())]);
+    for status in [Pending, InProgress, Baking, Cancelling, RollbackInProgress, SomethingNew] {
+        bench.refresh("web", &[brings(status, &bench.image())]);
         bench.held("an instance refresh uses it", &bench.arn("web")).await;
     }
-    for status in ["Successful", "Failed", "Cancelled", "RollbackFailed", "RollbackSuccessful"] {
-        bench.refresh("web", vec![brings(status, &bench.image())]);
+    for status in [Successful, Failed, Cancelled, RollbackFailed, RollbackSuccessful] {
+        bench.refresh("web", &[brings(status, &bench.image())]);
         bench.free().await;
     }
     // What it goes back to is what the group itself still says.
     bench.group("web", group(&bench.image()));
-    bench.refresh("web", vec![brings("InProgress", OTHER)]);
+    bench.refresh("web", &[brings(InProgress, OTHER)]);
     bench.held("an Auto Scaling group uses it", &bench.arn("web")).await;
     // Where the group says the new one already, nobody can tell.
     bench.group("web", group(OTHER));
@@ -149,11 +161,10 @@ async fn an_instance_refresh_under_way_keeps_what_it_brings_and_what_it_goes_bac
     assert_eq!(reasons[0].by, Some(bench.arn("web")));
     // By a template, and behind a hundred that are over.
     bench.template("lt-0000000000000000a", &[&bench.image()]);
-    let by_template =
-        Refresh { status: "InProgress", template: Some(("lt-0000000000000000a".into(), "1".into())), mixed: None };
-    let mut many = vec![brings("Successful", OTHER); 100];
-    many.push(by_template);
-    bench.refresh("web", many);
+    let by_template = (InProgress, Source::Template(("lt-0000000000000000a".into(), "1".into())));
+    let mut many = vec![by_template];
+    many.extend(vec![brings(Successful, OTHER); 100]);
+    bench.refresh("web", &many);
     let holders = bench.holders().await;
     assert!(holders.contains(&(bench.arn("web"), "an instance refresh uses it".into())), "{holders:?}");
 }

@@ -192,6 +192,15 @@ pub const DESCRIBE_ALARMS: Operation = op("cloudwatch:DescribeAlarms", Grant::Al
 /// `cloudwatch:PutMetricAlarm`
 pub const PUT_ALARM: Operation = op("cloudwatch:PutMetricAlarm", Grant::Alarm, Bucket::Other, &[]);
 
+/// `ec2:CreateLaunchTemplateVersion`
+pub const CREATE_TEMPLATE_VERSION: Operation =
+    op("ec2:CreateLaunchTemplateVersion", Grant::Rollout, Bucket::Mutate, &["InvalidLaunchTemplateId.VersionNotFound"]);
+/// `autoscaling:StartInstanceRefresh`
+pub const START_REFRESH: Operation =
+    op("autoscaling:StartInstanceRefresh", Grant::Rollout, Bucket::Other, &["ResourceContention"]);
+/// `autoscaling:RollbackInstanceRefresh`
+pub const ROLL_BACK_REFRESH: Operation = op("autoscaling:RollbackInstanceRefresh", Grant::Rollout, Bucket::Other, &[]);
+
 /// All of them.
 pub const ALL: &[Operation] = &[
     RUN_INSTANCES,
@@ -266,6 +275,9 @@ pub const ALL: &[Operation] = &[
     PUT_METRICS,
     DESCRIBE_ALARMS,
     PUT_ALARM,
+    CREATE_TEMPLATE_VERSION,
+    START_REFRESH,
+    ROLL_BACK_REFRESH,
 ];
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod fleet;
 mod operator;
 mod releaser;
 mod retirer;
+mod rollout;
 mod scope;
 #[cfg(test)]
 mod tests;
@@ -19,4 +20,5 @@ pub use fleet::{fleet, fleet_notify, fleet_role};
 pub use operator::{Grant, operator};
 pub use releaser::releaser;
 pub use retirer::{retirer, retirer_apply};
+pub use rollout::rollout;
 pub use scope::Scope;

@@ -56,6 +56,8 @@ pub enum Grant {
     Measure,
     /// Alarms over them.
     Alarm,
+    /// Bringing images to Auto Scaling groups: for whoever rolls out.
+    Rollout,
     /// What `doctor` alone asks.
     Doctor,
 }

@@ -49,9 +49,10 @@ fn every_operation_is_allowed_and_nothing_else() {
     let (distributor, consumer) = (distributor(&full()), consumer(&full()));
     let apply = retirer_apply(&full());
     let (fleet, fleet_role, notify) = (fleet(&full()), fleet_role(&full()), fleet_notify(&full()).unwrap());
+    let rollout = rollout(&full());
     let called: BTreeSet<&str> = op::ALL.iter().map(|operation| operation.action).collect();
     for action in &called {
-        let all = [&operator, &releaser, &distributor, &retirer, &apply, &fleet, &notify];
+        let all = [&operator, &releaser, &distributor, &retirer, &apply, &fleet, &notify, &rollout];
         assert!(all.iter().any(|policy| policy.allows(action)), "{action} is called and not allowed");
     }
     // What the services do in the caller's name is called by nobody here.
@@ -59,7 +60,7 @@ fn every_operation_is_allowed_and_nothing_else() {
         |action: &str| action == "iam:PassRole" || action.starts_with("kms:") || action.starts_with("imagebuilder:");
     let all = operator.actions().into_iter().chain(releaser.actions()).chain(retirer.actions());
     let all = all.chain(distributor.actions()).chain(consumer.actions()).chain(apply.actions());
-    let all = all.chain(fleet.actions()).chain(fleet_role.actions()).chain(notify.actions());
+    let all = all.chain(fleet.actions()).chain(fleet_role.actions()).chain(notify.actions()).chain(rollout.actions());
     let spare: Vec<_> = all.filter(|a| !called.contains(a) && !in_our_name(a)).collect();
     assert!(spare.is_empty(), "allowed and never called: {spare:?}");
     assert!(!operator.allows("ssm:DeleteParameter") && !operator.allows("ec2:DescribeInstanceAttribute"));
@@ -140,6 +141,7 @@ fn names_are_unique_and_each_has_a_reason() {
         fleet(&full()),
         fleet_role(&full()),
         fleet_notify(&full()).unwrap(),
+        rollout(&full()),
     ];
     for policy in others.into_iter().chain(trusts) {
         let sids: BTreeSet<_> = policy.statement.iter().map(|statement| statement.sid).collect();
@@ -160,6 +162,7 @@ fn they_fit_into_iam() {
         assert!(distributor(&scope).length() <= MANAGED_LIMIT && consumer(&scope).length() <= MANAGED_LIMIT);
         assert!(retirer(&scope).length() <= MANAGED_LIMIT && retirer_apply(&scope).length() <= MANAGED_LIMIT);
         assert!(fleet(&scope).length() <= MANAGED_LIMIT && fleet_role(&scope).length() <= MANAGED_LIMIT);
+        assert!(rollout(&scope).length() <= MANAGED_LIMIT);
         assert!(builder.length() <= MANAGED_LIMIT && builder.length() <= INLINE_LIMIT, "{}", builder.length());
     }
     // Length is counted as IAM does.
@@ -210,6 +213,11 @@ fn the_policies_for_the_fleet() {
     insta::assert_snapshot!(json(&fleet(&full())));
     insta::assert_snapshot!(json(&fleet_role(&full())));
     insta::assert_snapshot!(json(&fleet_notify(&full()).unwrap()));
+}
+
+#[test]
+fn the_policy_of_whoever_rolls_out() {
+    insta::assert_snapshot!(json(&rollout(&full())));
 }
 
 #[test]

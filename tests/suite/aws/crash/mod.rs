@@ -10,7 +10,7 @@ mod moves;
 mod retirement;
 pub mod scene;
 mod single;
-mod threads;
+pub mod threads;
 mod truncated;
 mod two_machines;
 

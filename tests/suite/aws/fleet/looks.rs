@@ -89,14 +89,15 @@ async fn what_would_be_launched_is_told_apart_from_what_runs() {
     scene.fake.world().autoscaling.configurations.insert((east.clone(), "web-lc".into()), old.clone());
     let overrides = vec![
         Override::default(),
-        Override { template: Some(("lt-00000000000000002".into(), "1".into())), image: None },
-        Override { template: None, image: Some(image(1, "us-east-1")) },
+        Override { template: Some(("lt-00000000000000002".into(), "1".into())), ..Override::default() },
+        Override { template: None, image: Some(image(1, "us-east-1")), ..Override::default() },
     ];
-    let mixed = Mixed { template: ("lt-00000000000000003".into(), "1".into()), overrides };
+    let mixed = Mixed { template: ("lt-00000000000000003".into(), "1".into()), overrides, ..Mixed::default() };
     scene.group("j-mixed", east.clone(), Group { mixed: Some(mixed), ..Group::default() });
     // The policy's own template is used by no override.
-    let overrides = vec![Override { template: Some(("lt-00000000000000003".into(), "1".into())), image: None }];
-    let mixed = Mixed { template: ("lt-00000000000000002".into(), "1".into()), overrides };
+    let overrides =
+        vec![Override { template: Some(("lt-00000000000000003".into(), "1".into())), ..Override::default() }];
+    let mixed = Mixed { template: ("lt-00000000000000002".into(), "1".into()), overrides, ..Mixed::default() };
     scene.group("k-mixed", east.clone(), Group { mixed: Some(mixed), ..Group::default() });
     scene.instance("i-00000000000000001", &old, east.clone(), &[("stopped", "")]).await;
     let warm = Group { warm: Some(vec!["i-00000000000000001".into()]), ..group("lt-00000000000000003", "") };

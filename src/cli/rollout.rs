@@ -1,0 +1,134 @@
+//! `rollout`: Auto Scaling groups come to run what a channel names.
+
+use super::exit::{CliError, Exit};
+use super::interrupt::or_interrupted;
+use super::session::Session;
+use crate::identity::Arch;
+use crate::pipeline::Event;
+use crate::release::one_line;
+use crate::report::view::{self, RolledOut};
+use crate::rollout::{GroupPlan, Request, RolloutError, carry_out, goal, survey};
+use clap::Args;
+
+/// Bring Auto Scaling groups to the image that a channel names, wave by wave.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct Rollout {
+    /// The recipe
+    #[arg(value_name = "RECIPE")]
+    recipe: String,
+    /// The channel whose image goes out
+    #[arg(long, value_name = "CHANNEL")]
+    channel: String,
+    /// An Auto Scaling group; several go at once [default: `rollout: {waves: …}` in amifactory.yaml]
+    #[arg(long = "group", value_name = "NAME", conflicts_with = "waves")]
+    groups: Vec<String>,
+    /// Groups that go at once; the next wave begins when all of the one before are done
+    #[arg(long = "wave", value_name = "NAME,NAME")]
+    waves: Vec<String>,
+    /// For which architecture, where the recipe has several
+    #[arg(long, value_name = "ARCH")]
+    arch: Option<Arch>,
+    /// Bring each group back to what it had before its last roll-out
+    #[arg(long)]
+    rollback: bool,
+    /// Begin outside of the maintenance window; the reason is kept with the version
+    #[arg(long, value_name = "REASON")]
+    now: Option<String>,
+    /// Try again what has failed before
+    #[arg(long)]
+    retry: bool,
+    /// Don't ask
+    #[arg(long, conflicts_with = "plan")]
+    yes: bool,
+    /// Show what would be done and how far what is in flight is, and change nothing
+    #[arg(long)]
+    plan: bool,
+}
+
+const HELP: &str = "A group's launch template gets a new version with nothing but the image changed, and an instance \
+    refresh brings the group to that version; it goes back by itself where instances don't become healthy or an alarm of \
+    `rollout: {alarms: …}` goes off. In a wave all groups go to their end; after a failure no further wave begins. \
+    Interrupted, it stops watching and the refreshes go on: the same command watches them again, from any machine. \
+    Exit 1: a group failed and none is done. Exit 5: some are done. Exit 3: refused, or outside of the window.";
+
+impl Rollout {
+    pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
+        let open = session.open_to_release()?;
+        let target = &*open.target;
+        let rollouts = target.rollouts().ok_or_else(|| RolloutError::NoGroups(target.kind()))?;
+        open.reach().await?;
+        let recipe = open.released(&self.recipe).await?;
+        let why = self.now.as_deref().map(|why| one_line("--now", why, 120)).transpose()?;
+        let channels = &open.factory.channels;
+        let asked = (&recipe, self.channel.as_str(), self.arch);
+        let (goal, scene) = match self.rollback {
+            true => goal::named(target, channels, asked).await?,
+            false => goal::read(target, channels, asked).await?,
+        };
+        let policy = open.factory.rollout.clone();
+        let waves = match (self.groups.as_slice(), self.waves.as_slice()) {
+            ([], []) => policy.waves.get(&recipe).cloned().unwrap_or_default(),
+            (groups, []) => vec![groups.to_vec()],
+            (_, waves) => {
+                waves.iter().map(|wave| wave.split(',').map(|name| name.trim().to_owned()).collect()).collect()
+            }
+        };
+        let window = policy.window.clone().filter(|window| why.is_none() && !window.is_open(target.now()));
+        // In its window nothing was out of order, whatever was said.
+        let is_open = policy.window.as_ref().is_none_or(|window| window.is_open(target.now()));
+        let why_kept = why.clone().filter(|_| !is_open);
+        let request = Request { goal, waves, policy, back: self.rollback, why: why_kept, retry: self.retry };
+        let plans = survey(rollouts, &request, target.now()).await?;
+        let shown = |outcome| RolledOut::planned(&request, &plans, &scene, outcome);
+        let refused = plans.iter().any(|plan| plan.stage.is_err());
+        let nothing = plans.iter().all(|plan| matches!(plan.stage, Ok(crate::rollout::decide::Stage::UpToDate)));
+        let begins = plans.iter().any(GroupPlan::is_begun);
+        let ended = match (refused, nothing, self.plan) {
+            (true, ..) => Some(("refused", Exit::Refused)),
+            (_, true, _) => Some(("up-to-date", Exit::Done)),
+            (_, _, true) => Some(("planned", Exit::Done)),
+            _ => None,
+        };
+        if let Some((outcome, exit)) = ended {
+            let shown = shown(outcome);
+            session.result(&shown, |style| view::rolled_out(&shown, style))?;
+            return Ok(exit);
+        }
+        if let Some(window) = window.filter(|_| begins) {
+            let opens = window.opens(target.now());
+            return Err(RolloutError::Closed { window: window.to_string(), opens }.into());
+        }
+        if begins && !self.yes {
+            if !session.can_ask() {
+                let message = "nobody can be asked here, and nothing was begun\n  --yes begins it, --plan only shows what \
+                               would be done";
+                return Err(CliError::Usage(message.into()));
+            }
+            let shown = shown("planned");
+            session.text(view::rolled_out(&shown, session.style()).as_bytes())?;
+            if !session.ask("\nbegin?")? {
+                session.text(b"nothing was begun\n")?;
+                return Ok(Exit::Done);
+            }
+        }
+        let sink = session.sink();
+        let tell = |text: String| sink.event(&Event::Notice { build: None, text });
+        let done = or_interrupted(carry_out(target, channels, &request, &plans, &tell)).await;
+        sink.close();
+        let Some(ended) = done else {
+            // How far what goes on is; where that can't be read, what was planned.
+            let plans = survey(rollouts, &request, target.now()).await.unwrap_or_else(|_| plans.clone());
+            let shown = RolledOut::planned(&request, &plans, &scene, "interrupted");
+            session.result(&shown, |style| view::rolled_out(&shown, style))?;
+            return Ok(Exit::Interrupted);
+        };
+        let shown = RolledOut::ended(&request, &plans, &scene, &ended?);
+        session.result(&shown, |style| view::rolled_out(&shown, style))?;
+        Ok(match shown.outcome {
+            "rolled-out" | "up-to-date" => Exit::Done,
+            "partly" => Exit::Partly,
+            _ => Exit::Failed,
+        })
+    }
+}

@@ -1,0 +1,74 @@
+//! What is rolled out: the image that a channel names, if it may be used.
+
+use super::RolloutError;
+use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
+use crate::pipeline::tags::ImageState;
+use crate::recipe::ChannelRule;
+use crate::release::ReleaseError;
+use crate::release::promote::rule;
+use crate::release::scene::Scene;
+use crate::target::{Target, TargetError};
+
+/// What is rolled out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Goal {
+    /// The recipe.
+    pub recipe: RecipeName,
+    /// The channel that names it.
+    pub channel: Channel,
+    /// Its architecture.
+    pub arch: Arch,
+    /// Its version.
+    pub version: Version,
+    /// The image.
+    pub image: ImageId,
+}
+
+/// Reads what the channel names: it must be there, available, started and tested, and not be revoked.
+pub async fn read(
+    target: &dyn Target,
+    channels: &[ChannelRule],
+    asked: (&RecipeName, &str, Option<Arch>),
+) -> Result<(Goal, Scene), RolloutError> {
+    let (goal, scene) = named(target, channels, asked).await?;
+    let (recipe, version) = (&goal.recipe, goal.version);
+    if scene.is_damaged(&scene.channel(goal.arch, &goal.channel)) {
+        return Err(damaged(&goal.channel, recipe, "what it holds names no image").into());
+    }
+    let image = scene.fit(version, &goal.image)?.image;
+    if ImageState::of(&image.tags) < ImageState::Verified {
+        return Err(RolloutError::NotTested { recipe: recipe.clone(), version, image: image.id });
+    }
+    Ok((goal, scene))
+}
+
+/// The same without a gate: whoever goes back is often there because the image may no longer be used.
+pub async fn named(
+    target: &dyn Target,
+    channels: &[ChannelRule],
+    (recipe, channel, arch): (&RecipeName, &str, Option<Arch>),
+) -> Result<(Goal, Scene), RolloutError> {
+    let rule = rule(channels, channel)?;
+    let scene = Scene::look(target, recipe).await?;
+    let arch = scene.arch(arch)?;
+    let empty = || ReleaseError::Empty {
+        recipe: recipe.clone(),
+        channel: rule.name.clone(),
+        help: format!("promote an image to it: amifactory promote {recipe} --to {}", rule.name),
+    };
+    let image = scene.pointer(&scene.channel(arch, &rule.name)).ok_or_else(empty)?.image.clone();
+    let unknown = || {
+        let why = format!("it names {image}, which is no image of this recipe, or is gone");
+        damaged(&rule.name, recipe, &why)
+    };
+    let version = scene.version_of(&image).ok_or_else(unknown)?;
+    Ok((Goal { recipe: recipe.clone(), channel: rule.name.clone(), arch, version, image }, scene))
+}
+
+fn damaged(channel: &Channel, recipe: &RecipeName, why: &str) -> TargetError {
+    TargetError::Damaged {
+        what: format!("channel {channel} of {recipe}"),
+        why: why.to_owned(),
+        help: format!("put it back to one of its own: amifactory rollback {recipe} --channel {channel}"),
+    }
+}

@@ -1,0 +1,176 @@
+//! `rollout` as its users meet it.
+
+use super::{OWN, home};
+use crate::aws::fleet::add_image;
+use crate::aws::loopback::{Cloud, cloud};
+use crate::aws::wire::Wire;
+use crate::fake_aws::autoscaling::{Group, Member};
+use crate::fake_aws::ec2::consumers::Template;
+use crate::program::{TestFactory, stderr};
+use amifactory::release::{Kind, Note};
+use amifactory::target::aws::AwsTarget;
+use amifactory::target::aws::policy::{Scope, rollout};
+use amifactory::target::{PointerName, Slot, Target};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+const OLD: &str = "ami-00000000000000a00";
+const NEW: &str = "ami-00000000000000a01";
+const TEMPLATE: &str = "lt-0000000000000000a";
+const FACTORY: &str = "default_target: aws\nchannels: [dev, prod]\naws: {instance_profile: amifactory-builder}\n";
+const ROLL: [&str; 4] = ["rollout", "web", "--channel", "prod"];
+
+/// `prod` names web 1.0.1; the group `web-asg` launches 1.0.0.
+fn world() -> Cloud {
+    let cloud = cloud(|world| {
+        let east = || home(OWN, "us-east-1");
+        (world.latencies.running, world.latencies.stop) = (Duration::from_millis(1), Duration::from_millis(1));
+        add_image(world, OLD, east(), "1.0.0", "verified");
+        add_image(world, NEW, east(), "1.0.1", "verified");
+        world.ec2.templates.insert(TEMPLATE.into(), Template { home: east(), images: vec![OLD.into()] });
+        let template = Some((TEMPLATE.to_owned(), "1".to_owned()));
+        let member = |id: &str| Member { id: id.into(), template: template.clone(), ..Member::default() };
+        let members = vec![member("i-00000000000000001"), member("i-00000000000000002")];
+        let group = Group { template: template.clone(), members, ..Group::default() };
+        world.autoscaling.groups.insert((east(), "web-asg".into()), group);
+    });
+    let target = AwsTarget::with_config(&Wire::new(&cloud.fake).config());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        for (image, version) in [(OLD, "1.0.0"), (NEW, "1.0.1")] {
+            for slot in [Slot::Version(version.parse().unwrap()), Slot::Channel("prod".parse().unwrap())] {
+                let name = PointerName { recipe: "web".parse().unwrap(), arch: "x86_64".parse().unwrap(), slot };
+                let note = Note::new(Kind::Promote, "2026-11-20T00:00:00Z".into());
+                let before = target.pointer(&name).await.unwrap();
+                let image = image.parse().unwrap();
+                target.move_pointer(&name, before.as_ref(), &image, &note).await.unwrap();
+                target.read_back(std::slice::from_ref(&name), &image).await.unwrap();
+            }
+        }
+    });
+    cloud
+}
+
+fn factory(more: &str) -> TestFactory {
+    let factory = TestFactory::tiny("true");
+    factory.write("amifactory.yaml", &format!("{FACTORY}{more}"));
+    factory
+}
+
+fn run(cloud: &Cloud, factory: &TestFactory, more: &[&str]) -> (i32, String) {
+    let arguments: Vec<&str> = ROLL.iter().chain(more).copied().collect();
+    let output = cloud.command(factory, &arguments).output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout.clone()).unwrap() + &stderr(&output))
+}
+
+#[test]
+fn it_is_shown_first_then_done_and_called_is_what_its_policy_allows() {
+    let (cloud, factory) = (world(), factory(""));
+    let before = cloud.fake.world().calls.len();
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--plan"]);
+    assert_eq!(code, 0, "{text}");
+    insta::assert_snapshot!(text);
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg"]);
+    assert!(code == 2 && text.contains("--yes begins it"), "{code}: {text}");
+    assert_eq!(cloud.fake.world().count("StartInstanceRefresh"), 0);
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--yes", "--format", "json"]);
+    let result: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!((code, &result["outcome"]), (0, &json!("rolled-out")), "{text}");
+    let row = &result["groups"][0];
+    assert_eq!((&row["group"], &row["state"], &row["version"]), (&json!("web-asg"), &json!("done"), &json!("1.0.0")));
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg"]);
+    assert!(code == 0 && text.starts_with("up to date: all groups run web 1.0.1"), "{code}: {text}");
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--rollback", "--yes"]);
+    assert!(code == 0 && text.contains("done: all groups are back"), "{code}: {text}");
+
+    let world = cloud.fake.world();
+    let called: BTreeSet<String> =
+        world.calls[before..].iter().flat_map(|call| call.permissions.iter().cloned()).collect();
+    let policy = rollout(&Scope::default());
+    let missing: Vec<&String> = called.iter().filter(|action| !policy.allows(action)).collect();
+    // Which roles its groups' instances have, the factory does not know.
+    assert_eq!(missing, ["iam:PassRole"], "called and not allowed");
+    for action in ["StartInstanceRefresh", "CreateLaunchTemplateVersion", "DescribeInstanceRefreshes"] {
+        assert!(called.iter().any(|called| called.ends_with(action)), "{action} was not called");
+    }
+}
+
+#[test]
+fn a_refusal_changes_nothing_and_ends_with_3() {
+    let (cloud, factory) = (world(), factory("rollout: {waves: {tiny: [[other]]}}\n"));
+    let (code, text) = run(&cloud, &factory, &["--yes"]);
+    assert!(code == 2 && text.contains("which groups? None is named"), "{code}: {text}");
+    let (code, text) = run(&cloud, &factory, &["--yes", "--group", "nobody"]);
+    assert!(code == 2 && text.contains("there is no Auto Scaling group nobody"), "{code}: {text}");
+    cloud.fake.world().autoscaling.groups.values_mut().for_each(|group| group.suspended.push("Terminate".into()));
+    let (code, text) = run(&cloud, &factory, &["--yes", "--group", "web-asg"]);
+    assert!(code == 3 && text.contains("its processes Terminate are suspended"), "{code}: {text}");
+    assert_eq!(cloud.fake.world().count("CreateLaunchTemplateVersion"), 0);
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--target", "local"]);
+    assert!(code == 2 && text.contains("the target local has no Auto Scaling groups"), "{code}: {text}");
+}
+
+#[test]
+fn outside_of_its_window_nothing_is_begun_but_for_a_reason() {
+    // A window that closed an hour ago, for an hour, on all days.
+    let now = time::OffsetDateTime::now_utc();
+    let clock = |hours: i64| format!("{:02}:00", (now + time::Duration::hours(hours)).hour());
+    let days = "[mon, tue, wed, thu, fri, sat, sun]";
+    let window = format!("rollout: {{window: {{days: {days}, from: \"{}\", to: \"{}\"}}}}\n", clock(-3), clock(-2));
+    let (cloud, factory) = (world(), factory(&window));
+    let (code, text) = run(&cloud, &factory, &["--yes", "--group", "web-asg"]);
+    assert!(code == 3 && text.contains("outside of the maintenance window") && text.contains("it opens 20"), "{text}");
+    assert_eq!(cloud.fake.world().count("CreateLaunchTemplateVersion"), 0);
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--plan"]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = run(&cloud, &factory, &["--yes", "--group", "web-asg", "--now", "an incident"]);
+    assert!(code == 0 && text.contains("done: all groups run web 1.0.1"), "{code}: {text}");
+    let world = cloud.fake.world();
+    let made = world.ec2.template_versions[&(TEMPLATE.to_owned(), 2)].description.clone().unwrap();
+    assert!(made.ends_with("for web-asg; outside of its window: an incident"), "{made}");
+}
+
+#[test]
+fn interrupted_it_stops_watching_and_the_refresh_goes_on() {
+    let (cloud, factory) = (world(), factory("rollout: {bake: 1h}\n"));
+    let arguments: Vec<&str> = ROLL.iter().chain(&["--group", "web-asg", "--yes"]).copied().collect();
+    let child = cloud.command(&factory, &arguments).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let began = std::time::Instant::now();
+    while cloud.fake.world().count("StartInstanceRefresh") == 0 {
+        assert!(began.elapsed() < Duration::from_secs(60), "it never begins");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let id = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{text}");
+    assert!(text.contains("stopped watching; refreshes that have begun go on"), "{text}");
+    assert!(text.contains("version 2 (lt-0000000000000000a version 1)") && text.contains("% replaced"), "{text}");
+    // It is there, and seen.
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--plan"]);
+    assert!(code == 0 && text.contains("1.0.0 → 1.0.1, version 2"), "{code}: {text}");
+    assert_eq!(cloud.fake.world().count("StartInstanceRefresh"), 1);
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--rollback", "--yes"]);
+    assert!(code == 0 && text.contains("done: all groups are back"), "{code}: {text}");
+}
+
+#[test]
+fn the_readme_on_roll_outs_is_true() {
+    let text = crate::readme::readme();
+    let part = text.split("## Roll-out").nth(1).unwrap().split("\n## ").next().unwrap().replace("web-tier", "web");
+    let settings = part.split("```yml\n").nth(1).unwrap().split("```").next().unwrap();
+    let (cloud, factory) = (world(), factory(""));
+    for arguments in crate::readme::commands(&part) {
+        let output =
+            cloud.command(&factory, &arguments.iter().map(String::as_str).collect::<Vec<_>>()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+    }
+    assert_eq!(cloud.fake.world().count("StartInstanceRefresh"), 2);
+    let recipe = std::fs::read_to_string(factory.path().join("recipes/tiny.yaml")).unwrap();
+    factory.write("recipes/web.yaml", &recipe.replace("recipe: tiny", "recipe: web"));
+    factory.write("amifactory.yaml", &format!("{FACTORY}{settings}"));
+    let output = cloud.command(&factory, &["validate"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
