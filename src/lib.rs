@@ -9,5 +9,6 @@ pub mod plan;
 pub mod recipe;
 pub mod release;
 pub mod report;
+pub mod serve;
 pub mod source;
 pub mod target;

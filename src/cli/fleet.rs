@@ -2,7 +2,7 @@
 
 use super::distribute;
 use super::exit::{CliError, Exit};
-use super::session::Session;
+use super::session::{Open, Session};
 use crate::fleet::look;
 use crate::pipeline::clock;
 use crate::report::sink::Format;
@@ -25,24 +25,15 @@ const HELP: &str = "Where is looked and what is too old stands under `fleet:` in
 impl Fleet {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
         let open = session.open_to_release()?;
-        let target = &*open.target;
-        if target.inventory().is_none() {
+        if open.target.inventory().is_none() {
             return Err(CliError::Usage(format!(
                 "nothing is launched from images on the target {}: it has no fleet\n  --target aws looks at instances, \
                  launch templates and Auto Scaling groups",
-                target.kind()
+                open.target.kind()
             )));
         }
         open.reach().await?;
-        // What a channel names at home decides everywhere.
-        distribute::places(&open)?;
-        let Some(here) = target.region() else {
-            return Err(CliError::Usage("AWS_REGION is not the name of a region".into()));
-        };
-        let recipes = open.all_released().await?;
-        let wanted = look::places(&open.factory, &here);
-        let looked = look::look(target, &open.factory, &recipes, &wanted).await?;
-        let shown = view::Fleet::of(looked, clock::rfc3339(target.now()));
+        let shown = looked(&open).await?;
         match session.format() {
             Format::Human | Format::Json => session.result(&shown, |style| view::fleet(&shown, self.all, style))?,
             Format::Csv => session.text(formats::csv(&shown).as_bytes())?,
@@ -59,4 +50,18 @@ impl Fleet {
             FleetOutcome::Failed => Exit::Failed,
         })
     }
+}
+
+/// Looks at the whole fleet.
+pub async fn looked(open: &Open) -> Result<view::Fleet, CliError> {
+    let target = &*open.target;
+    // What a channel names at home decides everywhere.
+    distribute::places(open)?;
+    let Some(here) = target.region() else {
+        return Err(CliError::Usage("AWS_REGION is not the name of a region".into()));
+    };
+    let recipes = open.all_released().await?;
+    let wanted = look::places(&open.factory, &here);
+    let looked = look::look(target, &open.factory, &recipes, &wanted).await?;
+    Ok(view::Fleet::of(looked, clock::rfc3339(target.now())))
 }

@@ -26,6 +26,7 @@ mod retire;
 mod revoke;
 mod rollback;
 mod schema;
+mod serve;
 mod session;
 mod show;
 mod sweep;
@@ -79,6 +80,7 @@ pub fn run() -> Exit {
         Verb::Unpin(verb) => session.block_on(verb.run(&session)),
         Verb::Revoke(verb) => session.block_on(verb.run(&session)),
         Verb::Fleet(verb) => session.block_on(verb.run(&session)),
+        Verb::Serve(verb) => session.block_on(verb.run(&session)),
         Verb::Retire(verb) => session.block_on(verb.run(&session)),
         Verb::Verify(verb) => session.block_on(verb.run(&session)),
         Verb::Report(verb) => session.block_on(verb.run(&session)),

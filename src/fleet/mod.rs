@@ -5,6 +5,7 @@
 //! | [`catalogue`] | pure: our own images, and what channels have named |
 //! | [`freshness`], [`exemption`] | pure: what the policy makes of a use of an image |
 //! | [`tally`], [`findings`] | pure: what was seen, folded together; all of it judged, by risk |
+//! | [`trend`] | pure: how the fleet stood over time |
 //! | [`look`] | looks at all places |
 //! | [`retire`] | which images may go, and their way out |
 
@@ -15,3 +16,4 @@ pub mod freshness;
 pub mod look;
 pub mod retire;
 pub mod tally;
+pub mod trend;

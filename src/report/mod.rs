@@ -9,6 +9,7 @@
 //! | [`diff`] | what changed between two images |
 //! | [`junit`], [`cyclonedx`], [`html`] | evidence as files |
 //! | [`fleet`] | the fleet for spreadsheets and Prometheus |
+//! | [`metrics`] | Prometheus' format, and the factory in it |
 //!
 //! Text that comes out of an image or a recipe is hostile until [`visible`] made it fit to be seen.
 
@@ -22,6 +23,7 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod lines;
+pub mod metrics;
 pub mod progress;
 mod running;
 pub mod sink;

@@ -3,6 +3,7 @@
 mod formats;
 mod looks;
 mod program;
+mod served;
 mod unread;
 
 use super::crash::scene::QUICK;
