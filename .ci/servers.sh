@@ -54,7 +54,7 @@ start_moto() {
 
 # start_fake NAME ARGUMENT…: the fake of our tests. Its log has a line for each call.
 start_fake() {
-    cargo build --quiet --example fake-aws
+    cargo build --quiet --features lambda --bins --example fake-aws
     target/debug/examples/fake-aws --port 0 "${@:2}" >"$logs/$1.log" 2>&1 &
     servers+=($!)
     wait_for "$logs/$1.log"

@@ -10,5 +10,6 @@ pub mod recipe;
 pub mod release;
 pub mod report;
 pub mod rollout;
+pub mod serve;
 pub mod source;
 pub mod target;

@@ -2,7 +2,7 @@
 
 use super::{
     build, completions, controls, diff, distribute, doctor, fleet, history, iam_policy, images, init, logs, man, pin,
-    plan, promote, report, resume, retire, revoke, rollback, rollout, schema, show, sweep, validate, verify,
+    plan, promote, report, resume, retire, revoke, rollback, rollout, schema, serve, show, sweep, validate, verify,
 };
 use crate::identity::TargetKind;
 use crate::report::sink::{Color, Format};
@@ -102,6 +102,8 @@ pub enum Verb {
     Revoke(revoke::Revoke),
     /// Say who runs which image, and how far behind its channel it is
     Fleet(fleet::Fleet),
+    /// Show images, channels, evidence, builds and the fleet on a small web page, and as metrics
+    Serve(serve::Serve),
     /// Say of each image what keeps it; remove what nothing keeps with --apply
     Retire(retire::Retire),
     /// Check all pointers against what is really there

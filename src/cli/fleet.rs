@@ -3,7 +3,7 @@
 use super::distribute;
 use super::exit::{CliError, Exit};
 use super::session::{Open, Session};
-use crate::fleet::look;
+use crate::fleet::look::{self, Looked};
 use crate::fleet::notify::item::Seen;
 use crate::fleet::notify::{metrics, tell};
 use crate::identity::Region;
@@ -48,25 +48,18 @@ const HELP: &str = "Where is looked and what is too old stands under `fleet:` in
 impl Fleet {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
         let open = session.open_to_release()?;
-        let target = &*open.target;
-        if target.inventory().is_none() {
+        if open.target.inventory().is_none() {
             return Err(CliError::Usage(format!(
                 "nothing is launched from images on the target {}: it has no fleet\n  --target aws looks at instances, \
                  launch templates and Auto Scaling groups",
-                target.kind()
+                open.target.kind()
             )));
         }
         open.reach().await?;
-        // What a channel names at home decides everywhere.
-        distribute::places(&open)?;
-        let Some(here) = target.region() else {
-            return Err(CliError::Usage("AWS_REGION is not the name of a region".into()));
-        };
+        let (target, here) = (&*open.target, home(&open)?);
         if self.alarms {
             return alarms(session, &open, &here, self.yes).await;
         }
-        let recipes = open.all_released().await?;
-        let wanted = look::places(&open.factory, &here);
         let notify = &open.factory.fleet.notify;
         if self.notify && notify.audiences.is_empty() {
             return Err(CliError::Usage(
@@ -74,7 +67,7 @@ impl Fleet {
                     .into(),
             ));
         }
-        let looked = look::look(target, &open.factory, &recipes, &wanted).await?;
+        let looked = look_from(&open, &here).await?;
         let seen = self.notify.then(|| Seen::of(&looked));
         let points = (self.notify && notify.metrics).then(|| metrics::points(&looked));
         let mut shown = view::Fleet::of(looked, clock::rfc3339(target.now()));
@@ -113,6 +106,24 @@ impl Fleet {
             FleetOutcome::Failed => Exit::Failed,
         })
     }
+}
+
+/// Where this factory's own pointers are: what a channel names there decides everywhere.
+fn home(open: &Open) -> Result<Region, CliError> {
+    distribute::places(open)?;
+    open.target.region().ok_or_else(|| CliError::Usage("AWS_REGION is not the name of a region".into()))
+}
+
+async fn look_from(open: &Open, here: &Region) -> Result<Looked, CliError> {
+    let recipes = open.all_released().await?;
+    let wanted = look::places(&open.factory, here);
+    Ok(look::look(&*open.target, &open.factory, &recipes, &wanted).await?)
+}
+
+/// Looks at the whole fleet.
+pub async fn looked(open: &Open) -> Result<view::Fleet, CliError> {
+    let looked = look_from(open, &home(open)?).await?;
+    Ok(view::Fleet::of(looked, clock::rfc3339(open.target.now())))
 }
 
 /// Declared where they are not as they should be; shown either way.

@@ -21,24 +21,27 @@ impl Images {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
         let open = session.open_to_look()?;
         open.reach().await?;
-        let mut rows = Vec::new();
-        let mut pointers = Pointers::default();
-        for image in open.target.images().await? {
-            if let Some(row) = row(&open, &image, &mut pointers).await?
-                && self.recipe.as_deref().is_none_or(|recipe| recipe == row.recipe.as_str())
-            {
-                rows.push(row);
-            }
-        }
+        let mut rows = all(&open).await?;
+        rows.retain(|row| self.recipe.as_deref().is_none_or(|recipe| recipe == row.recipe.as_str()));
         if let Some(recipe) = self.recipe.as_deref().filter(|_| rows.is_empty()) {
             // Images outlive their recipe; a name that has neither is a mistake.
             open.recipe(recipe)?;
         }
-        rows.sort_by(|a, b| (&a.recipe, b.version).cmp(&(&b.recipe, a.version)));
         let images = view::Images { images: rows };
         session.result(&images, |style| view::images(&images, style))?;
         Ok(Exit::Done)
     }
+}
+
+/// All images, the newest of each recipe first.
+pub async fn all(open: &Open) -> Result<Vec<ImageRow>, CliError> {
+    let mut rows = Vec::new();
+    let mut pointers = Pointers::default();
+    for image in open.target.images().await? {
+        rows.extend(row(open, &image, &mut pointers).await?);
+    }
+    rows.sort_by(|a, b| (&a.recipe, b.version).cmp(&(&b.recipe, a.version)));
+    Ok(rows)
 }
 
 /// The pointers of each recipe, asked for once.

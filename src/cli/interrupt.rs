@@ -10,9 +10,10 @@ use tokio::sync::oneshot;
 /// Dropping the work kills what it had running; what it had done is found again by tags and journal.
 pub async fn or_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
     let (first, interrupted) = oneshot::channel();
+    // Before the work begins: from its first sign on a signal finds them.
+    let handlers = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     tokio::spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
+        let (Ok(mut interrupt), Ok(mut terminate)) = handlers else {
             // Without handlers the signals do what they always do: end the program, which loses nothing.
             return;
         };

@@ -27,6 +27,7 @@ mod revoke;
 mod rollback;
 mod rollout;
 mod schema;
+mod serve;
 mod session;
 mod show;
 mod sweep;
@@ -97,6 +98,7 @@ fn run_verb(session: &Session, verb: Verb) -> Result<Exit, CliError> {
         Verb::Unpin(verb) => session.block_on(verb.run(session)),
         Verb::Revoke(verb) => session.block_on(verb.run(session)),
         Verb::Fleet(verb) => session.block_on(verb.run(session)),
+        Verb::Serve(verb) => session.block_on(verb.run(session)),
         Verb::Rollout(verb) => session.block_on(verb.run(session)),
         Verb::Retire(verb) => session.block_on(verb.run(session)),
         Verb::Verify(verb) => session.block_on(verb.run(session)),

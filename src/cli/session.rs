@@ -132,6 +132,22 @@ impl Session {
         }
     }
 
+    /// Something worth a line before the result is there.
+    pub fn event<T: Serialize>(&self, event: &T, human: impl FnOnce() -> String) -> Result<(), CliError> {
+        let text = match self.is_json() {
+            true => serde_json::to_string(event).map_err(std::io::Error::other)? + "\n",
+            false => human(),
+        };
+        write_all(text.as_bytes())
+    }
+
+    /// Says on standard error what someone should know who asked for this.
+    pub fn warn(&self, text: &str) {
+        let style = self.surroundings.stderr_style(self.global.color);
+        let line = format!("{} {}\n", style.yellow("warning:"), visible::block(text));
+        let _ = std::io::stderr().lock().write_all(line.as_bytes());
+    }
+
     /// Text that is its own result: schemas, completions, logs.
     pub fn text(&self, text: &[u8]) -> Result<(), CliError> {
         write_all(text)

@@ -5,6 +5,7 @@
 //! | [`catalogue`] | pure: our own images, and what channels have named |
 //! | [`freshness`], [`exemption`] | pure: what the policy makes of a use of an image |
 //! | [`tally`], [`findings`] | pure: what was seen, folded together; all of it judged, by risk |
+//! | [`trend`] | pure: how the fleet stood over time |
 //! | [`look`] | looks at all places |
 //! | [`notify`] | what people are told of all that, and were told before |
 //! | [`retire`] | which images may go, and their way out |
@@ -17,3 +18,4 @@ pub mod look;
 pub mod notify;
 pub mod retire;
 pub mod tally;
+pub mod trend;

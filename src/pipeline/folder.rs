@@ -96,6 +96,23 @@ impl StateFolder {
         Ok(file)
     }
 
+    /// Whether a process works on this recipe now. Asking makes no file; whoever tries to take the
+    /// lock at that very moment has to try again.
+    pub fn is_locked(&self, recipe: &RecipeName) -> io::Result<bool> {
+        let path = self.root.join("locks").join(format!("{recipe}.lock"));
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(named("opening", &path)(error)),
+        };
+        match file.try_lock_shared() {
+            // Given back as the file is closed.
+            Ok(()) => Ok(false),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(true),
+            Err(std::fs::TryLockError::Error(error)) => Err(named("locking", &path)(error)),
+        }
+    }
+
     /// Tries to become the one process that works on this recipe.
     pub fn try_lock(&self, recipe: &RecipeName) -> io::Result<LockAttempt> {
         let path = self.root.join("locks").join(format!("{recipe}.lock"));

@@ -20,6 +20,7 @@ pub mod schedule;
 pub mod steps;
 pub mod sweep;
 pub mod tags;
+pub mod underway;
 pub mod wait;
 
 pub use engine::{BuildOptions, Built, Engine};

@@ -11,6 +11,7 @@
 //! | [`junit`], [`cyclonedx`], [`html`] | evidence as files |
 //! | [`fleet`] | the fleet for spreadsheets and Prometheus |
 //! | [`notify`] | what is new in the fleet, for mail and chat |
+//! | [`metrics`] | Prometheus' format, and the factory in it |
 //!
 //! Text that comes out of an image or a recipe is hostile until [`visible`] made it fit to be seen.
 
@@ -25,6 +26,7 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod lines;
+pub mod metrics;
 pub mod notify;
 pub mod progress;
 mod running;

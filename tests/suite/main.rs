@@ -40,6 +40,7 @@ mod sandbox_support;
 #[path = "../scale/mod.rs"]
 mod scale;
 mod schema;
+mod served;
 mod sigkill;
 mod simulated;
 mod skip;

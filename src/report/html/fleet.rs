@@ -1,6 +1,7 @@
 //! The fleet as one self-contained page: no script, no server, names of things as text.
 
 use super::{base64, hash, registry};
+use crate::fleet::freshness::Level;
 use crate::report::view::{Fleet, FleetOutcome, examples, what};
 use crate::report::visible;
 use handlebars::RenderError;
@@ -26,15 +27,16 @@ struct Page {
 }
 
 #[derive(Serialize)]
-struct UnreadRow {
+pub(super) struct UnreadRow {
     place: String,
     what: String,
     why: String,
 }
 
 #[derive(Serialize)]
-struct Row {
+pub(super) struct Row {
     level: &'static str,
+    badge: &'static str,
     recipe: String,
     version: String,
     behind: String,
@@ -51,13 +53,6 @@ struct Row {
 /// The whole page.
 pub fn fleet(shown: &Fleet) -> Result<String, FleetPageError> {
     let style = base64(&hash(STYLE));
-    let unread = shown.places.iter().flat_map(|place| {
-        place.unread.iter().map(|unread| UnreadRow {
-            place: place.at.to_string(),
-            what: unread.what.clone(),
-            why: visible::joined(&unread.why),
-        })
-    });
     let page = Page {
         policy: format!("default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'"),
         style: STYLE,
@@ -69,13 +64,26 @@ pub fn fleet(shown: &Fleet) -> Result<String, FleetPageError> {
         },
         sums: crate::report::view::fleet_sums(shown),
         checked_at: crate::report::view::minute(&shown.checked_at),
-        unread: unread.collect(),
+        unread: unread(shown),
         rows: shown.findings.iter().map(row).collect(),
     };
     Ok(registry().render_template(TEMPLATE, &page).map_err(Box::new)?)
 }
 
-fn row(finding: &crate::fleet::findings::Finding) -> Row {
+/// What could not be read.
+pub(super) fn unread(shown: &Fleet) -> Vec<UnreadRow> {
+    let all = shown.places.iter().flat_map(|place| {
+        place.unread.iter().map(|unread| UnreadRow {
+            place: place.at.to_string(),
+            what: unread.what.clone(),
+            why: visible::joined(&unread.why),
+        })
+    });
+    all.collect()
+}
+
+/// A use of an image.
+pub(super) fn row(finding: &crate::fleet::findings::Finding) -> Row {
     fn text(value: Option<impl ToString>) -> String {
         value.map(|value| value.to_string()).unwrap_or_default()
     }
@@ -83,6 +91,13 @@ fn row(finding: &crate::fleet::findings::Finding) -> Row {
     let by = finding.via.as_ref().map(|via| format!("by {via}"));
     Row {
         level: judgement.level.as_str(),
+        badge: match judgement.level {
+            Level::Fail => "fail",
+            Level::Unknown => "unknown",
+            Level::Warn => "error",
+            Level::Exempt => "waived",
+            Level::Fine => "pass",
+        },
         recipe: text(judgement.recipe.as_ref()),
         version: text(judgement.version),
         behind: text(judgement.behind),

@@ -5,8 +5,10 @@
 mod fleet;
 mod looks;
 mod page;
+mod served;
 
 pub use fleet::{FleetPageError, fleet};
+pub use served::{STYLE as SERVED_STYLE, ServedError, fleet_page, image_page, images_page, overview_page};
 
 use super::visible;
 use crate::identity::{Digest, ImageId};
@@ -46,7 +48,8 @@ fn registry() -> Handlebars<'static> {
     registry
 }
 
-fn policy() -> String {
+/// The content security policy of [`html`]'s page.
+pub fn policy() -> String {
     let [style, script] = [STYLE, SCRIPT].map(|text| base64(&hash(text)));
     format!(
         "default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'"

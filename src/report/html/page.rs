@@ -253,7 +253,7 @@ pub(super) fn mark(status: Status) -> &'static str {
 }
 
 /// A status as a class name, as `data-` value and as JSON has it.
-pub(super) fn key(status: Status) -> &'static str {
+pub(in crate::report::html) fn key(status: Status) -> &'static str {
     if status == Status::NotApplicable { "not_applicable" } else { wording::status(status) }
 }
 

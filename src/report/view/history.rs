@@ -157,7 +157,7 @@ fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
 }
 
 /// Of an ARN what tells people apart; JSON has the whole.
-fn last_part(who: &str) -> &str {
+pub(crate) fn last_part(who: &str) -> &str {
     who.split_once(":assumed-role/")
         .map_or_else(|| who.rsplit_once('/').map_or(who, |(_, last)| last), |(_, role)| role)
 }

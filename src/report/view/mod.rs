@@ -28,6 +28,7 @@ pub use controls::{ControlRow, Controls, controls};
 pub use diff::diff;
 pub use distribution::{Distributed, distributed};
 pub use fleet::{Fleet, FleetOutcome, Measured, PlaceRow, examples, fleet, fleet_sums, what};
+pub(crate) use history::last_part;
 pub use history::{ChannelHistory, Histories, MoveRow, histories, verified};
 pub use images::{ImageRow, Images, images};
 pub use plan::{CanBreak, PlanStep, PlanVerdict, Planned, plan};

@@ -4,6 +4,7 @@ mod formats;
 mod looks;
 mod measured;
 mod program;
+mod served;
 mod telling;
 mod tickets;
 mod told;

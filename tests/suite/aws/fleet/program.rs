@@ -10,12 +10,11 @@ use amifactory::target::aws::AwsTarget;
 use amifactory::target::{PointerName, Slot, Target};
 use serde_json::{Value, json};
 
-pub(super) const OLD: &str = "ami-00000000000000a00";
-pub(super) const NEW: &str = "ami-00000000000000a01";
-pub(super) const FACTORY: &str =
-    "default_target: aws\nchannels: [dev, prod]\naws: {instance_profile: amifactory-builder}\n";
+pub const OLD: &str = "ami-00000000000000a00";
+pub const NEW: &str = "ami-00000000000000a01";
+pub const FACTORY: &str = "default_target: aws\nchannels: [dev, prod]\naws: {instance_profile: amifactory-builder}\n";
 
-pub(super) fn world() -> Cloud {
+pub fn world() -> Cloud {
     let cloud = cloud(|world| {
         let east = || home(OWN, "us-east-1");
         add_image(world, OLD, east(), "1.0.0", "verified");

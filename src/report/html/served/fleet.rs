@@ -1,0 +1,98 @@
+//! The fleet: how it stands, how it stood, and each use of an image.
+
+use super::chart::Chart;
+use super::overview::Frame;
+use super::state::State;
+use crate::fleet::freshness::Level;
+use crate::report::html::fleet::{Row, UnreadRow, row, unread};
+use crate::report::view::{FleetOutcome, fleet_sums};
+use crate::report::visible;
+use crate::serve::board::{Freshness, Seen};
+use serde::Serialize;
+use time::OffsetDateTime;
+
+/// How many uses are listed.
+const MOST: usize = 500;
+
+/// How the fleet stands as a whole.
+#[derive(Serialize)]
+pub(super) struct Summary {
+    /// None where the target has none.
+    there: bool,
+    none: String,
+    badge: &'static str,
+    outcome: &'static str,
+    sums: String,
+    counts: Vec<Count>,
+    state: State,
+    note: Option<String>,
+    chart: Option<Chart>,
+}
+
+#[derive(Serialize)]
+struct Count {
+    key: &'static str,
+    word: &'static str,
+    count: u64,
+}
+
+impl Summary {
+    pub fn of(seen: &Seen, now: OffsetDateTime) -> Summary {
+        let fleet = seen.fleet.value();
+        let state = State::of(&seen.fleet, now, seen.every);
+        let known = matches!(state.key, Freshness::Fresh | Freshness::Stale);
+        let (badge, outcome) = match fleet.filter(|_| known).map(|fleet| fleet.outcome) {
+            Some(FleetOutcome::Fine) => ("pass", "✓ keeps to the policy"),
+            Some(FleetOutcome::Stale) => ("fail", "✗ breaks the policy"),
+            Some(FleetOutcome::Failed) => ("unknown", "? nothing could be read"),
+            Some(FleetOutcome::Unknown) | None => ("unknown", "? unknown"),
+        };
+        let words = [
+            (Level::Fail, "fail", "breaking the policy"),
+            (Level::Unknown, "unknown", "unknown"),
+            (Level::Warn, "error", "to be warned of"),
+            (Level::Exempt, "waived", "exempt"),
+            (Level::Fine, "pass", "fine"),
+        ];
+        let count =
+            |level: Level| fleet.and_then(|fleet| fleet.levels.get(level.as_str())).copied().unwrap_or_default();
+        Summary {
+            there: seen.has_fleet,
+            none: format!("Nothing is launched from images on the target {}: it has no fleet.", seen.target),
+            badge,
+            outcome,
+            sums: fleet.map(fleet_sums).unwrap_or_default(),
+            counts: match fleet {
+                Some(_) => words.iter().map(|(level, key, word)| Count { key, word, count: count(*level) }).collect(),
+                None => Vec::new(),
+            },
+            state,
+            note: seen.freshness.note.as_deref().map(visible::joined),
+            chart: Chart::of(&seen.freshness.points, now),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct FleetPage {
+    frame: Frame,
+    fleet: Summary,
+    unread: Vec<UnreadRow>,
+    rows: Vec<Row>,
+    count: usize,
+    more: usize,
+}
+
+impl FleetPage {
+    pub fn of(seen: &Seen, now: OffsetDateTime) -> FleetPage {
+        let findings = seen.fleet.value().map_or(&[][..], |fleet| fleet.findings.as_slice());
+        FleetPage {
+            frame: Frame::of("Fleet", seen, now),
+            fleet: Summary::of(seen, now),
+            unread: seen.fleet.value().map(unread).unwrap_or_default(),
+            rows: findings.iter().take(MOST).map(row).collect(),
+            count: findings.len(),
+            more: findings.len().saturating_sub(MOST),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Images, channels, builds, and how the looks at them went.
+
+use super::{Labels, Name, figure, gauge};
+use crate::pipeline::underway::Standing;
+use crate::serve::board::{Part, Seen};
+use crate::target::moment;
+use std::collections::BTreeMap;
+use time::OffsetDateTime;
+
+/// All that `serve` tells. What is too old to be told has no series: it is unknown, and not what it was.
+pub fn all(seen: &Seen, now: OffsetDateTime) -> String {
+    let fleet = seen.fleet.current(now, seen.every).map(crate::report::fleet::prometheus);
+    factory(seen, now) + &fleet.unwrap_or_default()
+}
+
+fn factory(seen: &Seen, now: OffsetDateTime) -> String {
+    let mut text = String::new();
+    looks(&mut text, seen);
+    images(&mut text, seen, now);
+    channels(&mut text, seen, now);
+    builds(&mut text, seen, now);
+    text
+}
+
+/// The same three figures of each part that is looked at by itself.
+#[derive(Default)]
+struct Looks {
+    success: BTreeMap<Labels, f64>,
+    took: BTreeMap<Labels, f64>,
+    failed: BTreeMap<Labels, f64>,
+}
+
+impl Looks {
+    fn of<T>(&mut self, name: &str, part: &Part<T>) {
+        let labels = || vec![("part", name.to_owned())];
+        if let Some(good) = &part.good {
+            self.success.insert(labels(), good.at.unix_timestamp() as f64);
+            self.took.insert(labels(), good.took.as_secs_f64());
+        }
+        if part.good.is_some() || part.failed.is_some() {
+            self.failed.insert(labels(), f64::from(u8::from(part.failed.is_some())));
+        }
+    }
+}
+
+fn looks(text: &mut String, seen: &Seen) {
+    let mut looks = Looks::default();
+    looks.of("images", &seen.images);
+    looks.of("evidence", &seen.evidence);
+    looks.of("channels", &seen.channels);
+    looks.of("builds", &seen.builds);
+    looks.of("fleet", &seen.fleet);
+    let own: [(Name, BTreeMap<Labels, f64>); 5] = [
+        (
+            ("amifactory_info", "The program that looks."),
+            [(vec![("version", env!("CARGO_PKG_VERSION").into()), ("target", seen.target.to_string())], 1.0)].into(),
+        ),
+        (
+            ("amifactory_look_interval_seconds", "How often it is looked."),
+            [(Vec::new(), seen.every.as_secs_f64())].into(),
+        ),
+        (("amifactory_look_success_timestamp_seconds", "When a part was last looked at with success."), looks.success),
+        (("amifactory_look_duration_seconds", "How long that look took."), looks.took),
+        (("amifactory_look_failed", "Whether the last look at a part failed."), looks.failed),
+    ];
+    for (name, series) in own {
+        gauge(text, name, &series);
+    }
+}
+
+fn images(text: &mut String, seen: &Seen, now: OffsetDateTime) {
+    let mut count: BTreeMap<Labels, f64> = BTreeMap::new();
+    let mut score: BTreeMap<Labels, f64> = BTreeMap::new();
+    for row in seen.images.current(now, seen.every).into_iter().flatten() {
+        let arch = row.arch.map_or_else(|| "unknown".into(), |arch| arch.to_string());
+        let labels: Labels = vec![("recipe", row.recipe.to_string()), ("arch", arch.clone())];
+        let state: Labels = labels.iter().cloned().chain([("state", row.state.clone())]).collect();
+        *count.entry(state).or_default() += 1.0;
+        let record = seen.evidence.current(now, seen.every).and_then(|all| all.get(&row.image));
+        if let Some(Ok(record)) = record
+            && let Some(value) = record.score
+        {
+            for channel in &row.channels {
+                let of: Labels = labels.iter().cloned().chain([("channel", channel.to_string())]).collect();
+                score.insert(of, value);
+            }
+        }
+    }
+    gauge(text, ("amifactory_images", "Images by recipe, architecture and state."), &count);
+    gauge(text, ("amifactory_channel_score", "The hardening score, 0 to 100, of what a channel names."), &score);
+}
+
+fn channels(text: &mut String, seen: &Seen, now: OffsetDateTime) {
+    let (mut moved, mut pinned, mut wrong) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let channels = seen.channels.current(now, seen.every);
+    for row in channels.into_iter().flat_map(|channels| &channels.rows) {
+        let labels: Labels = vec![
+            ("recipe", row.recipe.to_string()),
+            ("arch", row.arch.to_string()),
+            ("channel", row.channel.to_string()),
+        ];
+        let whether = |is: bool| f64::from(u8::from(is));
+        pinned.insert(labels.clone(), whether(row.pin.is_some()));
+        wrong.insert(labels.clone(), whether(row.wrong.is_some()));
+        if let Some(at) = row.since.as_deref().and_then(moment) {
+            let version = row.version.map_or_else(|| "unknown".into(), |version| version.to_string());
+            let of: Labels = labels.into_iter().chain([("version", version)]).collect();
+            moved.insert(of, at.unix_timestamp() as f64);
+        }
+    }
+    let damaged: BTreeMap<Labels, f64> =
+        channels.map(|channels| (Vec::new(), figure(channels.damaged.len() as u64))).into_iter().collect();
+    gauge(
+        text,
+        ("amifactory_channel_moved_timestamp_seconds", "Since when a channel names the version that it names."),
+        &moved,
+    );
+    gauge(text, ("amifactory_channel_pinned", "Whether someone holds a channel."), &pinned);
+    gauge(text, ("amifactory_channel_wrong", "Whether a channel's record does not hold together."), &wrong);
+    gauge(text, ("amifactory_pointers_damaged", "Channels and versions that someone has damaged."), &damaged);
+}
+
+fn builds(text: &mut String, seen: &Seen, now: OffsetDateTime) {
+    let (mut count, mut oldest) = (BTreeMap::new(), BTreeMap::new());
+    if let Some(builds) = seen.builds.current(now, seen.every) {
+        for standing in Standing::ALL {
+            let labels: Labels = vec![("state", standing.as_str().to_owned())];
+            let those = || builds.iter().filter(|one| one.standing == standing);
+            count.insert(labels.clone(), figure(those().count() as u64));
+            if let Some(begun) = those().filter_map(|one| moment(&one.begun)).min() {
+                oldest.insert(labels, begun.unix_timestamp() as f64);
+            }
+        }
+    }
+    gauge(text, ("amifactory_builds", "Builds that have not ended, by how they stand."), &count);
+    gauge(text, ("amifactory_builds_oldest_timestamp_seconds", "When the oldest of them was begun."), &oldest);
+}
