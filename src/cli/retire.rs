@@ -109,11 +109,11 @@ fn is_going(item: &Item, there: &dyn Target) -> bool {
     there.shelf().is_some_and(|shelf| !matches!(plan(item, shelf, there.now()).0, Outcome::Keep(_)))
 }
 
-/// What became of each, or why the place did not get that far. An error: the state folder can't be used.
-fn by_image(
-    ended: Option<Result<Vec<Ended>, RetireError>>,
-    going: &[Item],
-) -> Result<Vec<(ImageId, Result<Ended, String>)>, CliError> {
+/// An image, and what became of it; or why its place did not get that far.
+type EndedOf = (ImageId, Result<Ended, String>);
+
+/// What became of each. An error: the state folder can't be used.
+fn by_image(ended: Option<Result<Vec<Ended>, RetireError>>, going: &[Item]) -> Result<Vec<EndedOf>, CliError> {
     let images = going.iter().map(|item| item.image.clone());
     Ok(match ended {
         None => Vec::new(),

@@ -3,7 +3,7 @@
 use crate::program::{TestFactory, can_build_on_host, stderr};
 
 const HELLO: &str = "mkdir -p /srv\necho hello >/srv/hello";
-use serde_json::Value;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -70,7 +70,8 @@ fn the_roles_of_the_terraform_module_are_what_iam_policy_prints() {
     assert!(readme.contains(&format!("for part in {};", named.join(" "))), "{named:?}");
     for name in named {
         let output = factory.run(&["iam-policy", "--for", name]);
-        let policy: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{name}: {output:?}"));
+        let policy: serde_json::Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{name}: {output:?}"));
         assert!(!policy["Statement"].as_array().unwrap().is_empty(), "{name}");
     }
 }

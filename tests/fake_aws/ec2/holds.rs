@@ -39,7 +39,7 @@ pub fn describe_image_references(world: &mut World, call: &Incoming<'_>) -> Repl
     let home = Home::of(call.caller);
     let mut found = Vec::new();
     for id in &ids {
-        if !world.ec2.images.get(id).is_some_and(|image| image.home.region == home.region) {
+        if world.ec2.images.get(id).is_none_or(|image| image.home.region != home.region) {
             return Err(Failure::bad("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist")));
         }
         let refers = world.ec2.holds.references.get(id).into_iter().flatten();
