@@ -57,7 +57,7 @@ impl Retire {
         // Held until the end where something is to be changed; without that only who holds them is of interest.
         let (locks, busy) = retire::lock(&open.state, &recipes)?;
         let locks = self.apply.then_some(locks);
-        let wanted = Wanted { factory: &open.factory, recipes: &recipes, only: None, busy: &busy };
+        let wanted = Wanted { factory: &open.factory, recipes: &recipes, only: None, busy: &busy, home: None };
         let seen = places.survey(&wanted).await?;
         let going: Vec<Vec<Item>> = seen
             .iter()

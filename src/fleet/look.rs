@@ -279,7 +279,11 @@ async fn pointers(
         }
     }
     if let Some(shelf) = home.shelf() {
-        of.retirements = shelf.retirements(recipe).await?;
+        match shelf.retirements(recipe).await {
+            Ok(retirements) => of.retirements = retirements,
+            Err(TargetError::Damaged { what, why, .. }) => of.damaged = Some(format!("{what}: {why}")),
+            Err(error) => return Err(error),
+        }
     }
     Ok(of)
 }

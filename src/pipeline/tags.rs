@@ -40,6 +40,10 @@ pub const FORCED: &str = "amifactory:forced";
 /// Of a copy: what it was copied from, `<image> <region>`.
 pub const COPY_OF: &str = "amifactory:copy-of";
 
+/// Digests of the lists of those who could launch the image before it was disabled, the newest first: what is written down of
+/// them elsewhere is given back only where it is one of these.
+pub const LAUNCHERS: &str = "amifactory:launchers";
+
 /// Why an image must not be used any more.
 pub const REVOKED: &str = "amifactory:revoked";
 /// Who said so, and when: `<RFC 3339> <who>`.

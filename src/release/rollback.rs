@@ -14,7 +14,6 @@ use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::clock;
 use crate::recipe::ChannelRule;
 use crate::target::{Elsewhere, Move, Pointer, PointerName, Target, TargetError};
-use std::collections::BTreeSet;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -176,20 +175,68 @@ fn was_named(history: &History, image: &ImageId) -> bool {
     history.moves.iter().any(|moved| moved.note.is_some() && moved.image == image.as_str())
 }
 
-/// The last other image that the channel has named and that still can be used: not one that someone wrote by hand, and
-/// none that a rollback has left, unless it was promoted again since.
+/// The last other image that a rollback goes back to and that still can be used.
 fn before(scene: &Scene, history: &History, current: &Pointer) -> Option<Candidate> {
-    let mut left: BTreeSet<&str> = BTreeSet::new();
-    for (at, moved) in history.moves.iter().enumerate() {
-        match moved.note.as_ref().map(|note| note.kind) {
-            Some(Kind::Rollback) => left.extend(at.checked_sub(1).map(|before| history.moves[before].image.as_str())),
-            Some(Kind::Publish | Kind::Promote) => drop(left.remove(moved.image.as_str())),
-            Some(Kind::Restore) | None => {}
-        }
-    }
-    let others = history.moves.iter().rev().filter(|moved| moved.image != current.image.as_str());
-    others.filter(|moved| moved.note.is_some() && !left.contains(moved.image.as_str())).find_map(|moved| {
-        let image: ImageId = moved.image.parse().ok()?;
+    let others = way_back(history).into_iter().filter(|image| *image != current.image.as_str());
+    others.rev().find_map(|image| {
+        let image: ImageId = image.parse().ok()?;
         scene.fit(scene.version_of(&image)?, &image).ok()
     })
+}
+
+/// The images that the channel can go back to step by step; the last of them first. A rollback takes away what it leaves
+/// behind; to an image that is no longer among them it is a step forward. What someone wrote by hand is none of them.
+pub fn way_back(history: &History) -> Vec<&str> {
+    let mut way: Vec<&str> = Vec::new();
+    for moved in &history.moves {
+        let image = moved.image.as_str();
+        match moved.note.as_ref().map(|note| note.kind) {
+            Some(Kind::Publish | Kind::Promote) => way.push(image),
+            Some(Kind::Rollback | Kind::Restore) => match way.iter().rposition(|before| *before == image) {
+                Some(at) => way.truncate(at + 1),
+                None => way.push(image),
+            },
+            None => {}
+        }
+    }
+    way
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::release::history::Moved;
+
+    fn history(moves: &[(Option<Kind>, &str)]) -> History {
+        let moved = |(at, (kind, image)): (usize, &(Option<Kind>, &str))| Moved {
+            revision: at as u64 + 1,
+            at: "2026-11-20T00:00:00Z".into(),
+            image: (*image).to_owned(),
+            by: None,
+            note: kind.map(|kind| Note::new(kind, "2026-11-20T00:00:00Z".into())),
+        };
+        History { moves: moves.iter().enumerate().map(moved).collect(), earlier_dropped: false, breaks: Vec::new() }
+    }
+
+    #[test]
+    fn a_rollback_takes_away_what_it_leaves_and_a_named_version_can_be_gone_back_to_again() {
+        use Kind::{Promote, Publish, Restore, Rollback};
+        let published = [(Some(Publish), "a"), (Some(Publish), "b"), (Some(Publish), "c")];
+        let then = |more: &[(Option<Kind>, &'static str)]| -> Vec<String> {
+            let all: Vec<_> = published.iter().chain(more).copied().collect();
+            way_back(&history(&all)).into_iter().map(str::to_owned).collect()
+        };
+        assert_eq!(then(&[]), ["a", "b", "c"]);
+        assert_eq!(then(&[(Some(Rollback), "b")]), ["a", "b"]);
+        assert_eq!(then(&[(Some(Rollback), "b"), (Some(Rollback), "a")]), ["a"]);
+        // By name to what was left, then on: it is what the next one goes back to.
+        assert_eq!(then(&[(Some(Rollback), "b"), (Some(Rollback), "c"), (Some(Publish), "d")]), ["a", "b", "c", "d"]);
+        assert_eq!(
+            then(&[(Some(Rollback), "b"), (Some(Rollback), "a"), (Some(Rollback), "c"), (None, "x")]),
+            ["a", "c"]
+        );
+        // Promoted again, or put back after a lost race.
+        assert_eq!(then(&[(Some(Rollback), "b"), (Some(Promote), "c")]), ["a", "b", "c"]);
+        assert_eq!(then(&[(Some(Promote), "d"), (Some(Restore), "c")]), ["a", "b", "c"]);
+    }
 }

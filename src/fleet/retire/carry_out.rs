@@ -88,7 +88,7 @@ struct One<'a> {
 impl One<'_> {
     async fn look(&self, recipe: &RecipeName) -> Result<Option<Item>, TargetError> {
         let recipes = std::slice::from_ref(recipe);
-        let wanted = Wanted { factory: self.factory, recipes, only: Some(self.image), busy: self.busy };
+        let wanted = Wanted { factory: self.factory, recipes, only: Some(self.image), busy: self.busy, home: None };
         Ok(survey(self.target, self.shelf, &wanted).await?.pop())
     }
 

@@ -4,6 +4,7 @@ use crate::identity::{Arch, ImageId, RecipeName, Version};
 use crate::pipeline::tags;
 use crate::release::History;
 use crate::release::revoke::built_on;
+use crate::release::rollback::way_back;
 use crate::target::{Image, Pointer, PointerName, Retirement, Slot, Underway, Unread, Use, moment};
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
@@ -67,7 +68,7 @@ pub fn of(image: &Image, images: &[Image], released: &Released, per_channel: usi
     let mut channels = Vec::new();
     for (name, history) in &released.histories {
         let named = named_in_turn(history, images);
-        channels.extend(named.iter().position(|id| *id == image.id).map(|back| (name.clone(), back)));
+        channels.extend(back(&image.id, history, images).map(|back| (name.clone(), back)));
         // What was dropped may be what is to stay.
         if history.earlier_dropped && named.len() < per_channel {
             let why = format!("its history is no longer kept far enough back to know the last {per_channel} images");
@@ -93,6 +94,20 @@ pub fn of(image: &Image, images: &[Image], released: &Released, per_channel: usi
 /// The retirement of an image, also one that has ended.
 pub fn retirement<'r>(image: &Image, released: &'r Released) -> Option<&'r Retirement> {
     released.retirements.iter().find(|retirement| retirement.image == image.id)
+}
+
+/// How far back the image is: by when the channel named it, or by where rollback goes, whichever is nearer.
+pub(super) fn back(image: &ImageId, history: &History, images: &[Image]) -> Option<usize> {
+    let named = named_in_turn(history, images).iter().position(|id| id == image);
+    let mut on_the_way: Vec<&str> = Vec::new();
+    for id in way_back(history).into_iter().rev() {
+        let is_usable = |other: &Image| other.id.as_str() == id && tags::revoked(&other.tags).is_none();
+        if images.iter().any(is_usable) && !on_the_way.contains(&id) {
+            on_the_way.push(id);
+        }
+    }
+    let on_the_way = on_the_way.iter().position(|id| *id == image.as_str());
+    named.into_iter().chain(on_the_way).min()
 }
 
 /// The images that a channel has named and that could be gone back to, newest first, each once.

@@ -14,6 +14,7 @@
 mod carry_out;
 pub mod decide;
 pub mod facts;
+mod home;
 pub mod ladder;
 pub mod places;
 pub mod restore;

@@ -2,6 +2,7 @@
 //! the image there goes after its copies.
 
 use super::carry_out::{Ended, RetireError, carry_out};
+use super::home::Home;
 use super::survey::{Item, Wanted, survey};
 use crate::identity::{RecipeName, Region};
 use crate::pipeline::folder::StateFolder;
@@ -53,7 +54,10 @@ impl<'a> Places<'a> {
 
     /// Looks at all of them side by side. An error: the program's own place could not be read.
     pub async fn survey(&self, wanted: &Wanted<'_>) -> Result<Vec<Surveyed>, TargetError> {
-        let each = self.all().into_iter().map(|(region, target)| async move {
+        let home = Home::at(self.here, wanted.factory, wanted.recipes).await.filter(|_| !self.others.is_empty());
+        let elsewhere = Wanted { home: home.as_ref(), ..*wanted };
+        let each = self.all().into_iter().map(|(region, target)| async {
+            let wanted = if target.region() == self.here.region() { wanted } else { &elsewhere };
             let items = match shelf(target) {
                 Ok(shelf) => survey(target, shelf, wanted).await,
                 Err(error) => Err(error),

@@ -2,6 +2,7 @@
 
 use super::decide::{Reason, Verdict, decide};
 use super::facts::{self, Facts, Released};
+use super::home::Home;
 use super::ladder;
 use super::shared;
 use crate::identity::{Arch, BuildId, ImageId, RecipeName, Version};
@@ -22,6 +23,8 @@ pub struct Wanted<'a> {
     pub only: Option<&'a ImageId>,
     /// Recipes that someone is at work on, and who.
     pub busy: &'a BTreeMap<RecipeName, String>,
+    /// What home says of copies, where that was read already.
+    pub home: Option<&'a Home>,
 }
 
 /// An image, or what is left of one.
@@ -60,7 +63,12 @@ impl Item {
 /// Looks. Of images whose tags don't say whose they are nothing is said: they are not ours to remove.
 pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>) -> Result<Vec<Item>, TargetError> {
     let images = target.images().await?;
-    let mut all = released(target, shelf, wanted.recipes).await?;
+    let mut all = released(target, shelf.rungs().len() > 1, wanted.recipes).await?;
+    let read = match wanted.home {
+        Some(_) => None,
+        None => Home::of(target, wanted.factory, wanted.recipes).await,
+    };
+    let home = target.region().zip(wanted.home.or(read.as_ref()));
     let mut items: Vec<(Item, Option<&Image>)> = Vec::new();
     for recipe in wanted.recipes {
         let retention = retention(wanted.factory, recipe);
@@ -69,10 +77,13 @@ pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>)
         for image in &images {
             let Some((owner, arch)) = tags::owner(&image.tags).zip(tags::arch(&image.tags)) else { continue };
             if owner.recipe == *recipe {
-                let facts = Facts {
+                let mut facts = Facts {
                     busy: wanted.busy.get(recipe).cloned(),
                     ..facts::of(image, &images, &released, per_channel)
                 };
+                if let Some((here, home)) = &home {
+                    home.add(wanted.factory, here, recipe, image, &mut facts);
+                }
                 let item = Item {
                     image: image.id.clone(),
                     name: version_name(recipe, arch, owner.version),
@@ -198,14 +209,14 @@ fn named_by_recipes(factory: &Factory) -> BTreeMap<String, Vec<Use>> {
 }
 
 /// The recipes' pointers. What someone has damaged keeps the images of its recipe, and not those of others.
-async fn released(
+pub(super) async fn released(
     target: &dyn Target,
-    shelf: &dyn Shelf,
+    by_steps: bool,
     recipes: &[RecipeName],
 ) -> Result<BTreeMap<RecipeName, Released>, TargetError> {
     let mut all = BTreeMap::new();
     for (recipe, overview) in target.overview(recipes).await? {
-        let mut released = Released { by_steps: shelf.rungs().len() > 1, ..Released::default() };
+        let mut released = Released { by_steps, ..Released::default() };
         for read in overview.retirements {
             released.retirements.extend(or_unread(read, &mut released.unread)?);
         }
@@ -215,6 +226,7 @@ async fn released(
         for read in overview.underway {
             released.underway.extend(or_unread(read, &mut released.unread)?);
         }
+        drop_forged(&mut released);
         all.insert(recipe, released);
     }
     let pointers = all.values().flat_map(|released| &released.pointers);
@@ -227,6 +239,25 @@ async fn released(
         }
     }
     Ok(all)
+}
+
+/// An image is retired from its version, whose pointer stays. What is written of another image is someone's hand: nothing is
+/// done by it, and until it is put right the recipe's images stay.
+fn drop_forged(released: &mut Released) {
+    let named = |open: &Retirement| {
+        released.pointers.iter().any(|pointer| pointer.name == open.name && pointer.image == open.image)
+    };
+    let (kept, forged): (Vec<Retirement>, Vec<Retirement>) =
+        released.retirements.iter().cloned().partition(|retirement| !retirement.is_open() || named(retirement));
+    released.retirements = kept;
+    released.unread.extend(forged.into_iter().map(|forged| Unread {
+        what: format!("the retirement of {}", forged.name),
+        why: format!(
+            "it is of {}, which that version does not name: find out who wrote it, and delete what is wrong of the two",
+            forged.image
+        ),
+        service: None,
+    }));
 }
 
 fn or_unread<T>(read: Result<T, TargetError>, unread: &mut Vec<Unread>) -> Result<Option<T>, TargetError> {

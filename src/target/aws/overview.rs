@@ -32,7 +32,7 @@ pub async fn of(api: &Api, recipes: &[RecipeName]) -> Result<BTreeMap<RecipeName
             overview.underway.push(moves::in_parameter(api, name, parameter));
         } else if let Some(recipe) = way_out::recipe_of(text) {
             if let Some(overview) = found.get_mut(&recipe) {
-                overview.retirements.push(parameters::read(text, parameter).map(|plain| plain.value));
+                overview.retirements.push(way_out::read(text, parameter));
             }
         } else if let Some((recipe, error)) = parameters::damaged_pin(text, parameter)
             && let Some(overview) = found.get_mut(&recipe)

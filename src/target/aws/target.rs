@@ -382,6 +382,13 @@ impl Target for AwsTarget {
                 let image = images.iter().find(|image| image.id == found.image.as_str());
                 *found = way_out::borne_out(found.clone(), image, self.api.clock.now());
             }
+            for read in all.values_mut().flat_map(|overview| overview.retirements.iter_mut()) {
+                let image =
+                    |found: &crate::target::Retirement| images.iter().find(|image| image.id == found.image.as_str());
+                if let Some(error) = read.as_ref().ok().and_then(|found| way_out::of_another(found, image(found)?)) {
+                    *read = Err(error);
+                }
+            }
         }
         Ok(all)
     }

@@ -5,13 +5,14 @@
 use super::api::{Api, EVENTUAL, Operation, op};
 use super::target::AwsTarget;
 use super::view::{Ami, View};
-use super::{parameters, pointers, sharing};
-use crate::identity::{Arch, ImageId, RecipeName};
+use super::{images, parameters, pointers, sharing, tags};
+use crate::identity::{Arch, Digest, ImageId, RecipeName};
 use crate::pipeline::clock;
 use crate::pipeline::tags as keys;
 use crate::target::{Intent, PointerName, Retirement, Rung, Slot, TargetError, WayOut, moment};
 use async_trait::async_trait;
-use aws_sdk_ec2::types::Filter;
+use aws_sdk_ec2::types::{Filter, Snapshot};
+use aws_sdk_ssm::types::Parameter;
 use aws_smithy_types::DateTime;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -42,9 +43,84 @@ pub async fn written(api: &Api, recipe: &RecipeName) -> Result<Vec<Retirement>, 
     let mut found = Vec::new();
     for arch in Arch::ALL {
         let path = format!("/amifactory/{recipe}/{arch}/retired");
-        found.extend(parameters::below::<Retirement>(api, &path).await?.into_iter().map(|(_, plain)| plain.value));
+        for parameter in parameters::list(api, &path, false).await? {
+            found.push(read(parameter.name().unwrap_or_default(), &parameter)?);
+        }
     }
     Ok(found)
+}
+
+/// Reads one. What does not say of itself where it stands, or has dates that are none, is someone's hand.
+pub fn read(text: &str, found: &Parameter) -> Result<Retirement, TargetError> {
+    let retirement = parameters::read::<Retirement>(text, found)?.value;
+    let later = [
+        &retirement.deprecated_at,
+        &retirement.deprecated_before,
+        &retirement.disabled_at,
+        &retirement.restored_at,
+        &retirement.removed_at,
+    ];
+    let is_no_date = later.into_iter().flatten().chain([&retirement.at]).any(|date| moment(date).is_none());
+    let why = if parameter(&retirement.name).as_deref() != Some(text) {
+        format!("it says that it is about {}", retirement.name)
+    } else if is_no_date {
+        "one of its dates is none".to_owned()
+    } else {
+        return Ok(retirement);
+    };
+    Err(damaged(text, why))
+}
+
+fn damaged(text: &str, why: String) -> TargetError {
+    TargetError::Damaged {
+        what: format!("parameter {text}"),
+        why,
+        help: format!(
+            "find out who wrote it: aws ssm get-parameter-history --name {text}; then put it right, or delete it (aws ssm \
+             delete-parameter --name {text})"
+        ),
+    }
+}
+
+/// The error where what is written down names an image that says of itself that it is another one.
+pub fn of_another(retirement: &Retirement, image: &Ami) -> Option<TargetError> {
+    let name = &retirement.name;
+    let owner = keys::owner(&image.tags);
+    let is_it = owner.as_ref().is_some_and(|owner| {
+        owner.recipe == name.recipe
+            && Slot::Version(owner.version) == name.slot
+            && keys::arch(&image.tags) == Some(name.arch)
+    });
+    let says = owner.map_or("nothing".to_owned(), |owner| format!("{} {}", owner.recipe, owner.version));
+    let why = format!("it names {}, whose tags say {says}", image.id);
+    (!is_it).then(|| damaged(&parameter(name).unwrap_or_default(), why))
+}
+
+/// Says in a tag of the image who could launch it: whoever writes parameters alone can't open it to others. The list before
+/// this one stays good until the new one is written down.
+async fn vouch(api: &Api, view: &View, retirement: &Retirement) -> Result<(), TargetError> {
+    if retirement.permissions.is_empty() {
+        return Ok(());
+    }
+    let image = there(api, view, &retirement.image).await?;
+    let now = list_digest(&retirement.permissions);
+    let said = image.tags.get(keys::LAUNCHERS).map(String::as_str).unwrap_or_default();
+    let before = said.split(' ').find(|before| !before.is_empty() && *before != now);
+    if said.split(' ').next() == Some(&now) {
+        return Ok(());
+    }
+    let value = before.map_or(now.clone(), |before| format!("{now} {before}"));
+    images::tag_image(api, view, retirement.image.as_str(), &[(keys::LAUNCHERS.to_owned(), value)].into()).await
+}
+
+fn list_digest(words: &[String]) -> String {
+    Digest::of(words.join("\n")).to_string()
+}
+
+/// Whether these were taken from the image when it was disabled, as it says itself.
+fn is_vouched(image: &Ami, words: &[String]) -> bool {
+    let said = image.tags.get(keys::LAUNCHERS).map(String::as_str).unwrap_or_default();
+    said.split(' ').any(|said| said == list_digest(words))
 }
 
 /// Whose image such a parameter is about: `/amifactory/<recipe>/<arch>/retired/<version>`.
@@ -97,6 +173,7 @@ impl WayOut for AwsTarget {
                             .into(),
                     });
                 }
+                vouch(self.api(), self.view(), &retirement).await?;
                 Ok(retirement)
             }
             Rung::Remove => Ok(retirement),
@@ -142,6 +219,9 @@ impl WayOut for AwsTarget {
 
     async fn give_back(&self, retirement: &Retirement, intent: Intent<'_>) -> Result<(), TargetError> {
         let (api, view, id) = (self.api(), self.view(), &retirement.image);
+        if let Some(error) = of_another(retirement, &there(api, view, id).await?) {
+            return Err(error);
+        }
         let mut looks = 0;
         let mut sent = false;
         loop {
@@ -168,6 +248,16 @@ impl WayOut for AwsTarget {
             sleep(LOOK).await;
         }
         if sharing::is_missing(api, id, &retirement.permissions).await? {
+            if !is_vouched(&there(api, view, id).await?, &retirement.permissions) {
+                return Err(TargetError::Damaged {
+                    what: format!("parameter {}", parameter(&retirement.name).unwrap_or_default()),
+                    why: format!("{id} does not say that these could launch it: {}", retirement.permissions.join(", ")),
+                    help: format!(
+                        "find out who wrote that; share {id} by hand with whom it is right (aws ec2 modify-image-attribute), \
+                         take the others out of the parameter, and run the same again"
+                    ),
+                });
+            }
             intent("ModifyImageAttribute")?;
             sharing::give_back(api, id, &retirement.permissions).await?;
         }
@@ -252,13 +342,21 @@ async fn remove(target: &AwsTarget, retirement: &Retirement, intent: Intent<'_>)
             help: "the next run begins anew with it; nothing of it was removed".into(),
         });
     }
-    for pointer in pointers::of_recipe(api, &retirement.name.recipe).await? {
+    if let Some(error) = image.as_ref().and_then(|image| of_another(retirement, image)) {
+        return Err(error);
+    }
+    let pointers = pointers::of_recipe(api, &retirement.name.recipe).await?;
+    if !pointers.iter().any(|pointer| pointer.name == retirement.name && pointer.image == *id) {
+        let text = parameter(&retirement.name).unwrap_or_default();
+        return Err(damaged(&text, format!("it names {id}, and the pointer of its version does not")));
+    }
+    for pointer in pointers {
         if matches!(pointer.name.slot, Slot::Channel(_)) && pointer.image == *id {
             return Err(TargetError::Conflict { what: pointer.name.to_string(), found: id.to_string() });
         }
     }
     let own = image.iter().flat_map(|image| image.snapshots.iter().cloned());
-    let of_build = of_build(api, retirement).await?;
+    let of_build = of_build(api, view, retirement, image.as_ref()).await?;
     let snapshots: BTreeSet<String> = own.chain(of_build).collect();
     if image.is_some() {
         intent("DeregisterImage")?;
@@ -315,9 +413,25 @@ async fn gone(api: &Api, view: &View, id: &ImageId) -> Result<(), TargetError> {
     Ok(())
 }
 
-/// The snapshots that carry the tag of the image's build.
-async fn of_build(api: &Api, retirement: &Retirement) -> Result<Vec<String>, TargetError> {
-    let Some(build) = &retirement.build else { return Ok(Vec::new()) };
+/// The snapshots that carry the tag of the image's build, and those of its recipe and version. None where another image is of
+/// the same build.
+async fn of_build(
+    api: &Api,
+    view: &View,
+    retirement: &Retirement,
+    image: Option<&Ami>,
+) -> Result<Vec<String>, TargetError> {
+    let written = retirement.build.as_ref().map(|build| build.as_str().to_owned());
+    let Some(build) = image.and_then(|image| image.tags.get(keys::BUILD).cloned()).or(written) else {
+        return Ok(Vec::new());
+    };
+    let id = retirement.image.as_str();
+    let others = view.images(api, Duration::ZERO).await?;
+    if others.iter().any(|other| other.id != id && other.tags.get(keys::BUILD) == Some(&build)) {
+        return Ok(Vec::new());
+    }
+    let Slot::Version(version) = &retirement.name.slot else { return Ok(Vec::new()) };
+    let (recipe, version) = (retirement.name.recipe.to_string(), version.to_string());
     let ours = Filter::builder().name(format!("tag:{}", keys::BUILD)).values(build.as_str()).build();
     let (mut found, mut page) = (Vec::new(), None);
     loop {
@@ -326,7 +440,12 @@ async fn of_build(api: &Api, retirement: &Retirement) -> Result<Vec<String>, Tar
             request.max_results(500).set_next_token(page.clone()).send()
         };
         let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, retirement.image.as_str(), ask).await?;
-        found.extend(answer.snapshots().iter().filter_map(|snapshot| snapshot.snapshot_id().map(str::to_owned)));
+        let its_own = |snapshot: &&Snapshot| {
+            let said = tags::read(snapshot.tags());
+            said.get(keys::RECIPE) == Some(&recipe) && said.get(keys::VERSION) == Some(&version)
+        };
+        let its_own = answer.snapshots().iter().filter(its_own);
+        found.extend(its_own.filter_map(|snapshot| snapshot.snapshot_id().map(str::to_owned)));
         page = answer.next_token;
         if page.as_deref().is_none_or(str::is_empty) {
             return Ok(found);

@@ -39,7 +39,7 @@ async fn applied_to(factory: &Factory, target: &dyn Target) -> Told {
     let (_locks, busy) = lock(&state, &recipes()).unwrap();
     let shelf = target.shelf().unwrap();
     let recipes = recipes();
-    let wanted = Wanted { factory, recipes: &recipes, only: None, busy: &busy };
+    let wanted = Wanted { factory, recipes: &recipes, only: None, busy: &busy, home: None };
     let items = survey(target, shelf, &wanted).await.unwrap();
     let way_out = shelf.way_out().unwrap();
     let ended = carry_out(target, (shelf, way_out), (&state, factory), &items, &busy).await.unwrap();

@@ -15,6 +15,7 @@ pub mod loopback;
 mod many;
 mod readme;
 pub mod retire;
+mod retire_forged;
 mod retire_places;
 mod retire_shared;
 mod rollout;

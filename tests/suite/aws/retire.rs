@@ -82,7 +82,7 @@ impl Bench {
         let target = AwsTarget::with_config(&Wire::new(&self.fake).config());
         let recipes = [RECIPE.parse().unwrap()];
         let busy = BTreeMap::new();
-        let wanted = Wanted { factory: &self.factory, recipes: &recipes, only: None, busy: &busy };
+        let wanted = Wanted { factory: &self.factory, recipes: &recipes, only: None, busy: &busy, home: None };
         let items = survey(&target, target.shelf().unwrap(), &wanted).await.unwrap();
         let decided = |item: &amifactory::fleet::retire::Item| {
             (item.version.to_string(), decide(&item.facts, item.retention.as_ref(), target.now()))

@@ -9,10 +9,12 @@ use super::wire::{Cut, Wire};
 use crate::program::TestFactory;
 use crate::scale::{self, Size};
 use amifactory::fleet::retire::places::Places;
-use amifactory::fleet::retire::{Wanted, lock};
+use amifactory::fleet::retire::{Wanted, lock, survey};
 use amifactory::pipeline::StateFolder;
 use amifactory::recipe::{Factory, OtherService, Retention};
+use amifactory::release::{Kind, Note};
 use amifactory::target::aws::AwsTarget;
+use amifactory::target::{Move, PointerName, Slot, Target};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,7 +43,7 @@ async fn applied(factory: &Factory, target: &AwsTarget) -> BTreeMap<String, Stri
     let (_locks, busy) = lock(&state, &recipes()).unwrap();
     let places = Places::new(target, factory).unwrap();
     let recipes = recipes();
-    let wanted = Wanted { factory, recipes: &recipes, only: None, busy: &busy };
+    let wanted = Wanted { factory, recipes: &recipes, only: None, busy: &busy, home: None };
     let seen = places.survey(&wanted).await.unwrap();
     let of_first = |item: &&amifactory::fleet::retire::Item| item.version.to_string() == "1.0.0";
     let going: Vec<Vec<_>> =
@@ -81,6 +83,38 @@ async fn one_command_takes_the_step_of_every_region_and_copies_go_before_the_ima
 async fn while_its_copies_are_there_the_image_at_home_is_kept_by_each_of_them() {
     let (bench, factory) = world().await;
     assert_eq!(applied(&factory, &bench.target()).await, all("Deprecate", "in-use in-use"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn copies_stay_while_home_names_their_image_or_moves_a_channel_to_it() {
+    let (bench, factory) = world().await;
+    let mover = bench.target();
+    let slot = |text: &str, version: bool| match version {
+        true => Slot::Version(text.parse().unwrap()),
+        false => Slot::Channel(text.parse().unwrap()),
+    };
+    let name = |slot| PointerName { recipe: recipes()[0].clone(), arch: "x86_64".parse().unwrap(), slot };
+    let image = mover.pointer(&name(slot("1.0.0", true))).await.unwrap().unwrap().image;
+    let channel = name(slot("prod", false));
+    let expected = mover.pointer(&channel).await.unwrap();
+    let note = Note::new(Kind::Promote, "2026-11-20T00:00:00Z".into());
+    // Whoever promoted it died after home had moved, before the regions followed.
+    let wanted = Move { name: channel, expected, image, note, elsewhere: Default::default(), takes_over: false };
+    mover.hold_move(&wanted).await.unwrap();
+    for _ in 0..2 {
+        let told = applied(&factory, &bench.target()).await;
+        for region in &REGIONS[1..] {
+            assert!(told[*region].contains("channel") && told[*region].contains("moving"), "{told:?}");
+        }
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+    }
+    // The same from the region itself, which asks home.
+    let there = bench.target().place(&REGIONS[1].parse().unwrap(), None).unwrap();
+    let busy = BTreeMap::new();
+    let wanted = Wanted { factory: &factory, recipes: &recipes(), only: None, busy: &busy, home: None };
+    let items = survey(&*there, there.shelf().unwrap(), &wanted).await.unwrap();
+    let first = items.iter().find(|item| item.version.to_string() == "1.0.0").unwrap();
+    assert!(!first.facts.channels.is_empty() && !first.facts.moving.is_empty(), "{:?}", first.facts);
 }
 
 #[tokio::test(start_paused = true)]

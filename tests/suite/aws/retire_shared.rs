@@ -33,7 +33,7 @@ async fn world() -> (distribution::Bench, Factory) {
 /// Why 1.0.0 stays at home.
 async fn reasons(bench: &distribution::Bench, factory: &Factory) -> Vec<Reason> {
     let (target, recipes, busy) = (bench.target(), recipes(), BTreeMap::new());
-    let wanted = Wanted { factory, recipes: &recipes, only: None, busy: &busy };
+    let wanted = Wanted { factory, recipes: &recipes, only: None, busy: &busy, home: None };
     let items = survey(&target, target.shelf().unwrap(), &wanted).await.unwrap();
     let first = items.iter().find(|item| item.version.to_string() == "1.0.0").unwrap();
     match decide(&first.facts, first.retention.as_ref(), target.now()) {

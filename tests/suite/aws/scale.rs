@@ -84,7 +84,7 @@ impl Bench {
         let retention = super::retire::retention(&OtherService::ALL);
         let factory = Factory { retention: Some(retention), ..super::crash::machine::recipe(0) };
         let (recipes, busy) = (self.size.names(), BTreeMap::new());
-        let wanted = Wanted { factory: &factory, recipes: &recipes, only: None, busy: &busy };
+        let wanted = Wanted { factory: &factory, recipes: &recipes, only: None, busy: &busy, home: None };
         let items = survey(&target, target.shelf().unwrap(), &wanted).await.unwrap();
         let goes = |item: &&amifactory::fleet::retire::Item| {
             decide(&item.facts, item.retention.as_ref(), target.now()) == Verdict::Remove

@@ -67,9 +67,9 @@ pub fn retirer_apply(scope: &Scope) -> Policy {
     Policy::new(vec![
         Statement::allow(
             "OutOfUse",
-            actions(Grant::Retire).chain([op::SHARE_IMAGE.action]),
-            "Images are deprecated and disabled, and brought back with the launch permissions that disabling took. Only \
-             what carries a build's tag.",
+            actions(Grant::Retire).chain([op::SHARE_IMAGE.action, op::CREATE_TAGS.action]),
+            "Images are deprecated and disabled, and brought back with the launch permissions that disabling took; a \
+             tag says which these were. Only what carries a build's tag.",
         )
         .on([images()])
         .only_with(resource_tag()),
