@@ -20,8 +20,11 @@ fn mixed(image: &str) -> Mixed {
 
 impl Bench {
     fn group(&self, name: &str, group: Group) {
-        let home = self.home();
-        self.fake.world().autoscaling.groups.insert((home, name.into()), group);
+        let key = (self.home(), name.to_owned());
+        let groups = &mut self.fake.world().autoscaling.groups;
+        // A group that is changed keeps its refreshes.
+        let refreshes = groups.get(&key).map(|group| group.refreshes.clone()).unwrap_or_default();
+        groups.insert(key, Group { refreshes, ..group });
     }
 
     fn configuration(&self, name: &str, image: &str) {
