@@ -36,12 +36,19 @@ struct Moved {
     image: String,
     by: String,
     outcome: Settled,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
 }
 
 impl Moved {
     fn of(underway: &Underway, outcome: Settled) -> Moved {
         let Underway { name, image, by, .. } = underway;
-        Moved { pointer: name.to_string(), image: image.to_string(), by: by.clone(), outcome }
+        let why = match outcome {
+            Settled::Refused(foreign) => Some(foreign.to_string()),
+            _ => None,
+        };
+        Moved { pointer: name.to_string(), image: image.to_string(), by: by.clone(), outcome, why }
     }
 }
 

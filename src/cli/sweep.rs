@@ -57,9 +57,12 @@ impl Sweep {
         let mut found = rows(&dead, None);
         found.extend(copies);
         found.extend(over.iter().map(left_move));
+        let mut refused = Vec::new();
         if self.yes {
             let places = distribute::places(&open).ok().flatten();
-            leftover::settle(&*open.target, places.as_ref(), over).await?;
+            let ended = leftover::settle(&*open.target, places.as_ref(), over).await?;
+            let ended = ended.into_iter().filter(|(_, settled, _)| matches!(settled, Settled::Refused(_)));
+            refused.extend(ended.map(|(underway, settled, _)| leftover::told(&underway, settled)));
         }
         let spared = rows(&spared, Some("another machine began it and may be at work"));
         let swept = view::Swept { found, removed: self.yes, spared };
@@ -68,6 +71,10 @@ impl Sweep {
             for left in &busy {
                 let holder = left.in_use_by.as_deref().unwrap_or_default();
                 text.push_str(&style.dim(&format!("{} is in use by {holder}", left.resource)));
+                text.push('\n');
+            }
+            for told in &refused {
+                text.push_str(told);
                 text.push('\n');
             }
             for underway in &running {

@@ -4,11 +4,12 @@
 //! The lock of the move stays until all places were tried; it holds what goes where. Where a mover dies, whoever comes by
 //! after its time lets the others follow, or clears it where home did not move and must not move any more.
 
-use super::distribute::{Row, State, Wanted, version_pointer};
+use super::distribute::{Row, State, Wanted, copy_of, version_pointer};
 use super::error::ReleaseError;
 use super::note::Note;
 use super::places::{Place, Places, audience};
 use crate::identity::{AccountId, Arch, ImageId, RecipeName, Region, Version};
+use crate::pipeline::tags::{self, ImageState};
 use crate::recipe::Reach;
 use crate::target::{Elsewhere, Move, PointerName, Settled, Slot, Target, TargetError, Underway};
 use futures_util::future::join_all;
@@ -215,6 +216,92 @@ async fn named_there(places: &Places<'_>, place: &Place, name: &PointerName) -> 
     Ok(pointer.image)
 }
 
+/// What a lock says is elsewhere, told apart: what is there and is what it is to be, and rows of the places that can't
+/// follow. Copies may be gone since the lock was written, and Parameter Store would be waited for in vain; and whoever may
+/// write a lock may not choose what places name.
+async fn sound(places: &Places<'_>, underway: &Underway) -> (Elsewhere, Vec<Row>) {
+    let each = underway.elsewhere.regions.iter().map(|(region, image)| async move {
+        (region.clone(), image.clone(), is_copy(places, underway, region, image).await)
+    });
+    let accounts = underway.elsewhere.accounts.clone();
+    let mut rows = Vec::new();
+    let mut copies = Elsewhere { accounts: accounts.clone(), ..Elsewhere::default() };
+    for (region, image, outcome) in join_all(each).await {
+        let Err(error) = outcome else {
+            copies.regions.insert(region, image);
+            continue;
+        };
+        rows.extend(std::iter::once(None).chain(accounts.iter().cloned().map(Some)).map(|account| Row {
+            place: Place { account, region: region.clone() },
+            image: Some(image.clone()),
+            state: State::Behind,
+            why: Some(error.to_string()),
+        }));
+    }
+    (copies, rows)
+}
+
+/// Refuses an image of a region that is not the ready copy of the image at home which the region's version names.
+async fn is_copy(
+    places: &Places<'_>,
+    underway: &Underway,
+    region: &Region,
+    image: &ImageId,
+) -> Result<(), TargetError> {
+    let PointerName { recipe, arch, slot } = &underway.name;
+    let (place, home) = (Place { account: None, region: region.clone() }, &places.known.home);
+    let version = underway.note.version.map(|version| format!("@{version}")).unwrap_or_default();
+    let unusable = |why: String| TargetError::Unusable {
+        image: image.clone(),
+        place: place.to_string(),
+        why,
+        help: match slot {
+            Slot::Channel(channel) => {
+                format!(
+                    "amifactory promote {recipe}{version} --to {channel} makes what is missing, and brings it there"
+                )
+            }
+            Slot::Version(_) => format!("amifactory distribute {recipe}{version} makes what is missing"),
+        },
+    };
+    if region == home || !places.known.regions.contains_key(region) {
+        return Err(unusable("amifactory.yaml distributes nothing there".into()));
+    }
+    let there = places.at(&place).await?;
+    let found = there.images_of(recipe).await?.into_iter().find(|found| found.id == *image);
+    let Some(found) = found.filter(|found| found.available) else {
+        // A version is written once, in each place: there another copy would have no name.
+        let help = match slot {
+            Slot::Channel(channel) => format!(
+                "amifactory rollback {recipe} --channel {channel} brings all places back together; amifactory build \
+                 {recipe} --force makes another version"
+            ),
+            Slot::Version(_) => format!("amifactory build {recipe} --force makes another version"),
+        };
+        return Err(TargetError::Unusable {
+            image: image.clone(),
+            place: place.to_string(),
+            why: "it is gone, not available or no image of this recipe".into(),
+            help,
+        });
+    };
+    let origin = copy_of(&underway.image, home);
+    if found.tags.get(tags::COPY_OF) != Some(&origin) {
+        return Err(unusable(format!("it is no copy of {origin}, by its tags")));
+    }
+    if ImageState::of(&found.tags) < ImageState::Verified || tags::revoked(&found.tags).is_some() {
+        return Err(unusable("it is not ready or revoked, by its tags".into()));
+    }
+    let named = match underway.note.version {
+        Some(version) => there.pointer(&version_pointer(recipe, *arch, version)).await?,
+        None => None,
+    };
+    match named {
+        Some(pointer) if pointer.image == *image => Ok(()),
+        _ => Err(unusable("the pointer of its version does not name it there".into())),
+    }
+}
+
 /// Settles a move that someone left: at home, and where that stands, everywhere else.
 pub async fn settle(
     home: &dyn Target,
@@ -236,7 +323,9 @@ pub async fn settle(
     let end = home.settle_held(underway).await?;
     let mut rows = Vec::new();
     if end.stands {
-        rows = follow(places, &underway.name, &underway.image, &underway.elsewhere, &underway.note).await;
+        let copies;
+        (copies, rows) = sound(places, underway).await;
+        rows.extend(follow(places, &underway.name, &underway.image, &copies, &underway.note).await);
     }
     if let Some(held) = &end.held {
         home.let_go(held).await?;

@@ -4,6 +4,7 @@ use super::distribute::Row;
 use super::everywhere;
 use super::places::Places;
 use crate::identity::RecipeName;
+use crate::report::visible::line;
 use crate::target::{Settled, Target, TargetError, Underway};
 
 /// All of these recipes.
@@ -33,12 +34,18 @@ pub async fn settle(
 
 /// What became of a move, in one sentence.
 pub fn told(underway: &Underway, settled: Settled) -> String {
-    let Underway { name, image, by, until, .. } = underway;
+    let Underway { name, image, until, .. } = underway;
+    let by = line(&underway.by);
     match settled {
         Settled::Finished => format!("{name} names {image} now, as {by} had begun"),
         Settled::Cleared => {
             format!("the move of {name} to {image} that {by} had begun is cleared: nothing is left to do")
         }
+        Settled::Refused(foreign) => format!(
+            "{name} does not move to {image}: {foreign}\n  \
+             the lock that says that {by} had begun it is removed; find out who could write it; amifactory promote moves \
+             the channel, past its gates"
+        ),
         Settled::Underway => format!("{name} is being moved to {image} by {by}, until {until} at the latest"),
     }
 }

@@ -12,6 +12,7 @@
 //! | [`revoke_places`] | its copies, and all that uses them |
 //! | [`examine`] | what would keep images from going there, for `doctor` |
 //! | [`leftover`] | moves that someone began and did not end |
+//! | [`intent`] | pure: which of those are finished for them, since any parameter may be forged |
 //! | [`retired`] | what is told of a version whose image was removed |
 
 pub mod contest;
@@ -21,6 +22,7 @@ pub mod everywhere;
 pub mod examine;
 pub mod gate;
 mod history;
+pub mod intent;
 pub mod leftover;
 pub mod note;
 pub mod pin;

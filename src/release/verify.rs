@@ -2,6 +2,7 @@
 
 use super::error::ReleaseError;
 use super::history::History;
+use super::intent::{self, Foreign};
 use super::note::Note;
 use super::places::Place;
 use super::revoke::built_on;
@@ -9,6 +10,7 @@ use super::seen::Seen;
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::pipeline::tags;
 use crate::recipe::ChannelRule;
+use crate::report::visible::line;
 use crate::target::{
     Evidence, Image, Overview, Pointer, PointerName, Retirement, Rung, Slot, Target, TargetError, Underway,
 };
@@ -78,9 +80,20 @@ pub fn check(seen: &Seen, is_remote: bool, rules: &[ChannelRule]) -> Verified {
         let mut look = Look { seen, recipe, rules, is_remote, found: &mut verified.drift };
         look.recipe(overview);
         verified.pointers += overview.pointers.len();
-        verified.moving.extend(overview.underway.iter().flatten().filter(|underway| !underway.over).cloned());
+        // What nobody of ours began keeps nothing from being compared.
+        let moving = overview.underway.iter().flatten().filter(|underway| !underway.over);
+        verified.moving.extend(moving.filter(|underway| foreign(seen, underway).is_none()).cloned());
     }
     verified
+}
+
+/// Why a move that is under way is none that may be finished; none where it may.
+fn foreign(seen: &Seen, underway: &Underway) -> Option<Foreign> {
+    let Underway { name, image, note, .. } = underway;
+    let found = seen.image(image).filter(|image| image.available).map(|image| &image.tags);
+    let version = found.and_then(|tags| intent::version_of(name, tags));
+    let named = version.and_then(|version| seen.pointers(&name.recipe).find(|pointer| pointer.name == version));
+    intent::foreign(name, (image, note), found, named.map(|pointer| &pointer.image))
 }
 
 impl Look<'_> {
@@ -116,15 +129,22 @@ impl Look<'_> {
         for underway in &overview.underway {
             match underway {
                 Err(error) => self.damaged(error),
-                Ok(underway) if !underway.over => {}
-                Ok(underway) => {
-                    let wrong = format!(
-                        "a move to {} was begun by {} at {} and not ended",
-                        underway.image, underway.by, underway.since
-                    );
-                    self.wrong(&underway.name, wrong, "amifactory resume finishes or clears it");
-                }
+                Ok(underway) => self.underway(underway),
             }
+        }
+    }
+
+    fn underway(&mut self, underway: &Underway) {
+        let Underway { name, image, since, until, .. } = underway;
+        let by = line(&underway.by);
+        if let Some(foreign) = foreign(self.seen, underway) {
+            let wrong = format!("a lock says that {by} began to move it to {image} at {since}, and {foreign}");
+            let mend =
+                format!("find out who could write it; amifactory resume clears it after {until}, and moves nothing");
+            self.wrong(name, wrong, mend);
+        } else if underway.over {
+            let wrong = format!("a move to {image} was begun by {by} at {since} and not ended");
+            self.wrong(name, wrong, "amifactory resume finishes or clears it");
         }
     }
 

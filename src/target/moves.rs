@@ -3,6 +3,7 @@
 use super::{Pointer, PointerName};
 use crate::identity::{AccountId, ImageId, Region};
 use crate::release::Note;
+use crate::release::intent::Foreign;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
@@ -114,6 +115,8 @@ pub enum Settled {
     Cleared,
     /// Its time is not over: nothing was done.
     Underway,
+    /// It is none that may be finished for whoever began it: the pointer stays where it is, and what was left is gone.
+    Refused(#[serde(skip)] Foreign),
 }
 
 /// A channel that nobody moves.

@@ -9,13 +9,16 @@ use super::api::{Api, op};
 use super::contest::{self, Write};
 use super::parameters::{self, Plain};
 use super::pointers::{self, available, history};
+use super::tags;
 use crate::identity::{Arch, Channel, ImageId, RecipeName};
 use crate::pipeline::clock;
+use crate::release::intent::{self, Foreign};
 use crate::release::note::same_move;
 use crate::release::{Kind, Note};
 use crate::target::{
     Elsewhere, Entry, Held, HeldEnd, Move, Pointer, PointerName, Settled, Slot, TargetError, Underway, moment,
 };
+use aws_sdk_ec2::types::{Filter, ImageState};
 use aws_sdk_ssm::types::Parameter;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -272,13 +275,34 @@ pub async fn of_recipe(api: &Api, recipe: &RecipeName) -> Result<Vec<Underway>, 
     Ok(found)
 }
 
-/// Finishes a move whose time is over, where the pointer has not moved and may still move there; clears it otherwise.
+/// Finishes a move whose time is over, where the pointer has not moved and may still move there; clears it otherwise. What
+/// is none of a release's moves is refused: anybody who may write parameters can write a lock.
 pub async fn settle(api: &Api, underway: &Underway) -> Result<Settled, TargetError> {
     let end = settle_held(api, underway).await?;
     if let Some(held) = &end.held {
         release(api, &held.name, &held.lock).await?;
     }
     Ok(end.settled)
+}
+
+/// Why a move is not to be finished by anybody but its owner; none where it may be.
+async fn foreign(api: &Api, name: &PointerName, intent: &Intent) -> Result<Option<Foreign>, TargetError> {
+    let by_id = Filter::builder().name("image-id").values(intent.to.as_str()).build();
+    let ask = || api.ec2.describe_images().owners("self").filters(by_id.clone()).send();
+    let answer = api.caller.call(op::DESCRIBE_IMAGES, intent.to.as_str(), ask).await?;
+    let found = answer.images().iter().find(|found| found.state() == Some(&ImageState::Available));
+    let found = found.map(|found| tags::read(found.tags()));
+    let version = found.as_ref().and_then(|tags| intent::version_of(name, tags));
+    let named = match &version {
+        None => None,
+        Some(version) => match pointers::read(api, std::slice::from_ref(version)).await {
+            // What can't be read names nothing.
+            Err(TargetError::Damaged { .. }) => None,
+            read => read?.pop(),
+        },
+    };
+    let named = named.as_ref().map(|pointer| &pointer.image);
+    Ok(intent::foreign(name, (&intent.to, &intent.note), found.as_ref(), named))
 }
 
 /// The same, but the lock stays.
@@ -303,7 +327,16 @@ pub async fn settle_held(api: &Api, underway: &Underway) -> Result<HeldEnd, Targ
     let mut settled = Settled::Cleared;
     let is_it = |entry: &Entry| same_move(&intent.to, &intent.note, &entry.image, Note::read(&entry.note).as_ref());
     let mut stands = entries.last().is_some_and(is_it);
-    if unmoved && !held && available(api, &intent.to).await? {
+    let may_move = unmoved && !held;
+    // Where it has happened already and nothing follows, there is nothing to be careful about.
+    let follows = stands && !intent.elsewhere.is_empty();
+    if (may_move || follows)
+        && let Some(foreign) = foreign(api, name, &intent).await?
+    {
+        let held = Some(Held { name: name.clone(), lock: intent.id });
+        return Ok(HeldEnd { settled: Settled::Refused(foreign), stands: false, held });
+    }
+    if may_move {
         let write = Write { name, follows: intent.follows, image: &intent.to, note: &intent.note };
         settled = match contest::write(api, &write, &entries).await {
             Ok(_) => Settled::Finished,

@@ -2,7 +2,7 @@
 //! without any volume (EBS direct), is whole or not there, carries tags from its first moment, costs next to nothing,
 //! and goes wherever images can go. No bucket needs to be set up.
 
-use super::api::{Api, op};
+use super::api::{Api, EVENTUAL, op};
 use super::tags;
 use super::view::View;
 use crate::identity::Digest;
@@ -177,8 +177,9 @@ pub fn newest(snapshots: &[Snapshot]) -> Option<&Snapshot> {
 }
 
 /// Reads the record of a build's image. Where it is known to have one, that is waited for: a snapshot can be read only
-/// minutes after its last block was written, and may not be listed at first.
-pub async fn read(api: &Api, build: &str, has_one: bool) -> Result<Found, TargetError> {
+/// minutes after its last block was written, and that of an image that `is_young` may not be listed at first. One that
+/// somebody has removed is not waited for.
+pub async fn read(api: &Api, build: &str, has_one: bool, is_young: bool) -> Result<Found, TargetError> {
     let filter = |name: String, value: &str| Filter::builder().name(name).values(value).build();
     let filters =
         vec![filter(format!("tag:{}", keys::BUILD), build), filter(format!("tag:{}", keys::PURPOSE), EVIDENCE)];
@@ -190,7 +191,12 @@ pub async fn read(api: &Api, build: &str, has_one: bool) -> Result<Found, Target
         // Where a build wrote twice, the later one is what its image was published with.
         let last = answer.snapshots().iter().max_by_key(started);
         let whole = last.is_some_and(|last| last.state() == Some(&SnapshotState::Completed));
-        if whole || !has_one || began.elapsed() > READABLE {
+        let comes = match last.and_then(Snapshot::state) {
+            Some(SnapshotState::Pending) => began.elapsed() <= READABLE,
+            // None is listed, or one that failed, after which another was begun.
+            _ => is_young && began.elapsed() <= EVENTUAL,
+        };
+        if whole || !has_one || !comes {
             let ids = answer.snapshots().iter().filter_map(|snapshot| snapshot.snapshot_id().map(str::to_owned));
             let snapshots: Vec<String> = ids.collect();
             match newest(answer.snapshots()).and_then(|snapshot| snapshot.snapshot_id()) {

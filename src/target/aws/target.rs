@@ -96,7 +96,11 @@ impl AwsTarget {
 
     /// Whether what was made with an image may not show yet.
     fn is_young(&self, image: &Image) -> bool {
-        moment(&image.created_at).is_none_or(|at| self.api.clock.now() - at < time::Duration::hours(1))
+        self.is_recent(&image.created_at)
+    }
+
+    fn is_recent(&self, created_at: &str) -> bool {
+        moment(created_at).is_none_or(|at| self.api.clock.now() - at < time::Duration::hours(1))
     }
 
     /// What is in the account.
@@ -319,7 +323,7 @@ impl Target for AwsTarget {
         let found = self.our_image(image).await?;
         // An image says that it is verified only after its record was written.
         let has_one = ImageState::of(&found.tags) >= ImageState::Verified;
-        let record = records::read(&self.api, &found.name, has_one).await?;
+        let record = records::read(&self.api, &found.name, has_one, self.is_recent(&found.created_at)).await?;
         locked(&self.replaced).insert(found.name, record.snapshots);
         let record =
             record.record.ok_or_else(|| TargetError::NotFound { what: format!("the record of image {image}") })?;

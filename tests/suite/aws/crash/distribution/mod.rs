@@ -3,6 +3,7 @@
 
 mod dead;
 mod failures;
+mod forged;
 mod moves;
 mod revoked;
 mod whole;

@@ -2,6 +2,8 @@
 
 mod back;
 mod dead;
+mod evidence;
+mod forged;
 mod frozen;
 mod races;
 mod verbs;
