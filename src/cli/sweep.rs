@@ -9,8 +9,8 @@ use crate::pipeline::{StateFolder, clock};
 use crate::recipe;
 use crate::release::leftover;
 use crate::release::places::Place;
-use crate::report::view;
-use crate::target::{Settled, Target, Underway};
+use crate::report::{view, visible};
+use crate::target::{Settled, Target, TargetError, Underway};
 use clap::Args;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -42,12 +42,13 @@ impl Sweep {
         };
         let alive = |left: &LeftOver| left.build.as_ref().is_some_and(|build| elsewhere.contains(build));
         let (spared, dead): (Vec<_>, Vec<_>) = rest.into_iter().partition(alive);
-        let dead = if self.yes { sweep::remove(&*open.target, &open.state, dead).await? } else { dead };
+        let mut failed = Vec::new();
+        let dead = self.removed(&*open.target, &open.state, dead, &mut failed).await?;
         let mut copies = Vec::new();
         if let Some(places) = distribute::places(&open).ok().flatten() {
             for region in places.known.regions.keys() {
                 let there = places.at(&Place { account: None, region: region.clone() }).await?;
-                copies.extend(self.copies(&*there, &open.state, region).await?);
+                copies.extend(self.copies(&*there, &open.state, region, &mut failed).await?);
             }
         }
         let recipes = open.all_released().await?;
@@ -65,7 +66,7 @@ impl Sweep {
             refused.extend(ended.map(|(underway, settled, _)| leftover::told(&underway, settled)));
         }
         let spared = rows(&spared, Some("another machine began it and may be at work"));
-        let swept = view::Swept { found, removed: self.yes, spared };
+        let swept = view::Swept { found, removed: self.yes, failed, spared };
         session.result(&swept, |style| {
             let mut text = view::sweep(&swept, style);
             for left in &busy {
@@ -83,24 +84,45 @@ impl Sweep {
             }
             text
         })?;
-        Ok(Exit::Done)
+        Ok(match (swept.failed.is_empty(), swept.found.is_empty()) {
+            (true, _) => Exit::Done,
+            (false, false) => Exit::Partly,
+            (false, true) => Exit::Failed,
+        })
     }
 }
 
 impl Sweep {
+    /// What is gone now, or would go; what can't be removed is told beside it.
+    async fn removed(
+        &self,
+        target: &dyn Target,
+        state: &StateFolder,
+        dead: Vec<LeftOver>,
+        failed: &mut Vec<view::Leftover>,
+    ) -> Result<Vec<LeftOver>, CliError> {
+        if !self.yes {
+            return Ok(dead);
+        }
+        let swept = sweep::remove_each(target, state, dead).await?;
+        failed.extend(swept.failed.iter().map(|(left, error)| row(left, Some(&not_removed(error)))));
+        Ok(swept.removed)
+    }
+
     /// What died on its way to another region: nobody works on its recipe here, and it is old enough or began here.
     async fn copies(
         &self,
         there: &dyn Target,
         state: &StateFolder,
         region: &Region,
+        failed: &mut Vec<view::Leftover>,
     ) -> Result<Vec<view::Leftover>, CliError> {
         let mut dead = sweep::find(there, state).await?;
         let elsewhere = sweep::perhaps_alive(&dead, state, self.older_than, clock::now());
         dead.retain(|left| {
             left.in_use_by.is_none() && !left.build.as_ref().is_some_and(|build| elsewhere.contains(build))
         });
-        let dead = if self.yes { sweep::remove(there, state, dead).await? } else { dead };
+        let dead = self.removed(there, state, dead, failed).await?;
         let why = format!("in {region}: no pointer names it there, and no one works on its recipe");
         Ok(dead.iter().map(|left| row(left, Some(&why))).collect())
     }
@@ -114,6 +136,17 @@ fn left_move(underway: &Underway) -> view::Leftover {
         build: None,
         created_at: underway.since.clone(),
         why: format!("{} began it and did not end it: it is finished or cleared", underway.by),
+    }
+}
+
+/// Why it is still there, and what to do. A pointer that names it by now is no mistake: it stays.
+fn not_removed(error: &TargetError) -> String {
+    let why = visible::joined(&error.to_string());
+    match error {
+        TargetError::Conflict { .. } => {
+            format!("{why}: it is in use and stays; amifactory verify tells whether it is whole")
+        }
+        _ => why,
     }
 }
 

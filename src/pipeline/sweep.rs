@@ -67,13 +67,18 @@ pub enum SweepError {
 /// All that is left over now, by build.
 pub async fn find(target: &dyn Target, state: &StateFolder) -> Result<Vec<LeftOver>, SweepError> {
     let builders = target.builders().await?.into_iter().map(|b| (Resource::Builder(b.id), b.tags, b.created_at));
-    let images = published::all(target).await?.into_iter();
+    let images = published::all(target).await?;
     let mut left = Vec::new();
-    for image in images {
-        if is_left_over(target, &image).await? {
-            left.push((Resource::Image(image.id), image.tags, image.created_at));
+    for image in &images {
+        if is_left_over(target, image).await? {
+            left.push(image.clone());
         }
     }
+    if !left.is_empty() {
+        let named = named_by_any(target, &images).await?;
+        left.retain(|image| !named.contains(&image.id));
+    }
+    let left = left.into_iter().map(|image| (Resource::Image(image.id), image.tags, image.created_at));
     let mut found = Vec::new();
     let mut holders: BTreeMap<RecipeName, Option<String>> = BTreeMap::new();
     let parts = target.orphans().await?.into_iter().map(|orphan| {
@@ -130,6 +135,26 @@ async fn is_left_over(target: &dyn Target, image: &Image) -> Result<bool, Target
     }
 }
 
+/// What any pointer of these images' recipes names. Tags can be edited by whoever may tag, so nothing that they say makes
+/// an image that a pointer names look left over; its name is its build's for ever, and says its recipe too.
+async fn named_by_any(target: &dyn Target, images: &[Image]) -> Result<BTreeSet<ImageId>, TargetError> {
+    let mut named = BTreeSet::new();
+    for recipe in images.iter().flat_map(recipes_of).collect::<BTreeSet<_>>() {
+        let pointers = target.pointers_told_apart(&recipe).await?;
+        named.extend(pointers.readable.into_iter().map(|pointer| pointer.image));
+        named.extend(pointers.damaged.into_iter().filter_map(|damaged| damaged.last).map(|pointer| pointer.image));
+    }
+    Ok(named)
+}
+
+/// The recipes that an image may be of: the one that its tag says, and the one that its name does, which is its build's:
+/// `<recipe>-<digest>-<number>`.
+fn recipes_of(image: &Image) -> BTreeSet<RecipeName> {
+    let by_tag = image.tags.get(tags::RECIPE).and_then(|recipe| recipe.parse().ok());
+    let by_name = image.name.rsplitn(3, '-').nth(2).and_then(|recipe| recipe.parse().ok());
+    by_tag.into_iter().chain(by_name).collect()
+}
+
 /// Whether any pointer of the recipe names the image, or a channel has done so: a version's pointer that someone has
 /// removed or overwritten takes its image from nobody who runs it, and channels may go back to it.
 pub async fn was_named(target: &dyn Target, recipe: &RecipeName, image: &ImageId) -> Result<bool, TargetError> {
@@ -145,7 +170,17 @@ pub async fn was_named(target: &dyn Target, recipe: &RecipeName, image: &ImageId
     Ok(false)
 }
 
-/// Removes what [`find`] found, except what someone is working on. Answers with what was removed.
+/// What a sweep has done.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// What is gone.
+    pub removed: Vec<LeftOver>,
+    /// What could not be removed, and why.
+    pub failed: Vec<(LeftOver, TargetError)>,
+}
+
+/// Removes what [`find`] found, except what someone is working on. Answers with what was removed. What can't be removed
+/// keeps nothing else; the first such error is told in the end.
 ///
 /// Each recipe's lock is held while its things go: a build that starts meanwhile waits.
 pub async fn remove(
@@ -153,9 +188,19 @@ pub async fn remove(
     state: &StateFolder,
     found: Vec<LeftOver>,
 ) -> Result<Vec<LeftOver>, SweepError> {
+    let swept = remove_each(target, state, found).await?;
+    match swept.failed.into_iter().next() {
+        Some((_, error)) => Err(error.into()),
+        None => Ok(swept.removed),
+    }
+}
+
+/// The same, with all that could not be removed. Only credentials that are not accepted end it at once: then nothing can
+/// be removed.
+pub async fn remove_each(target: &dyn Target, state: &StateFolder, found: Vec<LeftOver>) -> Result<Swept, SweepError> {
     let mut locks: BTreeMap<RecipeName, RecipeLock> = BTreeMap::new();
     let mut busy: BTreeSet<RecipeName> = BTreeSet::new();
-    let mut removed = Vec::new();
+    let mut swept = Swept::default();
     for left_over in found {
         if let Some(recipe) = &left_over.recipe {
             if !locks.contains_key(recipe) && !busy.contains(recipe) {
@@ -168,21 +213,13 @@ pub async fn remove(
                 continue;
             }
         }
-        match &left_over.resource {
-            Resource::Builder(id) => target.terminate(id).await?,
-            Resource::Part(_) => {
-                if let Some(orphan) = &left_over.orphan {
-                    target.remove_orphan(orphan).await?;
-                }
-            }
-            Resource::Image(id) => {
-                // Between the look and now, a build may have finished it.
-                let images = target.images().await?;
-                let Some(still) = images.iter().find(|image| image.id == *id) else { continue };
-                if !is_left_over(target, still).await? {
-                    continue;
-                }
-                target.delete_image(id).await?;
+        match remove_one(target, &left_over).await {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(error @ TargetError::Credentials { .. }) => return Err(error.into()),
+            Err(error) => {
+                swept.failed.push((left_over, error));
+                continue;
             }
         }
         if let Some(build) = &left_over.build {
@@ -191,9 +228,33 @@ pub async fn remove(
                 Journal::open(&folder)?.write(What::Ended { outcome: "swept".into() })?;
             }
         }
-        removed.push(left_over);
+        swept.removed.push(left_over);
     }
-    Ok(removed)
+    Ok(swept)
+}
+
+/// False where it is nothing to remove any more.
+async fn remove_one(target: &dyn Target, left_over: &LeftOver) -> Result<bool, TargetError> {
+    match &left_over.resource {
+        Resource::Builder(id) => target.terminate(id).await?,
+        Resource::Part(_) => {
+            if let Some(orphan) = &left_over.orphan {
+                target.remove_orphan(orphan).await?;
+            }
+        }
+        Resource::Image(id) => {
+            // Between the look and now, a build may have finished it.
+            let images = target.images().await?;
+            let Some(still) = images.iter().find(|image| image.id == *id) else { return Ok(false) };
+            if !is_left_over(target, still).await?
+                || named_by_any(target, std::slice::from_ref(still)).await?.contains(id)
+            {
+                return Ok(false);
+            }
+            target.delete_image(id).await?;
+        }
+    }
+    Ok(true)
 }
 
 #[cfg(test)]

@@ -271,7 +271,6 @@ async fn used(
     there: &mut There,
 ) {
     let Some(shelf) = target.shelf().filter(|_| !images.is_empty()) else { return };
-    // Whose images they are does not matter to those who use them.
     let image = |id: &ImageId| Image {
         id: id.clone(),
         name: String::new(),
@@ -281,7 +280,12 @@ async fn used(
         created_at: String::new(),
     };
     let all: Vec<Image> = images.iter().map(image).collect();
-    match shelf.uses(&all).await {
+    // What only their owner can ask is refused to another account, and then nothing would be known there.
+    let found = match place.is_some_and(|place| place.account.is_some()) {
+        true => shelf.uses_of_shared(&all).await,
+        false => shelf.uses(&all).await,
+    };
+    match found {
         Ok(Uses { uses, unread, .. }) => {
             let declared = |unread: &Unread| unread.service.is_some_and(|service| not_used.contains(&service));
             let unread = unread.into_iter().filter(|unread| !declared(unread));

@@ -3,6 +3,36 @@
 use crate::identity::{BuilderId, ImageId};
 use crate::report::visible::line;
 
+/// How sessions of roles that are assumed in other accounts are called in CloudTrail and in the history of pointers.
+pub const SESSION: &str = "amifactory";
+
+/// What to do once the cause is mended, whatever was run.
+pub const AGAIN: &str =
+    "run the same command again (amifactory resume goes on with a build or a move that was cut off)";
+
+/// How a caller comes to be allowed: who that is stands in the service's words. Roles of ours in other accounts, which
+/// their sessions' name shows, have policies of their own.
+fn allowed(action: &str, message: &str) -> String {
+    match assumed(message) {
+        Some((account, role)) => format!(
+            "add {action} to the policy of role {role} in account {account}: amifactory iam-policy --for consumer prints \
+             what a role under distribution: needs, --for fleet-role what one under fleet: needs"
+        ),
+        None => {
+            format!("add {action} to the policy of whoever runs this: amifactory iam-policy prints all that is needed")
+        }
+    }
+}
+
+/// The account and the name of a role that was assumed from here: `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`.
+fn assumed(message: &str) -> Option<(&str, &str)> {
+    let (before, after) = message.split_once(":assumed-role/")?;
+    let account = before.rsplit(':').next()?;
+    let mut parts = after.split(|c: char| c == '/' || c.is_whitespace());
+    let (role, session) = (parts.next()?, parts.next()?);
+    (session == SESSION && !role.is_empty()).then_some((account, role))
+}
+
 /// Why a target could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
@@ -25,10 +55,7 @@ pub enum TargetError {
         help: String,
     },
     /// The caller may not do this. Never tried again.
-    #[error(
-        "not allowed: {action} on {resource}\n  {message}\n  \
-         add {action} to the policy of whoever runs this: amifactory iam-policy prints all that is needed"
-    )]
+    #[error("not allowed: {action} on {resource}\n  {message}\n  {}", allowed(action, message))]
     Denied {
         /// As IAM writes it: `ec2:RunInstances`.
         action: String,
@@ -38,7 +65,7 @@ pub enum TargetError {
         message: String,
     },
     /// There are no credentials, or they are not accepted any more.
-    #[error("{what}\n  give valid AWS credentials and region; amifactory resume goes on from here")]
+    #[error("{what}\n  give valid AWS credentials and region, then {AGAIN}")]
     Credentials {
         /// What was called, and what the service said.
         what: String,
@@ -46,7 +73,7 @@ pub enum TargetError {
     /// The service did not answer, or kept saying that it can't now.
     #[error(
         "{call} on {resource}: no success after {attempts} tries in {seconds} s: {last}\n  \
-         amifactory resume goes on from here once AWS answers"
+         once AWS answers, {AGAIN}"
     )]
     GaveUp {
         /// As IAM writes it.
@@ -189,4 +216,37 @@ pub enum TargetError {
         /// What to do.
         help: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn denied(who: &str) -> String {
+        let message = format!("User: {who} is not authorized to perform: ec2:DescribeInstances");
+        let (action, resource) = ("ec2:DescribeInstances".to_owned(), "instances".to_owned());
+        TargetError::Denied { action, resource, message }.to_string()
+    }
+
+    #[test]
+    fn a_role_in_another_account_is_named_where_it_lacks_an_action_and_whoever_runs_this_is_not() {
+        let text = denied("arn:aws:sts::111122223333:assumed-role/consumer/amifactory");
+        let end = "add ec2:DescribeInstances to the policy of role consumer in account 111122223333: amifactory iam-policy \
+                   --for consumer prints what a role under distribution: needs, --for fleet-role what one under fleet: needs";
+        assert!(text.ends_with(end) && !text.contains("whoever"), "{text}");
+        for who in ["arn:aws:iam::123456789012:user/operator", "arn:aws:sts::123456789012:assumed-role/admin/ann"] {
+            let text = denied(who);
+            assert!(text.contains("the policy of whoever runs this: amifactory iam-policy prints"), "{text}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_that_a_look_is_resumed() {
+        let what = "no AWS region is set".to_owned();
+        let text = TargetError::Credentials { what }.to_string();
+        assert!(text.contains("then run the same command again"), "{text}");
+        let (call, resource, last) = ("ssm:GetParameters".into(), "a pointer".into(), "connection reset".into());
+        let text = TargetError::GaveUp { call, resource, attempts: 9, seconds: 30, last }.to_string();
+        assert!(text.contains("once AWS answers, run the same command again"), "{text}");
+    }
 }

@@ -52,7 +52,7 @@ pub fn decide(facts: &Facts, retention: Option<&Retention>, now: OffsetDateTime)
         used.kind == Use::LAUNCH_PERMISSION && retention.is_some_and(|said| said.not_used_by.contains(&used.id))
     };
     for used in facts.uses.iter().filter(|used| !unused(used)) {
-        reasons.push(reason("in-use", Some(used.id.clone()), format!("{} uses it", article(used.kind))));
+        reasons.push(reason("in-use", Some(used.id.clone()), in_use(used)));
     }
     for held in &facts.held {
         reasons.push(reason("protected", Some(held.id.clone()), format!("it is held by {}", held.kind)));
@@ -134,6 +134,20 @@ fn busy(holder: &str) -> Reason {
 
 fn reason(kind: &'static str, by: Option<String>, why: String) -> Reason {
     Reason { kind, by, why }
+}
+
+/// What uses it. What those do who may launch it can't be seen from here: how it becomes known is told.
+fn in_use(used: &Use) -> String {
+    if used.kind != Use::LAUNCH_PERMISSION {
+        return format!("{} uses it", article(used.kind));
+    }
+    let id = &used.id;
+    // `all`, and other groups that nobody can speak for.
+    if id.len() != 12 && !id.starts_with("arn:") {
+        return format!("a launch permission uses it; where it is not meant for {id}, take it away");
+    }
+    let look = if id.starts_with("arn:") { "" } else { ", or give it a role (distribution: accounts:), to look there" };
+    format!("a launch permission uses it; where nobody there does, say retention: {{not_used_by: [\"{id}\"]}}{look}")
 }
 
 /// `an instance`, `a launch template`.
@@ -253,6 +267,15 @@ mod tests {
         let said = Retention { not_used_by: ["210987654321".to_owned()].into(), ..retention() };
         let Verdict::Keep(reasons) = decide(&facts, Some(&said), NOW) else { panic!() };
         assert_eq!(reasons.iter().map(|reason| reason.by.as_deref()).collect::<Vec<_>>(), [Some("all")]);
+        assert!(!reasons[0].why.contains("not_used_by"), "{reasons:?}");
+        let way_out = |id: &str| match decide(&Facts { uses: vec![shared(id)], ..free() }, Some(&retention()), NOW) {
+            Verdict::Keep(reasons) => reasons[0].why.clone(),
+            other => panic!("{other:?}"),
+        };
+        let account = way_out("210987654321");
+        assert!(account.contains("retention: {not_used_by: [\"210987654321\"]}, or give it a role"), "{account}");
+        let organization = way_out("arn:aws:organizations::123456789012:organization/o-abcdefghij");
+        assert!(organization.contains("not_used_by: [\"arn:aws:") && !organization.contains("role"), "{organization}");
         let facts = Facts { restored_at: Some(datetime!(2026-11-14 12:00 UTC)), ..free() };
         assert_eq!(decide(&facts, Some(&retention()), NOW), Verdict::Remove);
     }

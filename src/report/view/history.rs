@@ -176,7 +176,7 @@ pub fn verified(shown: &Verified, style: Style) -> String {
     }
     for unknown in &shown.unknown {
         text.push_str(&format!("{} {} could not be looked at\n", style.yellow("?"), unknown.place));
-        for line in fold(&visible::line(&unknown.why), style.width.saturating_sub(2)) {
+        for line in fold(&visible::joined(&unknown.why), style.width.saturating_sub(2)) {
             text.push_str(&format!("  {line}\n"));
         }
     }
@@ -191,7 +191,7 @@ pub fn verified(shown: &Verified, style: Style) -> String {
     for drift in &shown.drift {
         text.push_str(&format!("{} {}\n", style.red("✗"), style.bold(&visible::line(&drift.what))));
         for (line, dim) in [(&drift.wrong, false), (&drift.mend, true)] {
-            for line in fold(&visible::line(line), style.width.saturating_sub(2)) {
+            for line in fold(&visible::joined(line), style.width.saturating_sub(2)) {
                 text.push_str(&format!("  {}\n", if dim { style.dim(&line) } else { line }));
             }
         }

@@ -362,8 +362,8 @@ fn on_its_way(row: &RetiredRow) -> Vec<String> {
 
 fn because(outcome: &Outcome) -> Vec<String> {
     let line = |reason: &Reason| match &reason.by {
-        Some(by) => format!("{}: {}", visible::line(by), visible::line(&reason.why)),
-        None => visible::line(&reason.why).into_owned(),
+        Some(by) => format!("{}: {}", visible::line(by), visible::joined(&reason.why)),
+        None => visible::joined(&reason.why),
     };
     match outcome {
         Outcome::Keep(reasons) | Outcome::BringBack(reasons) | Outcome::BroughtBack(reasons) => {

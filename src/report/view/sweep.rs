@@ -1,6 +1,7 @@
 //! What dead builds left behind.
 
 use crate::report::table::Table;
+use crate::report::wrap::fold;
 use crate::report::{Style, visible, wording};
 use serde::Serialize;
 
@@ -20,19 +21,22 @@ pub struct Leftover {
 }
 
 /// The result of `sweep`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Swept {
     /// All that was found.
     pub found: Vec<Leftover>,
     /// True where it was removed, false where it is only listed.
     pub removed: bool,
+    /// What could not be removed; `why` says why, and what to do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<Leftover>,
     /// What another machine may be working on: it is not removed.
     pub spared: Vec<Leftover>,
 }
 
 /// One row per thing, and what to type to remove them.
 pub fn sweep(swept: &Swept, style: Style) -> String {
-    if swept.found.is_empty() && swept.spared.is_empty() {
+    if swept.found.is_empty() && swept.spared.is_empty() && swept.failed.is_empty() {
         return "nothing was left behind\n".to_owned();
     }
     let mut table = Table::new(&["WHAT", "ID", "BUILD", "CREATED", "WHY"]).gives_way(4);
@@ -50,6 +54,13 @@ pub fn sweep(swept: &Swept, style: Style) -> String {
         true => format!("\n{found} removed\n"),
         false => format!("\n{found} found, nothing removed\n"),
     };
+    for failed in &swept.failed {
+        let head = format!("{} {} could not be removed", visible::line(&failed.kind), visible::line(&failed.id));
+        end.push_str(&format!("{}\n", style.red(&head)));
+        for line in fold(&visible::joined(&failed.why), style.width.saturating_sub(2)) {
+            end.push_str(&format!("  {line}\n"));
+        }
+    }
     let mut next = Vec::new();
     if !swept.removed && !swept.found.is_empty() {
         next.push("amifactory sweep --yes".to_owned());
@@ -65,5 +76,8 @@ pub fn sweep(swept: &Swept, style: Style) -> String {
     if !next.is_empty() {
         end.push_str(&super::next(&next, style));
     }
-    table.render(style) + &end
+    match swept.found.is_empty() && swept.spared.is_empty() {
+        true => end.trim_start().to_owned(),
+        false => table.render(style) + &end,
+    }
 }

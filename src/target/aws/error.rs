@@ -2,6 +2,7 @@
 
 use super::api::{CallError, Class};
 use crate::target::TargetError;
+use crate::target::error::AGAIN;
 
 impl From<CallError> for TargetError {
     fn from(error: CallError) -> TargetError {
@@ -27,12 +28,9 @@ impl From<CallError> for TargetError {
                     said(&code, &message)
                 ),
             },
-            Class::Permanent => TargetError::Service {
-                call: action.into(),
-                resource,
-                said: said(&code, &message),
-                help: help(&code).into(),
-            },
+            Class::Permanent => {
+                TargetError::Service { call: action.into(), resource, said: said(&code, &message), help: help(&code) }
+            }
         }
     }
 }
@@ -49,8 +47,8 @@ fn said(code: &str, message: &str) -> String {
 }
 
 /// What to do about refusals that people meet often.
-fn help(code: &str) -> &'static str {
-    match code {
+fn help(code: &str) -> String {
+    let known = match code {
         "InvalidParameterValue" | "InvalidIamInstanceProfile.NotFound" | "InvalidParameterCombination" => {
             "correct the aws: section of amifactory.yaml or of the recipe; amifactory doctor checks it"
         }
@@ -68,6 +66,7 @@ fn help(code: &str) -> &'static str {
         }
         "TagLimitExceeded" | "InvalidTagKey.Malformed" => "correct tags in the aws: section of amifactory.yaml",
         "ParameterLimitExceeded" => "the region has 10,000 standard parameters: delete those that nobody reads",
-        _ => "amifactory doctor checks the account; amifactory resume goes on from here",
-    }
+        _ => return format!("amifactory doctor checks the account; then {AGAIN}"),
+    };
+    known.to_owned()
 }

@@ -2,19 +2,25 @@
 //! nothing uses. They carry the tags of their build from their first moment, so they are found without any journal.
 
 use super::api::{Api, op};
-use super::view::View;
-use super::{clock, images, records, shared, tags};
+use super::view::{Ami, View};
+use super::{clock, images, parameters, pointers, records, shared, tags};
+use crate::identity::ImageId;
 use crate::pipeline::tags as keys;
 use crate::target::{Orphan, TargetError};
 use aws_sdk_ec2::types::{Filter, NetworkInterfaceStatus, Snapshot, VolumeState};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Values per filter (EC2 API reference, "Filtering": 200).
+const VALUES: usize = 200;
 
 /// All of them.
 pub async fn find(api: &Api, view: &View) -> Result<Vec<Orphan>, TargetError> {
     let ours = Filter::builder().name("tag-key").values(keys::BUILD).build();
     let images = view.images(api, shared::FRESH).await?;
     // A build whose image is there, and one that still has a builder, has not lost its parts.
-    let alive: BTreeSet<String> = images.iter().filter_map(|image| image.tags.get(keys::BUILD).cloned()).collect();
+    // An image's name is its build's too, and nobody can edit it.
+    let builds = |image: &Ami| image.tags.get(keys::BUILD).cloned().into_iter().chain([image.name.clone()]);
+    let alive: BTreeSet<String> = images.iter().flat_map(builds).collect();
     let needed: BTreeSet<&str> = images.iter().flat_map(|image| image.snapshots.iter().map(String::as_str)).collect();
     let instances = view.instances(api, shared::FRESH).await?;
     let up: BTreeSet<String> = instances
@@ -59,9 +65,40 @@ pub async fn find(api: &Api, view: &View) -> Result<Vec<Orphan>, TargetError> {
         }
     }
 
+    if !found.is_empty() {
+        let kept = of_named(api, &images).await?;
+        found.retain(|orphan| {
+            !kept.contains(&orphan.id) && !orphan.tags.get(keys::BUILD).is_some_and(|of| kept.contains(of))
+        });
+    }
+
     found.extend(volumes(api, &ours).await?);
     found.extend(interfaces(api, &ours).await?);
     Ok(found)
+}
+
+/// Snapshots and builds of images that a pointer names and that don't show as ours, because someone has edited their tags.
+async fn of_named(api: &Api, seen: &[Ami]) -> Result<BTreeSet<String>, TargetError> {
+    let mut named = BTreeSet::new();
+    for parameter in parameters::list(api, "/amifactory", true).await? {
+        if pointers::parse(parameter.name().unwrap_or_default()).is_some() {
+            named.extend(parameter.value().and_then(|value| value.parse::<ImageId>().ok()));
+        }
+    }
+    named.retain(|id| !seen.iter().any(|image| image.id == id.as_str()));
+    let mut kept = BTreeSet::new();
+    for ids in Vec::from_iter(named).chunks(VALUES) {
+        let ids = ids.iter().map(ToString::to_string).collect();
+        let by_id = Filter::builder().name("image-id").set_values(Some(ids)).build();
+        let ask = || api.ec2.describe_images().owners("self").filters(by_id.clone()).include_disabled(true).send();
+        let answer = api.caller.call(op::DESCRIBE_IMAGES, "images that pointers name", ask).await?;
+        for image in answer.images() {
+            kept.extend(image.name().map(str::to_owned));
+            let disks = image.block_device_mappings().iter().filter_map(|mapping| mapping.ebs());
+            kept.extend(disks.filter_map(|disk| disk.snapshot_id()).map(str::to_owned));
+        }
+    }
+    Ok(kept)
 }
 
 /// Volumes that no instance has.

@@ -3,6 +3,7 @@
 use super::api::{Caller, op, our_way};
 use super::locked;
 use crate::target::TargetError;
+use crate::target::error::SESSION;
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
@@ -10,8 +11,6 @@ use aws_credential_types::provider::{ProvideCredentials, future};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-/// How the sessions are called in CloudTrail and in the history of pointers.
-const SESSION: &str = "amifactory";
 /// Credentials are renewed so long before they end: a call that begins with them must end with them.
 const BEFORE: Duration = Duration::from_secs(300);
 
@@ -47,7 +46,7 @@ impl Assumed {
         }
         let ask = || self.sts.assume_role().role_arn(&self.role).role_session_name(SESSION).send();
         let answer = self.caller.call(op::ASSUME_ROLE, &self.role, ask).await;
-        let answer = answer.map_err(|error| CredentialsError::provider_error(TargetError::from(error).to_string()))?;
+        let answer = answer.map_err(|error| CredentialsError::provider_error(TargetError::from(error)))?;
         let given = answer.credentials.ok_or_else(|| CredentialsError::provider_error("no credentials were given"))?;
         let end = SystemTime::try_from(given.expiration).map_err(CredentialsError::provider_error)?;
         let token = Some(given.session_token);
@@ -67,11 +66,22 @@ impl ProvideCredentials for Assumed {
     }
 }
 
-/// Says which role can't be assumed.
+/// Says which role can't be assumed. One that nobody answered for is not refused: its trust is not what is wrong.
 pub fn refused(role: &str, error: &(dyn std::error::Error + 'static)) -> TargetError {
     let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
+    loop {
+        match cause.downcast_ref() {
+            Some(TargetError::GaveUp { call, resource, attempts, seconds, last }) => {
+                let (call, resource, last) = (call.clone(), resource.clone(), last.clone());
+                return TargetError::GaveUp { call, resource, attempts: *attempts, seconds: *seconds, last };
+            }
+            Some(TargetError::Credentials { what }) => return TargetError::Credentials { what: what.clone() },
+            Some(_) | None => {}
+        }
+        match cause.source() {
+            Some(inner) => cause = inner,
+            None => break,
+        }
     }
     let said = cause.to_string();
     TargetError::Service {
@@ -83,5 +93,29 @@ pub fn refused(role: &str, error: &(dyn std::error::Error + 'static)) -> TargetE
             "its trust policy must name whoever runs this, and whoever runs this must be allowed sts:AssumeRole on it: \
                amifactory iam-policy --account ID prints both"
                 .into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROLE: &str = "arn:aws:iam::111122223333:role/consumer";
+
+    fn told(error: TargetError) -> String {
+        refused(ROLE, &CredentialsError::provider_error(error)).to_string()
+    }
+
+    #[test]
+    fn a_region_that_does_not_answer_is_not_told_as_a_role_that_does_not_trust() {
+        let (call, last) = ("sts:AssumeRole".to_owned(), "connection reset by peer".to_owned());
+        let text = told(TargetError::GaveUp { call, resource: ROLE.into(), attempts: 7, seconds: 30, last });
+        assert!(text.contains("connection reset") && text.contains("once AWS answers"), "{text}");
+        assert!(text.contains(ROLE) && !text.contains("trust policy"), "{text}");
+        let (action, message) = ("sts:AssumeRole".to_owned(), "is not authorized".to_owned());
+        let text = told(TargetError::Denied { action, resource: ROLE.into(), message });
+        assert!(text.contains("is not authorized") && text.contains("trust policy"), "{text}");
+        let text = told(TargetError::Credentials { what: "the token is expired".into() });
+        assert!(text.contains("give valid AWS credentials") && !text.contains("trust policy"), "{text}");
     }
 }

@@ -2,6 +2,8 @@
 
 use super::loopback::{Cloud, cloud};
 use crate::fake_aws::World;
+use crate::fake_aws::autoscaling::{Group, Mixed, Override};
+use crate::fake_aws::ec2::consumers::Template;
 use crate::fake_aws::ec2::{Home, Timeline};
 use crate::program::{TestFactory, stderr};
 use crate::reports::fixture;
@@ -35,7 +37,8 @@ fn key(region: &str) -> String {
 
 /// An image as a build leaves it: version 1.4.12 of `tiny`, with its record and its pointer.
 fn built(cloud: &Cloud) -> ImageRecord {
-    let record = ImageRecord { recipe: "tiny".parse().unwrap(), target: TargetKind::Aws, ..fixture::record() };
+    let (recipe, build) = ("tiny".parse().unwrap(), "tiny-5d0c2f7a91be-1".parse().unwrap());
+    let record = ImageRecord { recipe, build, target: TargetKind::Aws, ..fixture::record() };
     let own = [
         (tags::RECIPE, record.recipe.to_string()),
         (tags::VERSION, record.version.to_string()),
@@ -287,6 +290,120 @@ fn places_are_a_gate_and_history_names_those_that_differ() {
     assert!(text.contains("prod of tiny in eu-central-1 names"), "{text}");
 }
 
+/// The image that a channel's version names in a region.
+fn copy_in(cloud: &Cloud, region: &str) -> String {
+    let world = cloud.fake.world();
+    let of_build = |id: &str| world.ec2.tags_at(id, world.clock.now()).contains_key(tags::COPY_OF);
+    let copy = world.ec2.images.values().find(|image| image.home.region == region && of_build(&image.id)).unwrap();
+    copy.id.clone()
+}
+
+#[test]
+fn what_a_pointer_names_is_not_left_over_whatever_its_tags_say() {
+    let (cloud, factory) = (world(), factory());
+    built(&cloud);
+    let (code, text) =
+        run(&cloud, &factory, &["promote", "tiny@1.4.12", "--to", "prod", "--yes", "--override", "a test"]);
+    assert_eq!(code, 0, "{text}");
+    let copy = copy_in(&cloud, "us-west-2");
+    let whole = {
+        let world = cloud.fake.world();
+        world.ec2.tags_at(&copy, world.clock.now())
+    };
+    let write = |own: Tags| {
+        let mut world = cloud.fake.world();
+        let now = world.clock.now();
+        world.ec2.tags.insert(copy.clone(), Timeline::new(now, own));
+    };
+    for (key, value) in [
+        (tags::DIGEST, Some("deadbeef")),
+        (tags::STATE, Some("candidate")),
+        (tags::RECIPE, Some("other")),
+        (tags::VERSION, None),
+        (tags::ARCH, Some("arm64")),
+        (tags::BUILD, Some("other-000000000000-1")),
+        (tags::BUILD, None),
+    ] {
+        let mut own = whole.clone();
+        match value {
+            Some(value) => drop(own.insert(key.into(), value.into())),
+            None => drop(own.remove(key)),
+        }
+        write(own);
+        let before = cloud.fake.world().ec2.snapshots.len();
+        for arguments in [&["sweep", "--older-than", "0s"][..], &["sweep", "--yes", "--older-than", "0s"]] {
+            let (code, text) = run(&cloud, &factory, arguments);
+            assert_eq!((code, text.as_str()), (0, "nothing was left behind\n"), "{key}={value:?}");
+        }
+        let world = cloud.fake.world();
+        assert!(world.ec2.images.contains_key(&copy) && world.ec2.snapshots.len() == before, "{key}={value:?}");
+    }
+}
+
+#[test]
+fn one_thing_that_can_not_be_removed_keeps_nothing_else() {
+    let (cloud, factory) = (world(), factory());
+    built(&cloud);
+    let left = ["ami-0000000000000dead", "ami-0000000000000deae"];
+    {
+        let mut world = cloud.fake.world();
+        let now = world.clock.now();
+        for (id, build) in left.iter().zip(["tiny-000000000000-1", "tiny-000000000000-2"]) {
+            let mut image = world.ec2.images[IMAGE].clone();
+            (image.id, image.name) = ((*id).to_owned(), build.to_owned());
+            image.mappings.clear();
+            let mut own = world.ec2.tags_at(IMAGE, now);
+            own.extend([(tags::STATE, "candidate"), (tags::BUILD, build)].map(|(k, v)| (k.into(), v.into())));
+            world.ec2.tags.insert(image.id.clone(), Timeline::new(now, own));
+            world.ec2.images.insert(image.id.clone(), image);
+        }
+        // Deregistration protection: EC2 refuses.
+        world.ec2.images.get_mut(left[0]).unwrap().protection =
+            crate::fake_aws::ec2::model::Protection::On { cooldown: false };
+    }
+    let (code, text) = run(&cloud, &factory, &["sweep", "--yes", "--older-than", "0s"]);
+    assert_eq!(code, 5, "{text}");
+    assert!(
+        text.contains(&format!("image {} could not be removed", left[0])) && text.contains("1 thing removed"),
+        "{text}"
+    );
+    assert!(!cloud.fake.world().ec2.images.contains_key(left[1]));
+    let (code, text) = run(&cloud, &factory, &["sweep", "--yes", "--older-than", "0s", "--format", "json"]);
+    let result: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!((code, &result["failed"][0]["id"], &result["found"]), (1, &json!(left[0]), &json!([])), "{text}");
+}
+
+#[test]
+fn revoke_names_what_uses_an_image_in_an_account_with_a_role() {
+    let (cloud, factory) = (world(), factory());
+    built(&cloud);
+    let (code, text) =
+        run(&cloud, &factory, &["promote", "tiny@1.4.12", "--to", "prod", "--yes", "--override", "a test"]);
+    assert_eq!(code, 0, "{text}");
+    let copy = copy_in(&cloud, "us-west-2");
+    {
+        let mut world = cloud.fake.world();
+        let there = Home { account: CONSUMER.into(), region: "us-west-2".into() };
+        let template = Template { home: there.clone(), images: vec!["ami-00000000000000bad".into()] };
+        world.ec2.templates.insert("lt-00000000000000fff".into(), template);
+        let own = Override { image: Some(copy.clone()), ..Override::default() };
+        let template = ("lt-00000000000000fff".to_owned(), "1".to_owned());
+        let mixed = Mixed { template, overrides: vec![own], ..Mixed::default() };
+        world.autoscaling.groups.insert((there, "web".into()), Group { mixed: Some(mixed), ..Group::default() });
+    }
+    let (code, text) = run(&cloud, &factory, &["revoke", "tiny@1.4.12", "--reason", "leaked key", "--format", "json"]);
+    let result: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!(code, 0, "{text}");
+    let uses = result["uses"].as_array().unwrap();
+    let group = |used: &&Value| {
+        let arn = format!("arn:aws:autoscaling:us-west-2:{CONSUMER}:");
+        used["account"] == CONSUMER && used["image"] == copy.as_str() && used["id"].as_str().unwrap().starts_with(&arn)
+    };
+    assert!(uses.iter().any(|used| group(&used)), "{result:#}");
+    let refused = |unknown: &&Value| unknown["what"].as_str().unwrap().contains("launch permissions");
+    assert!(!result["unknown"].as_array().unwrap().iter().any(|unknown| refused(&unknown)), "{result:#}");
+}
+
 #[test]
 fn verify_tells_places_it_can_not_look_at_and_what_was_left_in_others() {
     let (cloud, factory) = (world(), factory());
@@ -310,6 +427,7 @@ fn verify_tells_places_it_can_not_look_at_and_what_was_left_in_others() {
     assert!(unknown.len() == 3 && unknown.iter().all(there), "{result}");
     let (_, text) = run(&cloud, &factory, &["verify"]);
     assert!(text.contains("could not be looked at") && text.contains("3 places unknown"), "{text}");
+    assert!(!text.contains("\\n"), "lines of an error stand on their own: {text}");
     cloud.fake.world().sts.roles = roles;
 
     // Where a channel went once and goes no more, nobody moves it.

@@ -158,6 +158,7 @@ async fn an_instance_refresh_under_way_keeps_what_it_brings_and_what_it_goes_bac
     bench.held("an Auto Scaling group uses it", &bench.arn("web")).await;
     // Where the group says the new one already, nobody can tell.
     bench.group("web", group(OTHER));
+    bench.refresh("web", &[brings(InProgress, OTHER)]);
     let reasons = bench.reasons().await;
     assert_eq!((reasons.len(), reasons[0].kind), (1, "unknown"), "{reasons:?}");
     assert!(reasons[0].why.contains("instance refresh refresh-0 is under way"), "{reasons:?}");

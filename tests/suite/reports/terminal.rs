@@ -270,7 +270,7 @@ fn what_was_left_behind() {
             why: "its build's process is gone".into(),
         }],
         removed: false,
-        spared: vec![],
+        ..Swept::default()
     };
     assert_snapshot!(sweep(&swept, Style { width: 140, ..Style::PLAIN }));
     let young = Leftover {
@@ -284,10 +284,13 @@ fn what_was_left_behind() {
     assert_snapshot!("what_may_be_at_work_elsewhere", sweep(&both, Style { width: 140, ..Style::PLAIN }));
     swept.removed = true;
     assert!(sweep(&swept, Style::PLAIN).contains("1 thing removed"));
-    assert_eq!(
-        sweep(&Swept { found: vec![], removed: true, spared: vec![] }, Style::PLAIN),
-        "nothing was left behind\n"
-    );
+    assert_eq!(sweep(&Swept { removed: true, ..Swept::default() }, Style::PLAIN), "nothing was left behind\n");
+    let stays = Leftover { why: "it is in use:\n  it stays\u{1b}[2J".into(), ..swept.found[0].clone() };
+    let text = "builder builder-web-tier-5d0c2f7a91be-1 could not be removed\n  it is in use: it stays\\u{1b}[2J\n";
+    let failed = Swept { failed: vec![stays.clone()], ..swept.clone() };
+    assert!(sweep(&failed, Style::PLAIN).ends_with(&format!("1 thing removed\n{text}")));
+    let alone = Swept { failed: vec![stays], removed: true, ..Swept::default() };
+    assert_eq!(sweep(&alone, Style::PLAIN), format!("0 things removed\n{text}"));
 }
 
 #[test]

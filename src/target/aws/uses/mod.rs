@@ -77,6 +77,12 @@ impl Place {
         format!("arn:{}:ec2:{}:{}:{resource}", self.partition, self.region, self.account)
     }
 
+    /// Of a parameter, whose name may stand in no folder.
+    fn parameter(&self, name: &str) -> String {
+        let name = name.trim_start_matches('/');
+        format!("arn:{}:ssm:{}:{}:parameter/{name}", self.partition, self.region, self.account)
+    }
+
     /// Of images and snapshots, whose ARNs have no account.
     fn ec2_public(&self, resource: &str) -> String {
         format!("arn:{}:ec2:{}::{resource}", self.partition, self.region)
@@ -271,5 +277,8 @@ mod tests {
     fn a_place_is_what_the_callers_arn_says() {
         let place = Place::of("arn:aws-cn:sts::123456789012:assumed-role/x/y", "cn-north-1");
         assert_eq!(place.ec2("instance/i-1"), "arn:aws-cn:ec2:cn-north-1:123456789012:instance/i-1");
+        let parameter = "arn:aws-cn:ssm:cn-north-1:123456789012:parameter/team/old/ami";
+        assert_eq!(place.parameter("/team/old/ami"), parameter);
+        assert_eq!(place.parameter("team"), "arn:aws-cn:ssm:cn-north-1:123456789012:parameter/team");
     }
 }

@@ -91,7 +91,8 @@ async fn labels(api: &Api, found: &mut Found, name: &str) -> Result<(), CallErro
         for version in answer.parameters() {
             for image in ids_in(version.value().unwrap_or_default()) {
                 for label in version.labels() {
-                    found.uses(image, KIND, format!("{name}:{label}"));
+                    let arn = found.place.parameter(name);
+                    found.uses(image, KIND, format!("{arn}:{label}"));
                 }
             }
         }

@@ -93,7 +93,7 @@ async fn values_written_by_others_are_harmless_when_read_back() {
                 created_at: left.created_at.clone(),
                 why: images[0].tags[key].clone(),
             });
-            let shown = view::sweep(&Swept { found: rows.collect(), removed: false, spared: Vec::new() }, Style::PLAIN);
+            let shown = view::sweep(&Swept { found: rows.collect(), removed: false, ..Swept::default() }, Style::PLAIN);
             assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}') && !shown.contains('\r'), "{shown:?}");
             sweep::remove(&target, &state, found).await.unwrap();
             assert_eq!(place.leaks_after_sweep().await, [] as [String; 0], "{key}={value:?}");

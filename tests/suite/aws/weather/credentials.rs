@@ -37,7 +37,7 @@ async fn they_are_not_renewed_and_a_later_run_goes_on() {
         place.when(move |world| called(world, action), expire);
         let ended = place.build().await;
         let text = ended.badly_within(CALM);
-        assert!(text.ends_with("give valid AWS credentials and region; amifactory resume goes on from here"), "{text}");
+        assert!(text.contains("give valid AWS credentials and region, then run the same command again"), "{text}");
         if action == "RunInstances" {
             insta::assert_snapshot!(text);
         }
