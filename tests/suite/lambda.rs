@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The runtime API: it hands out events and takes answers.
@@ -30,7 +31,14 @@ impl Service {
         let address = listener.local_addr().unwrap().to_string();
         let (events, queue) = channel();
         let (told, answers) = channel();
-        std::thread::spawn(move || serve(&listener, &queue, &told));
+        let queue = Arc::new(Mutex::new(queue));
+        // The runtime may open another connection while it keeps the first.
+        std::thread::spawn(move || {
+            for connection in listener.incoming().map_while(Result::ok) {
+                let (queue, told) = (Arc::clone(&queue), told.clone());
+                std::thread::spawn(move || serve(connection, &queue, &told));
+            }
+        });
         let like = cloud.command(factory, &[]);
         let mut command = Command::new(env!("CARGO_BIN_EXE_amifactory-lambda"));
         for (name, value) in like.get_envs() {
@@ -55,26 +63,23 @@ impl Service {
     }
 }
 
-fn serve(listener: &TcpListener, events: &Receiver<(Value, u64)>, answers: &Sender<(String, Value)>) {
-    for connection in listener.incoming().map_while(Result::ok) {
-        let mut connection = connection;
-        while let Some((path, body)) = request(&mut connection) {
-            if path.ends_with("/invocation/next") {
-                let Ok((event, deadline)) = events.recv() else { return };
-                let event = event.to_string();
-                let head = format!(
-                    "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: 8476a536\r\nLambda-Runtime-Deadline-Ms: {deadline}\r\n\
-                     Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:123456789012:function:check\r\n\
-                     Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{event}",
-                    event.len()
-                );
-                connection.write_all(head.as_bytes()).unwrap();
-            } else {
-                connection.write_all(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n").unwrap();
-                let kind = path.rsplit('/').next().unwrap().to_owned();
-                if answers.send((kind, serde_json::from_slice(&body).unwrap_or_default())).is_err() {
-                    return;
-                }
+fn serve(mut connection: TcpStream, events: &Mutex<Receiver<(Value, u64)>>, answers: &Sender<(String, Value)>) {
+    while let Some((path, body)) = request(&mut connection) {
+        if path.ends_with("/invocation/next") {
+            let Ok((event, deadline)) = events.lock().unwrap().recv() else { return };
+            let event = event.to_string();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: 8476a536\r\nLambda-Runtime-Deadline-Ms: {deadline}\r\n\
+                 Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:123456789012:function:check\r\n\
+                 Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{event}",
+                event.len()
+            );
+            connection.write_all(head.as_bytes()).unwrap();
+        } else {
+            connection.write_all(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n").unwrap();
+            let kind = path.rsplit('/').next().unwrap().to_owned();
+            if answers.send((kind, serde_json::from_slice(&body).unwrap_or_default())).is_err() {
+                return;
             }
         }
     }
