@@ -450,7 +450,11 @@ fn verify_tells_places_it_can_not_look_at_and_what_was_left_in_others() {
     runtime.block_on(async {
         let expected = colleague.pointer(&channel).await.unwrap();
         let image = expected.as_ref().unwrap().image.clone();
-        let note = Note::new(Kind::Promote, "2026-11-20T00:00:00Z".into());
+        let note = Note {
+            by: Some("a colleague".into()),
+            version: Some("1.4.12".parse().unwrap()),
+            ..Note::new(Kind::Promote, "2026-11-20T00:00:00Z".into())
+        };
         let elsewhere = Default::default();
         let wanted = Move { name: channel.clone(), expected, image, note, elsewhere, takes_over: false };
         colleague.hold_move(&wanted).await.unwrap();
