@@ -2,6 +2,7 @@
 
 use crate::Failure;
 use crate::fake_aws::agents::NoAgent;
+use crate::fake_aws::record::Outcome;
 use crate::fake_aws::{Fake, Latencies, Settings, serve};
 use crate::scale::{Size, seed};
 use std::collections::BTreeMap;
@@ -95,12 +96,18 @@ fn answer(fake: &Fake) {
         let refused = world.throttle.refused - std::mem::replace(&mut refused_before, world.throttle.refused);
         drop(world);
         let (mut regions, mut actions) = (BTreeMap::<&str, u64>::new(), BTreeMap::<&str, u64>::new());
+        let mut not_answered = BTreeMap::<String, u64>::new();
         for call in &calls {
             *regions.entry(&call.region).or_default() += 1;
             *actions.entry(&call.action).or_default() += 1;
+            if call.outcome != Outcome::Ok {
+                *not_answered.entry(format!("{} in {}: {:?}", call.action, call.region, call.outcome)).or_default() +=
+                    1;
+            }
         }
         let most = regions.values().max().copied().unwrap_or_default();
-        let each: Vec<String> = actions.iter().map(|(action, count)| format!("{action} {count}")).collect();
+        let mut each: Vec<String> = actions.iter().map(|(action, count)| format!("{action} {count}")).collect();
+        each.extend(not_answered.iter().map(|(what, count)| format!("{count} × {what}")));
         println!("{} {most} {refused} {}", calls.len(), each.join(", "));
     }
 }

@@ -29,7 +29,7 @@ resource "aws_lambda_function" "job" {
   tags             = var.tags
 
   # One at a time: a check that overlaps the next would tell the same news twice.
-  reserved_concurrent_executions = 1
+  reserved_concurrent_executions = var.reserved_concurrency
 
   environment {
     variables = merge(var.environment, { AMIFACTORY_JOB = each.key })

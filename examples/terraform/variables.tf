@@ -26,13 +26,13 @@ variable "architecture" {
 }
 
 variable "check_schedule" {
-  description = "When the fleet is checked."
+  description = "When the fleet is checked; at least once a day, or the alarm for a silent check rings."
   type        = string
   default     = "cron(0 7 * * ? *)"
 }
 
 variable "rebuild_schedule" {
-  description = "When recipes are built that something changed for; null for never. A build that does not end within the function's 15 minutes goes on at the next time, so it is to come several times a night."
+  description = "When recipes are built that something changed for; null for never. A build that does not end within the function's 15 minutes goes on at the next time, so it is to come several times a night, and every night, or the alarm for a silent rebuild rings."
   type        = string
   default     = "cron(0/15 1-4 * * ? *)"
 }
@@ -51,7 +51,7 @@ variable "environment" {
 }
 
 variable "alarm_emails" {
-  description = "Who is told when the check fails or no longer runs."
+  description = "Who is told when a job fails or no longer runs, or the check can't read everything."
   type        = list(string)
   default     = []
 }
@@ -60,6 +60,17 @@ variable "log_retention_days" {
   description = "How long the functions' logs are kept."
   type        = number
   default     = 90
+}
+
+variable "reserved_concurrency" {
+  description = "Of each function: 1, so that no run overlaps the next; -1 reserves nothing. Lambda keeps 100 of an account's executions unreserved, so an account whose limit is small (a new one may have 10) can reserve none."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = contains([-1, 1], var.reserved_concurrency)
+    error_message = "1, or -1 where the account's limit leaves nothing to reserve."
+  }
 }
 
 variable "memory_mb" {

@@ -98,7 +98,9 @@ impl From<crate::rollout::RolloutError> for CliError {
         match error {
             RolloutError::Release(error) => error.into(),
             RolloutError::Target(error) => error.into(),
-            RolloutError::NotTested { .. } | RolloutError::Closed { .. } => CliError::Refused(error.to_string()),
+            RolloutError::NotTested { .. } | RolloutError::Doubt { .. } | RolloutError::Closed { .. } => {
+                CliError::Refused(error.to_string())
+            }
             RolloutError::NoGroups(_)
             | RolloutError::NoneNamed(_)
             | RolloutError::NoGroup(_)

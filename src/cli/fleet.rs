@@ -12,6 +12,7 @@ use crate::report::sink::Format;
 use crate::report::view::{self, FleetOutcome};
 use crate::report::{fleet as formats, html};
 use clap::Args;
+use std::time::Instant;
 
 /// Say who runs which image, and what would launch which: how far behind its channel each is.
 #[derive(Debug, Args)]
@@ -43,7 +44,7 @@ const HELP: &str = "Where is looked and what is too old stands under `fleet:` in
     OpsCenter has one open item for each thing that is told; one that a person has closed stays closed until it is worse. \
     With `metrics: true` each check puts metrics in CloudWatch, in the namespace amifactory: Runs, PlacesUnread, OldestDays, \
     and Uses by level and by recipe, channel and level. --alarms shows two alarms over them, for a check that stops and for one \
-    that does not see everything; with --yes they are declared, over what has their names.";
+    that does not see everything; with --yes they are declared, over what has their names: `iam-policy --for fleet-alarms` is for that, and not for the check.";
 
 impl Fleet {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
@@ -67,16 +68,23 @@ impl Fleet {
                     .into(),
             ));
         }
+        let began = Instant::now();
         let looked = look_from(&open, &here).await?;
         let seen = self.notify.then(|| Seen::of(&looked));
         let points = (self.notify && notify.metrics).then(|| metrics::points(&looked));
         let mut shown = view::Fleet::of(looked, clock::rfc3339(target.now()));
+        if let Some(log) = session.log() {
+            log.looked(&shown, began.elapsed());
+        }
         if let (Some(seen), Some(herald)) = (&seen, target.herald()) {
             shown.told = Some(tell::tell(herald, notify, seen, target.now()).await);
             if let Some(points) = &points {
                 let error = herald.measure(points).await.err().map(|error| error.to_string());
                 shown.measured = Some(view::Measured { metrics: points.len(), error });
             }
+        }
+        if let Some(log) = session.log() {
+            log.told(shown.told.as_deref().unwrap_or_default(), shown.measured.as_ref());
         }
         let beside = |style| view::told(shown.told.as_deref().unwrap_or_default(), shown.measured.as_ref(), style);
         let told = shown.told.as_deref().unwrap_or_default();

@@ -47,6 +47,8 @@ enum Whom {
     Fleet,
     /// Whoever tells people what is new in the fleet, beside the fleet's
     FleetNotify,
+    /// Whoever declares the alarms over the check of the fleet, beside the fleet's
+    FleetAlarms,
     /// The role in other accounts whose fleets are looked at
     FleetRole,
     /// That role's trust policy; it needs --account
@@ -152,6 +154,11 @@ impl IamPolicy {
             let title = "For whoever tells people what is new in the fleet, beside the fleet's: a managed policy";
             all.push(part(Whom::FleetNotify, "fleet-notify", title, Some(policy::MANAGED_LIMIT), notify));
         }
+        if let Some(alarms) = policy::fleet_alarms(&scope) {
+            let title =
+                "For whoever declares the alarms over that (fleet --alarms), beside the fleet's: a managed policy";
+            all.push(part(Whom::FleetAlarms, "fleet-alarms", title, Some(policy::MANAGED_LIMIT), alarms));
+        }
         if !scope.fleet_roles.is_empty() {
             let title = "For the role in other accounts whose fleets are looked at: a managed policy";
             let role = policy::fleet_role(&scope);
@@ -166,6 +173,10 @@ impl IamPolicy {
                 Whom::FleetRoleTrust if !scope.fleet_roles.is_empty() => no_account(),
                 Whom::FleetNotify => {
                     "this factory tells nobody what is new in the fleet\n  give `fleet: {notify: {audiences: …}}` in amifactory.yaml"
+                        .into()
+                }
+                Whom::FleetAlarms => {
+                    "this factory has no metrics of its fleet that alarms could be over\n  give `fleet: {notify: {metrics: true, audiences: …}}` in amifactory.yaml"
                         .into()
                 }
                 Whom::FleetRole | Whom::FleetRoleTrust => {

@@ -41,7 +41,7 @@ pub struct Promote {
     /// Don't ask
     #[arg(long, conflicts_with = "plan")]
     yes: bool,
-    /// Show what would change, and change nothing
+    /// Show what would change, and change nothing; the exit code is 3 where a gate is not met, that of places too
     #[arg(long)]
     plan: bool,
 }
@@ -92,7 +92,13 @@ impl Promote {
                 let missing = everywhere::not_ready(places, &promotion.reach, recipe, which, &promotion.image).await;
                 promotion.add_places(&missing);
             }
-            let shown = Promoted::of(&promotion, outcome);
+            // No override counts there, so nothing but the image's being there meets that gate.
+            let (outcome, exit) = match promotion.unmet.iter().any(|unmet| unmet.gate == "places") {
+                true => ("refused", Exit::Refused),
+                false => (outcome, exit),
+            };
+            let (again, bring) = (again(&self, &promotion), bring(&self, &promotion));
+            let shown = Promoted { again, bring, ..Promoted::of(&promotion, outcome) };
             session.result(&shown, |style| view::promotion(&shown, style))?;
             return Ok(exit);
         }
@@ -113,20 +119,14 @@ impl Promote {
         // What is decided from here on is about the version that was shown.
         request.version = Some(promotion.version);
         let channels = &open.factory.channels;
+        let was_left = settle_left(session, &open, places.as_ref(), &promotion).await?;
         let (outcome, rows, mut promotion) = match &places {
-            Some(places) => {
-                // What someone has left is brought to its end first: other places wait for it.
-                let left = leftover::find(target, std::slice::from_ref(&request.recipe)).await?;
-                let sink = session.sink();
-                for (underway, settled, _) in leftover::settle(target, Some(places), left).await? {
-                    sink.event(&Event::Notice { build: None, text: leftover::told(&underway, settled) });
-                }
-                sink.close();
-                everywhere_too(session, &open, places, &promotion, &request).await?
-            }
+            Some(places) => everywhere_too(session, &open, places, &promotion, &request).await?,
             None => {
-                let promotion =
-                    if asked { promote::again(target, channels, &request, &promotion).await? } else { promotion };
+                let promotion = match asked || was_left {
+                    true => promote::again(target, channels, &request, &promotion).await?,
+                    false => promotion,
+                };
                 promote::carry_out(target, &promotion).await?;
                 ("promoted", Vec::new(), promotion)
             }
@@ -144,7 +144,37 @@ impl Promote {
     }
 }
 
-/// The same command once more, with all that was said: a channel that asks for a yes asks for it again.
+/// Brings to its end, and tells, what someone has left of the recipe's moves: the channel moves after that. Answers with
+/// whether there was anything.
+async fn settle_left(
+    session: &Session,
+    open: &Open,
+    places: Option<&Places<'_>>,
+    promotion: &Promotion,
+) -> Result<bool, CliError> {
+    let target = &*open.target;
+    let left = leftover::find(target, std::slice::from_ref(&promotion.name.recipe)).await?;
+    if left.is_empty() {
+        return Ok(false);
+    }
+    let sink = session.sink();
+    for (underway, settled, rows) in leftover::settle(target, places, &open.factory.channels, left).await? {
+        for text in leftover::all_told(&underway, &settled, &rows) {
+            sink.event(&Event::Notice { build: None, text });
+        }
+    }
+    sink.close();
+    Ok(true)
+}
+
+/// The command that brings the image to all places, and moves nothing.
+fn bring(asked: &Promote, promotion: &Promotion) -> String {
+    let arch = asked.arch.map(|arch| format!(" --arch {arch}")).unwrap_or_default();
+    format!("amifactory distribute {}@{} --to {}{arch}", promotion.name.recipe, promotion.version, promotion.channel)
+}
+
+/// The same command once more, with all that was said: a channel that asks for a yes asks for it again. Where gates stand
+/// against it that a reason opens, it says where that goes.
 fn again(asked: &Promote, promotion: &Promotion) -> String {
     let mut words = vec![
         "amifactory promote".to_owned(),
@@ -161,6 +191,9 @@ fn again(asked: &Promote, promotion: &Promotion) -> String {
     // They were accepted, so they are lines without control characters.
     let said = texts.iter().filter_map(|(option, text)| Some((option, shell::quote(text.as_deref()?).ok()?)));
     words.extend(said.map(|(option, text)| format!("{option} {text}")));
+    if promotion.unmet.iter().any(|unmet| unmet.gate != "places") && asked.overridden.is_none() {
+        words.push("--override REASON".into());
+    }
     words.push("--yes".into());
     words.join(" ")
 }

@@ -42,13 +42,13 @@ struct Moved {
 }
 
 impl Moved {
-    fn of(underway: &Underway, outcome: Settled) -> Moved {
+    fn of(underway: &Underway, outcome: &Settled) -> Moved {
         let Underway { name, image, by, .. } = underway;
         let why = match outcome {
             Settled::Refused(foreign) => Some(foreign.to_string()),
             _ => None,
         };
-        Moved { pointer: name.to_string(), image: image.to_string(), by: by.clone(), outcome, why }
+        Moved { pointer: name.to_string(), image: image.to_string(), by: by.clone(), outcome: outcome.clone(), why }
     }
 }
 
@@ -116,12 +116,10 @@ impl Resume {
         }
         let recipes = open.all_released().await?;
         let places = distribute::places(&open).ok().flatten();
-        let moves = leftover::settle(target, places.as_ref(), leftover::find(target, &recipes).await?).await?;
+        let left = leftover::find(target, &recipes).await?;
+        let moves = leftover::settle(target, places.as_ref(), &open.factory.channels, left).await?;
         for (underway, settled, rows) in &moves {
-            sink.event(&Event::Notice { build: None, text: leftover::told(underway, *settled) });
-            for row in rows.iter().filter(|row| row.why.is_some()) {
-                let why = row.why.as_deref().unwrap_or_default();
-                let text = format!("{} does not follow in {}: {why}", underway.name, row.place);
+            for text in leftover::all_told(underway, settled, rows) {
                 sink.event(&Event::Notice { build: None, text });
             }
         }
@@ -132,7 +130,7 @@ impl Resume {
             found.iter().filter(|u| u.fate == Fate::Finish).map(|Unfinished { recipe, .. }| recipe.clone()).collect();
         let finish: Vec<RecipeName> = finish.into_iter().collect();
         if finish.is_empty() {
-            let moves = moves.iter().map(|(underway, settled, _)| Moved::of(underway, *settled)).collect();
+            let moves = moves.iter().map(|(underway, settled, _)| Moved::of(underway, settled)).collect();
             let nothing = Nothing { resumed: Vec::new(), removed, moves };
             session.result(&nothing, |_| match nothing.removed.len() {
                 0 if settled => "moves of channels were settled\n".to_owned(),

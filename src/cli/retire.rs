@@ -17,6 +17,9 @@ use time::OffsetDateTime;
 /// In the home region of `distribution:` it looks at all its regions, side by side, and takes each one's steps: copies go
 /// before the image at home. A region that can't be read keeps its images, and those at home that may have copies there; the
 /// exit code is 5 then, and the same command goes on. In another region (AWS_REGION) it looks at that one alone.
+///
+/// The last step is for good: only a Recycle Bin rule of the account would keep an image or a snapshot for a while, and
+/// nobody asks whether there is one.
 #[derive(Debug, Args)]
 pub struct Retire {
     /// Only this recipe's
@@ -95,6 +98,8 @@ impl Retire {
             }
         }
         let shown = view::Retired::of(rows, self.apply, open.factory.retention.is_some()).with_unread(unread);
+        // A Recycle Bin is EC2's.
+        let shown = shown.with_recycle_bin(target.kind() == TargetKind::Aws);
         session.result(&shown, |style| view::retired(&shown, style))?;
         Ok(match (shown.failed, shown.steps + shown.brought_back) {
             (0, _) if shown.unread.is_empty() => Exit::Done,

@@ -4,8 +4,11 @@ use super::distribute;
 use super::exit::{CliError, Exit};
 use super::session::Session;
 use crate::identity::{Arch, Version};
+use crate::pipeline::Event;
+use crate::release::leftover;
 use crate::release::rollback::{self, Request};
 use crate::report::view::{self, RolledBack};
+use crate::target::Settled;
 use clap::Args;
 
 /// Move a channel back to an earlier image.
@@ -47,6 +50,13 @@ impl Rollback {
             take_over: self.take_over,
         };
         let done = rollback::roll_back_in(target, places.as_ref(), &open.factory.channels, &request).await?;
+        if !done.cleared.is_empty() {
+            let sink = session.sink();
+            for underway in &done.cleared {
+                sink.event(&Event::Notice { build: None, text: leftover::told(underway, &Settled::Cleared) });
+            }
+            sink.close();
+        }
         let shown = RolledBack::of(&done);
         session.result(&shown, |style| view::rolled_back(&shown, style))?;
         Ok(if done.rows.iter().any(|row| row.why.is_some()) { Exit::Partly } else { Exit::Done })

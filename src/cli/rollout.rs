@@ -7,6 +7,7 @@ use crate::identity::Arch;
 use crate::pipeline::Event;
 use crate::release::one_line;
 use crate::report::view::{self, RolledOut};
+use crate::report::visible::line;
 use crate::rollout::{GroupPlan, Request, RolloutError, carry_out, goal, survey};
 use clap::Args;
 
@@ -29,7 +30,7 @@ pub struct Rollout {
     /// For which architecture, where the recipe has several
     #[arg(long, value_name = "ARCH")]
     arch: Option<Arch>,
-    /// Bring each group back to what it had before its last roll-out
+    /// Bring each group back to what it had before its last roll-out, with no checkpoint, bake time or alarm
     #[arg(long)]
     rollback: bool,
     /// Begin outside of the maintenance window; the reason is kept with the version
@@ -50,7 +51,8 @@ const HELP: &str = "A group's launch template gets a new version with nothing bu
     refresh brings the group to that version; it goes back by itself where instances don't become healthy or an alarm of \
     `rollout: {alarms: …}` goes off. In a wave all groups go to their end; after a failure no further wave begins. \
     Interrupted, it stops watching and the refreshes go on: the same command watches them again, from any machine. \
-    Exit 1: a group failed and none is done. Exit 5: some are done. Exit 3: refused, or outside of the window.";
+    Exit 1: a group failed and none is done. Exit 5: some are done. Exit 3: refused, or outside of the window, in which \
+    what is in flight is watched all the same.";
 
 impl Rollout {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
@@ -59,6 +61,7 @@ impl Rollout {
         let rollouts = target.rollouts().ok_or_else(|| RolloutError::NoGroups(target.kind()))?;
         open.reach().await?;
         let recipe = open.released(&self.recipe).await?;
+        let waves = self.waves()?;
         let why = self.now.as_deref().map(|why| one_line("--now", why, 120)).transpose()?;
         let channels = &open.factory.channels;
         let asked = (&recipe, self.channel.as_str(), self.arch);
@@ -67,23 +70,20 @@ impl Rollout {
             false => goal::read(target, channels, asked).await?,
         };
         let policy = open.factory.rollout.clone();
-        let waves = match (self.groups.as_slice(), self.waves.as_slice()) {
-            ([], []) => policy.waves.get(&recipe).cloned().unwrap_or_default(),
-            (groups, []) => vec![groups.to_vec()],
-            (_, waves) => {
-                waves.iter().map(|wave| wave.split(',').map(|name| name.trim().to_owned()).collect()).collect()
-            }
-        };
+        let waves = waves.unwrap_or_else(|| policy.waves.get(&recipe).cloned().unwrap_or_default());
         let window = policy.window.clone().filter(|window| why.is_none() && !window.is_open(target.now()));
         // In its window nothing was out of order, whatever was said.
         let is_open = policy.window.as_ref().is_none_or(|window| window.is_open(target.now()));
         let why_kept = why.clone().filter(|_| !is_open);
         let request = Request { goal, waves, policy, back: self.rollback, why: why_kept, retry: self.retry };
-        let plans = survey(rollouts, &request, target.now()).await?;
-        let shown = |outcome| RolledOut::planned(&request, &plans, &scene, outcome);
+        let plans = survey(rollouts, &request, &scene, target.now()).await?;
+        let begins = plans.iter().any(GroupPlan::is_begun);
+        let shown = |outcome| {
+            let shown = RolledOut::planned(&request, &plans, &scene, outcome);
+            shown.outside_of(window.as_ref().filter(|_| begins).map(|window| (window, target.now())))
+        };
         let refused = plans.iter().any(|plan| plan.stage.is_err());
         let nothing = plans.iter().all(|plan| matches!(plan.stage, Ok(crate::rollout::decide::Stage::UpToDate)));
-        let begins = plans.iter().any(GroupPlan::is_begun);
         let ended = match (refused, nothing, self.plan) {
             (true, ..) => Some(("refused", Exit::Refused)),
             (_, true, _) => Some(("up-to-date", Exit::Done)),
@@ -95,11 +95,13 @@ impl Rollout {
             session.result(&shown, |style| view::rolled_out(&shown, style))?;
             return Ok(exit);
         }
-        if let Some(window) = window.filter(|_| begins) {
+        let is_closed = window.is_some();
+        if let Some(window) = window.as_ref().filter(|_| begins && !plans.iter().any(GroupPlan::is_in_flight)) {
             let opens = window.opens(target.now());
             return Err(RolloutError::Closed { window: window.to_string(), opens }.into());
         }
-        if begins && !self.yes {
+        // Where the window is closed nothing is begun: what is in flight is watched, and there is nothing to ask.
+        if begins && !is_closed && !self.yes {
             if !session.can_ask() {
                 let message = "nobody can be asked here, and nothing was begun\n  --yes begins it, --plan only shows what \
                                would be done";
@@ -113,12 +115,18 @@ impl Rollout {
             }
         }
         let sink = session.sink();
-        let tell = |text: String| sink.event(&Event::Notice { build: None, text });
+        let tell = |text: String| {
+            // Each says of which group it is.
+            let group = plans.iter().find(|plan| text.starts_with(&format!("{}: ", line(&plan.name))));
+            let group = group.map(|plan| plan.name.clone());
+            let (recipe, channel) = (recipe.clone(), self.channel.clone());
+            sink.event(&Event::RolloutStep { recipe, channel, group, text });
+        };
         let done = or_interrupted(carry_out(target, channels, &request, &plans, &tell)).await;
         sink.close();
         let Some(ended) = done else {
             // How far what goes on is; where that can't be read, what was planned.
-            let plans = survey(rollouts, &request, target.now()).await.unwrap_or_else(|_| plans.clone());
+            let plans = survey(rollouts, &request, &scene, target.now()).await.unwrap_or_else(|_| plans.clone());
             let shown = RolledOut::planned(&request, &plans, &scene, "interrupted");
             session.result(&shown, |style| view::rolled_out(&shown, style))?;
             return Ok(Exit::Interrupted);
@@ -128,7 +136,24 @@ impl Rollout {
         Ok(match shown.outcome {
             "rolled-out" | "up-to-date" => Exit::Done,
             "partly" => Exit::Partly,
+            "refused" => Exit::Refused,
             _ => Exit::Failed,
         })
+    }
+
+    /// The groups that are named here, wave by wave; none where none is.
+    fn waves(&self) -> Result<Option<Vec<Vec<String>>>, CliError> {
+        let named: Vec<Vec<String>> = match (self.groups.as_slice(), self.waves.as_slice()) {
+            ([], []) => return Ok(None),
+            (groups, []) => vec![groups.to_vec()],
+            (_, waves) => {
+                waves.iter().map(|wave| wave.split(',').map(|name| name.trim().to_owned()).collect()).collect()
+            }
+        };
+        if named.iter().flatten().any(String::is_empty) {
+            let message = "a group has no name\n  --group NAME, --wave NAME,NAME";
+            return Err(CliError::Usage(message.into()));
+        }
+        Ok(Some(named))
     }
 }

@@ -117,6 +117,7 @@ async fn look_once(session: &Session, board: &Board, images_seen: &Notify) {
         Ok(open) => open,
         Err(error) => {
             let (why, now) = (told(&error), clock::now());
+            log_look(session, "factory folder", Some(&why), Duration::ZERO);
             board.write(|seen| {
                 seen.images.looked(Err(why.clone()), now, Duration::ZERO);
                 seen.evidence.looked(Err(why.clone()), now, Duration::ZERO);
@@ -132,22 +133,28 @@ async fn look_once(session: &Session, board: &Board, images_seen: &Notify) {
     let target = &*open.target;
     tokio::join!(
         async {
-            let seen = timed(images::all(&open)).await;
+            let seen = timed(images::all(&open)).await.logged(session, "images");
             board.write(|board| seen.put(&mut board.images));
             images_seen.notify_one();
         },
         async {
-            let seen = timed(channels(&open)).await;
+            let seen = timed(channels(&open)).await.logged(session, "channels");
             board.write(|board| seen.put(&mut board.channels));
         },
         async {
-            let seen = timed(underway::find(target, &open.state)).await;
+            let seen = timed(underway::find(target, &open.state)).await.logged(session, "builds");
             board.write(|board| seen.put(&mut board.builds));
         },
         async {
             if target.inventory().is_some() {
-                let seen = timed(fleet(&open)).await;
-                let kept = seen.answer.as_ref().ok().and_then(|fleet| kept(&open.state, fleet, &board.read()));
+                let seen = timed(fleet(&open)).await.logged(session, "fleet");
+                if let (Some(log), Ok(fleet)) = (session.log(), &seen.answer) {
+                    log.looked(fleet, seen.took);
+                }
+                let kept = match &seen.answer {
+                    Ok(fleet) => kept(&open.state, fleet, board).await,
+                    Err(_) => None,
+                };
                 board.write(|board| {
                     seen.put(&mut board.fleet);
                     board.freshness = kept.unwrap_or_else(|| board.freshness.clone());
@@ -169,7 +176,7 @@ async fn look_at_evidence(session: &Session, board: &Board, images_seen: &Notify
             let open = session.open_to_release()?;
             Ok::<_, CliError>(look::evidence(&*open.target, rows, before.evidence.value().unwrap_or(&none)).await?)
         };
-        let seen = timed(looked).await;
+        let seen = timed(looked).await.logged(session, "evidence");
         board.write(|board| seen.put(&mut board.evidence));
     }
 }
@@ -197,9 +204,11 @@ async fn fleet(open: &Open) -> Result<Fleet, CliError> {
 }
 
 /// Puts a point for this look beside those of earlier ones. That some were damaged is told for as long as this runs.
-fn kept(state: &StateFolder, fleet: &Fleet, seen: &Seen) -> Option<Arc<History>> {
-    let home = &fleet.places.first()?.at;
-    let mut kept = history::add(state, home, point(fleet, seen.every)?);
+/// Files are read and written aside: what answers pages never waits for a disk.
+async fn kept(state: &StateFolder, fleet: &Fleet, board: &Board) -> Option<Arc<History>> {
+    let (state, home, seen) = (state.clone(), fleet.places.first()?.at.clone(), board.read());
+    let point = point(fleet, seen.every)?;
+    let mut kept = tokio::task::spawn_blocking(move || history::add(&state, &home, point)).await.ok()?;
     kept.note = kept.note.or_else(|| seen.freshness.note.clone());
     Some(Arc::new(kept))
 }
@@ -227,8 +236,19 @@ struct Answer<T> {
 }
 
 impl<T> Answer<T> {
+    fn logged(self, session: &Session, part: &str) -> Answer<T> {
+        log_look(session, part, self.answer.as_ref().err().map(String::as_str), self.took);
+        self
+    }
+
     fn put(self, part: &mut Part<T>) {
         part.looked(self.answer, self.at, self.took);
+    }
+}
+
+fn log_look(session: &Session, part: &str, error: Option<&str>, took: Duration) {
+    if let Some(log) = session.log() {
+        log.part_looked(part, error, took);
     }
 }
 

@@ -30,7 +30,7 @@ pub struct Session {
 }
 
 /// `--log`.
-type Log = Ecs<Box<dyn Write + Send>>;
+pub type Log = Ecs<Box<dyn Write + Send>>;
 
 /// A factory folder, read and checked, and the target that it builds on.
 pub struct Open {
@@ -79,6 +79,11 @@ impl Session {
             });
             log.ended(verb, exit as u8, error.as_deref(), self.begun.elapsed());
         }
+    }
+
+    /// `--log`, for what is no event of a build.
+    pub fn log(&self) -> Option<&Log> {
+        self.log.as_deref()
     }
 
     /// Runs a verb that waits for things.

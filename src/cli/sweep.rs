@@ -61,12 +61,15 @@ impl Sweep {
         let mut refused = Vec::new();
         if self.yes {
             let places = distribute::places(&open).ok().flatten();
-            let ended = leftover::settle(&*open.target, places.as_ref(), over).await?;
+            let ended = leftover::settle(&*open.target, places.as_ref(), &open.factory.channels, over).await?;
             let ended = ended.into_iter().filter(|(_, settled, _)| matches!(settled, Settled::Refused(_)));
-            refused.extend(ended.map(|(underway, settled, _)| leftover::told(&underway, settled)));
+            refused.extend(ended.map(|(underway, settled, _)| view::Leftover {
+                why: leftover::told(&underway, &settled),
+                ..left_move(&underway)
+            }));
         }
         let spared = rows(&spared, Some("another machine began it and may be at work"));
-        let swept = view::Swept { found, removed: self.yes, failed, spared };
+        let swept = view::Swept { found, removed: self.yes, failed, spared, refused };
         session.result(&swept, |style| {
             let mut text = view::sweep(&swept, style);
             for left in &busy {
@@ -74,12 +77,12 @@ impl Sweep {
                 text.push_str(&style.dim(&format!("{} is in use by {holder}", left.resource)));
                 text.push('\n');
             }
-            for told in &refused {
-                text.push_str(told);
+            for refused in &swept.refused {
+                text.push_str(&refused.why);
                 text.push('\n');
             }
             for underway in &running {
-                text.push_str(&style.dim(&leftover::told(underway, Settled::Underway)));
+                text.push_str(&style.dim(&leftover::told(underway, &Settled::Underway)));
                 text.push('\n');
             }
             text

@@ -1,11 +1,12 @@
 //! From what was seen to what is told: each use of an image judged, and all of them in the order of their risk. Pure.
 
 use super::exemption::{self, Use};
+use super::fix;
 use super::freshness::{Identity, Judgement, Level, Measure, Status};
 use super::tally::{Alike, Count, Tally};
 use crate::identity::{AccountId, Region};
 use crate::recipe::Exemption;
-use crate::target::{Kind, PointerName, Slot, Stranger, Unread};
+use crate::target::{Kind, Stranger, Unread};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -76,9 +77,18 @@ pub struct Finding {
     pub fix: Option<String>,
 }
 
+/// Whose place it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Own {
+    /// The factory's own account.
+    pub account: bool,
+    /// The region where its channels are.
+    pub region: bool,
+}
+
 /// Judges everything that a place has shown.
-pub fn of_place(measure: &Measure<'_>, at: &Spot, home: bool, shown: &Shown) -> Vec<Finding> {
-    let account = at.account.as_ref().filter(|_| !home);
+pub fn of_place(measure: &Measure<'_>, at: &Spot, own: Own, shown: &Shown) -> Vec<Finding> {
+    let account = at.account.as_ref().filter(|_| !own.account);
     let judged = shown.tally.counts.iter().map(|(alike, count)| {
         let identity = match &alike.image {
             Err(why) => Identity::Unknown(why),
@@ -94,7 +104,9 @@ pub fn of_place(measure: &Measure<'_>, at: &Spot, home: bool, shown: &Shown) -> 
         let judgement = measure.judge(alike.kind, &identity, account);
         finding(measure, at, alike, count, judgement)
     });
-    judged.collect()
+    let mut findings: Vec<Finding> = judged.collect();
+    fix::add(&mut findings, own);
+    findings
 }
 
 fn finding(measure: &Measure<'_>, at: &Spot, alike: &Alike, count: &Count, mut judgement: Judgement) -> Finding {
@@ -120,7 +132,6 @@ fn finding(measure: &Measure<'_>, at: &Spot, alike: &Alike, count: &Count, mut j
         }
         _ => {}
     }
-    let fix = matches!(judgement.level, Level::Fail | Level::Warn).then(|| fix(at, alike, &judgement)).flatten();
     Finding {
         at: at.clone(),
         kind: alike.kind,
@@ -131,48 +142,7 @@ fn finding(measure: &Measure<'_>, at: &Spot, alike: &Alike, count: &Count, mut j
         count: count.clone(),
         judgement,
         exemption: exempt,
-        fix,
-    }
-}
-
-/// A command that mends it, as far as one does; of instances that belong to no group, the one that lists them.
-fn fix(at: &Spot, alike: &Alike, judgement: &Judgement) -> Option<String> {
-    let region = &at.region;
-    match (alike.kind, &alike.group, &alike.resource) {
-        (Kind::Instance | Kind::WarmInstance, Some(group), _) => Some(format!(
-            "aws autoscaling start-instance-refresh --region {region} --auto-scaling-group-name {}",
-            quoted(group)
-        )),
-        (Kind::Instance | Kind::WarmInstance, None, _) => {
-            let image = alike.image.as_ref().ok()?;
-            Some(format!(
-                "aws ec2 describe-instances --region {region} --filters Name=image-id,Values={}",
-                quoted(image)
-            ))
-        }
-        (Kind::LaunchTemplate, _, Some(resource)) => {
-            let (template, number) = resource.split_once(':')?;
-            let slot = Slot::Channel(judgement.channel.clone()?);
-            let pointer = PointerName { recipe: judgement.recipe.clone()?, arch: judgement.arch?, slot };
-            // That the channel names nothing better is no reason for a new version.
-            judgement.channel_version?;
-            Some(format!(
-                "aws ec2 create-launch-template-version --region {region} --launch-template-id {} --source-version {} \
-                 --launch-template-data '{{\"ImageId\":\"resolve:ssm:{pointer}\"}}'",
-                quoted(template),
-                quoted(number)
-            ))
-        }
-        _ => None,
-    }
-}
-
-/// A word for a shell, whatever it holds.
-fn quoted(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:".contains(&b);
-    match !text.is_empty() && text.bytes().all(plain) && !text.starts_with('-') {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', "'\\''")),
+        fix: None,
     }
 }
 
@@ -189,18 +159,4 @@ pub fn sort(findings: &mut [Finding]) {
 /// Whether anything about the image's use is worth a line of its own.
 pub fn is_told(finding: &Finding) -> bool {
     finding.judgement.level != Level::Fine || finding.judgement.status == Status::RolledBack
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shell_takes_any_name_as_one_word() {
-        assert_eq!(quoted("web-prod_1"), "web-prod_1");
-        assert_eq!(quoted("a b; rm -rf $HOME"), "'a b; rm -rf $HOME'");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-        assert_eq!(quoted("--all"), "'--all'");
-        assert_eq!(quoted(""), "''");
-    }
 }

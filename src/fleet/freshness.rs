@@ -314,6 +314,7 @@ mod tests {
             available: true,
             failed: None,
             created_at: String::new(),
+            public: false,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Looks at all places at once, and at the factory's own images beside them.
 
 use super::catalogue::{Catalogue, Pointers};
-use super::findings::{self, Finding, Shown, Spot};
+use super::findings::{self, Finding, Own, Shown, Spot};
 use super::freshness::Measure;
 use super::tally::Tally;
 use crate::identity::{AccountId, Channel, RecipeName, Region, RoleName};
@@ -138,7 +138,8 @@ pub async fn look(
     let channels: Vec<Channel> = factory.channels.iter().map(|rule| rule.name.clone()).collect();
     let measure = Measure { catalogue: &catalogue, policy: &factory.fleet, channels: &channels, now: home.now() };
     let of_place = |(place, wanted): (&Place, &Wanted)| {
-        findings::of_place(&measure, &place.at, wanted.account.is_none(), &place.shown)
+        let own = Own { account: wanted.account.is_none(), region: here.as_ref() == Some(&wanted.region) };
+        findings::of_place(&measure, &place.at, own, &place.shown)
     };
     let mut findings: Vec<Finding> = places.iter().zip(wanted).flat_map(of_place).collect();
     findings::sort(&mut findings);

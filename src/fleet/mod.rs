@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`catalogue`] | pure: our own images, and what channels have named |
 //! | [`freshness`], [`exemption`] | pure: what the policy makes of a use of an image |
-//! | [`tally`], [`findings`] | pure: what was seen, folded together; all of it judged, by risk |
+//! | [`tally`], [`findings`], `fix` | pure: what was seen, folded together; all of it judged, by risk; what mends it |
 //! | [`trend`] | pure: how the fleet stood over time |
 //! | [`look`] | looks at all places |
 //! | [`notify`] | what people are told of all that, and were told before |
@@ -13,6 +13,7 @@
 pub mod catalogue;
 pub mod exemption;
 pub mod findings;
+mod fix;
 pub mod freshness;
 pub mod look;
 pub mod notify;

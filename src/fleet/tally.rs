@@ -84,8 +84,14 @@ impl Tally {
         self.counts.keys().filter_map(|alike| alike.image.as_deref().ok())
     }
 
-    /// How many there are of a kind.
+    /// How many there are of a kind. Of a template two versions may be seen: it is one.
     pub fn of(&self, kind: Kind) -> u64 {
+        if kind == Kind::LaunchTemplate {
+            let seen =
+                self.counts.keys().filter(|alike| alike.kind == kind).filter_map(|alike| alike.resource.as_deref());
+            let templates: BTreeSet<&str> = seen.map(|id| id.split(':').next().unwrap_or(id)).collect();
+            return templates.len() as u64;
+        }
         self.counts.iter().filter(|(alike, _)| alike.kind == kind).map(|(_, count)| count.count).sum()
     }
 }
@@ -116,12 +122,15 @@ mod tests {
         }
         let template = Sighting { kind: Kind::LaunchTemplate, id: "lt-1:2".into(), ..instance(0) };
         tally.add(template, &alone);
-        assert_eq!((tally.counts.len(), tally.builders), (4, 1));
+        // The latest version of the same template.
+        let template = Sighting { kind: Kind::LaunchTemplate, id: "lt-1:3".into(), ..instance(0) };
+        tally.add(template, &alone);
+        assert_eq!((tally.counts.len(), tally.builders), (5, 1));
         assert_eq!((tally.of(Kind::Instance), tally.of(Kind::LaunchTemplate)), (999, 1));
         let counts: Vec<(u64, u64, usize)> =
             tally.counts.values().map(|count| (count.count, count.stopped, count.examples.len())).collect();
         let first = tally.counts.values().next().map(|count| count.examples[0].id.clone());
         assert_eq!(first.as_deref(), Some("i-00000000000000000"));
-        assert_eq!(counts, [(499, 100, 3), (1, 0, 1), (499, 0, 3), (1, 1, 1)]);
+        assert_eq!(counts, [(499, 100, 3), (1, 0, 1), (499, 0, 3), (1, 1, 1), (1, 1, 1)]);
     }
 }

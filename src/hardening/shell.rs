@@ -20,6 +20,15 @@ pub fn word(text: &str) -> String {
     quote(text).unwrap_or_else(|NulError| "''".to_owned())
 }
 
+/// The same in a command that is shown to people: bare where every shell takes it as it is. For nothing that is run here.
+pub fn shown(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    match !text.is_empty() && !text.starts_with(['-', '=']) && text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => word(text),
+    }
+}
+
 /// A call of a shell function with quoted arguments.
 pub(super) fn call<'a>(function: &str, arguments: impl IntoIterator<Item = &'a str>) -> Result<String, NulError> {
     let mut line = function.to_owned();
@@ -63,6 +72,19 @@ fn here_document(line: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shell_takes_any_name_that_is_shown_as_one_word() {
+        for plain in ["web-prod_1", "LaunchTemplateId=lt-1,Version=2"] {
+            assert_eq!(shown(plain), plain);
+        }
+        assert_eq!(shown("a b; rm -rf $HOME"), "'a b; rm -rf $HOME'");
+        assert_eq!(shown("it's"), r"'it'\''s'");
+        // Some shells look for a program by the second.
+        for odd in ["--all", "=web", "~", ""] {
+            assert_eq!(shown(odd), format!("'{odd}'"));
+        }
+    }
     use std::process::Command;
 
     #[test]

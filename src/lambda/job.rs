@@ -3,6 +3,12 @@
 use crate::run::Ended;
 use serde_json::{Value, json};
 
+/// So many recipes are named in an error, and so many characters of each one's reason: all of it is one line of the log, and
+/// CloudWatch takes 256 KB for one.
+const MOST_NAMED: usize = 50;
+const MOST_OF_EACH: usize = 400;
+const MOST_OF_ALL: usize = 8_000;
+
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Job {
@@ -95,34 +101,71 @@ impl Job {
         }
     }
 
-    /// What Lambda is answered. That a policy is broken or a gate refused is the job done; whoever should know was told.
+    /// What Lambda is answered. That a policy is broken is the check's job done: whoever should know was told. A recipe that
+    /// failed or was refused is told to nobody by a build: only the function's alarm does.
     pub fn answer(self, ended: &Ended) -> Result<Value, JobError> {
         let job = self.name();
-        match (self, ended) {
-            (Job::Check, Ended::Stopped) => Err(JobError::Time { job }),
-            (Job::Rebuild, Ended::Stopped) => Ok(json!({"job": job, "outcome": "goes on at the next invocation"})),
-            (_, Ended::Exited { code: code @ (0 | 3 | 4 | 5), result }) => {
+        let (code, result) = match (self, ended) {
+            (Job::Check, Ended::Stopped) => return Err(JobError::Time { job }),
+            (Job::Rebuild, Ended::Stopped) => {
+                return Ok(json!({"job": job, "outcome": "goes on at the next invocation"}));
+            }
+            (_, Ended::Exited { code, result }) => (*code, result),
+        };
+        match (self, code) {
+            (_, 0) | (Job::Check, 3..=5) => {
                 Ok(json!({"job": job, "exit_code": code, "outcome": result.get("outcome")}))
             }
-            (_, Ended::Exited { code, result }) => {
-                let said = said(result).unwrap_or("it said nothing").to_owned();
-                Err(JobError::Failed { job, code: *code, said })
-            }
+            _ => Err(JobError::Failed { job, code, said: said(result) }),
         }
     }
 }
 
-/// What a result says of its failure: a verb's own error, a build's, that of the first of several builds, or why somebody could
-/// not be told.
-fn said(result: &Value) -> Option<&str> {
-    fn failure(of: &Value) -> Option<&str> {
-        of.get("failure")?.get("what")?.as_str()
+/// What a result says of its failure: a verb's own error; each recipe that has no image that may be used, and why; or who
+/// could not be told. It stands in an alarm's log line, so there is a bound to it.
+fn said(result: &Value) -> String {
+    if let Some(error) = result.get("error").and_then(Value::as_str) {
+        return bounded(error, MOST_OF_ALL);
     }
-    let builds = result.get("builds").and_then(Value::as_array).into_iter().flatten();
-    let told = result.get("told").and_then(Value::as_array).into_iter().flatten();
-    let own = result.get("error").and_then(Value::as_str).or_else(|| failure(result));
-    own.or_else(|| builds.into_iter().find_map(failure))
-        .or_else(|| told.into_iter().find_map(|way| way.get("error")?.as_str()))
+    let listed = |name| result.get(name).and_then(Value::as_array).into_iter().flatten();
+    // `build` of a factory with one recipe answers with that one's result.
+    let builds = listed("builds").chain([result]).filter_map(of_build);
+    let ways = listed("told").filter_map(|way| way.get("error")?.as_str().map(str::to_owned));
+    let all: Vec<String> = builds.chain(ways).collect();
+    let mut told: Vec<String> = all.iter().take(MOST_NAMED).map(|each| bounded(each, MOST_OF_EACH)).collect();
+    if let Some(more) = all.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
+        told.push(format!("and {more} more, which the log has"));
+    }
+    if told.is_empty() { "it said nothing".to_owned() } else { told.join("; ") }
+}
+
+/// A recipe that failed or was refused, and why.
+fn of_build(result: &Value) -> Option<String> {
+    let text = |name| result.get(name).and_then(Value::as_str);
+    let (recipe, outcome) = (text("recipe")?, text("outcome")?);
+    if !matches!(outcome, "failed" | "refused") {
+        return None;
+    }
+    let unmet = || {
+        let all: Vec<&str> = result.get("unmet")?.as_array()?.iter().filter_map(Value::as_str).collect();
+        (!all.is_empty()).then(|| all.join(", "))
+    };
+    let why = match text("revoked") {
+        Some(reason) => {
+            Some(format!("its image is revoked: {reason}; amifactory build {recipe} --force makes another"))
+        }
+        None => result.get("failure").and_then(|failure| failure.get("what")?.as_str()).map(str::to_owned),
+    };
+    let why = why.or_else(unmet).unwrap_or_else(|| "its log says why".to_owned());
+    Some(format!("{recipe} {outcome}: {why}"))
+}
+
+/// At most so many characters.
+fn bounded(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -149,5 +192,29 @@ mod tests {
         }
         assert!(Job::Check.answer(&Ended::Stopped).is_err(), "what was not looked at is not fine");
         assert!(Job::Rebuild.answer(&Ended::Stopped).is_ok(), "it goes on");
+        assert_eq!(Job::Rebuild.answer(&exited(0)).unwrap()["exit_code"], 0);
+        for code in [1, 2, 3, 4, 5, 130, -9] {
+            assert!(matches!(Job::Rebuild.answer(&exited(code)), Err(JobError::Failed { .. })), "{code}");
+        }
+    }
+
+    #[test]
+    fn each_recipe_that_has_no_image_is_named_with_its_reason() {
+        let failed = json!({"recipe": "db", "outcome": "failed", "failure": {"what": "no capacity"}});
+        let revoked = json!({"recipe": "base", "outcome": "refused", "revoked": "CVE-2026-1"});
+        let unmet = json!({"recipe": "web", "outcome": "refused", "unmet": ["score 80 of 90", "ssh-root fails"]});
+        let fine = json!({"recipe": "ok", "outcome": "up-to-date"});
+        let told = |result: Value| Job::Rebuild.answer(&Ended::Exited { code: 5, result }).unwrap_err().to_string();
+        let all = told(json!({"outcome": "failed", "builds": [failed, revoked, unmet, fine]}));
+        assert_eq!(
+            all,
+            "rebuild ended with exit code 5: db failed: no capacity; base refused: its image is revoked: CVE-2026-1; \
+             amifactory build base --force makes another; web refused: score 80 of 90, ssh-root fails"
+        );
+        assert!(told(failed.clone()).ends_with("db failed: no capacity"), "a factory of one recipe");
+        assert!(told(json!(null)).ends_with("it said nothing"));
+        let long = json!({"recipe": "db", "outcome": "failed", "failure": {"what": "ü".repeat(100_000)}});
+        let many = told(json!({"builds": vec![long; 500]}));
+        assert!(many.len() < 64 * 1024 && many.ends_with("and 450 more, which the log has"), "{}", many.len());
     }
 }

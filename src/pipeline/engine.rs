@@ -144,12 +144,15 @@ impl Engine<'_> {
         }
         // The gate may ask for more today than when the image was made.
         evidence::judge(&record, &plan.gate, Some(&image.id))?;
-        self.sink.event(&Event::UpToDate {
-            recipe: plan.recipe.clone(),
-            image: image.id.clone(),
-            version: record.version,
-            digest: plan.digest.clone(),
-        });
+        // One that must not be used is not up to date: its result says what it is.
+        if tags::revoked(&image.tags).is_none() {
+            self.sink.event(&Event::UpToDate {
+                recipe: plan.recipe.clone(),
+                image: image.id.clone(),
+                version: record.version,
+                digest: plan.digest.clone(),
+            });
+        }
         Ok(Built { image, record, fresh: false, calls })
     }
 

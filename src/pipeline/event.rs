@@ -87,6 +87,17 @@ pub enum Event {
         /// One sentence.
         text: String,
     },
+    /// A roll-out went a step on with a group.
+    RolloutStep {
+        /// The recipe.
+        recipe: RecipeName,
+        /// The channel whose image goes out; as it was asked for.
+        channel: String,
+        /// The Auto Scaling group; none where it is about all.
+        group: Option<String>,
+        /// One sentence.
+        text: String,
+    },
     /// A build has ended, well or not.
     BuildFinished(Box<BuildResult>),
 }
@@ -158,6 +169,9 @@ pub struct BuildResult {
     /// Why its image, of which nothing has changed, must not be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<String>,
+    /// Who revoked it, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_by: Option<String>,
     /// What went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,

@@ -152,6 +152,7 @@ mod tests {
             available: true,
             failed: None,
             created_at: String::new(),
+            public: false,
         };
         let dev: Channel = "dev".parse().unwrap();
         let other = |id: &str, version: &str| {

@@ -39,6 +39,7 @@ impl Finished {
             warnings: self.warnings.clone(),
             unmet: Vec::new(),
             revoked: None,
+            revoked_by: None,
             failure: None,
         };
         let mut fill = |record: &ImageRecord| {
@@ -52,6 +53,7 @@ impl Finished {
                 fill(&built.record);
                 // The same plan would make the same image: that is no success, and only --force or a change is a way on.
                 result.revoked = tags::revoked(&built.image.tags).filter(|_| !built.fresh).map(str::to_owned);
+                result.revoked_by = result.revoked.as_ref().and(built.image.tags.get(tags::REVOKED_BY)).cloned();
                 result.outcome = match (built.fresh, &result.revoked) {
                     (true, _) => Outcome::Built,
                     (false, None) => Outcome::UpToDate,

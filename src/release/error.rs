@@ -256,13 +256,13 @@ impl ReleaseError {
             ReleaseError::Target(TargetError::Held { .. }) => Class::Refused,
             ReleaseError::Target(_)
             | ReleaseError::Gone { .. }
-            | ReleaseError::NothingBefore { .. }
             | ReleaseError::AnotherImage { .. }
             | ReleaseError::Changed { .. }
             | ReleaseError::PinnedUnderway { .. } => Class::Failed,
-            ReleaseError::Revoked { .. } | ReleaseError::Pinned { .. } | ReleaseError::NeverNamed { .. } => {
-                Class::Refused
-            }
+            ReleaseError::Revoked { .. }
+            | ReleaseError::Pinned { .. }
+            | ReleaseError::NeverNamed { .. }
+            | ReleaseError::NothingBefore { .. } => Class::Refused,
             _ => Class::Input,
         }
     }
@@ -272,7 +272,8 @@ impl ReleaseError {
 pub fn one_line(option: &'static str, text: &str, most: usize) -> Result<String, ReleaseError> {
     let text = text.trim();
     let what = if text.is_empty() {
-        "expected a reason, found nothing".to_owned()
+        let what = if option == "--approved-by" { "the name of who said yes" } else { "a reason" };
+        format!("expected {what}, found nothing")
     } else if text.chars().any(|c| c.is_control() || crate::source::is_invisible(c)) {
         "expected one line of text without control characters".to_owned()
     } else if text.chars().count() > most {

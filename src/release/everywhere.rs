@@ -6,13 +6,17 @@
 
 use super::distribute::{Row, State, Wanted, copy_of, version_pointer};
 use super::error::ReleaseError;
+use super::leftover;
 use super::note::Note;
 use super::places::{Place, Places, audience};
 use crate::identity::{AccountId, Arch, ImageId, RecipeName, Region, Version};
 use crate::pipeline::tags::{self, ImageState};
-use crate::recipe::Reach;
+use crate::recipe::{ChannelRule, Reach};
 use crate::target::{Elsewhere, Move, PointerName, Settled, Slot, Target, TargetError, Underway};
 use futures_util::future::join_all;
+
+/// Why nothing is done in a place that a lock names.
+const NOT_REACHED: &str = "a lock names this place, and amifactory.yaml does not let the channel reach it";
 
 /// What came of a move.
 pub struct Moved {
@@ -112,9 +116,24 @@ pub async fn known_ready(
     places: &Places<'_>,
     reach: &Reach,
     recipe: &RecipeName,
-    (arch, version): (Arch, Version),
+    which: (Arch, Version),
     at_home: &ImageId,
 ) -> (Elsewhere, Vec<Row>) {
+    let (elsewhere, missing, _) = ready_with_lacks(places, reach, recipe, which, at_home).await;
+    (elsewhere, missing)
+}
+
+/// By region: its image, and whom it lacks.
+type Lacks = Vec<(Region, ImageId, Result<Vec<String>, TargetError>)>;
+
+/// The same, with all whom images are to be shared with and are not.
+async fn ready_with_lacks(
+    places: &Places<'_>,
+    reach: &Reach,
+    recipe: &RecipeName,
+    (arch, version): (Arch, Version),
+    at_home: &ImageId,
+) -> (Elsewhere, Vec<Row>, Lacks) {
     let name = &version_pointer(recipe, arch, version);
     let regions = places.regions(reach);
     let accounts = places.accounts(reach);
@@ -146,6 +165,21 @@ pub async fn known_ready(
         };
         missing.push(Row { place: place.clone(), image, state: State::Behind, why: Some(why) });
     }
+    // An account that may not launch the image can't be told to: Parameter Store would refuse it without a reason.
+    let lacks = unshared(places, reach, at_home, &elsewhere).await;
+    for (region, image, lacking) in &lacks {
+        let Ok(lacking) = lacking else { continue };
+        for account in &accounts {
+            let place = Place { account: Some(account.clone()), region: region.clone() };
+            let own: Vec<&str> =
+                lacking.iter().filter(|text| text.contains(account.as_str())).map(|t| t.as_str()).collect();
+            if !own.is_empty() && !missing.iter().any(|row| row.place == place) {
+                let why =
+                    format!("it lacks {}\n  share it anew: amifactory distribute {recipe}@{version}", own.join(", "));
+                missing.push(Row { place, image: Some(image.clone()), state: State::Behind, why: Some(why) });
+            }
+        }
+    }
     // An account takes part where it is ready in all regions that do.
     let short: Vec<AccountId> = missing.iter().filter_map(|row| row.place.account.clone()).collect();
     elsewhere.accounts = accounts.iter().filter(|account| !short.contains(account)).cloned().collect();
@@ -158,21 +192,14 @@ pub async fn known_ready(
             }
         }
     }
-    (elsewhere, missing)
+    (elsewhere, missing, lacks)
 }
 
-/// Where an image is not ready yet, by what is there: its version's pointer, the copy, and who may use it. Makes nothing.
-pub async fn not_ready(
-    places: &Places<'_>,
-    reach: &Reach,
-    recipe: &RecipeName,
-    (arch, version): (Arch, Version),
-    at_home: &ImageId,
-) -> Vec<Row> {
-    let (elsewhere, mut missing) = known_ready(places, reach, recipe, (arch, version), at_home).await;
+/// Whom the image of each region is to be shared with and is not.
+async fn unshared(places: &Places<'_>, reach: &Reach, at_home: &ImageId, elsewhere: &Elsewhere) -> Lacks {
     let whom = audience(reach);
     if whom.is_empty() {
-        return missing;
+        return Lacks::new();
     }
     let home = std::iter::once((&places.known.home, at_home));
     let each = home.chain(&elsewhere.regions).map(|(region, image)| {
@@ -186,14 +213,31 @@ pub async fn not_ready(
                     Err(error) => Err(error),
                 },
             };
-            let why = match lacks {
-                Ok(lacks) => format!("it lacks {}", lacks.get(image)?.join(", ")),
-                Err(error) => error.to_string(),
-            };
-            Some(Row { place, image: Some(image.clone()), state: State::Behind, why: Some(why) })
+            let lacks = lacks.map(|mut lacks| lacks.remove(image).unwrap_or_default());
+            (region.clone(), image.clone(), lacks)
         }
     });
-    missing.extend(join_all(each).await.into_iter().flatten());
+    join_all(each).await
+}
+
+/// Where an image is not ready yet, by what is there: its version's pointer, the copy, and who may use it. Makes nothing.
+pub async fn not_ready(
+    places: &Places<'_>,
+    reach: &Reach,
+    recipe: &RecipeName,
+    which: (Arch, Version),
+    at_home: &ImageId,
+) -> Vec<Row> {
+    let (_, mut missing, lacks) = ready_with_lacks(places, reach, recipe, which, at_home).await;
+    missing.extend(lacks.into_iter().filter_map(|(region, image, lacks)| {
+        let why = match lacks {
+            Ok(lacks) if lacks.is_empty() => return None,
+            Ok(lacks) => format!("it lacks {}", lacks.join(", ")),
+            Err(error) => error.to_string(),
+        };
+        let place = Place { account: None, region };
+        Some(Row { place, image: Some(image), state: State::Behind, why: Some(why) })
+    }));
     missing
 }
 
@@ -219,12 +263,12 @@ async fn named_there(places: &Places<'_>, place: &Place, name: &PointerName) -> 
 /// What a lock says is elsewhere, told apart: what is there and is what it is to be, and rows of the places that can't
 /// follow. Copies may be gone since the lock was written, and Parameter Store would be waited for in vain; and whoever may
 /// write a lock may not choose what places name.
-async fn sound(places: &Places<'_>, underway: &Underway) -> (Elsewhere, Vec<Row>) {
-    let each = underway.elsewhere.regions.iter().map(|(region, image)| async move {
+async fn sound(places: &Places<'_>, reach: &Reach, underway: &Underway) -> (Elsewhere, Vec<Row>) {
+    let (within, mut rows) = reached(places, reach, underway);
+    let each = within.regions.iter().map(|(region, image)| async move {
         (region.clone(), image.clone(), is_copy(places, underway, region, image).await)
     });
-    let accounts = underway.elsewhere.accounts.clone();
-    let mut rows = Vec::new();
+    let accounts = within.accounts.clone();
     let mut copies = Elsewhere { accounts: accounts.clone(), ..Elsewhere::default() };
     for (region, image, outcome) in join_all(each).await {
         let Err(error) = outcome else {
@@ -239,6 +283,36 @@ async fn sound(places: &Places<'_>, underway: &Underway) -> (Elsewhere, Vec<Row>
         }));
     }
     (copies, rows)
+}
+
+/// What a lock says is elsewhere, as far as amifactory.yaml lets its channel reach it, and rows of the places where it does
+/// not: nothing is done there because a parameter says so.
+fn reached(places: &Places<'_>, reach: &Reach, underway: &Underway) -> (Elsewhere, Vec<Row>) {
+    let Elsewhere { regions, accounts } = &underway.elsewhere;
+    let spoken_to = places.accounts(reach);
+    let (within, beyond): (Vec<_>, Vec<_>) = regions.iter().partition(|(region, _)| reach.regions.contains(region));
+    let (accounts, strangers): (Vec<_>, Vec<_>) =
+        accounts.iter().cloned().partition(|account| spoken_to.contains(account));
+    let mut rows: Vec<Row> = Vec::new();
+    let mut left_out = |account: Option<&AccountId>, region: &Region, image: &ImageId| {
+        rows.push(Row {
+            place: Place { account: account.cloned(), region: region.clone() },
+            image: Some(image.clone()),
+            state: State::Behind,
+            why: Some(NOT_REACHED.to_owned()),
+        });
+    };
+    for (region, image) in &beyond {
+        std::iter::once(None)
+            .chain(underway.elsewhere.accounts.iter().map(Some))
+            .for_each(|account| left_out(account, region, image));
+    }
+    let home = std::iter::once((&places.known.home, &underway.image));
+    for (region, image) in home.chain(within.iter().copied()) {
+        strangers.iter().for_each(|account| left_out(Some(account), region, image));
+    }
+    let regions = within.into_iter().map(|(region, image)| (region.clone(), image.clone())).collect();
+    (Elsewhere { regions, accounts }, rows)
 }
 
 /// Refuses an image of a region that is not the ready copy of the image at home which the region's version names.
@@ -302,14 +376,19 @@ async fn is_copy(
     }
 }
 
-/// Settles a move that someone left: at home, and where that stands, everywhere else.
+/// Settles a move that someone left, by the rule of its channel: at home, and where that stands, everywhere else.
 pub async fn settle(
     home: &dyn Target,
     places: Option<&Places<'_>>,
-    underway: &Underway,
+    (rule, underway): (Option<&ChannelRule>, &Underway),
 ) -> Result<(Settled, Vec<Row>), TargetError> {
-    if underway.elsewhere.is_empty() {
-        return Ok((home.settle_move(underway).await?, Vec::new()));
+    let refused = leftover::refused(home, rule, underway).await?;
+    let Some(rule) = rule.filter(|_| !underway.elsewhere.is_empty()) else {
+        return Ok((home.settle_move(underway, refused).await?, Vec::new()));
+    };
+    // Where nothing is distributed, what a lock says of other places is not so.
+    if places.is_none() && rule.reach.is_home() {
+        return Ok((home.settle_move(underway, refused).await?, Vec::new()));
     }
     let Some(places) = places else {
         return Err(TargetError::Unsupported {
@@ -320,11 +399,11 @@ pub async fn settle(
             help: "settle it in the factory that began it".into(),
         });
     };
-    let end = home.settle_held(underway).await?;
+    let end = home.settle_held(underway, refused).await?;
     let mut rows = Vec::new();
     if end.stands {
         let copies;
-        (copies, rows) = sound(places, underway).await;
+        (copies, rows) = sound(places, &rule.reach, underway).await;
         rows.extend(follow(places, &underway.name, &underway.image, &copies, &underway.note).await);
     }
     if let Some(held) = &end.held {

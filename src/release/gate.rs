@@ -1,7 +1,10 @@
 //! What a channel asks of an image. Pure: rule, facts and time in, the list of what is not met out.
 
+use crate::hardening::ControlEvidence;
 use crate::identity::{Channel, Slug, Version};
+use crate::pipeline::tags::ImageState;
 use crate::recipe::ChannelRule;
+use crate::target::{Image, ImageRecord, moment};
 use serde::Serialize;
 use std::time::Duration;
 use time::{Date, OffsetDateTime};
@@ -30,6 +33,30 @@ pub struct Facts {
     pub failed_tests: Vec<String>,
     /// What its recipe's own gate asked and did not get.
     pub gate_unmet: Vec<String>,
+}
+
+impl Facts {
+    /// What the tags and the record of an image say; `stay` is what its history says of it: how long the channel that it
+    /// comes from has named it, why that is in doubt, and what that names now.
+    pub fn of(
+        name: String,
+        (image, record): (&Image, &ImageRecord),
+        (stayed, doubt, from_names): (Option<Duration>, Option<String>, Option<Version>),
+    ) -> Facts {
+        let waiver = |control: &ControlEvidence| Some((control.slug.clone(), control.waiver.as_ref()?.expires));
+        Facts {
+            name,
+            stayed,
+            doubt,
+            from_names,
+            score: record.score,
+            created_at: moment(&image.created_at),
+            waivers: record.controls.iter().filter_map(waiver).collect(),
+            tested: ImageState::of(&image.tags) >= ImageState::Verified && !record.provenance.finished_at.is_empty(),
+            failed_tests: record.tests.iter().filter(|test| test.exit != 0).map(|test| test.name.clone()).collect(),
+            gate_unmet: record.gate.unmet.clone(),
+        }
+    }
 }
 
 /// Someone's yes.

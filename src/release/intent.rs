@@ -1,13 +1,14 @@
 //! What a move that someone else had begun must be before it is finished for them. A lock is a parameter like any other:
 //! whoever may write parameters can write one, and would so have an image released that passed no gate. Pure.
 
+use super::gate::Unmet;
 use super::note::{Kind, Note};
 use crate::identity::ImageId;
 use crate::pipeline::tags::{self, ImageState};
 use crate::target::{PointerName, Slot, Tags, moment};
 
 /// Why a move that was begun is finished by nobody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Foreign {
     /// Its image is not there.
     #[error("its image is gone, not available or none of ours")]
@@ -27,6 +28,26 @@ pub enum Foreign {
     /// What is to be recorded with it is not what this program records.
     #[error("what it is to record is no promotion and no rollback to its image's version")]
     Note,
+    /// Nobody says what its channel asks.
+    #[error("amifactory.yaml has no such channel")]
+    NoChannel,
+    /// It says that it comes from where this channel takes no images from.
+    #[error("it is to record that its image comes from another channel than amifactory.yaml says")]
+    From,
+    /// What its channel asks can't be asked of it.
+    #[error("the record of its image can't be read")]
+    Record,
+    /// It did not pass the gates of its channel when it was begun, and no reason is recorded for that.
+    #[error("it did not meet the gates of its channel when it was begun: {}", told(.0))]
+    Gates(Vec<Unmet>),
+    /// A way back to where the channel never was, without a reason.
+    #[error("its channel has never named its image, and it is to record no reason for going there")]
+    NeverNamed,
+}
+
+fn told(unmet: &[Unmet]) -> String {
+    let each = unmet.iter().map(|unmet| format!("{} ({}, and {})", unmet.gate, unmet.is, unmet.needed));
+    each.collect::<Vec<_>>().join("; ")
 }
 
 /// The pointer that is to name an image with these tags.

@@ -8,11 +8,13 @@
 //! | [`scene`] | a recipe's images and pointers, which all verbs look at first |
 //! | [`seen`] | all that is asked of a place at once, for many recipes |
 //! | [`promote`], [`rollback`], [`pin`], [`revoke`], [`verify`], [`verify_places`] | the verbs |
+//! | [`opened`] | to whom images are open that the factory did not open them to |
 //! | [`places`], [`distribute`], [`everywhere`] | the same image in other regions and accounts |
 //! | [`revoke_places`] | its copies, and all that uses them |
 //! | [`examine`] | what would keep images from going there, for `doctor` |
 //! | [`leftover`] | moves that someone began and did not end |
 //! | [`intent`] | pure: which of those are finished for them, since any parameter may be forged |
+//! | [`rightful`] | pure: whether they passed the gates of their channel when they were begun |
 //! | [`retired`] | what is told of a version whose image was removed |
 
 pub mod contest;
@@ -25,12 +27,14 @@ mod history;
 pub mod intent;
 pub mod leftover;
 pub mod note;
+pub mod opened;
 pub mod pin;
 pub mod places;
 pub mod promote;
 pub mod retired;
 pub mod revoke;
 pub mod revoke_places;
+pub mod rightful;
 pub mod rollback;
 pub mod scene;
 pub mod seen;

@@ -8,10 +8,9 @@ use super::retired;
 use super::scene::{self, Candidate, Scene, history, longest_stay};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::clock;
-use crate::pipeline::tags::ImageState;
 use crate::recipe::{ChannelRule, Reach};
 use crate::source::nearest;
-use crate::target::{Elsewhere, ImageRecord, Move, Pointer, PointerName, Target, TargetError, moment};
+use crate::target::{Elsewhere, ImageRecord, Move, Pointer, PointerName, Target, TargetError};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -134,6 +133,7 @@ pub async fn refuse_pinned(target: &dyn Target, name: &PointerName, channel: &Ch
 /// Finds out what would change, and changes nothing.
 pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Request) -> Result<Promotion, ReleaseError> {
     let rule = rule(channels, &request.to)?;
+    let approval = approval(request)?;
     let scene = Scene::look(target, &request.recipe).await?;
     let arch = scene.arch(request.arch)?;
     let name = scene.channel(arch, &rule.name);
@@ -142,7 +142,6 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
     let from = rule.from.as_ref().map(|from| scene.channel(arch, from));
     let from_pointer = from.as_ref().and_then(|from| scene.pointer(from));
     let from_names = from_pointer.and_then(|pointer| scene.version_of(&pointer.image));
-    let approval = approval(request)?;
     let candidate = match (request.version, &rule.from) {
         (Some(version), _) => retired::usable(target, &scene, arch, version).await?,
         (None, None) => {
@@ -168,22 +167,8 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
         doubt = scene::doubt(channel, &history, &image.id);
     }
     let who = target.who().await?;
-    let facts = Facts {
-        name: format!("{} {}", scene.recipe, candidate.version),
-        stayed,
-        doubt,
-        from_names,
-        score: record.score,
-        created_at: moment(&image.created_at),
-        waivers: record
-            .controls
-            .iter()
-            .filter_map(|control| Some((control.slug.clone(), control.waiver.as_ref()?.expires)))
-            .collect(),
-        tested: ImageState::of(&image.tags) >= ImageState::Verified && !record.provenance.finished_at.is_empty(),
-        failed_tests: record.tests.iter().filter(|test| test.exit != 0).map(|test| test.name.clone()).collect(),
-        gate_unmet: record.gate.unmet.clone(),
-    };
+    let name_of = format!("{} {}", scene.recipe, candidate.version);
+    let facts = Facts::of(name_of, (image, &record), (stayed, doubt, from_names));
     let unmet = gate::unmet(rule, &facts, approval.as_ref(), &who, target.now());
     let current = scene.pointer(&name).cloned();
     let current_record = match &current {

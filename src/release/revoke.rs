@@ -169,7 +169,7 @@ mod tests {
             tags.insert(tags::FORCED.into(), "true".into());
         }
         let id = format!("img-{id:08x}").parse().unwrap();
-        Image { id, name: String::new(), tags, available: true, failed: None, created_at: String::new() }
+        Image { id, name: String::new(), tags, available: true, failed: None, created_at: String::new(), public: false }
     }
 
     #[test]

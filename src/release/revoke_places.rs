@@ -278,6 +278,7 @@ async fn used(
         available: true,
         failed: None,
         created_at: String::new(),
+        public: false,
     };
     let all: Vec<Image> = images.iter().map(image).collect();
     // What only their owner can ask is refused to another account, and then nothing would be known there.

@@ -13,7 +13,7 @@ use super::scene::{Candidate, Scene, history};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::clock;
 use crate::recipe::ChannelRule;
-use crate::target::{Elsewhere, Move, Pointer, PointerName, Target, TargetError};
+use crate::target::{Elsewhere, Move, Pointer, PointerName, Target, TargetError, Underway};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -52,6 +52,8 @@ pub struct RolledBack {
     pub forward: bool,
     /// How it stands in each place, where the channel reaches several.
     pub rows: Vec<Row>,
+    /// Moves of the channel that others had begun, and that are not finished any more.
+    pub cleared: Vec<Underway>,
 }
 
 /// Rolls back in the home region alone.
@@ -106,6 +108,7 @@ pub async fn roll_back_in(
         moved: false,
         forward,
         rows: Vec::new(),
+        cleared: Vec::new(),
         from: current.clone(),
         name: name.clone(),
     };
@@ -137,6 +140,8 @@ pub async fn roll_back_in(
         ..Note::new(Kind::Rollback, clock::rfc3339(target.now()))
     };
     note.check()?;
+    let begun = target.underway(&scene.recipe).await?.into_iter().filter(|underway| underway.name == name);
+    let begun: Vec<Underway> = begun.filter(|underway| underway.over || request.take_over).collect();
     let wanted = Move {
         name,
         expected: Some(current),
@@ -165,6 +170,7 @@ pub async fn roll_back_in(
         Err(error) => Err(error.into()),
         Ok(()) => {
             done.moved = true;
+            done.cleared = begun;
             Ok(done)
         }
     }

@@ -1,7 +1,8 @@
 //! All that `verify` asks of one place, asked at once: the number of questions grows with what is there.
 
 use super::error::ReleaseError;
-use crate::identity::{ImageId, RecipeName};
+use super::opened::{self, Launchers};
+use crate::identity::{ImageId, RecipeName, Region};
 use crate::pipeline::tags;
 use crate::target::{Evidence, Histories, Image, Overview, Pointer, Slot, Target};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,10 @@ pub struct Seen {
     pub histories: Histories,
     /// Of the images that their channels name.
     pub evidence: BTreeMap<ImageId, Evidence>,
+    /// Who else may launch images.
+    pub launchers: Launchers,
+    /// Which region it is, where it is one.
+    pub region: Option<Region>,
 }
 
 impl Seen {
@@ -49,6 +54,8 @@ impl Seen {
         let named: Vec<&Image> =
             named.into_iter().filter_map(|id| seen.image(id)).filter(|image| is_there(image)).collect();
         seen.evidence = target.evidence(&named, is_home).await?;
+        seen.region = target.region();
+        seen.launchers = opened::look(target, &seen).await;
         Ok(seen)
     }
 

@@ -4,8 +4,10 @@ use super::error::ReleaseError;
 use super::history::History;
 use super::intent::{self, Foreign};
 use super::note::Note;
+use super::opened;
 use super::places::Place;
 use super::revoke::built_on;
+use super::rightful::{self, Ground};
 use super::seen::Seen;
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::pipeline::tags;
@@ -79,21 +81,50 @@ pub fn check(seen: &Seen, is_remote: bool, rules: &[ChannelRule]) -> Verified {
     for (recipe, overview) in &seen.recipes {
         let mut look = Look { seen, recipe, rules, is_remote, found: &mut verified.drift };
         look.recipe(overview);
+        verified.drift.extend(opened::drift(seen, rules, recipe));
         verified.pointers += overview.pointers.len();
         // What nobody of ours began keeps nothing from being compared.
         let moving = overview.underway.iter().flatten().filter(|underway| !underway.over);
-        verified.moving.extend(moving.filter(|underway| foreign(seen, underway).is_none()).cloned());
+        verified.moving.extend(moving.filter(|underway| foreign(seen, rules, underway).is_none()).cloned());
+    }
+    if let (Some(why), Some(region)) = (&seen.launchers.unread, &seen.region) {
+        let place = Place { account: None, region: region.clone() };
+        verified.unknown.push(Unknown { place, why: why.clone() });
     }
     verified
 }
 
-/// Why a move that is under way is none that may be finished; none where it may.
-fn foreign(seen: &Seen, underway: &Underway) -> Option<Foreign> {
+/// Why a move that is under way is none that may be finished; none where it may, as far as that shows without its record.
+fn foreign(seen: &Seen, rules: &[ChannelRule], underway: &Underway) -> Option<Foreign> {
     let Underway { name, image, note, .. } = underway;
-    let found = seen.image(image).filter(|image| image.available).map(|image| &image.tags);
+    let there = seen.image(image).filter(|image| image.available);
+    let found = there.map(|image| &image.tags);
     let version = found.and_then(|tags| intent::version_of(name, tags));
     let named = version.and_then(|version| seen.pointers(&name.recipe).find(|pointer| pointer.name == version));
-    intent::foreign(name, (image, note), found, named.map(|pointer| &pointer.image))
+    let foreign = intent::foreign(name, (image, note), found, named.map(|pointer| &pointer.image));
+    foreign.or_else(|| unruly(seen, rules, underway, there?))
+}
+
+/// Why its channel's rule does not let a move be finished.
+fn unruly(seen: &Seen, rules: &[ChannelRule], underway: &Underway, image: &Image) -> Option<Foreign> {
+    if rules.is_empty() {
+        return None;
+    }
+    let name = &underway.name;
+    let Some(rule) = rules.iter().find(|rule| name.slot == Slot::Channel(rule.name.clone())) else {
+        return Some(Foreign::NoChannel);
+    };
+    // A history that can't be read is told by itself; one that is not there has never named anything.
+    let entries = |name: &PointerName| match seen.histories.get(name) {
+        Some(Ok(entries)) => Some(entries.as_slice()),
+        Some(Err(_)) => None,
+        None => Some(&[][..]),
+    };
+    let from = match &rule.from {
+        Some(from) => entries(&PointerName { slot: Slot::Channel(from.clone()), ..name.clone() })?,
+        None => &[],
+    };
+    rightful::wrong(underway, &Ground { rule, own: entries(name)?, from, image, record: None })
 }
 
 impl Look<'_> {
@@ -137,8 +168,11 @@ impl Look<'_> {
     fn underway(&mut self, underway: &Underway) {
         let Underway { name, image, since, until, .. } = underway;
         let by = line(&underway.by);
-        if let Some(foreign) = foreign(self.seen, underway) {
-            let wrong = format!("a lock says that {by} began to move it to {image} at {since}, and {foreign}");
+        if let Some(foreign) = foreign(self.seen, self.rules, underway) {
+            let wrong = format!(
+                "a lock says that {by} began to move it to {image} at {since}, and {}",
+                line(&foreign.to_string())
+            );
             let mend =
                 format!("find out who could write it; amifactory resume clears it after {until}, and moves nothing");
             self.wrong(name, wrong, mend);

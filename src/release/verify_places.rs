@@ -3,6 +3,7 @@
 use super::distribute::copy_of;
 use super::error::ReleaseError;
 use super::history::History;
+use super::opened::rollback_target;
 use super::places::{Place, Places, audience};
 use super::seen::Seen;
 use super::verify::{Drift, Unknown, Verified, check};
@@ -30,15 +31,16 @@ pub async fn verify_everywhere(
     recipes: &[RecipeName],
 ) -> Result<Verified, ReleaseError> {
     let home = places.home_place();
-    let mut all = look(places, rules, recipes).await?;
+    let all = look(places, rules, recipes).await?;
     let at_home = &all.seen[&home];
     let mut verified = check(at_home, true, rules);
-    verified.unknown = std::mem::take(&mut all.unknown);
+    verified.unknown.extend(all.unknown.iter().cloned());
     for region in places.known.regions.keys() {
         let place = Place { account: None, region: region.clone() };
         let Some(seen) = all.seen.get(&place) else { continue };
         let found = check(seen, true, rules);
         verified.pointers += found.pointers;
+        verified.unknown.extend(found.unknown);
         let here = |drift: Drift| Drift { what: format!("{} in {place}", drift.what), ..drift };
         verified.drift.extend(found.drift.into_iter().map(here));
     }
@@ -93,8 +95,12 @@ async fn unshared(places: &Places<'_>, rules: &[ChannelRule], all: &mut Everywhe
             let place = Place { account: None, region };
             let Some(here) = all.seen.get(&place) else { continue };
             let named = here.all_pointers().filter(|pointer| pointer.name.slot == Slot::Channel(rule.name.clone()));
-            let named = named.map(|pointer| &pointer.image).filter(|image| here.image(image).is_some());
-            let images: BTreeSet<ImageId> = named.cloned().collect();
+            let named = named.filter(|pointer| here.image(&pointer.image).is_some());
+            let with_its_way_back = |pointer: &Pointer| {
+                let back = rollback_target(here, &pointer.name, &pointer.image).map(|image| image.id.clone());
+                [Some(pointer.image.clone()), back].into_iter().flatten()
+            };
+            let images: BTreeSet<ImageId> = named.flat_map(with_its_way_back).collect();
             questions.push((place, images.into_iter().collect::<Vec<_>>(), audience(&rule.reach)));
         }
     }
@@ -174,6 +180,19 @@ impl Against<'_, '_> {
             let mend = format!("amifactory promote {}{version} --to {} shares it anew", self.recipe, rule.name);
             self.wrong(what, wrong, mend);
         }
+        self.way_back(&own, &pointer.name, &image, rule);
+    }
+
+    /// What a channel would go back to can be used by those who use the channel.
+    fn way_back(&mut self, own: &Place, name: &PointerName, current: &ImageId, rule: &ChannelRule) {
+        let all = self.all;
+        let there = all.seen.get(own).filter(|_| rule.reach.is_shared());
+        let Some(back) = there.and_then(|there| rollback_target(there, name, current)) else { return };
+        let Some(whom) = all.unshared.get(&(own.clone(), back.id.clone())) else { return };
+        let wrong = format!("{}, which a rollback goes back to, lacks {}", back.id, whom.join(", "));
+        let version = tags::owner(&back.tags).map(|owner| format!("@{}", owner.version)).unwrap_or_default();
+        let mend = format!("amifactory distribute {}{version} --to {} shares it anew", self.recipe, rule.name);
+        self.wrong(format!("{name} in {own}"), wrong, mend);
     }
 
     /// Where a channel does not go any more, its pointer stays behind and is moved by nobody.

@@ -2,8 +2,10 @@
 //! for them, and CloudWatch Logs Insights finds the fields by itself.
 //!
 //! `trace.id` is the build: the same text is in the tag `amifactory:build` of all that the build made, in the comment of
-//! its SSM commands, and in what a log group received from its builder. What the schema has no name for stands under
-//! `amifactory`.
+//! its SSM commands, and in what a log group received from its builder. What belongs to no build has the run of the program
+//! there: all lines of a check or a roll-out have the same. What the schema has no name for stands under `amifactory`.
+
+mod fleet;
 
 use crate::pipeline::{BuildResult, Event, Outcome, Sink};
 use serde_json::{Map, Value, json};
@@ -22,12 +24,14 @@ pub struct Ecs<W: Write + Send> {
     out: Mutex<W>,
     /// What is known of each build since it began: later events name the build alone.
     builds: Mutex<BTreeMap<String, Map<String, Value>>>,
+    /// This run of the program, for what belongs to no build.
+    run: String,
 }
 
 impl<W: Write + Send> Ecs<W> {
     /// Writes to `out`.
     pub fn new(out: W) -> Ecs<W> {
-        Ecs { out: Mutex::new(out), builds: Mutex::default() }
+        Ecs { out: Mutex::new(out), builds: Mutex::default(), run: run_id() }
     }
 
     /// The last line of a run of the program: which verb it was, and how it ended.
@@ -49,7 +53,8 @@ impl<W: Write + Send> Ecs<W> {
         self.write(line);
     }
 
-    fn write(&self, line: Line) {
+    fn write(&self, mut line: Line) {
+        line.build.get_or_insert_with(|| self.run.clone());
         let text = format!("{}\n", line.document(OffsetDateTime::now_utc()));
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         // At once, so that lines of several processes in one file stay whole. A full disk stops no build.
@@ -76,10 +81,17 @@ impl<W: Write + Send> Sink for Ecs<W> {
     }
 }
 
+/// Told apart from other runs by chance alone: no counter is shared between machines.
+fn run_id() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    format!("run-{:016x}", RandomState::new().hash_one(std::process::id()))
+}
+
 /// One line before it gets its time.
 struct Line {
     level: &'static str,
     message: String,
+    /// The build that it is about; where there is none, the run.
     build: Option<String>,
     event: Map<String, Value>,
     labels: Map<String, Value>,
@@ -163,6 +175,11 @@ impl Line {
                 let mut line = Line::new("warn", "notice", "info", text.clone());
                 line.build = build.as_ref().map(ToString::to_string);
                 line
+            }
+            Event::RolloutStep { recipe, channel, group, text } => {
+                let line = Line::new("info", "rollout-step", "change", text.clone());
+                let line = line.label("recipe", recipe).label("channel", channel);
+                group.iter().fold(line, |line, group| line.label("group", group))
             }
             Event::BuildFinished(result) => Line::of_result(result),
         }

@@ -150,7 +150,9 @@ impl Teller {
             Event::Notice { build: Some(build), text } => {
                 self.about(build, now, format!("note: {}", visible::joined(text)))
             }
-            Event::Notice { build: None, text } => line(now, "-", &format!("note: {}", visible::joined(text))),
+            Event::Notice { build: None, text } | Event::RolloutStep { text, .. } => {
+                line(now, "-", &format!("note: {}", visible::joined(text)))
+            }
             // Its own event has told of it already.
             Event::BuildFinished(result) if result.outcome == Outcome::UpToDate => return Vec::new(),
             Event::BuildFinished(result) => self.finished(result, now),
@@ -242,6 +244,12 @@ pub(super) fn name(result: &BuildResult) -> String {
     }
 }
 
+/// Why its image must not be used, and who said so.
+pub(super) fn revoked(result: &BuildResult) -> String {
+    let by = result.revoked_by.as_deref().map(|by| format!(" by {}", visible::line(by))).unwrap_or_default();
+    format!("revoked{by}: {}", visible::line(result.revoked.as_deref().unwrap_or_default()))
+}
+
 /// How a build ended, in one line.
 pub(super) fn outcome(result: &BuildResult) -> String {
     let took = duration::seconds(result.duration_s);
@@ -253,6 +261,11 @@ pub(super) fn outcome(result: &BuildResult) -> String {
             format!("built {image} in {took}{score}")
         }
         Outcome::UpToDate => format!("up to date: {image}"),
+        Outcome::Refused if result.revoked.is_some() => format!(
+            "{}: nothing was started, for nothing has changed since; amifactory build {} --force makes another",
+            revoked(result),
+            result.recipe
+        ),
         Outcome::Refused => format!("refused by its gate after {took}: {}", visible::line(&result.unmet.join("; "))),
         Outcome::Failed => {
             let what = result.failure.as_ref().map_or("", |failure| failure.what.as_str());
@@ -272,6 +285,21 @@ mod tests {
 
     fn at(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn what_is_revoked_was_refused_by_no_gate() {
+        let result: BuildResult = serde_json::from_value(serde_json::json!({
+            "recipe": "db", "version": "1.0.0", "digest": null, "outcome": "refused", "image": "ami-0123456789abcdef0",
+            "target": "aws", "build": null, "controls": crate::hardening::Tally::default(), "score": null,
+            "duration_s": 0.1, "calls": 3, "revoked": "CVE-2026-1", "revoked_by": "ada\u{1b}",
+        }))
+        .unwrap();
+        assert_eq!(
+            outcome(&result),
+            "revoked by ada\\u{1b}: CVE-2026-1: nothing was started, for nothing has changed since; amifactory build db \
+             --force makes another"
+        );
     }
 
     fn begun(all_parts: bool) -> Teller {

@@ -127,12 +127,9 @@ impl Shared {
             }
             Event::Notice { build, text } => {
                 let label = build.as_ref().map(|build| self.running.label(build) + ": ").unwrap_or_default();
-                let text = format!("{label}{}", visible::joined(text));
-                let lines = wrap(&text, (self.width)().saturating_sub(3)).into_iter().enumerate();
-                lines
-                    .map(|(n, line)| if n == 0 { format!("{} {line}", style.yellow("!")) } else { format!("  {line}") })
-                    .collect()
+                self.marked(&style.yellow("!"), &format!("{label}{}", visible::joined(text)))
             }
+            Event::RolloutStep { text, .. } => self.marked(&style.cyan("→"), &visible::joined(text)),
             Event::BuildFinished(result) => {
                 self.running.finish(result);
                 // The last build's end is what the summary begins with.
@@ -147,6 +144,12 @@ impl Shared {
             Event::BuildStarted { .. } | Event::UpToDate { .. } | Event::Waiting { .. } => Vec::new(),
             Event::StepStarted { .. } | Event::StepProgress { .. } => Vec::new(),
         }
+    }
+
+    /// A text that stays on the screen, with a mark before it.
+    fn marked(&self, mark: &str, text: &str) -> Vec<String> {
+        let lines = wrap(text, (self.width)().saturating_sub(3)).into_iter().enumerate();
+        lines.map(|(n, line)| if n == 0 { format!("{mark} {line}") } else { format!("  {line}") }).collect()
     }
 
     fn padded(&self, label: &str) -> String {

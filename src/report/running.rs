@@ -80,7 +80,7 @@ impl Running {
                     build.step = None;
                 }
             }
-            Event::Notice { .. } | Event::BuildFinished(_) => {}
+            Event::Notice { .. } | Event::RolloutStep { .. } | Event::BuildFinished(_) => {}
         }
     }
 

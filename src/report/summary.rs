@@ -1,6 +1,6 @@
 //! What is printed once a build is over. Each outcome has its form, and each form ends with what to type next.
 
-use super::lines::{name, outcome};
+use super::lines::{name, outcome, revoked};
 use super::wrap::{fold, wrap};
 use super::{Style, duration, visible, wording};
 use crate::hardening::{ControlEvidence, Status};
@@ -87,13 +87,13 @@ fn refused(finished: &Finished, style: Style) -> String {
     let result = finished.result;
     let took = duration::seconds(result.duration_s);
     let mut page = Page::new(style);
-    if let Some(reason) = &result.revoked {
+    if result.revoked.is_some() {
         page.head(
             &style.red("✗"),
             &name(result),
             "its image is revoked, and nothing has changed since; nothing was started",
         );
-        page.reasons("revoked", std::slice::from_ref(reason));
+        page.reasons("why", &[revoked(result)]);
         page.identity(finished);
         page.place(finished);
         page.reasons("warning", &result.warnings);

@@ -43,10 +43,16 @@ pub fn first_line(text: &str) -> Cow<'_, str> {
     line(text.trim_start().lines().next().unwrap_or("").trim_end())
 }
 
-/// A text of several lines on one, with a blank between them.
+/// A text of several lines on one: what went wrong, and what to do, with a colon between them where a line ends without a
+/// stop of its own.
 pub fn joined(text: &str) -> String {
     let parts: Vec<Cow<'_, str>> = text.lines().map(str::trim).filter(|part| !part.is_empty()).map(line).collect();
-    parts.join(" ")
+    parts.into_iter().fold(String::new(), |mut all, part| {
+        if !all.is_empty() {
+            all.push_str(if all.ends_with(['.', ',', ':', ';', '!', '?', '…']) { " " } else { ": " });
+        }
+        all + &part
+    })
 }
 
 /// Text of several lines: line breaks and tabs stay, all else that hides is written out.
@@ -74,7 +80,12 @@ mod tests {
     fn a_text_of_several_lines_is_cut_to_its_first_or_joined() {
         assert_eq!(first_line("one\r\ntwo\u{1b}[2J"), "one");
         assert_eq!(first_line(""), "");
-        assert_eq!(joined("one:\n  two\u{7}\r\n\nthree"), "one: two\\u{7} three");
+        assert_eq!(joined("one:\n  two\u{7}\r\n\nthree"), "one: two\\u{7}: three");
+        assert_eq!(
+            joined("there is none\n  set it where the program runs\n"),
+            "there is none: set it where the program runs"
+        );
+        assert_eq!((joined("it is so.\nlook there"), joined("one")), ("it is so. look there".into(), "one".into()));
     }
 
     #[test]

@@ -2,19 +2,26 @@
 //! another one fails: a refresh that is cut off leaves a group with two images, one that fails goes back by itself. After a
 //! failure no further wave begins.
 
-use super::decide::{Stage, UNSETTLED};
+use super::decide::{Seen, Stage, UNSETTLED, lacks};
 use super::refusal::said;
-use super::survey::{GroupPlan, Request, due, look};
+use super::survey::{GroupPlan, Request, comes_back_to, due, look, unfit};
 use super::{Refusal, RolloutError, error, goal, label};
 use crate::recipe::ChannelRule;
+use crate::release::ReleaseError;
+use crate::release::scene::Scene;
 use crate::report::visible::line;
 use crate::target::{Begun, Refresh, RefreshState, Rollouts, Target, TargetError, TemplateRef};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 /// How often refreshes are looked at.
 const LOOK: Duration = Duration::from_secs(15);
 /// How long a refresh that has begun may take to show.
 const SHOWS: Duration = Duration::from_secs(2);
+/// For how long what stands against beginning is not asked anew: so the groups of a wave ask once.
+const ASKED: Duration = Duration::from_secs(5);
 
 /// What became of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,14 +45,30 @@ pub struct Ended {
     pub wave: usize,
     /// What became of it.
     pub outcome: Outcome,
+    /// The version of its template that a refresh brought it to, or tried to.
+    pub to: Option<i64>,
+}
+
+/// What became of a group, and the version that a refresh went to.
+type Came = (Outcome, Option<i64>);
+
+/// What stands against beginning anything at this moment.
+#[derive(Clone)]
+enum Gate {
+    /// That.
+    Closed(String),
+    /// Nothing. The recipe's images as they are now, for whoever goes back.
+    Open(Option<Arc<Scene>>),
 }
 
 /// What all groups share.
 struct Work<'a> {
     target: &'a dyn Target,
     rollouts: &'a dyn Rollouts,
+    channels: &'a [ChannelRule],
     request: &'a Request,
     tell: &'a (dyn Fn(String) + Send + Sync),
+    asked: Mutex<Option<(Instant, Gate)>>,
 }
 
 /// Carries it out; `plans` as they were shown. `tell` hears of each change, in words for people.
@@ -57,58 +80,97 @@ pub async fn carry_out(
     tell: &(dyn Fn(String) + Send + Sync),
 ) -> Result<Vec<Ended>, RolloutError> {
     let rollouts = target.rollouts().ok_or_else(|| RolloutError::NoGroups(target.kind()))?;
-    let work = Work { target, rollouts, request, tell };
+    let work = Work { target, rollouts, channels, request, tell, asked: Mutex::default() };
     let mut all: Vec<Ended> = Vec::with_capacity(plans.len());
     let mut halted: Option<String> = None;
     for wave in 0..request.waves.len() {
         let ours: Vec<&GroupPlan> = plans.iter().filter(|plan| plan.wave == wave).collect();
-        if halted.is_none() && wave > 0 && ours.iter().any(|plan| plan.is_begun()) {
-            halted = work.why_not_now(channels).await?;
+        let groups = ours.iter().map(|plan| work.group(plan, halted.as_deref()));
+        let ended = futures_util::future::join_all(groups).await;
+        for (plan, (outcome, to)) in ours.iter().zip(ended) {
+            all.push(Ended { name: plan.name.clone(), wave, outcome, to });
         }
-        let ended = match &halted {
-            Some(why) => ours.iter().map(|_| Outcome::NotBegun(why.clone())).collect(),
-            None => futures_util::future::join_all(ours.iter().map(|plan| work.group(plan))).await,
-        };
-        all.extend(ours.iter().zip(ended).map(|(plan, outcome)| Ended { name: plan.name.clone(), wave, outcome }));
-        if halted.is_none() && all.iter().any(|ended| matches!(ended.outcome, Outcome::Failed(_))) {
-            halted = Some(format!("a group of wave {} failed", wave + 1));
-        }
+        let not_begun = all.iter().find_map(|ended| match &ended.outcome {
+            Outcome::NotBegun(why) => Some(why.clone()),
+            _ => None,
+        });
+        let failed = all.iter().any(|ended| matches!(ended.outcome, Outcome::Failed(_)));
+        halted = halted.or(failed.then(|| format!("a group of wave {} failed", wave + 1))).or(not_begun);
     }
     Ok(all)
 }
 
 impl Work<'_> {
-    /// Why the next wave does not begin. Much time may have passed: the window may be closed, the image revoked.
-    async fn why_not_now(&self, channels: &[ChannelRule]) -> Result<Option<String>, RolloutError> {
+    /// What stands against beginning anything now. Much time may have passed since it was planned, also while a person was
+    /// asked: the window may be closed, the image revoked, an alarm ringing.
+    async fn gate(&self) -> Result<Gate, TargetError> {
+        let mut asked = self.asked.lock().await;
+        if let Some((_, gate)) = asked.as_ref().filter(|(at, _)| at.elapsed() < ASKED) {
+            return Ok(gate.clone());
+        }
+        let gate = self.asks().await?;
+        *asked = Some((Instant::now(), gate.clone()));
+        Ok(gate)
+    }
+
+    async fn asks(&self) -> Result<Gate, TargetError> {
         let (now, request) = (self.target.now(), self.request);
         if let Some(window) = request.policy.window.as_ref().filter(|_| request.why.is_none())
             && !window.is_open(now)
         {
             let opens = error::opening(window.opens(now));
-            return Ok(Some(format!("the maintenance window ({window}) has closed; it opens {opens}")));
-        }
-        if request.back {
-            return Ok(None);
+            return Ok(Gate::Closed(format!("the maintenance window ({window}) has closed; it opens {opens}")));
         }
         let wanted = &request.goal;
+        if request.back {
+            return match Scene::look(self.target, &wanted.recipe).await {
+                Ok(scene) => Ok(Gate::Open(Some(Arc::new(scene)))),
+                Err(ReleaseError::Target(error)) => Err(error),
+                Err(error) => Ok(Gate::Closed(error.to_string())),
+            };
+        }
+        if let Some(refusal) = super::survey::alarms(self.rollouts, &request.pace().alarms).await? {
+            return Ok(Gate::Closed(refusal.to_string()));
+        }
         let asked = (&wanted.recipe, wanted.channel.as_str(), Some(wanted.arch));
-        Ok(match goal::read(self.target, channels, asked).await {
-            Ok((now, _)) if now == *wanted => None,
-            Ok((now, _)) => Some(format!("{} names {} meanwhile", now.channel, now.version)),
-            Err(RolloutError::Target(error)) => return Err(error.into()),
-            Err(error) => Some(error.to_string()),
-        })
-    }
-
-    /// Brings a group to its end. A failure is its own, and no reason to leave the others alone.
-    async fn group(&self, plan: &GroupPlan) -> Outcome {
-        match self.to_its_end(plan).await {
-            Ok(outcome) => outcome,
-            Err(error) => Outcome::Failed(error.to_string()),
+        match goal::read(self.target, self.channels, asked).await {
+            Ok((now, _)) if now == *wanted => Ok(Gate::Open(None)),
+            Ok((now, _)) => Ok(Gate::Closed(format!("{} names {} meanwhile", now.channel, now.version))),
+            Err(RolloutError::Target(error) | RolloutError::Release(ReleaseError::Target(error))) => Err(error),
+            Err(error) => Ok(Gate::Closed(error.to_string())),
         }
     }
 
-    async fn to_its_end(&self, plan: &GroupPlan) -> Result<Outcome, TargetError> {
+    /// Why nothing is begun with this group now, though something is due.
+    async fn why_not(&self, plan: &GroupPlan, seen: &Seen, stage: &Stage) -> Result<Option<String>, TargetError> {
+        if let Some(what) = changed(plan, stage) {
+            return Ok(Some(Refusal::Changed(what).to_string()));
+        }
+        let scene = match self.gate().await? {
+            Gate::Closed(why) => return Ok(Some(why)),
+            Gate::Open(scene) => scene,
+        };
+        match (scene, comes_back_to(seen, stage)) {
+            (Some(scene), Some(to)) => {
+                Ok(unfit(self.rollouts, &scene, seen, to).await?.map(|refusal| refusal.to_string()))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Brings a group to its end. A failure is its own, and no reason to leave the others alone. `halted`: why nothing new
+    /// is begun; what is in flight is watched all the same.
+    async fn group(&self, plan: &GroupPlan, halted: Option<&str>) -> Came {
+        if let Some(why) = halted.filter(|_| plan.is_begun()) {
+            return (Outcome::NotBegun(why.to_owned()), None);
+        }
+        match self.to_its_end(plan, halted).await {
+            Ok(came) => came,
+            Err(error) => (Outcome::Failed(error.to_string()), None),
+        }
+    }
+
+    async fn to_its_end(&self, plan: &GroupPlan, halted: Option<&str>) -> Result<Came, TargetError> {
         let names = std::slice::from_ref(&plan.name);
         let mut began = None;
         loop {
@@ -116,19 +178,45 @@ impl Work<'_> {
             let gone = || TargetError::NotFound { what: format!("Auto Scaling group {}", plan.name) };
             let (goal, now) = (&self.request.goal, self.target.now());
             let seen = look(self.rollouts, group.ok_or_else(gone)?, goal, now).await?;
-            match due(self.request, &seen, plan.forgiven.as_deref()) {
-                Ok(Stage::UpToDate) if began.is_none() => return Ok(Outcome::UpToDate),
-                Ok(Stage::UpToDate) => return Ok(Outcome::Done),
-                Ok(Stage::InFlight(refresh)) => return self.watch(&plan.name, refresh).await,
-                Ok(Stage::GoBack(refresh)) => {
+            let stage = match due(self.request, &seen, plan.forgiven.as_deref()) {
+                Ok(stage) => stage,
+                Err(refusal) => return Ok((Outcome::Failed(refusal.to_string()), None)),
+            };
+            // What was tried already is not asked for again: AWS may have begun it.
+            if began.is_none() && matches!(stage, Stage::Due { .. } | Stage::GoBack(_)) {
+                let why = match halted {
+                    Some(why) => Some(why.to_owned()),
+                    None => self.why_not(plan, &seen, &stage).await?,
+                };
+                if let Some(why) = why {
+                    return Ok((Outcome::NotBegun(why), None));
+                }
+            }
+            match stage {
+                Stage::UpToDate if began.is_none() => return Ok((Outcome::UpToDate, None)),
+                Stage::UpToDate => return Ok((Outcome::Done, None)),
+                Stage::InFlight(refresh) => {
+                    for what in lacks(&refresh, &self.request.pace()) {
+                        (self.tell)(format!("{}: the refresh in flight has {}", line(&plan.name), line(&what)));
+                    }
+                    let wanted = match self.request.back && seen.is_ahead(&refresh) {
+                        true => RefreshState::RollbackSuccessful,
+                        false => RefreshState::Successful,
+                    };
+                    return self.watch(&plan.name, refresh, wanted).await;
+                }
+                Stage::GoBack(refresh) => {
                     if self.rollouts.go_back(&plan.name).await? {
                         (self.tell)(format!("{}: goes back", line(&plan.name)));
-                        return self.watch(&plan.name, refresh).await;
+                        let (outcome, _) = self.watch(&plan.name, refresh, RefreshState::RollbackSuccessful).await?;
+                        return Ok((outcome, seen.group.template().and_then(TemplateRef::number)));
                     }
                     // It has ended meanwhile: what is due now is seen anew.
                 }
-                Ok(Stage::Due { source, to, description, replaced }) => {
-                    let Some(own) = seen.group.template() else { return Ok(refused(&Refusal::Nothing)) };
+                Stage::Due { source, to, description, replaced, .. } => {
+                    let Some(own) = seen.group.template() else {
+                        return Ok((Outcome::Failed(Refusal::Nothing.to_string()), None));
+                    };
                     let to = match to {
                         Some(to) => to,
                         None => {
@@ -137,29 +225,48 @@ impl Work<'_> {
                             self.rollouts.create_version(&wanted).await?
                         }
                     };
-                    let to = TemplateRef { template: own.template.clone(), version: to.to_string() };
-                    let first = *began.get_or_insert_with(tokio::time::Instant::now);
-                    match self.rollouts.refresh(&plan.name, &to, &self.request.pace()).await? {
-                        Begun::Yes => {
-                            let (name, version) = (line(&plan.name), &to.version);
-                            (self.tell)(format!("{name}: begun, version {version}, {replaced} to replace"));
+                    let named = TemplateRef { template: own.template.clone(), version: to.to_string() };
+                    let first = *began.get_or_insert_with(Instant::now);
+                    let failed = |why: String| Ok((Outcome::Failed(why), Some(to)));
+                    match self.rollouts.refresh(&plan.name, &named, &self.request.pace()).await? {
+                        Begun::Yes(id) => {
+                            let name = line(&plan.name);
+                            (self.tell)(format!("{name}: begun, version {to}, {replaced} to replace"));
+                            // Whatever becomes of it, a second one is not for this run to begin.
+                            let (outcome, _) = match self.shows(&plan.name, &id).await? {
+                                Some(refresh) => self.watch(&plan.name, refresh, RefreshState::Successful).await?,
+                                None => return failed(format!("AWS has begun the refresh {id}, and does not show it")),
+                            };
+                            return Ok((outcome, Some(to)));
                         }
                         Begun::Another if first.elapsed() > UNSETTLED => {
-                            let why = "AWS says that a refresh is in flight, and shows none";
-                            return Ok(Outcome::Failed(why.to_owned()));
+                            return failed("AWS says that a refresh is in flight, and shows none".to_owned());
                         }
-                        Begun::NotKnown(why) if first.elapsed() > UNSETTLED => return Ok(Outcome::Failed(why)),
+                        Begun::NotKnown(why) if first.elapsed() > UNSETTLED => return failed(why),
                         Begun::Another | Begun::NotKnown(_) => {}
                     }
                 }
-                Err(refusal) => return Ok(refused(&refusal)),
             }
             tokio::time::sleep(SHOWS).await;
         }
     }
 
+    /// A refresh that has just begun, when it shows.
+    async fn shows(&self, group: &str, id: &str) -> Result<Option<Refresh>, TargetError> {
+        let began = Instant::now();
+        loop {
+            tokio::time::sleep(SHOWS).await;
+            let all = self.rollouts.refreshes(group).await?;
+            let found = all.into_iter().find(|refresh| refresh.id == id);
+            if found.is_some() || began.elapsed() > UNSETTLED {
+                return Ok(found);
+            }
+        }
+    }
+
     /// Watches a refresh to its end.
-    async fn watch(&self, group: &str, mut refresh: Refresh) -> Result<Outcome, TargetError> {
+    async fn watch(&self, group: &str, mut refresh: Refresh, wanted: RefreshState) -> Result<Came, TargetError> {
+        let to = refresh.desired.as_ref().and_then(TemplateRef::number);
         let mut told = String::new();
         loop {
             let now = told_of(&refresh);
@@ -168,12 +275,10 @@ impl Work<'_> {
                 told = now;
             }
             match refresh.state {
-                RefreshState::Successful => return Ok(Outcome::Done),
-                // What was asked for.
-                RefreshState::RollbackSuccessful if self.request.back => return Ok(Outcome::Done),
+                state if state == wanted => return Ok((Outcome::Done, to)),
                 state if state.is_over() => {
                     let what = format!("the refresh ended: {}{}", state.as_str(), said(&refresh.reason));
-                    return Ok(Outcome::Failed(what));
+                    return Ok((Outcome::Failed(what), to));
                 }
                 _ => tokio::time::sleep(LOOK).await,
             }
@@ -183,8 +288,23 @@ impl Work<'_> {
     }
 }
 
-fn refused(refusal: &Refusal) -> Outcome {
-    Outcome::Failed(refusal.to_string())
+/// What another hand has changed since the plan was shown, where something else would be done now.
+fn changed(plan: &GroupPlan, now: &Stage) -> Option<String> {
+    match (&plan.stage, now) {
+        // A refresh that was to be turned round can have come to its end meanwhile.
+        (Ok(Stage::GoBack(_)), _) => None,
+        (Ok(Stage::Due { source, .. }), Stage::Due { source: other, .. }) if source != other => {
+            Some(format!("it launched from version {source}, and launches from version {other} now"))
+        }
+        (Ok(Stage::Due { to: Some(to), .. }), Stage::Due { to: Some(other), .. }) if to != other => {
+            Some(format!("it was to go to version {to}, and would go to version {other} now"))
+        }
+        (Ok(Stage::Due { .. }), Stage::Due { .. }) => None,
+        (Ok(Stage::Due { .. }), _) => Some("a refresh was begun, and would be turned round now".to_owned()),
+        (Ok(Stage::UpToDate), _) => Some("it was where it should be, and is not now".to_owned()),
+        (Ok(Stage::InFlight(_)), _) => Some("the refresh that was in flight is over, and it is not there".to_owned()),
+        (Err(_), _) => None,
+    }
 }
 
 fn told_of(refresh: &Refresh) -> String {

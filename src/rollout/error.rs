@@ -1,6 +1,6 @@
 //! Why a roll-out could not be begun.
 
-use crate::identity::{ImageId, RecipeName, TargetKind, Version};
+use crate::identity::{Channel, ImageId, RecipeName, TargetKind, Version};
 use crate::pipeline::clock::rfc3339;
 use crate::release::ReleaseError;
 use crate::report::visible::line;
@@ -42,6 +42,19 @@ pub enum RolloutError {
         version: Version,
         /// Its image.
         image: ImageId,
+    },
+    /// The channel was pointed at the image past its gates.
+    #[error(
+        "{why}: what {channel} of {recipe} names is not rolled out\n  amifactory history {recipe} shows who; \
+         amifactory rollback {recipe} --channel {channel} brings it back to one of its own"
+    )]
+    Doubt {
+        /// The recipe.
+        recipe: RecipeName,
+        /// The channel.
+        channel: Channel,
+        /// Why.
+        why: String,
     },
     /// The window is closed.
     #[error(

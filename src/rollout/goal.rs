@@ -4,9 +4,9 @@ use super::RolloutError;
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::tags::ImageState;
 use crate::recipe::ChannelRule;
-use crate::release::ReleaseError;
 use crate::release::promote::rule;
-use crate::release::scene::Scene;
+use crate::release::scene::{self, Scene};
+use crate::release::{History, ReleaseError};
 use crate::target::{Target, TargetError};
 
 /// What is rolled out.
@@ -24,7 +24,8 @@ pub struct Goal {
     pub image: ImageId,
 }
 
-/// Reads what the channel names: it must be there, available, started and tested, and not be revoked.
+/// Reads what the channel names: it must be there, available, started and tested, and not be revoked; and the channel must
+/// have come to it through its gates.
 pub async fn read(
     target: &dyn Target,
     channels: &[ChannelRule],
@@ -34,6 +35,10 @@ pub async fn read(
     let (recipe, version) = (&goal.recipe, goal.version);
     if scene.is_damaged(&scene.channel(goal.arch, &goal.channel)) {
         return Err(damaged(&goal.channel, recipe, "what it holds names no image").into());
+    }
+    let history = scene::history(target, &scene.channel(goal.arch, &goal.channel)).await?;
+    if let Some(why) = doubt(&goal.channel, &history) {
+        return Err(RolloutError::Doubt { recipe: recipe.clone(), channel: goal.channel, why });
     }
     let image = scene.fit(version, &goal.image)?.image;
     if ImageState::of(&image.tags) < ImageState::Verified {
@@ -63,6 +68,16 @@ pub async fn named(
     };
     let version = scene.version_of(&image).ok_or_else(unknown)?;
     Ok((Goal { recipe: recipe.clone(), channel: rule.name.clone(), arch, version, image }, scene))
+}
+
+/// Why the channel's last move passed no gate, or can't be vouched for. What was wrong before a later move through the gates
+/// says nothing of what the channel names now.
+fn doubt(channel: &Channel, history: &History) -> Option<String> {
+    let last = history.last()?;
+    if let Some(broken) = history.breaks.iter().find(|broken| broken.revision >= last.revision) {
+        return Some(format!("the history of {channel} was edited: revision {}: {}", broken.revision, broken.what));
+    }
+    last.note.is_none().then(|| format!("{channel} was written by hand (revision {}), past all gates", last.revision))
 }
 
 fn damaged(channel: &Channel, recipe: &RecipeName, why: &str) -> TargetError {

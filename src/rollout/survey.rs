@@ -2,8 +2,10 @@
 
 use super::decide::{Seen, Stage, UNSETTLED, back, forward};
 use super::{Goal, Refusal, RolloutError};
+use crate::identity::ImageId;
 use crate::recipe::RolloutPolicy;
-use crate::target::{Pace, RefreshState, Rollouts, ScalingGroup, TargetError};
+use crate::release::scene::Scene;
+use crate::target::{Pace, RefreshState, Rollouts, ScalingGroup, TargetError, TemplateUser};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -34,10 +36,11 @@ pub struct Request {
 }
 
 impl Request {
-    /// How instances are replaced.
+    /// How instances are replaced. Whoever goes back is in a hurry, and the alarms may be ringing for that very reason:
+    /// no checkpoint, no bake time and no alarm holds that up, and what fails does not go forward again.
     pub fn pace(&self) -> Pace {
         let policy = self.policy.clone();
-        Pace {
+        let pace = Pace {
             least: policy.minimum_healthy,
             most: policy.maximum_healthy,
             checkpoints: policy.checkpoints,
@@ -45,6 +48,11 @@ impl Request {
             bake: policy.bake,
             warmup: policy.warmup,
             alarms: policy.alarms,
+            comes_back: true,
+        };
+        match self.back {
+            true => Pace { checkpoints: vec![], bake: Duration::ZERO, alarms: vec![], comes_back: false, ..pace },
+            false => pace,
         }
     }
 }
@@ -67,6 +75,11 @@ pub struct GroupPlan {
 }
 
 impl GroupPlan {
+    /// Whether a refresh is in flight that goes where it should.
+    pub fn is_in_flight(&self) -> bool {
+        matches!(self.stage, Ok(Stage::InFlight(_)))
+    }
+
     /// Whether something new is begun.
     pub fn is_begun(&self) -> bool {
         matches!(self.stage, Ok(Stage::Due { .. } | Stage::GoBack(_)))
@@ -77,6 +90,7 @@ impl GroupPlan {
 pub async fn survey(
     rollouts: &dyn Rollouts,
     request: &Request,
+    scene: &Scene,
     now: OffsetDateTime,
 ) -> Result<Vec<GroupPlan>, RolloutError> {
     let names: Vec<String> = request.waves.iter().flatten().cloned().collect();
@@ -95,25 +109,99 @@ pub async fn survey(
     }
     let looks = groups.into_iter().map(|group| async move {
         let seen = look(rollouts, group, &request.goal, now).await?;
-        plan(request, seen, rollouts).await
+        plan(request, seen, rollouts, scene).await
     });
     let mut plans: Vec<GroupPlan> = stream::iter(looks).buffer_unordered(AT_ONCE).try_collect().await?;
+    if plans.iter().any(|plan| matches!(plan.stage, Ok(Stage::Due { .. })))
+        && let Some(refusal) = alarms(rollouts, &request.pace().alarms).await?
+    {
+        for plan in plans.iter_mut().filter(|plan| matches!(plan.stage, Ok(Stage::Due { .. }))) {
+            plan.stage = Err(refusal.clone());
+        }
+    }
+    if plans.iter().any(makes_a_version) {
+        let users = rollouts.users().await?;
+        for plan in plans.iter_mut().filter(|plan| makes_a_version(plan)) {
+            if let Some(refusal) = shared(&plan.seen, &users) {
+                plan.stage = Err(refusal);
+            }
+        }
+    }
     plans.sort_by_key(|plan| names.iter().position(|name| *name == plan.name));
     Ok(plans)
 }
 
-async fn plan(request: &Request, seen: Seen, rollouts: &dyn Rollouts) -> Result<GroupPlan, TargetError> {
+/// Why no refresh under these alarms would come to its end.
+pub async fn alarms(rollouts: &dyn Rollouts, names: &[String]) -> Result<Option<Refusal>, TargetError> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let seen = rollouts.alarms(names).await?;
+    let missing: Vec<String> =
+        names.iter().filter(|name| !seen.iter().any(|alarm| alarm.name == **name)).cloned().collect();
+    if !missing.is_empty() {
+        return Ok(Some(Refusal::NoAlarm(missing)));
+    }
+    let ringing: Vec<String> = seen.into_iter().filter(|alarm| alarm.rings).map(|alarm| alarm.name).collect();
+    Ok((!ringing.is_empty()).then_some(Refusal::Ringing(ringing)))
+}
+
+fn makes_a_version(plan: &GroupPlan) -> bool {
+    matches!(plan.stage, Ok(Stage::Due { to: None, .. }))
+}
+
+/// Other groups that would take a new version of this one's template by themselves.
+fn shared(seen: &Seen, users: &[TemplateUser]) -> Option<Refusal> {
+    let template = &seen.group.template()?.template;
+    let is_other = |user: &&TemplateUser| {
+        user.group != seen.group.name && user.named.template == *template && user.named.version == "$Latest"
+    };
+    let others: BTreeSet<String> = users.iter().filter(is_other).map(|user| user.group.clone()).collect();
+    (!others.is_empty()).then(|| Refusal::Shared { template: template.clone(), others: others.into_iter().collect() })
+}
+
+/// Why a version is nothing to go back to: its image must be there, and be fit for use where it is one of the recipe's.
+pub async fn unfit(
+    rollouts: &dyn Rollouts,
+    scene: &Scene,
+    seen: &Seen,
+    version: i64,
+) -> Result<Option<Refusal>, TargetError> {
+    let of_version = seen.versions.iter().find(|one| one.number == version);
+    let Some(image) = of_version.and_then(|version| version.image.clone()) else { return Ok(None) };
+    let state = rollouts.image_seen(&image).await?.map_or_else(|| "gone".to_owned(), |image| image.state);
+    if state != "available" {
+        return Ok(Some(Refusal::ImageGone { version, image, state }));
+    }
+    let Ok(id) = image.parse::<ImageId>() else { return Ok(None) };
+    // What a group had before it was rolled for the first time is perhaps no image of the recipe.
+    let fit = scene.version_of(&id).map(|of_recipe| scene.fit(of_recipe, &id));
+    Ok(match fit {
+        Some(Err(error)) => Some(Refusal::Unfit { version, image, why: error.to_string() }),
+        Some(Ok(_)) | None => None,
+    })
+}
+
+/// The version that a group that goes back comes to.
+pub fn comes_back_to(seen: &Seen, stage: &Stage) -> Option<i64> {
+    match stage {
+        Stage::Due { to, .. } => *to,
+        Stage::GoBack(_) => seen.group.template().and_then(|named| named.number()),
+        Stage::UpToDate | Stage::InFlight(_) => None,
+    }
+}
+
+async fn plan(request: &Request, seen: Seen, rollouts: &dyn Rollouts, scene: &Scene) -> Result<GroupPlan, TargetError> {
     let name = seen.group.name.clone();
     let wave = request.waves.iter().position(|wave| wave.contains(&name)).unwrap_or_default();
     let failed = seen.refreshes.first().filter(|last| last.state.is_over() && last.state != RefreshState::Successful);
     let forgiven = failed.filter(|_| request.retry).map(|last| last.id.clone());
     let mut stage = due(request, &seen, forgiven.as_deref());
-    if let Ok(Stage::Due { to: Some(to), .. }) = &stage
-        && let Some(version) = seen.versions.iter().find(|version| version.number == *to)
-        && let Some(image) = version.image.as_deref().filter(|image| *image != request.goal.image.as_str())
-        && rollouts.architecture(image).await?.is_none()
+    if request.back
+        && let Some(to) = stage.as_ref().ok().and_then(|stage| comes_back_to(&seen, stage))
+        && let Some(refusal) = unfit(rollouts, scene, &seen, to).await?
     {
-        stage = Err(Refusal::ImageGone { version: *to, image: image.to_owned() });
+        stage = Err(refusal);
     }
     let about = about(request, &seen, &stage);
     Ok(GroupPlan { name, wave, seen, stage, forgiven, about })
@@ -121,7 +209,7 @@ async fn plan(request: &Request, seen: Seen, rollouts: &dyn Rollouts) -> Result<
 
 /// What is due with a group.
 pub fn due(request: &Request, seen: &Seen, forgiven: Option<&str>) -> Result<Stage, Refusal> {
-    if request.back { back(seen) } else { forward(seen, &request.goal, request.why.as_deref(), forgiven) }
+    if request.back { back(seen, forgiven) } else { forward(seen, &request.goal, request.why.as_deref(), forgiven) }
 }
 
 /// All that is seen of a group, read again while one answer knows something that another does not know yet.
@@ -142,14 +230,17 @@ pub async fn look(
             }
         };
         let (versions, refreshes) = tokio::join!(versions, rollouts.refreshes(&names[0]));
-        let mut seen = Seen { group, versions: versions?, refreshes: refreshes?, arch: None };
+        let mut seen = Seen { group, versions: versions?, refreshes: refreshes?, arch: None, at: now };
         if seen.is_settled(goal.image.as_str(), now) || began.elapsed() > UNSETTLED {
             let number = seen.group.template().and_then(|named| named.number());
             let current = seen.versions.iter().find(|version| Some(version.number) == number);
             if let Some(image) = current.and_then(|version| version.image.as_deref()).filter(|i| i.starts_with("ami-"))
             {
                 let is_goal = image == goal.image.as_str();
-                seen.arch = if is_goal { Some(goal.arch) } else { rollouts.architecture(image).await? };
+                seen.arch = match is_goal {
+                    true => Some(goal.arch),
+                    false => rollouts.image_seen(image).await?.and_then(|image| image.arch),
+                };
             }
             return Ok(seen);
         }
@@ -161,16 +252,16 @@ pub async fn look(
 
 /// So many at a time, each as long as an instance takes to come and to warm up; and all waits.
 fn about(request: &Request, seen: &Seen, stage: &Result<Stage, Refusal>) -> Duration {
-    let policy = &request.policy;
+    let pace = request.pace();
     let count = match stage {
-        Ok(Stage::Due { replaced, .. }) => *replaced,
+        Ok(Stage::Due { replaced, warm, .. }) => *replaced + *warm,
         Ok(Stage::InFlight(refresh) | Stage::GoBack(refresh)) => refresh.left as usize,
         Ok(Stage::UpToDate) | Err(_) => return Duration::ZERO,
     };
-    let share = usize::from(100 - policy.minimum_healthy) + usize::from(policy.maximum_healthy - 100);
+    let share = usize::from(100 - pace.least) + usize::from(pace.most - 100);
     let batch = (seen.group.members.len() * share / 100).max(1);
-    let warmup = policy.warmup.or(seen.group.warmup).unwrap_or_default();
+    let warmup = pace.warmup.or(seen.group.warmup).unwrap_or_default();
     let rounds = u32::try_from(count.div_ceil(batch)).unwrap_or(u32::MAX);
-    let stops = u32::try_from(policy.checkpoints.len()).unwrap_or_default();
-    (LAUNCH + warmup).saturating_mul(rounds) + policy.checkpoint_delay * stops + policy.bake
+    let stops = u32::try_from(pace.checkpoints.len()).unwrap_or_default();
+    (LAUNCH + warmup).saturating_mul(rounds) + pace.delay * stops + pace.bake
 }

@@ -3,8 +3,10 @@
 use crate::fleet::findings::Spot;
 use crate::fleet::trend::{self, Point};
 use crate::pipeline::StateFolder;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use nix::fcntl::OFlag;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// No file of ours is larger: 3000 points of less than 250 bytes.
@@ -44,21 +46,31 @@ fn path(state: &StateFolder, home: &Spot) -> PathBuf {
 
 /// The points that can be read. Where some can't, the file is put aside under another name first.
 fn read(path: &Path) -> io::Result<(Vec<Point>, Option<String>)> {
-    let size = match fs::metadata(path) {
-        Ok(metadata) => metadata.len(),
+    // Whatever else lies there must neither be waited for nor read without end.
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let file = match OpenOptions::new().read(true).custom_flags(flags.bits()).open(path) {
+        Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), None)),
         Err(error) => return Err(error),
     };
-    let bytes = if size > MOST_BYTES { Vec::new() } else { fs::read(path)? };
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    let too_large = bytes.len() as u64 > MOST_BYTES;
+    if too_large {
+        bytes.clear();
+    }
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let read: Vec<Result<Point, _>> = lines.map(serde_json::from_slice).collect();
     let damaged = read.iter().filter(|line| line.is_err()).count();
-    if damaged == 0 && size <= MOST_BYTES {
+    if damaged == 0 && !too_large {
         return Ok((read.into_iter().flatten().collect(), None));
     }
     let aside = path.with_extension("damaged");
     fs::rename(path, &aside)?;
-    let what = match size > MOST_BYTES {
+    let what = match too_large {
         true => "it was far too large".to_owned(),
         false => format!("{damaged} of its {} points could not be read", read.len()),
     };
@@ -121,6 +133,25 @@ mod tests {
         assert_eq!(add(&state, &other, point(1)).points, [point(1)], "another fleet has its own");
         let left: Vec<_> = fs::read_dir(file.parent().unwrap()).unwrap().collect();
         assert_eq!(left.len(), 3, "{left:?}");
+    }
+
+    #[test]
+    fn what_is_no_file_is_told_left_alone_and_waited_for_by_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateFolder::open(folder.path()).unwrap();
+        let file = path(&state, &home());
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let told = || {
+            let kept = add(&state, &home(), point(7));
+            assert_eq!(kept.points, [point(7)]);
+            assert!(!fs::symlink_metadata(&file).unwrap().is_file(), "it is left as it is");
+            kept.note.unwrap()
+        };
+        nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(told().contains("it is no file"), "{}", told());
+        fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
+        assert!(told().contains("can't be read"), "{}", told());
     }
 
     #[test]

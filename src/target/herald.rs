@@ -78,6 +78,9 @@ pub struct Alarm {
     pub breaching: bool,
     /// What is told then, by ARNs.
     pub actions: Vec<String>,
+    /// Whether anything is told then at all, and it counts all numbers of all periods: actions can be switched off, and an
+    /// alarm can look at some unit alone or be content with some periods.
+    pub is_whole: bool,
 }
 
 /// Tells, and remembers.

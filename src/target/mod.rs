@@ -27,8 +27,8 @@ pub use overview::{Evidence, Histories, Overview, at_once};
 pub use pointer::{DamagedPointer, Pointer, PointerName, Pointers, Slot};
 pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
 pub use rollouts::{
-    Begun, LaunchSource, Member, NewVersion, Pace, Refresh, RefreshState, Rollouts, ScalingGroup, TemplateRef,
-    TemplateVersion,
+    AlarmSeen, Begun, ImageSeen, LaunchSource, Member, NewVersion, Pace, Refresh, RefreshState, Rollouts, ScalingGroup,
+    TemplateRef, TemplateUser, TemplateVersion,
 };
 pub use shelf::{Intent, Retirement, Rung, Shelf, Unread, Use, Uses, WayOut};
 
@@ -38,6 +38,7 @@ use crate::identity::{
 use crate::plan::Bundle;
 use crate::recipe::BaseSpec;
 use crate::release::Note;
+use crate::release::intent::Foreign;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -91,6 +92,9 @@ pub struct Image {
     pub failed: Option<String>,
     /// When it was made, RFC 3339, UTC.
     pub created_at: String,
+    /// Whether everybody may launch it, in any account.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub public: bool,
 }
 
 /// How [`Image::failed`] begins where the image is there, and nobody can launch it until it is enabled again.
@@ -313,8 +317,8 @@ pub trait Target: Send + Sync {
     async fn underway(&self, _recipe: &RecipeName) -> Result<Vec<Underway>, TargetError> {
         Ok(Vec::new())
     }
-    /// Finishes or clears a move whose time is over.
-    async fn settle_move(&self, _underway: &Underway) -> Result<Settled, TargetError> {
+    /// Finishes or clears a move whose time is over. `refused` is why its channel's rules don't let it be finished.
+    async fn settle_move(&self, _underway: &Underway, _refused: Option<Foreign>) -> Result<Settled, TargetError> {
         Ok(Settled::Cleared)
     }
     /// The same as [`Target::move_alone`], but the lock stays until [`Target::let_go`]: other places follow meanwhile.
@@ -326,7 +330,7 @@ pub trait Target: Send + Sync {
         Err(one_place(self.kind()))
     }
     /// The same as [`Target::settle_move`], but the lock stays.
-    async fn settle_held(&self, _underway: &Underway) -> Result<HeldEnd, TargetError> {
+    async fn settle_held(&self, _underway: &Underway, _refused: Option<Foreign>) -> Result<HeldEnd, TargetError> {
         Err(one_place(self.kind()))
     }
     /// Moves a pointer to where the same channel has moved at home. Once it has, again is success.
@@ -388,6 +392,10 @@ pub trait Target: Send + Sync {
     /// Lets others use an image and its parts, and answers once that shows. Takes nothing from anyone.
     async fn share(&self, _image: &ImageId, _parts: &[Part], _audience: &Audience) -> Result<(), TargetError> {
         Err(one_place(self.kind()))
+    }
+    /// Who else may launch these images: accounts, ARNs of organizations and units, `all`.
+    async fn launchers(&self, _images: &[ImageId]) -> Result<BTreeMap<ImageId, Vec<String>>, TargetError> {
+        Ok(BTreeMap::new())
     }
     /// Whom these images and their parts are to be shared with and are not, by image, in words for people.
     async fn unshared(

@@ -106,7 +106,7 @@ pub struct Underway {
 }
 
 /// What became of a move that someone had left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Settled {
     /// The pointer had not moved: now it has.

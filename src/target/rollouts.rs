@@ -2,7 +2,7 @@
 //! that replace their instances. What a target shows and does; what is to be done is decided in [`crate::rollout`].
 
 use super::TargetError;
-use crate::identity::{Arch, ImageId};
+use crate::identity::{Arch, Digest, ImageId};
 use async_trait::async_trait;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -57,6 +57,8 @@ pub struct Member {
 pub struct ScalingGroup {
     /// Its name.
     pub name: String,
+    /// Its region; empty where that is not told.
+    pub region: String,
     /// From what it launches.
     pub source: LaunchSource,
     /// Its instances.
@@ -64,7 +66,7 @@ pub struct ScalingGroup {
     /// Processes that are suspended.
     pub suspended: Vec<String>,
     /// Instances that wait in its warm pool; none where it has no pool.
-    pub warm: Option<usize>,
+    pub warm: Option<Vec<Member>>,
     /// How long a new instance is left alone before it counts, where the group says so.
     pub warmup: Option<Duration>,
 }
@@ -92,6 +94,28 @@ pub struct TemplateVersion {
     pub by: String,
     /// When, RFC 3339.
     pub at: String,
+    /// Whether it is the template's default.
+    pub is_default: bool,
+    /// All that it says but for the image: equal where two versions differ in that alone.
+    pub but_image: Digest,
+}
+
+/// A group that launches from a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateUser {
+    /// The group.
+    pub group: String,
+    /// What it names.
+    pub named: TemplateRef,
+}
+
+/// An image that something launches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageSeen {
+    /// Its architecture, where it is one of ours.
+    pub arch: Option<Arch>,
+    /// Its state, in the service's words: only `available` can be launched.
+    pub state: String,
 }
 
 /// How far a refresh is (Auto Scaling API reference, `InstanceRefresh`, "Status").
@@ -169,6 +193,8 @@ pub struct Refresh {
     pub ended: Option<OffsetDateTime>,
     /// What it brings the group to, where it says so.
     pub desired: Option<TemplateRef>,
+    /// How it replaces instances; none where it does not say.
+    pub pace: Option<Pace>,
 }
 
 /// How instances are replaced. Bounds: Auto Scaling API reference, `RefreshPreferences`.
@@ -188,6 +214,8 @@ pub struct Pace {
     pub warmup: Option<Duration>,
     /// CloudWatch alarms that end it.
     pub alarms: Vec<String>,
+    /// Whether AWS brings the group back by itself where it fails.
+    pub comes_back: bool,
 }
 
 /// A version that is to be made: all as in the source, but for the image.
@@ -208,12 +236,21 @@ pub struct NewVersion {
 /// What came of beginning a refresh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begun {
-    /// It has begun.
-    Yes,
+    /// It has begun: its id. It may not show yet.
+    Yes(String),
     /// One is in flight already: perhaps an earlier call's, whose reply was lost.
     Another,
     /// The service does not know the version, in its words: a new one is not known everywhere at once.
     NotKnown(String),
+}
+
+/// How a CloudWatch alarm stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlarmSeen {
+    /// Its name.
+    pub name: String,
+    /// Whether it rings.
+    pub rings: bool,
 }
 
 /// Where images can be rolled out.
@@ -223,12 +260,16 @@ pub trait Rollouts: Send + Sync {
     async fn groups(&self, names: &[String]) -> Result<Vec<ScalingGroup>, TargetError>;
     /// All versions of a template; none where it does not exist.
     async fn versions(&self, template: &str) -> Result<Vec<TemplateVersion>, TargetError>;
-    /// The architecture of an image; none where it is not seen from here.
-    async fn architecture(&self, image: &str) -> Result<Option<Arch>, TargetError>;
+    /// All groups of this account and region, with each template that they name; several rows where one names several.
+    async fn users(&self) -> Result<Vec<TemplateUser>, TargetError>;
+    /// An image; none where it is not seen from here.
+    async fn image_seen(&self, image: &str) -> Result<Option<ImageSeen>, TargetError>;
     /// Makes a version, or answers with the one that this token made. The template's default stays as it is.
     async fn create_version(&self, wanted: &NewVersion) -> Result<i64, TargetError>;
-    /// A group's newest refreshes, the newest first.
+    /// A group's refreshes as far back as they are kept, the newest first.
     async fn refreshes(&self, group: &str) -> Result<Vec<Refresh>, TargetError>;
+    /// The alarms of these names as they are now; those that do not exist are left out.
+    async fn alarms(&self, names: &[String]) -> Result<Vec<AlarmSeen>, TargetError>;
     /// Begins to bring a group to a numbered version of its template. A policy of mixed instances keeps all else.
     async fn refresh(&self, group: &str, to: &TemplateRef, pace: &Pace) -> Result<Begun, TargetError>;
     /// Has a refresh in flight replace once more what it has replaced. False where none is in flight any more.

@@ -38,9 +38,18 @@ def alarms(aws):
     found = {alarm["AlarmName"]: alarm for page in pages for alarm in page["MetricAlarms"]}
     assert (sorted(found), count) == (names, 2)
     alarm = found[names[0]]
+    # A whole number is a double too.
+    cloudwatch.put_metric_alarm(AlarmName=names[0], **{**wanted, "Threshold": 1})
+    assert isinstance(cloudwatch.describe_alarms(AlarmNames=names[:1])["MetricAlarms"][0]["Threshold"], float)
     assert (alarm["TreatMissingData"], alarm["Threshold"], alarm["Period"]) == ("breaching", 1.0, 86400)
     assert alarm["StateUpdatedTimestamp"].year > 2000
     assert cloudwatch.describe_alarms(AlarmNames=names[:1])["MetricAlarms"][0]["AlarmName"] == names[0]
+    cloudwatch.set_alarm_state(AlarmName=names[0], StateValue="ALARM", StateReason="tried")
+    assert cloudwatch.describe_alarms(AlarmNames=names[:1])["MetricAlarms"][0]["StateValue"] == "ALARM"
+    with aws.refused("ResourceNotFound"):
+        cloudwatch.set_alarm_state(AlarmName="nothing", StateValue="OK", StateReason="tried")
+    with aws.refused("InvalidParameterValue"):
+        cloudwatch.set_alarm_state(AlarmName=names[0], StateValue="RINGS", StateReason="tried")
     with aws.refused("ValidationError"):
         cloudwatch.put_metric_alarm(AlarmName="x", **{**wanted, "EvaluationPeriods": 8})
     with aws.refused("ValidationError"):

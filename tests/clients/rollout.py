@@ -30,7 +30,14 @@ def made(aws):
 
 def versions(aws, images):
     ec2, name = aws.ec2, f"web-{aws.run}"
-    data = {"ImageId": images[0], "InstanceType": "m7i.large"}
+    data = {
+        "ImageId": images[0],
+        "InstanceType": "m7i.large",
+        "UserData": "IyEvYmluL3NoCg==",
+        "IamInstanceProfile": {"Name": "web"},
+        "MetadataOptions": {"HttpTokens": "required"},
+        "SecurityGroupIds": ["sg-1", "sg-2"],
+    }
     template = ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)["LaunchTemplate"]
     assert template["LatestVersionNumber"] == 1 and template["LaunchTemplateName"] == name
     with aws.refused("InvalidLaunchTemplateName.AlreadyExistsException"):
@@ -46,12 +53,24 @@ def versions(aws, images):
     again = ec2.create_launch_template_version(**asked)["LaunchTemplateVersion"]
     assert one["VersionNumber"] == again["VersionNumber"] == 2 and one["VersionDescription"] == "the second"
     # The rest is the source's, and the default stays.
-    assert one["LaunchTemplateData"] == {"ImageId": images[1], "InstanceType": "m7i.large"}
+    assert one["LaunchTemplateData"] == {**data, "ImageId": images[1]}
+    larger = {**asked, "LaunchTemplateData": {"InstanceType": "m7i.xlarge"}, "ClientToken": f"larger-{aws.run}"}
+    ec2.create_launch_template_version(**larger)
+    every = ec2.describe_launch_template_versions(LaunchTemplateId=template["LaunchTemplateId"])
+    by_number = {of["VersionNumber"]: of["LaunchTemplateData"] for of in every["LaunchTemplateVersions"]}
+    assert by_number == {1: data, 2: {**data, "ImageId": images[1]}, 3: {**data, "InstanceType": "m7i.xlarge"}}
     assert not one["DefaultVersion"] and one["CreatedBy"].startswith("arn:aws:")
     with aws.refused("IdempotentParameterMismatch"):
         ec2.create_launch_template_version(**{**asked, "VersionDescription": "another"})
     with aws.refused("InvalidLaunchTemplateId.VersionNotFound"):
         ec2.create_launch_template_version(**{**asked, "SourceVersion": "9", "ClientToken": "other"})
+    chosen = {"LaunchTemplateId": template["LaunchTemplateId"]}
+    changed = ec2.modify_launch_template(**chosen, DefaultVersion="2")["LaunchTemplate"]
+    assert (changed["DefaultVersionNumber"], changed["LatestVersionNumber"]) == (2, 3)
+    assert ec2.describe_launch_template_versions(**chosen, Versions=["$Default"])["LaunchTemplateVersions"][0]["VersionNumber"] == 2
+    with aws.refused("InvalidLaunchTemplateId.VersionNotFound"):
+        ec2.modify_launch_template(**chosen, DefaultVersion="4")
+    ec2.modify_launch_template(**chosen, DefaultVersion="1")
     return template["LaunchTemplateId"]
 
 
@@ -63,6 +82,12 @@ def group(aws, template):
     with aws.refused("AlreadyExists"):
         aws.autoscaling.create_auto_scaling_group(**asked, LaunchTemplate=source, AvailabilityZones=["us-east-1a"])
     assert len(seen(aws, name)["Instances"]) == 3
+    # Answers name the template by its id and its name, whichever it was given by.
+    by_name = {"LaunchTemplateName": name, "Version": "1"}
+    asked["AutoScalingGroupName"] = f"named-{aws.run}"
+    aws.autoscaling.create_auto_scaling_group(**asked, LaunchTemplate=by_name, AvailabilityZones=["us-east-1a"])
+    for one in [name, asked["AutoScalingGroupName"]]:
+        assert seen(aws, one)["LaunchTemplate"] == {**source, "LaunchTemplateName": name}
     return name
 
 
@@ -153,4 +178,6 @@ def mixed(aws, template):
     aws.autoscaling.create_auto_scaling_group(**asked, MixedInstancesPolicy=policy("1"))
     refresh = start(aws, name, {"MixedInstancesPolicy": policy("2")})
     assert ended(aws, name, refresh)["Status"] == "Successful"
-    assert seen(aws, name)["MixedInstancesPolicy"] == policy("2")
+    now = policy("2")
+    now["LaunchTemplate"]["LaunchTemplateSpecification"]["LaunchTemplateName"] = f"web-{aws.run}"
+    assert seen(aws, name)["MixedInstancesPolicy"] == now

@@ -98,10 +98,14 @@ impl Fake {
 
     /// The world, with everything done that is due by now. Never hold it over an await.
     pub fn world(&self) -> MutexGuard<'_, World> {
-        let mut world = self.0.world.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut world = self.world_as_it_is();
         let now = world.clock.now();
         world.settle(now);
         world
+    }
+
+    fn world_as_it_is(&self) -> MutexGuard<'_, World> {
+        self.0.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What it was made with.

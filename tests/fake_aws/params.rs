@@ -97,6 +97,15 @@ impl Params {
         )
     }
 
+    /// This, and what it does not name at all from another.
+    pub fn over(mut self, base: &Params) -> Params {
+        let top = |key: &str| key.split('.').next().unwrap_or(key).to_owned();
+        let own: Vec<String> = self.0.keys().map(|key| top(key)).collect();
+        let more = base.0.iter().filter(|(key, _)| !own.contains(&top(key)));
+        self.0.extend(more.map(|(key, value)| (key.clone(), value.clone())));
+        self
+    }
+
     pub fn to_json(&self) -> Value {
         Value::Object(
             self.0.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect::<Map<_, _>>(),

@@ -239,7 +239,8 @@ impl Seeding<'_> {
         image.created = self.world.clock.wall(self.now) - time::Duration::days(10);
         (image.owner_alias, image.public) = (None, false);
         image.shared_with = match own[tags::VERSION].as_str() {
-            "1.0.2" | "1.0.3" => [SHARED.to_owned()].into(),
+            // What a rollback of `prod` goes back to is shared as well.
+            "1.0.1" | "1.0.2" | "1.0.3" => [SHARED.to_owned()].into(),
             _ => Default::default(),
         };
         let id = image.id.clone();

@@ -68,6 +68,7 @@ fn help_says_what_it_prints() {
         "retirer",
         "fleet-role",
         "fleet-notify",
+        "fleet-alarms",
         "rollout",
         "builder",
         "trust",
@@ -96,8 +97,8 @@ fn nothing_is_missing_and_nothing_is_spare_over_the_whole_suite() {
     let (_, result) = factory.json(&["iam-policy"]);
     let mut allowed = BTreeSet::new();
     // The suite builds, releases, distributes, retires, looks at fleets and rolls out.
-    for whom in ["operator", "releaser", "distributor", "retirer", "retirer-apply", "fleet", "fleet-notify", "rollout"]
-    {
+    let fleet = ["fleet", "fleet-notify", "fleet-alarms", "rollout"];
+    for whom in ["operator", "releaser", "distributor", "retirer", "retirer-apply"].into_iter().chain(fleet) {
         for statement in result["policies"][whom]["Statement"].as_array().unwrap() {
             let actions = &statement["Action"];
             let actions = actions.as_array().map_or(std::slice::from_ref(actions), Vec::as_slice);

@@ -120,6 +120,24 @@ fn request(connection: &mut TcpStream) -> Option<(String, Vec<u8>)> {
     }
 }
 
+/// Nobody hears of a failed build but by the function's alarm.
+#[test]
+fn a_rebuild_with_a_recipe_that_has_no_image_is_an_error_that_names_it() {
+    let (cloud, factory) = (elsewhere::slow(), elsewhere::factory());
+    let recipe = std::fs::read_to_string(factory.path().join("recipes/tiny.yaml")).unwrap();
+    let base = "base: {aws: {parameter: /no/such/parameter}}";
+    let lines = recipe.lines().map(|line| if line.starts_with("base:") { base } else { line });
+    let recipe: String = lines.map(|line| format!("{line}\n")).collect();
+    factory.write("recipes/tiny.yaml", &recipe);
+    factory.write("recipes/other.yaml", &recipe.replace("recipe: tiny", "recipe: other"));
+    let service = Service::start(&cloud, &factory);
+    let (kind, answer) = service.invoke(json!({"job": "rebuild"}), Duration::from_secs(60));
+    let message = answer["errorMessage"].as_str().unwrap();
+    assert!(kind == "error" && answer["errorType"] == "Failed", "{answer}");
+    assert!(message.contains("tiny failed: ") && message.contains("other failed: "), "{answer}");
+    assert!(message.contains("/no/such/parameter"), "{answer}");
+}
+
 #[test]
 fn a_function_runs_the_job_that_its_event_names_and_ends_in_time() {
     let (cloud, factory) = (elsewhere::slow(), elsewhere::factory());

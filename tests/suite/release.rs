@@ -81,7 +81,7 @@ fn an_image_goes_through_the_channels_and_back() {
     assert_eq!((&back["version"], &back["from_version"]), (&json!("1.0.0"), &json!("1.0.1")));
     assert_eq!(version_in(&factory, "prod").as_deref(), Some("1.0.1"));
     let (code, text) = refused(&factory, &["rollback", "tiny", "--channel", "prod"]);
-    assert_eq!(code, 1);
+    assert_eq!(code, 3);
     assert!(text.contains("--to VERSION"), "{text}");
     // It was never there: that is no way back, and needs a reason.
     let (code, text) = refused(&factory, &["rollback", "tiny", "--channel", "prod", "--to", "1.0.0"]);
@@ -160,6 +160,20 @@ fn gates_refuse_with_all_that_is_not_met_and_an_override_is_recorded() {
     assert_eq!(gates(&approving("root").1), ["minimum_score", "approval"]);
     assert_eq!(gates(&approving("lead").1), ["minimum_score"]);
     assert_eq!(refused(&factory, &["promote", "tiny", "--to", "prod", "--approved-by", "lead"]).0, 2);
+    for (by, reason, expected) in [
+        ("", "ok", "--approved-by: expected the name of who said yes, found nothing"),
+        ("lead", " ", "--approval-reason: expected a reason, found nothing"),
+    ] {
+        let said = ["promote", "tiny", "--to", "prod", "--yes", "--approved-by", by, "--approval-reason", reason];
+        let (code, text) = refused(&factory, &said);
+        assert!(code == 2 && text.contains(expected), "{code}: {text}");
+    }
+    // What was said is said again by the command that is shown.
+    let said = ["promote", "tiny", "--to", "prod", "--yes", "--approved-by", "the lead", "--approval-reason", "looked"];
+    let text = String::from_utf8(factory.run(&said).stdout).unwrap();
+    let again =
+        "promote tiny@1.0.1 --to prod --approved-by 'the lead' --approval-reason 'looked' --override REASON --yes";
+    assert!(text.contains(again), "{text}");
     for by in ["root ", " root", "root/", "1:root"] {
         let said = ["promote", "tiny", "--to", "prod", "--yes", "--approved-by", by, "--approval-reason", "ok"];
         let (code, result) = factory.json(&said);
@@ -314,8 +328,14 @@ fn a_revoked_image_goes_nowhere_and_takes_those_built_on_it_along() {
     let (code, result) = factory.json(&["build", "tiny"]);
     assert_eq!((code, &result["outcome"], &result["version"]), (3, &json!("refused"), &json!("1.0.1")), "{result}");
     assert_eq!(result["revoked"], "a key was left in it");
-    let text = String::from_utf8(factory.run(&["build", "tiny"]).stdout).unwrap();
+    let output = factory.run(&["build", "tiny"]);
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
     assert!(text.contains("its image is revoked") && text.contains("build tiny --force"), "{text}");
+    let by = result["revoked_by"].as_str().unwrap();
+    let said = stderr(&output);
+    assert!(said.contains(&format!("revoked by {by}: a key was left in it: nothing was started")), "{said}");
+    assert!(text.contains(&format!("revoked by {by}")), "{text}");
+    assert!(!said.contains("up to date") && !said.contains("by its gate"), "{said}");
     let (code, verified) = factory.json(&["verify"]);
     assert_eq!((code, verified["drift"].as_array().unwrap().len()), (4, 3), "{verified}");
     ok(&factory, &["rollback", "tiny", "--channel", "dev"]);

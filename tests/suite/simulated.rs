@@ -255,6 +255,7 @@ impl Target for Simulated {
                 tags: request.tags.clone(),
                 available,
                 failed: None,
+                public: false,
                 created_at: "2026-01-01T00:00:00Z".into(),
             };
             world.images.insert(image.id.clone(), (image.clone(), request.record.clone().unwrap()));

@@ -28,14 +28,15 @@ impl Ear {
     /// Whether it is asked for, whatever its level is now.
     fn is_about(&self, item: &Item) -> bool {
         let account = self.accounts.is_empty() || item.account.as_ref().is_some_and(|of| self.accounts.contains(of));
-        // What could not be read may be of any recipe.
-        let unread = item.kind == UNREAD;
+        // What could not be read, or not be told apart, may be of any recipe.
+        let unknown = item.kind == UNREAD || item.level == Level::Unknown && item.recipe.is_none();
         let recipe =
-            unread || self.recipes.is_empty() || item.recipe.as_ref().is_some_and(|of| self.recipes.contains(of));
+            unknown || self.recipes.is_empty() || item.recipe.as_ref().is_some_and(|of| self.recipes.contains(of));
         account && recipe
     }
 
-    fn hears(&self, item: &Item) -> bool {
+    /// Whether it is told.
+    pub fn hears(&self, item: &Item) -> bool {
         self.levels.contains(&item.level) && self.is_about(item)
     }
 }
@@ -216,5 +217,5 @@ fn is_unknown(seen: &Seen, was: &Told) -> bool {
 fn is_due(told_at: &str, now: OffsetDateTime) -> bool {
     let told = OffsetDateTime::parse(told_at, &time::format_description::well_known::Rfc3339);
     // What can't be read was long ago; a time to come is another clock's.
-    told.map_or(true, |told| now - told >= HEARTBEAT)
+    told.map_or(true, |told| told > now || now - told >= HEARTBEAT)
 }

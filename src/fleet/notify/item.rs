@@ -16,7 +16,7 @@ use std::fmt;
 /// What could not be read is of this kind.
 pub const UNREAD: &str = "unread";
 /// The longest title, in bytes: it is kept in the memory too.
-const TITLE: usize = 120;
+pub const TITLE: usize = 120;
 /// The longest reason and the longest list of examples, in bytes.
 const WORDS: usize = 300;
 /// The longest command, in bytes. One that is longer, or that can't be shown as it is, is left out: half a command, or
@@ -270,7 +270,7 @@ fn examples(finding: &Finding) -> String {
 }
 
 /// A name that others gave: on one line, and no longer than that.
-fn shown(text: &str, most: usize) -> String {
+pub fn shown(text: &str, most: usize) -> String {
     cut(&visible::line(text), most)
 }
 

@@ -1,6 +1,6 @@
 //! What was told last, and how it is written down: as little text as it takes, which says itself whether it is whole.
 
-use super::item::Fingerprint;
+use super::item::{Fingerprint, TITLE, shown};
 use crate::fleet::freshness::Level;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// How many are remembered. Of a fleet in which more is wrong than that, the riskiest are.
 pub const MOST: usize = 2000;
@@ -93,8 +95,23 @@ impl Memory {
         let mut json = Vec::new();
         let unpacked = DeflateDecoder::new(bytes.as_slice()).take(UNPACKED).read_to_end(&mut json);
         unpacked.map_err(|error| error.to_string())?;
-        serde_json::from_slice(&json).map_err(|error| error.to_string())
+        let memory: Memory = serde_json::from_slice(&json).map_err(|error| error.to_string())?;
+        Ok(memory.seemly())
     }
+
+    /// Whoever may write parameters can write anything here, and its titles are told to people: they are held to what we
+    /// would have written.
+    fn seemly(mut self) -> Memory {
+        for told in self.told.values_mut() {
+            (told.title, told.place) = (shown(&told.title, TITLE), shown(&told.place, TITLE));
+        }
+        let time = |text: String| if is_time(&text) { text } else { String::new() };
+        Memory { told_at: time(self.told_at), changed_at: time(self.changed_at), told: self.told }
+    }
+}
+
+fn is_time(text: &str) -> bool {
+    OffsetDateTime::parse(text, &Rfc3339).is_ok()
 }
 
 fn sum(text: &str) -> String {

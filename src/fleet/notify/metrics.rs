@@ -76,6 +76,7 @@ pub fn alarms(notify: &Notify, here: &Region) -> Vec<Alarm> {
         periods: 2,
         breaching: is_below,
         actions: actions.clone(),
+        is_whole: true,
     };
     vec![
         alarm(

@@ -69,6 +69,8 @@ pub struct Telling {
     pub unchanged: usize,
     /// How many could not be told.
     pub unknown: usize,
+    /// How many are new or worse and have their turn with the next run: OpsCenter gets so many at a time.
+    pub waiting: usize,
     /// Why what was told before was not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub damaged: Option<String>,
@@ -105,6 +107,7 @@ async fn tell_one(
         resolved: 0,
         unchanged: 0,
         unknown: 0,
+        waiting: 0,
         damaged: None,
         error: None,
     };
@@ -117,7 +120,8 @@ async fn tell_one(
             return telling;
         }
     };
-    let (digest, mut memory) = digest::of(seen, &ear(audience), &recall, now);
+    let ear = ear(audience);
+    let (digest, mut memory) = digest::of(seen, &ear, &recall, now);
     telling.new = digest.new.len();
     telling.worse = digest.worse.len();
     telling.resolved = digest.resolved.len();
@@ -126,7 +130,14 @@ async fn tell_one(
     telling.damaged.clone_from(&digest.damaged);
     let name = name.as_str();
     let sent = match (digest.news, way) {
-        (_, Way::Opscenter) => tickets::open(herald, name, &digest, &recall, &mut memory).await,
+        (_, Way::Opscenter) => {
+            let waiting = tickets::open(herald, name, &digest, &recall, &mut memory).await;
+            waiting.map(|waiting| {
+                telling.new -= waiting.new;
+                telling.worse -= waiting.worse;
+                telling.waiting = waiting.new + waiting.worse;
+            })
+        }
         (News::Nothing, _) => Ok(()),
         (_, Way::Sns) => match &audience.sns {
             Some(topic) => herald.publish(topic, &message::subject(name, &digest), &message::body(name, &digest)).await,
@@ -149,7 +160,7 @@ async fn tell_one(
     }
     // What is not in order there is put in order, news or not.
     if way == Way::Opscenter
-        && let Err(error) = tickets::resolve(herald, name, seen, &digest, &memory).await
+        && let Err(error) = tickets::resolve(herald, name, (seen, &ear), &memory).await
     {
         telling.error = Some(error.to_string());
         return telling;

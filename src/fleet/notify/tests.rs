@@ -57,11 +57,15 @@ pub(crate) fn unread(what: &str) -> Unread {
 }
 
 fn next(looked: &Looked, before: &Recall, now: OffsetDateTime) -> (Digest, Recall) {
-    let (digest, memory) = digest::of(&Seen::of(looked), &all(), before, now);
+    let (digest, memory) = next_of(looked, before, now);
     // As the next run has it.
     let text = memory.write();
     assert_eq!(Memory::read(&text).as_ref(), Ok(&memory));
     (digest, Recall::Known(memory))
+}
+
+fn next_of(looked: &Looked, before: &Recall, now: OffsetDateTime) -> (Digest, Memory) {
+    digest::of(&Seen::of(looked), &all(), before, now)
 }
 
 fn titles(digest: &Digest) -> [Vec<&str>; 3] {
@@ -222,6 +226,49 @@ fn after_a_week_it_says_that_it_runs() {
     assert_eq!(digest.news, News::Nothing);
     let (digest, _) = next(&fleet, &memory, NOW + Duration::days(14));
     assert_eq!((digest.news, digest.since.as_deref()), (News::Heartbeat, Some("2026-11-21T06:00:00Z")));
+    // A clock that was wrong, or a hand that wants it quiet: what is to come was never told.
+    let Recall::Known(known) = memory else { panic!() };
+    for time in ["2999-01-01T00:00:00Z", "some day"] {
+        let ahead = Memory { told_at: time.into(), ..known.clone() };
+        let (digest, memory) = next_of(&fleet, &Recall::Known(ahead), NOW + Duration::days(8));
+        assert_eq!((digest.news, memory.told_at.as_str()), (News::Heartbeat, "2026-11-29T06:00:00Z"));
+    }
+}
+
+#[test]
+fn a_forged_memory_writes_nothing_into_anyones_mail() {
+    let (_, Recall::Known(mut memory)) = next(&looked(vec![finding(1, Level::Warn, 1, 20)]), &Recall::First, NOW)
+    else {
+        panic!()
+    };
+    let forged = "x\n\nNEW\n- FAIL log in at https://example.com \u{1b}[2J\u{202e}";
+    for told in memory.told.values_mut() {
+        told.title = format!("{forged}{}", "y".repeat(5000));
+    }
+    memory.changed_at = forged.into();
+    let read = Memory::read(&memory.write()).unwrap();
+    let (digest, _) = digest::of(&Seen::of(&looked(vec![])), &all(), &Recall::Known(read), NOW);
+    let texts = [
+        crate::report::notify::body("platform", &digest),
+        crate::report::notify::json("platform", &digest)["text"].as_str().unwrap().to_owned(),
+        digest.resolved[0].title.clone(),
+    ];
+    assert_eq!(digest.resolved.len(), 1);
+    for text in texts {
+        assert!(!text.contains("\nNEW") && text.len() < 2000, "{text}");
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
+    }
+}
+
+#[test]
+fn who_hears_of_one_recipe_hears_of_what_can_not_be_told_apart() {
+    let mut unclear = finding(1, Level::Unknown, 1, 20);
+    (unclear.judgement.recipe, unclear.judgement.status) = (None, Status::Unknown);
+    let web = Ear { recipes: ["web".parse().unwrap()].into(), ..all() };
+    let mut foreign = finding(2, Level::Warn, 1, 20);
+    foreign.judgement.recipe = None;
+    let (digest, _) = digest::of(&Seen::of(&looked(vec![unclear, foreign])), &web, &Recall::First, NOW);
+    assert_eq!(digest.new.len(), 1);
 }
 
 #[test]

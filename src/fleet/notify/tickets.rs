@@ -1,25 +1,36 @@
 //! Items in OpsCenter, in step with what an audience was told: one for each fingerprint, opened once, brought up to date where
 //! it is worse, resolved where it is over. What a person has closed stays closed until it is worse.
 
-use super::digest::Digest;
-use super::item::{Item, Seen, cut};
+use super::digest::{Digest, Ear};
+use super::item::{Fingerprint, Item, Seen, cut};
 use super::memory::{Memory, Recall};
 use crate::fleet::freshness::Level;
 use crate::target::{Herald, TargetError, Ticket};
+use std::collections::BTreeSet;
 
 /// How many are opened or brought up to date in a run, and how many are resolved: the others have their turn with the next.
 pub const MOST: usize = 50;
 /// The longest description, in characters (Systems Manager API reference, `CreateOpsItem`).
 const DESCRIPTION: usize = 2048;
 
-/// Opens what is new or worse. What has to wait is not remembered as told.
+/// How many have their turn with the next run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Of those that are new.
+    pub new: usize,
+    /// Of those that are worse.
+    pub worse: usize,
+}
+
+/// Opens what is new or worse. What has to wait is not remembered as told; how much that is is the answer.
 pub async fn open(
     herald: &dyn Herald,
     audience: &str,
     digest: &Digest,
     before: &Recall,
     memory: &mut Memory,
-) -> Result<(), TargetError> {
+) -> Result<Waiting, TargetError> {
+    let mut waiting = Waiting::default();
     let worse = digest.worse.iter().map(|worse| &worse.item);
     for (at, item) in worse.chain(&digest.new).enumerate() {
         if at < MOST {
@@ -31,11 +42,17 @@ pub async fn open(
             _ => None,
         };
         match was {
-            Some(was) => drop(memory.told.insert(item.fingerprint.clone(), was.clone())),
-            None => drop(memory.told.remove(&item.fingerprint)),
+            Some(was) => {
+                waiting.worse += 1;
+                memory.told.insert(item.fingerprint.clone(), was.clone());
+            }
+            None => {
+                waiting.new += 1;
+                memory.told.remove(&item.fingerprint);
+            }
         }
     }
-    Ok(())
+    Ok(waiting)
 }
 
 /// Resolves whatever is open and over, also what a run opened that died before it could remember that. Called once it is
@@ -44,16 +61,14 @@ pub async fn open(
 pub async fn resolve(
     herald: &dyn Herald,
     audience: &str,
-    seen: &Seen,
-    digest: &Digest,
+    (seen, ear): (&Seen, &Ear),
     memory: &Memory,
 ) -> Result<(), TargetError> {
     let prefix = format!("{audience}:");
-    let holds = |key: &str| {
-        let fingerprint = key.strip_prefix(&prefix).unwrap_or_default();
-        memory.told.keys().any(|known| known.as_str() == fingerprint)
-            || digest.new.iter().any(|item| item.fingerprint.as_str() == fingerprint)
-    };
+    // What is heard holds also where it is beyond what is remembered.
+    let heard = seen.items.iter().filter(|item| ear.hears(item)).map(|item| &item.fingerprint);
+    let holding: BTreeSet<&str> = heard.chain(memory.told.keys()).map(Fingerprint::as_str).collect();
+    let holds = |key: &str| holding.contains(key.strip_prefix(&prefix).unwrap_or_default());
     let open = herald.open_tickets(&prefix).await?;
     // Where not all can be read, what was never remembered may be there too.
     let over = open.iter().filter(|ticket| !holds(&ticket.key) && !seen.blind.contains(&ticket.place));

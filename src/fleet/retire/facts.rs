@@ -174,6 +174,7 @@ mod tests {
             available: true,
             failed: None,
             created_at: "2026-11-01T00:00:00Z".into(),
+            public: false,
         }
     }
 

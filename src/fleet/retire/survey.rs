@@ -46,6 +46,8 @@ pub struct Item {
     pub build: Option<BuildId>,
     /// What is written down of its way out, where it is on it.
     pub retirement: Option<Retirement>,
+    /// Who else may launch it: accounts, ARNs, `all`. Known only of what the factory itself does not keep.
+    pub launchers: Vec<String>,
 }
 
 impl Item {
@@ -93,6 +95,7 @@ pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>)
                     facts,
                     build: Some(owner.build),
                     retirement: facts::retirement(image, &released).filter(|found| found.is_open()).cloned(),
+                    launchers: Vec::new(),
                 };
                 items.push((item, Some(image)));
             }
@@ -114,6 +117,7 @@ pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>)
                 facts,
                 build: left.build.clone(),
                 retirement: Some(left.clone()),
+                launchers: Vec::new(),
             };
             items.push((item, None));
         }
@@ -132,7 +136,9 @@ pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>)
     let sizes = shelf.sizes(&free).await?;
     for (item, _) in &mut items {
         if free.iter().any(|image| image.id == item.image) {
-            item.facts.uses.extend(uses.uses.get(&item.image).cloned().unwrap_or_default());
+            let used = uses.uses.get(&item.image).cloned().unwrap_or_default();
+            item.launchers.extend(used.iter().filter(|used| used.kind == Use::LAUNCH_PERMISSION).map(|u| u.id.clone()));
+            item.facts.uses.extend(used);
             item.facts.uses.extend(copies.remove(&item.image).into_iter().flatten());
             item.facts.unread.extend(unread.iter().cloned());
             item.facts.held.extend(uses.held.get(&item.image).cloned().unwrap_or_default());

@@ -25,10 +25,13 @@ pub fn subject(audience: &str, digest: &Digest) -> String {
 }
 
 fn sums(digest: &Digest) -> String {
+    // What someone has exempted is not mended.
+    let exempt = digest.resolved.iter().filter(|over| over.now == Some(Level::Exempt.as_str())).count();
     let parts = [
         (digest.new.len(), "new"),
         (digest.worse.len(), "worse"),
-        (digest.resolved.len(), "resolved"),
+        (digest.resolved.len() - exempt, "resolved"),
+        (exempt, "exempt now"),
         (digest.forgotten.len(), "no longer looked at"),
     ];
     let told: Vec<String> =

@@ -141,6 +141,7 @@ fn finished(recipe: &str) -> Event {
         reasons: vec![],
         unmet: vec![],
         revoked: None,
+        revoked_by: None,
         failure: None,
     }))
 }

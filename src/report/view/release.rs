@@ -50,6 +50,9 @@ pub struct Promoted {
     /// The command that does what is missing.
     #[serde(skip)]
     pub again: String,
+    /// The command that brings the image to all places.
+    #[serde(skip)]
+    pub bring: String,
 }
 
 impl Promoted {
@@ -78,6 +81,7 @@ impl Promoted {
             resolved_findings: findings(&|change| found(change.from) && !found(change.to)),
             places: Vec::new(),
             again: String::new(),
+            bring: String::new(),
             diff,
         }
     }
@@ -172,8 +176,10 @@ pub fn promoted(shown: &Promoted, style: Style) -> String {
             format!("\n{} {channel} names {recipe} {version} now\n{next}", style.green("✓"))
         }
         "refused" => {
-            let command = format!("amifactory promote {recipe}@{version} --to {channel} --override REASON --yes");
-            format!("\n{} nothing was moved\n{}", style.red("refused:"), super::next(&[command], style))
+            let is_missing = shown.unmet.iter().any(|unmet| unmet.gate == "places");
+            let commands = is_missing.then_some(&shown.bring).into_iter().chain([&shown.again]);
+            let next: Vec<String> = commands.map(|command| visible::line(command).into_owned()).collect();
+            format!("\n{} nothing was moved\n{}", style.red("refused:"), super::next(&next, style))
         }
         _ => "\nnothing was moved yet\n".to_owned(),
     }
@@ -247,8 +253,9 @@ pub fn rolled_back(shown: &RolledBack, style: Style) -> String {
     // Where the image is missing it has to be brought first.
     let bring = format!("amifactory distribute {recipe}@{version} --to {channel}");
     let back = format!("amifactory rollback {recipe} --channel {channel} --to {version}");
-    let next: Vec<String> =
-        behind().any(|row| row.image.is_none()).then_some(bring).into_iter().chain([back]).collect();
+    let lacks = |row: &Row| row.why.as_deref().is_some_and(|why| why.contains("amifactory distribute"));
+    let is_missing = behind().any(|row| row.image.is_none() || lacks(row));
+    let next: Vec<String> = is_missing.then_some(bring).into_iter().chain([back]).collect();
     format!("{table}{} at home {said}; not all places do\n{}", style.red("partly done:"), super::next(&next, style))
 }
 

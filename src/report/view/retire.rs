@@ -8,6 +8,7 @@ use crate::report::wrap::fold;
 use crate::report::{Style, visible, wording};
 use crate::target::Rung;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// What becomes, or became, of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -99,6 +100,9 @@ pub struct RetiredRow {
     /// Since when it is disabled on its way out, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled_at: Option<String>,
+    /// Who loses the right to launch it as it is disabled, or has lost it; `--restore` gives it back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub launch_permissions: Vec<String>,
     /// What comes next, where it has to wait for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<NextStep>,
@@ -131,10 +135,21 @@ impl RetiredRow {
             },
             deprecated_at: item.retirement.as_ref().and_then(|found| found.deprecated_at.clone()),
             disabled_at: item.retirement.as_ref().and_then(|found| found.disabled_at.clone()),
+            launch_permissions: match outcome.is_going() {
+                true => permissions(item),
+                false => Vec::new(),
+            },
             next,
             outcome,
         }
     }
+}
+
+/// What `--restore` gives back: what was written down, and what will be.
+fn permissions(item: &Item) -> Vec<String> {
+    let taken = item.retirement.iter().flat_map(|retirement| &retirement.permissions);
+    let all: BTreeSet<&String> = taken.chain(&item.launchers).collect();
+    all.into_iter().cloned().collect()
 }
 
 /// A region that could not be read: whatever is there stays.
@@ -173,6 +188,9 @@ pub struct Retired {
     /// The same in US dollars a month, at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monthly_usd: Option<f64>,
+    /// `not-asked` where images go for good unless a Recycle Bin rule of the account keeps them: nobody has looked for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recycle_bin: Option<&'static str>,
     #[serde(skip)]
     has_retention: bool,
 }
@@ -197,6 +215,7 @@ impl Retired {
                 .filter_map(|row| row.monthly_usd)
                 .reduce(|sum, each| cents(sum + each)),
             unread: Vec::new(),
+            recycle_bin: None,
             applied,
             has_retention,
             images,
@@ -206,6 +225,12 @@ impl Retired {
     /// The same, with the regions that could not be read.
     pub fn with_unread(self, unread: Vec<UnreadRegion>) -> Retired {
         Retired { unread, ..self }
+    }
+
+    /// The same, of a target that has a Recycle Bin: whether a rule keeps what is removed is not asked.
+    pub fn with_recycle_bin(self, has_one: bool) -> Retired {
+        let is_asked_for = has_one && self.removable + self.removed > 0;
+        Retired { recycle_bin: is_asked_for.then_some("not-asked"), ..self }
     }
 }
 
@@ -256,6 +281,14 @@ pub fn retired(shown: &Retired, style: Style) -> String {
     let mut text = table.render(style) + "\n" + &unread;
     text.push_str(&sums(shown));
     text.push('\n');
+    if shown.recycle_bin.is_some() {
+        let said = "what is removed is gone for good: only a Recycle Bin rule of the account would keep it for a while, and \
+                    whether there is one was not asked";
+        for line in fold(said, style.width) {
+            text.push_str(&style.dim(&line));
+            text.push('\n');
+        }
+    }
     let no_retention = |row: &RetiredRow| match &row.outcome {
         Outcome::Keep(reasons) => reasons.iter().any(|reason| reason.kind == "no-retention"),
         _ => false,
@@ -357,7 +390,17 @@ fn on_its_way(row: &RetiredRow) -> Vec<String> {
         };
         lines.push(format!("{verb} by the first run after {}", super::minute(&next.at)));
     }
-    if lines.is_empty() { lines } else { vec![lines.join("; ")] }
+    let mut told = if lines.is_empty() { lines } else { vec![lines.join("; ")] };
+    if !row.launch_permissions.is_empty() {
+        let is_taken = row.disabled_at.is_some() || row.outcome == Outcome::Disabled;
+        let what = match is_taken {
+            true => "its launch permissions were taken",
+            false => "as it is disabled, its launch permissions are taken",
+        };
+        let whom: Vec<_> = row.launch_permissions.iter().map(|whom| visible::line(whom)).collect();
+        told.push(format!("{what}: {}; --restore gives them back", whom.join(", ")));
+    }
+    told
 }
 
 fn because(outcome: &Outcome) -> Vec<String> {
@@ -428,6 +471,7 @@ mod tests {
             monthly_usd: Some(0.4),
             deprecated_at: None,
             disabled_at: None,
+            launch_permissions: Vec::new(),
             next: next.map(|(step, at)| NextStep { step, at: at.into() }),
             outcome,
         }
@@ -441,6 +485,7 @@ mod tests {
     fn each_step_is_told_with_what_it_gives_back_and_when_the_next_one_is_due() {
         let waits = RetiredRow {
             deprecated_at: Some("2026-11-20T08:00:00Z".into()),
+            launch_permissions: vec!["111122223333".into(), "arn:aws:organizations::1:ou/o-1/ou-1".into()],
             ..row("1.0.3", Outcome::Wait, Some((Rung::Disable, "2026-11-27T08:00:00Z")))
         };
         let back = RetiredRow {
@@ -456,7 +501,11 @@ mod tests {
             row("1.0.1", Outcome::Disable, None),
             row("1.0.0", Outcome::Remove, None),
         ];
-        insta::assert_snapshot!("planned", retired(&Retired::of(planned, false, true), Style::PLAIN));
+        let planned = Retired::of(planned, false, true).with_recycle_bin(true);
+        insta::assert_snapshot!("planned", retired(&planned, Style::PLAIN));
+        assert_eq!(serde_json::to_value(&planned).unwrap()["recycle_bin"], "not-asked");
+        let all_stay = || Retired::of(vec![row("1.0.5", Outcome::Keep(used()), None)], false, true);
+        assert_eq!(all_stay().with_recycle_bin(true).recycle_bin, None);
         let applied = vec![
             row("1.0.5", Outcome::Keep(used()), None),
             row("1.0.4", Outcome::Deprecated, Some((Rung::Disable, "2026-11-28T08:00:00Z"))),

@@ -3,13 +3,16 @@
 use super::super::Style;
 use super::super::visible::line;
 use super::next;
+use crate::hardening::shell;
 use crate::identity::ImageId;
+use crate::recipe::Window;
 use crate::release::scene::Scene;
 use crate::rollout::decide::Stage;
 use crate::rollout::{Ended, GroupPlan, Outcome, Request};
 use crate::target::{Pace, RefreshState};
 use serde::Serialize;
 use std::time::Duration;
+use time::OffsetDateTime;
 
 /// A group.
 #[derive(Debug, Clone, Serialize)]
@@ -35,11 +38,17 @@ pub struct GroupRow {
     /// The version of the template that it goes to, where that is made already.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<i64>,
+    /// Who has made that version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<String>,
+    /// When, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made_at: Option<String>,
     /// How many instances it has.
     pub instances: usize,
     /// How many of them are replaced.
     pub replaced: usize,
-    /// Instances that wait in its warm pool; they are replaced too.
+    /// Instances that wait in its warm pool and are replaced; where nothing is, all that wait there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warm: Option<usize>,
     /// The refresh in flight: how far it is.
@@ -53,6 +62,9 @@ pub struct GroupRow {
     /// Why it is refused, failed or was not begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// What should be known of it, and holds nothing up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// How instances are replaced.
@@ -83,6 +95,9 @@ pub struct RolledOut {
     pub rollback: bool,
     /// How.
     pub pace: PaceRow,
+    /// Where the maintenance window is closed, so that nothing is begun: which, and when it opens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outside_of: Option<String>,
     /// All groups, wave by wave.
     pub groups: Vec<GroupRow>,
 }
@@ -107,8 +122,18 @@ impl RolledOut {
                 bake_s: bake.as_secs(),
                 alarms,
             },
-            groups: plans.iter().map(|plan| row(plan, scene)).collect(),
+            outside_of: None,
+            groups: plans.iter().map(|plan| row(plan, scene, &request.pace())).collect(),
         }
+    }
+
+    /// With the window that is closed at this moment.
+    pub fn outside_of(self, closed: Option<(&Window, OffsetDateTime)>) -> RolledOut {
+        let told = |(window, now): (&Window, OffsetDateTime)| {
+            let opens = window.opens(now).map_or_else(|| "never".to_owned(), crate::pipeline::clock::rfc3339);
+            format!("{window}; it opens {opens}")
+        };
+        RolledOut { outside_of: closed.map(told), ..self }
     }
 
     /// As it ended.
@@ -122,19 +147,21 @@ impl RolledOut {
                 Outcome::NotBegun(why) => ("not-begun", Some(why.clone())),
             };
             (row.state, row.why) = why;
+            row.to = ended.to.or(row.to);
         }
         let count = |state: &str| shown.groups.iter().filter(|row| row.state == state).count();
-        shown.outcome = match (count("failed") + count("not-begun"), count("done")) {
-            (0, 0) => "up-to-date",
-            (0, _) => "rolled-out",
-            (_, 0) => "failed",
+        shown.outcome = match (count("failed"), count("not-begun"), count("done")) {
+            (0, 0, 0) => "up-to-date",
+            (0, 0, _) => "rolled-out",
+            (0, _, 0) => "refused",
+            (_, _, 0) => "failed",
             _ => "partly",
         };
         shown
     }
 }
 
-fn row(plan: &GroupPlan, scene: &Scene) -> GroupRow {
+fn row(plan: &GroupPlan, scene: &Scene, pace: &Pace) -> GroupRow {
     let group = &plan.seen.group;
     let named = group.template();
     let number = named.and_then(|named| named.number());
@@ -149,6 +176,13 @@ fn row(plan: &GroupPlan, scene: &Scene) -> GroupRow {
         Err(refusal) => ("refused", None, 0, Some(refusal.to_string())),
     };
     let active = plan.seen.active();
+    let waiting = match &plan.stage {
+        Ok(Stage::Due { warm, .. }) => group.warm.as_ref().map(|_| *warm),
+        _ => group.warm.as_ref().map(Vec::len),
+    };
+    let is_due = matches!(plan.stage, Ok(Stage::Due { .. }));
+    let adopted = plan.seen.versions.iter().find(|version| is_due && Some(version.number) == to);
+    let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     GroupRow {
         group: plan.name.clone(),
         wave: plan.wave + 1,
@@ -158,13 +192,16 @@ fn row(plan: &GroupPlan, scene: &Scene) -> GroupRow {
         image,
         version: of_recipe.map(|version| version.to_string()),
         to,
+        made_by: adopted.and_then(|version| said(&version.by)),
+        made_at: adopted.and_then(|version| said(&version.at)),
         instances: group.members.len(),
         replaced,
-        warm: group.warm,
+        warm: waiting,
         refresh: active.map(|refresh| refresh.state),
         percent: active.map(|refresh| refresh.percent),
         about_s: plan.about.as_secs(),
         why,
+        warnings: plan.seen.warnings(pace),
     }
 }
 
@@ -190,6 +227,10 @@ pub fn rolled_out(shown: &RolledOut, style: Style) -> String {
     };
     if matches!(shown.outcome, "planned") {
         out.push_str(&pace(&shown.pace));
+        if let Some(window) = &shown.outside_of {
+            let now = "nothing is begun; --now REASON begins it now";
+            out.push_str(&format!("  outside of the maintenance window ({}): {now}\n", line(window)));
+        }
     }
     let waves = shown.groups.iter().map(|row| row.wave).max().unwrap_or(0);
     for wave in 1..=waves {
@@ -204,7 +245,12 @@ pub fn rolled_out(shown: &RolledOut, style: Style) -> String {
     match shown.outcome {
         "interrupted" => out.push_str(&next(&[format!("{again} …   (the same again) goes on from here")], style)),
         "failed" | "partly" if !shown.rollback => {
-            out.push_str(&next(&[format!("{again} --rollback --group NAME")], style))
+            let failed = shown.groups.iter().filter(|row| row.state == "failed");
+            let failed: Vec<String> =
+                failed.map(|row| format!(" --group {}", line(&shell::shown(&row.group)))).collect();
+            if !failed.is_empty() {
+                out.push_str(&next(&[format!("{again} --rollback{}", failed.concat())], style));
+            }
         }
         "planned" if !shown.rollback => {
             let older = shown.groups.iter().filter(|row| row.state == "due").filter_map(|row| row.version.as_deref());
@@ -229,7 +275,11 @@ fn group(row: &GroupRow, shown: &RolledOut) -> String {
         _ => String::new(),
     };
     let warm = row.warm.map(|warm| format!(", and {warm} in its warm pool")).unwrap_or_default();
-    let to = row.to.map_or("a new version".to_owned(), |to| format!("version {to}"));
+    let made = match (&row.made_by, &row.made_at) {
+        (Some(by), Some(at)) if !shown.rollback => format!(" made by {} {}", line(by), line(at)),
+        _ => String::new(),
+    };
+    let to = row.to.map_or("a new version".to_owned(), |to| format!("version {to}{made}"));
     let goal = if shown.rollback { to.clone() } else { format!("{}, {to}", shown.version) };
     let of = format!("{} of {} instances", row.replaced, row.instances);
     let what = match row.state {
@@ -249,17 +299,18 @@ fn group(row: &GroupRow, shown: &RolledOut) -> String {
             format!("{state}: {}", crate::report::visible::block(why).replace('\n', "\n  "))
         }
     };
-    format!("  {}: {what}\n", line(&row.group))
+    let warnings: Vec<String> = row.warnings.iter().map(|text| format!("    warning: {}\n", line(text))).collect();
+    format!("  {}: {what}\n{}", line(&row.group), warnings.concat())
 }
 
 fn pace(pace: &PaceRow) -> String {
     let mut out = format!("  {} to {} % in service", pace.minimum_healthy, pace.maximum_healthy);
     if !pace.checkpoints.is_empty() {
         let all: Vec<String> = pace.checkpoints.iter().map(|at| format!("{at} %")).collect();
-        out.push_str(&format!("; {} of waiting at {}", told(pace.checkpoint_delay_s), all.join(", ")));
+        out.push_str(&format!("; {} of waiting at {}", exactly(pace.checkpoint_delay_s), all.join(", ")));
     }
     if pace.bake_s > 0 {
-        out.push_str(&format!("; {} of waiting at the end", told(pace.bake_s)));
+        out.push_str(&format!("; {} of waiting at the end", exactly(pace.bake_s)));
     }
     if !pace.alarms.is_empty() {
         out.push_str(&format!("; back where an alarm goes off: {}", line(&pace.alarms.join(", "))));
@@ -267,6 +318,15 @@ fn pace(pace: &PaceRow) -> String {
     out + "\n"
 }
 
+fn exactly(seconds: u64) -> String {
+    match (seconds / 60, seconds % 60) {
+        (0, seconds) => format!("{seconds} s"),
+        (_, 0) => told(seconds),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
+}
+
+/// Minutes are enough for a guess.
 fn told(seconds: u64) -> String {
     let minutes = Duration::from_secs(seconds + 59).as_secs() / 60;
     if minutes < 120 { format!("{minutes} min") } else { format!("{} h {} min", minutes / 60, minutes % 60) }

@@ -32,6 +32,9 @@ pub struct Swept {
     pub failed: Vec<Leftover>,
     /// What another machine may be working on: it is not removed.
     pub spared: Vec<Leftover>,
+    /// Moves of channels that were not finished although someone had begun them; `why` says why, and what to do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Leftover>,
 }
 
 /// One row per thing, and what to type to remove them.

@@ -26,7 +26,7 @@ fn line(telling: &Telling, style: Style) -> String {
             telling.worse,
             telling.resolved,
             telling.unchanged,
-            if telling.unknown > 0 { format!(", {} unknown", telling.unknown) } else { String::new() },
+            more(telling),
         ),
         (Outcome::Heartbeat, _) => {
             let same = wording::count(telling.unchanged, "finding");
@@ -43,6 +43,17 @@ fn line(telling: &Telling, style: Style) -> String {
             "  what it was told before could not be read, and all was new: {}\n",
             visible::joined(why)
         ));
+    }
+    text
+}
+
+fn more(telling: &Telling) -> String {
+    let mut text = String::new();
+    if telling.unknown > 0 {
+        text.push_str(&format!(", {} unknown", telling.unknown));
+    }
+    if telling.waiting > 0 {
+        text.push_str(&format!("; {} wait for the next run", telling.waiting));
     }
     text
 }

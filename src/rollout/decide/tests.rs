@@ -1,6 +1,7 @@
 //! What is due, from what is seen: without a service, and in every state that a refresh can have.
 
 use super::*;
+use crate::identity::Digest;
 use crate::target::Member;
 use time::macros::datetime;
 
@@ -22,8 +23,15 @@ fn named(version: &str) -> TemplateRef {
 }
 
 fn version(number: i64, image: &str, description: &str) -> TemplateVersion {
-    let (by, at) = (String::new(), String::new());
-    TemplateVersion { number, image: Some(image.into()), description: description.into(), by, at }
+    TemplateVersion {
+        number,
+        image: Some(image.into()),
+        description: description.into(),
+        by: String::new(),
+        at: "2026-11-19T10:00:00Z".into(),
+        is_default: number == 1,
+        but_image: Digest::of(b"m7i.large"),
+    }
 }
 
 fn ours(number: i64, image: &str, over: i64) -> TemplateVersion {
@@ -42,6 +50,7 @@ fn refresh(to: &str, state: RefreshState) -> Refresh {
         started,
         ended,
         desired: Some(named(to)),
+        pace: None,
     }
 }
 
@@ -51,13 +60,15 @@ fn seen(at: &str, members: &[&str], versions: &[TemplateVersion], refreshes: &[R
         |(at, version): (usize, &&str)| Member { id: format!("i-{at}"), template: Some(named(version)), held: None };
     let group = ScalingGroup {
         name: "web".into(),
+        region: "us-east-1".into(),
         source: LaunchSource::Template(named(at)),
         members: members.iter().enumerate().map(member).collect(),
         suspended: Vec::new(),
         warm: None,
         warmup: None,
     };
-    Seen { group, versions: versions.to_vec(), refreshes: refreshes.to_vec(), arch: Some(Arch::X86_64) }
+    let (versions, refreshes) = (versions.to_vec(), refreshes.to_vec());
+    Seen { group, versions, refreshes, arch: Some(Arch::X86_64), at: datetime!(2026-11-20 12:00 UTC) }
 }
 
 fn forth(seen: &Seen) -> Result<Stage, Refusal> {
@@ -93,7 +104,11 @@ fn every_state_of_the_last_refresh_says_what_is_due() {
                 Ok(Stage::Due { to, .. }) => format!("begun to {to:?}"),
                 Err(refusal) => format!("refused: {}", refusal.to_string().lines().next().unwrap()),
             };
-            told.push(format!("{whose} {state:?}\n  forth: {}\n  back: {}", word(forth(&seen)), word(back(&seen))));
+            told.push(format!(
+                "{whose} {state:?}\n  forth: {}\n  back: {}",
+                word(forth(&seen)),
+                word(back(&seen, None))
+            ));
         }
     }
     insta::assert_snapshot!(told.join("\n"));
@@ -149,7 +164,8 @@ fn answers_that_contradict_each_other_are_asked_for_again() {
 #[test]
 fn the_way_back_ends_where_it_began() {
     let versions = [version(1, OLD, ""), ours(2, "ami-0000000000000000c", 1), ours(3, NEW, 2)];
-    let to = |at: &str, members: &[&str]| match back(&seen(at, members, &versions, &[])) {
+    let gone = [refresh("3", RefreshState::Successful)];
+    let to = |at: &str, members: &[&str]| match back(&seen(at, members, &versions, &gone), None) {
         Ok(Stage::Due { to, .. }) => to,
         Ok(Stage::UpToDate) => None,
         other => panic!("{other:?}"),
@@ -157,7 +173,112 @@ fn the_way_back_ends_where_it_began() {
     assert_eq!(to("3", &["3"]), Some(2));
     // Back at 2 it goes no further, and brings along what is left of 3.
     assert_eq!((to("2", &["2"]), to("2", &["3"])), (None, Some(2)));
-    assert_eq!(back(&seen("1", &["1"], &versions[..1], &[])), Err(Refusal::NothingBefore));
+    assert_eq!(back(&seen("1", &["1"], &versions[..1], &[]), None), Err(Refusal::NothingBefore));
     let other = [version(1, OLD, ""), version(2, NEW, &label::write(&goal(), "another", 1, None))];
-    assert_eq!(back(&seen("2", &["2"], &other, &[])), Err(Refusal::NothingBefore));
+    assert_eq!(back(&seen("2", &["2"], &other, &[]), None), Err(Refusal::NothingBefore));
+}
+
+#[test]
+fn a_version_that_no_refresh_went_to_is_no_evidence() {
+    // Made over the one that it launches from, by whoever: a roll-out that died, or another hand.
+    let mut versions = [version(1, OLD, ""), ours(2, "ami-0000000000000000c", 1), ours(3, NEW, 2)];
+    let went = [refresh("2", RefreshState::Successful)];
+    let back = |versions: &[TemplateVersion]| back(&seen("2", &["2"], versions, &went), None);
+    assert!(matches!(back(&versions), Ok(Stage::Due { source: 2, to: Some(1), replaced: 1, .. })));
+    // So old that AWS would not know it any more.
+    versions[2].at = "2026-10-01T00:00:00Z".into();
+    assert_eq!(back(&versions), Err(Refusal::Forgotten { version: 3, current: 2, before: 1 }));
+}
+
+#[test]
+fn the_way_back_is_known_while_it_goes_and_when_it_failed() {
+    let versions = [version(1, OLD, ""), ours(2, NEW, 1)];
+    let cancelled = refresh("2", RefreshState::Cancelled);
+    // Cancelled half way, the rest is brought back to what the group launches from all the time.
+    let half = |state| seen("1", &["1", "2"], &versions, &[refresh("1", state), cancelled.clone()]);
+    assert!(matches!(back(&half(RefreshState::InProgress), None), Ok(Stage::InFlight(_))));
+    let failed = half(RefreshState::Failed);
+    assert!(matches!(back(&failed, None), Err(Refusal::FailedBefore { state: RefreshState::Failed, .. })));
+    assert!(matches!(back(&failed, Some("to-1")), Ok(Stage::Due { to: Some(1), replaced: 1, .. })));
+    // What AWS itself brought back is a failure of the way there alone.
+    let brought = seen("1", &["1", "2"], &versions, &[refresh("2", RefreshState::RollbackSuccessful)]);
+    assert!(matches!(back(&brought, None), Ok(Stage::Due { to: Some(1), .. })));
+}
+
+#[test]
+fn a_version_that_differs_in_more_than_its_image_is_not_taken_over() {
+    let mut versions = [version(1, OLD, ""), ours(2, NEW, 1)];
+    let to = |versions: &[TemplateVersion]| match forth(&seen("1", &["1"], versions, &[])) {
+        Ok(Stage::Due { to, .. }) => to,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(to(&versions), Some(2));
+    versions[1].but_image = Digest::of(b"x1e.32xlarge");
+    assert_eq!(to(&versions), None);
+}
+
+#[test]
+fn what_waits_in_a_warm_pool_is_replaced_too() {
+    let versions = [version(1, OLD, ""), ours(2, NEW, 1)];
+    let mut seen = seen("2", &["2"], &versions, &[]);
+    let waits = |version: &str| Member { id: "i-w".into(), template: Some(named(version)), held: None };
+    seen.group.warm = Some(vec![waits("1"), waits("2")]);
+    assert!(matches!(forth(&seen), Ok(Stage::Due { to: Some(2), replaced: 0, warm: 1, .. })));
+    seen.group.warm = Some(vec![waits("2")]);
+    assert_eq!(forth(&seen), Ok(Stage::UpToDate));
+}
+
+#[test]
+fn a_refresh_of_another_hand_is_told_apart_by_what_it_lacks() {
+    let pace = Pace {
+        least: 90,
+        most: 100,
+        checkpoints: vec![20],
+        delay: Duration::from_secs(600),
+        bake: Duration::from_secs(600),
+        warmup: None,
+        alarms: vec!["5xx".into()],
+        comes_back: true,
+    };
+    let mut going = refresh("2", RefreshState::InProgress);
+    going.pace = Some(pace.clone());
+    assert!(lacks(&going, &pace).is_empty());
+    let bare = Pace {
+        checkpoints: vec![],
+        bake: Duration::ZERO,
+        alarms: vec![],
+        comes_back: false,
+        least: 50,
+        ..pace.clone()
+    };
+    going.pace = Some(bare);
+    let all = ["no alarm 5xx", "other checkpoints", "less waiting at the end", "fewer instances in service"];
+    assert_eq!(lacks(&going, &pace), all.into_iter().chain(["no way back by itself"]).collect::<Vec<_>>());
+    let versions = [version(1, OLD, ""), ours(2, NEW, 1)];
+    let mut seen = seen("1", &["1"], &versions, &[going]);
+    seen.group.suspended = vec!["HealthCheck".into(), "AZRebalance".into()];
+    let told = seen.warnings(&pace).join("\n");
+    assert!(
+        told.contains("its processes HealthCheck are suspended") && told.contains("it has no alarm 5xx, "),
+        "{told}"
+    );
+}
+
+#[test]
+fn commands_can_be_pasted() {
+    let mut versions = [version(1, OLD, ""), ours(2, NEW, 1)];
+    versions[0].is_default = true;
+    let mut seen = seen("$Latest", &["1"], &versions, &[]);
+    seen.group.name = "web tier's".into();
+    let told = forth(&seen).unwrap_err().to_string();
+    let command = "update-auto-scaling-group --auto-scaling-group-name 'web tier'\\''s' --region us-east-1 --launch-template \
+                   LaunchTemplateId=lt-1,Version=2";
+    assert!(told.contains(command), "{told}");
+    seen.group.source = LaunchSource::Template(named(""));
+    let told = forth(&seen).unwrap_err().to_string();
+    assert!(told.contains("version $Default") && told.ends_with("LaunchTemplateId=lt-1,Version=1"), "{told}");
+    seen.group.source = LaunchSource::Template(named("1"));
+    seen.group.suspended = vec!["InstanceRefresh".into(), "AddToLoadBalancer".into()];
+    let told = forth(&seen).unwrap_err().to_string();
+    assert!(told.contains("--region us-east-1 --scaling-processes InstanceRefresh AddToLoadBalancer"), "{told}");
 }

@@ -50,6 +50,11 @@ pub async fn alarms(api: &Api, names: &[&str]) -> Result<Vec<Alarm>, TargetError
         periods: alarm.evaluation_periods().unwrap_or_default(),
         breaching: alarm.treat_missing_data() == Some("breaching"),
         actions: alarm.alarm_actions().to_vec(),
+        is_whole: alarm.actions_enabled() == Some(true)
+            && alarm.unit().is_none()
+            && alarm.datapoints_to_alarm().is_none_or(|some| Some(some) == alarm.evaluation_periods())
+            && alarm.threshold_metric_id().is_none()
+            && alarm.metrics().is_empty(),
     });
     Ok(found.collect())
 }
@@ -67,7 +72,7 @@ pub async fn put_alarm(api: &Api, alarm: &Alarm) -> Result<(), TargetError> {
         let request = request.comparison_operator(compare.clone()).threshold(alarm.threshold).period(alarm.period);
         let request = request.evaluation_periods(alarm.periods);
         let request = request.treat_missing_data(if alarm.breaching { "breaching" } else { "notBreaching" });
-        request.set_alarm_actions(Some(alarm.actions.clone())).send()
+        request.set_alarm_actions(Some(alarm.actions.clone())).actions_enabled(true).send()
     };
     api.caller.call_within(PATIENCE, op::PUT_ALARM, &alarm.name, send).await?;
     Ok(())

@@ -27,7 +27,7 @@ use tokio::time::Instant;
 
 /// How long a move belongs to whoever began it.
 pub const LEASE: Duration = Duration::from_secs(15 * 60);
-/// How often someone else's lock is settled before one gives up.
+/// How often someone else's lock is looked at before one gives up.
 const ROUNDS: u32 = 3;
 
 /// What the lock holds.
@@ -138,7 +138,6 @@ pub async fn follow(api: &Api, name: &PointerName, image: &ImageId, note: &Note)
 async fn take(api: &Api, wanted: &Move, intent: &Intent) -> Result<Instant, TargetError> {
     let name = &wanted.name;
     let lock = lock_name(name);
-    let mut holder = None;
     for _ in 0..ROUNDS {
         let taken = Instant::now();
         match parameters::create(api, &lock, intent).await {
@@ -165,20 +164,14 @@ async fn take(api: &Api, wanted: &Move, intent: &Intent) -> Result<Instant, Targ
                     release(api, name, &found.value.id).await?;
                     continue;
                 }
-                // What other places wait for is not settled in passing.
-                if !underway.elsewhere.is_empty() {
-                    return Err(busy(&underway));
-                }
-                if settle(api, &underway).await? == Settled::Underway {
-                    return Err(busy(&underway));
-                }
-                holder = Some(underway);
+                // It is not settled in passing: what its channel asks of it is not known here, and other places may wait.
+                return Err(busy(&underway));
             }
             // Just removed.
             None => {}
         }
     }
-    Err(holder.map_or_else(|| TargetError::Conflict { what: lock, found: "many movers".into() }, |h| busy(&h)))
+    Err(TargetError::Conflict { what: lock, found: "many movers".into() })
 }
 
 /// Whether the move has happened and nothing follows it: then its lock guards nothing any more.
@@ -276,9 +269,10 @@ pub async fn of_recipe(api: &Api, recipe: &RecipeName) -> Result<Vec<Underway>, 
 }
 
 /// Finishes a move whose time is over, where the pointer has not moved and may still move there; clears it otherwise. What
-/// is none of a release's moves is refused: anybody who may write parameters can write a lock.
-pub async fn settle(api: &Api, underway: &Underway) -> Result<Settled, TargetError> {
-    let end = settle_held(api, underway).await?;
+/// is none of a release's moves is refused, and what is `refused` by its channel's rules: anybody who may write parameters
+/// can write a lock.
+pub async fn settle(api: &Api, underway: &Underway, refused: Option<Foreign>) -> Result<Settled, TargetError> {
+    let end = settle_held(api, underway, refused).await?;
     if let Some(held) = &end.held {
         release(api, &held.name, &held.lock).await?;
     }
@@ -306,7 +300,7 @@ async fn foreign(api: &Api, name: &PointerName, intent: &Intent) -> Result<Optio
 }
 
 /// The same, but the lock stays.
-pub async fn settle_held(api: &Api, underway: &Underway) -> Result<HeldEnd, TargetError> {
+pub async fn settle_held(api: &Api, underway: &Underway, refused: Option<Foreign>) -> Result<HeldEnd, TargetError> {
     let name = &underway.name;
     let ended = |settled| HeldEnd { settled, stands: false, held: None };
     let Some(found) = parameters::get::<Intent>(api, &lock_name(name)).await? else {
@@ -317,7 +311,9 @@ pub async fn settle_held(api: &Api, underway: &Underway) -> Result<HeldEnd, Targ
         return Ok(ended(Settled::Underway));
     }
     // Another one than was looked at is left to the next look.
-    if (&there.image, &there.note) != (&underway.image, &underway.note) {
+    if (&there.image, &there.note, &there.elsewhere, &there.since)
+        != (&underway.image, &underway.note, &underway.elsewhere, &underway.since)
+    {
         return Ok(ended(Settled::Underway));
     }
     let intent = found.value;
@@ -331,7 +327,7 @@ pub async fn settle_held(api: &Api, underway: &Underway) -> Result<HeldEnd, Targ
     // Where it has happened already and nothing follows, there is nothing to be careful about.
     let follows = stands && !intent.elsewhere.is_empty();
     if (may_move || follows)
-        && let Some(foreign) = foreign(api, name, &intent).await?
+        && let Some(foreign) = foreign(api, name, &intent).await?.or(refused)
     {
         let held = Some(Held { name: name.clone(), lock: intent.id });
         return Ok(HeldEnd { settled: Settled::Refused(foreign), stands: false, held });

@@ -48,7 +48,10 @@ pub async fn find(api: &Api, view: &View) -> Result<Vec<Orphan>, TargetError> {
     for snapshot in snapshots {
         let (Some(id), tags) = (snapshot.snapshot_id(), tags::read(snapshot.tags())) else { continue };
         let build = tags.get(keys::BUILD).filter(|build| alive.contains(*build) || up.contains(*build));
+        // Its description nobody can edit: evidence of an image that is there is not left over, whatever its tags say now.
+        let is_evidence = |of: &String| snapshot.description() == Some(&*records::description(of));
         match build {
+            None if alive.iter().chain(&up).any(is_evidence) => {}
             // Of an image that is there, one record counts: others were not written whole, or were replaced.
             Some(build) if tags.get(keys::PURPOSE).is_some_and(|purpose| purpose == records::EVIDENCE) => {
                 records.entry(build.clone()).or_default().push(snapshot);

@@ -39,6 +39,11 @@ const MAGIC: &[u8] = b"amifactory record 1\n";
 /// The value of `amifactory:purpose`.
 pub const EVIDENCE: &str = "evidence";
 
+/// What a build's record says of itself. Unlike its tags it stays as it was written.
+pub fn description(build: &str) -> String {
+    format!("amifactory evidence of {build}")
+}
+
 /// Writes the record of a build's image, and answers with its snapshot. A record that is there already stays.
 pub async fn write(
     api: &Api,
@@ -70,7 +75,7 @@ pub async fn write(
             .start_snapshot()
             .volume_size(1)
             .client_token(token)
-            .description(format!("amifactory evidence of {build}"))
+            .description(description(build))
             .set_tags(Some(ebs_tags.clone()))
             .timeout(60)
             .send()

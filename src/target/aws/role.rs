@@ -8,7 +8,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 /// Credentials are renewed so long before they end: a call that begins with them must end with them.
@@ -17,7 +17,7 @@ const BEFORE: Duration = Duration::from_secs(300);
 /// Credentials of a role, asked for once and renewed before they end.
 pub struct Assumed {
     sts: aws_sdk_sts::Client,
-    caller: Caller,
+    caller: Arc<Caller>,
     role: String,
     known: Mutex<Option<Credentials>>,
 }
@@ -29,14 +29,9 @@ impl std::fmt::Debug for Assumed {
 }
 
 impl Assumed {
-    /// The role of this ARN, assumed by whoever the configuration says, in its region.
-    pub fn new(config: &SdkConfig, role: String) -> Assumed {
-        Assumed {
-            sts: aws_sdk_sts::Client::new(&our_way(config)),
-            caller: Caller::new(),
-            role,
-            known: Mutex::default(),
-        }
+    /// The role of this ARN, assumed by whoever the configuration says, in its region; `caller` is theirs.
+    pub fn new(config: &SdkConfig, caller: Arc<Caller>, role: String) -> Assumed {
+        Assumed { sts: aws_sdk_sts::Client::new(&our_way(config)), caller, role, known: Mutex::default() }
     }
 
     async fn credentials(&self) -> Result<Credentials, CredentialsError> {
@@ -76,6 +71,12 @@ pub fn refused(role: &str, error: &(dyn std::error::Error + 'static)) -> TargetE
                 return TargetError::GaveUp { call, resource, attempts: *attempts, seconds: *seconds, last };
             }
             Some(TargetError::Credentials { what }) => return TargetError::Credentials { what: what.clone() },
+            Some(TargetError::Denied { message, .. }) => {
+                // What AWS says names the action and the role once more; who it is that asked stands nowhere else.
+                let caller = message.split_once("User: ").and_then(|(_, rest)| rest.split_once(" is not"));
+                let said = caller.map_or("not allowed".to_owned(), |(caller, _)| format!("not allowed for {caller}"));
+                return not_trusted(role, said);
+            }
             Some(_) | None => {}
         }
         match cause.source() {
@@ -84,15 +85,18 @@ pub fn refused(role: &str, error: &(dyn std::error::Error + 'static)) -> TargetE
         }
     }
     let said = cause.to_string();
+    // Its first line says what happened; what follows is for another case.
+    not_trusted(role, said.lines().take(2).map(str::trim).collect::<Vec<_>>().join(": "))
+}
+
+fn not_trusted(role: &str, said: String) -> TargetError {
     TargetError::Service {
         call: op::ASSUME_ROLE.action.into(),
         resource: role.to_owned(),
-        // Its first line says what happened; what follows is for another case.
-        said: said.lines().take(2).map(str::trim).collect::<Vec<_>>().join(": "),
-        help:
-            "its trust policy must name whoever runs this, and whoever runs this must be allowed sts:AssumeRole on it: \
-               amifactory iam-policy --account ID prints both"
-                .into(),
+        said,
+        help: "is the role there, does its trust policy name the factory's account, and may whoever runs this sts:AssumeRole it? \
+               amifactory iam-policy prints what each needs (--for fleet-role-trust, --for consumer-trust)"
+            .into(),
     }
 }
 
@@ -112,9 +116,15 @@ mod tests {
         let text = told(TargetError::GaveUp { call, resource: ROLE.into(), attempts: 7, seconds: 30, last });
         assert!(text.contains("connection reset") && text.contains("once AWS answers"), "{text}");
         assert!(text.contains(ROLE) && !text.contains("trust policy"), "{text}");
-        let (action, message) = ("sts:AssumeRole".to_owned(), "is not authorized".to_owned());
+        let message =
+            format!("User: arn:aws:iam::123456789012:user/me is not authorized to perform it on resource: {ROLE}");
+        let action = "sts:AssumeRole".to_owned();
         let text = told(TargetError::Denied { action, resource: ROLE.into(), message });
-        assert!(text.contains("is not authorized") && text.contains("trust policy"), "{text}");
+        assert!(
+            text.contains("not allowed for arn:aws:iam::123456789012:user/me\n") && text.contains("trust policy"),
+            "{text}"
+        );
+        assert_eq!(text.matches(ROLE).count(), 1, "{text}");
         let text = told(TargetError::Credentials { what: "the token is expired".into() });
         assert!(text.contains("give valid AWS credentials") && !text.contains("trust policy"), "{text}");
     }

@@ -2,36 +2,63 @@
 
 use super::api::{Api, CallError, op};
 use super::target::AwsTarget;
-use crate::identity::Arch;
+use crate::identity::{Arch, Digest};
 use crate::target::{
-    Begun, LaunchSource, Member, NewVersion, Pace, Refresh, RefreshState, Rollouts, ScalingGroup, TargetError,
-    TemplateRef, TemplateVersion,
+    AlarmSeen, Begun, ImageSeen, LaunchSource, Member, NewVersion, Pace, Refresh, RefreshState, Rollouts, ScalingGroup,
+    TargetError, TemplateRef, TemplateUser, TemplateVersion,
 };
 use async_trait::async_trait;
 use aws_sdk_autoscaling::types::{
     AlarmSpecification, AutoScalingGroup, DesiredConfiguration, Instance, InstanceRefresh, InstanceRefreshStatus,
     LaunchTemplate, LaunchTemplateSpecification, MixedInstancesPolicy, RefreshPreferences,
 };
-use aws_sdk_ec2::types::{ArchitectureValues, RequestLaunchTemplateData};
+use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
+use aws_sdk_ec2::types::{ArchitectureValues, RequestLaunchTemplateData, ResponseLaunchTemplateData};
 use std::time::Duration;
 use time::OffsetDateTime;
 
 /// Names of groups per call (Auto Scaling API reference, `DescribeAutoScalingGroups`: by default 50 are answered, and 100
 /// at most).
 const GROUPS: usize = 50;
+/// Names of alarms per call (CloudWatch API reference, `DescribeAlarms`: 100 records a page).
+const ALARMS: usize = 100;
 /// Versions per page (EC2 API reference, `DescribeLaunchTemplateVersions`: 1 to 200).
 const VERSIONS: i32 = 200;
-/// Refreshes that are looked at: only the last of them counts, and those of the last six weeks are kept.
-const REFRESHES: i32 = 20;
+/// Groups per page where all are listed (Auto Scaling API reference, `DescribeAutoScalingGroups`: 100 at most).
+const PAGE: i32 = 100;
+/// Refreshes per page (the same, `DescribeInstanceRefreshes`: 100 at most).
+const REFRESHES: i32 = 100;
+/// Instances of a warm pool per page (the same, `DescribeWarmPool`: 50 at most).
+const WARM: i32 = 50;
 
 #[async_trait]
 impl Rollouts for AwsTarget {
     async fn groups(&self, names: &[String]) -> Result<Vec<ScalingGroup>, TargetError> {
         let mut found = Vec::new();
         for some in names.chunks(GROUPS) {
-            found.extend(described(self.api(), some).await?.iter().map(group));
+            for group in described(self.api(), some).await? {
+                let mut seen = self::group(&group);
+                if group.warm_pool_configuration().is_some() {
+                    seen.warm = Some(warm(self.api(), &seen.name).await?);
+                }
+                found.push(seen);
+            }
         }
         Ok(found)
+    }
+
+    async fn users(&self) -> Result<Vec<TemplateUser>, TargetError> {
+        let mut users = Vec::new();
+        for group in described(self.api(), &[]).await? {
+            let policy = group.mixed_instances_policy().and_then(|policy| policy.launch_template());
+            let overrides = policy.map(|policy| policy.overrides()).unwrap_or_default();
+            let overrides = overrides.iter().filter_map(|of| of.launch_template_specification());
+            let all = group.launch_template().into_iter();
+            let all = all.chain(policy.and_then(|policy| policy.launch_template_specification())).chain(overrides);
+            let name = group.auto_scaling_group_name().unwrap_or_default();
+            users.extend(all.filter_map(named).map(|named| TemplateUser { group: name.to_owned(), named }));
+        }
+        Ok(users)
     }
 
     async fn versions(&self, template: &str) -> Result<Vec<TemplateVersion>, TargetError> {
@@ -57,17 +84,20 @@ impl Rollouts for AwsTarget {
         }
     }
 
-    async fn architecture(&self, image: &str) -> Result<Option<Arch>, TargetError> {
+    async fn image_seen(&self, image: &str) -> Result<Option<ImageSeen>, TargetError> {
         let api = self.api();
         let ask = || api.ec2.describe_images().image_ids(image).include_disabled(true).send();
         let answer = match api.caller.call(op::DESCRIBE_IMAGES, image, ask).await {
             Err(error) if error.code.starts_with("InvalidAMIID") => return Ok(None),
             answer => answer?,
         };
-        Ok(answer.images().first().and_then(|image| match image.architecture() {
-            Some(ArchitectureValues::X8664) => Some(Arch::X86_64),
-            Some(ArchitectureValues::Arm64) => Some(Arch::Arm64),
-            _ => None,
+        Ok(answer.images().first().map(|image| ImageSeen {
+            arch: match image.architecture() {
+                Some(ArchitectureValues::X8664) => Some(Arch::X86_64),
+                Some(ArchitectureValues::Arm64) => Some(Arch::Arm64),
+                _ => None,
+            },
+            state: image.state().map(|state| state.as_str().to_owned()).unwrap_or_default(),
         }))
     }
 
@@ -94,12 +124,43 @@ impl Rollouts for AwsTarget {
 
     async fn refreshes(&self, group: &str) -> Result<Vec<Refresh>, TargetError> {
         let api = self.api();
-        let ask = || {
-            let request = api.autoscaling.describe_instance_refreshes().auto_scaling_group_name(group);
-            request.max_records(REFRESHES).send()
-        };
-        let answer = api.caller.call(op::DESCRIBE_REFRESHES, group, ask).await?;
-        Ok(answer.instance_refreshes().iter().map(refresh).collect())
+        let (mut found, mut page) = (Vec::new(), None);
+        loop {
+            let ask = || {
+                let request = api.autoscaling.describe_instance_refreshes().auto_scaling_group_name(group);
+                request.max_records(REFRESHES).set_next_token(page.clone()).send()
+            };
+            let answer = api.caller.call(op::DESCRIBE_REFRESHES, group, ask).await?;
+            found.extend(answer.instance_refreshes().iter().map(refresh));
+            page = answer.next_token;
+            if page.as_deref().is_none_or(str::is_empty) {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn alarms(&self, names: &[String]) -> Result<Vec<AlarmSeen>, TargetError> {
+        let api = self.api();
+        let mut found = Vec::new();
+        for some in names.chunks(ALARMS) {
+            let ask = || {
+                let request = api.cloudwatch.describe_alarms().set_alarm_names(Some(some.to_vec()));
+                // Without it composite alarms are left out.
+                request
+                    .alarm_types(AlarmType::MetricAlarm)
+                    .alarm_types(AlarmType::CompositeAlarm)
+                    .max_records(100)
+                    .send()
+            };
+            let answer = api.caller.call(op::DESCRIBE_ALARMS, &some.join(", "), ask).await?;
+            let metrics = answer.metric_alarms().iter().map(|alarm| (alarm.alarm_name(), alarm.state_value()));
+            let composites = answer.composite_alarms().iter().map(|alarm| (alarm.alarm_name(), alarm.state_value()));
+            found.extend(metrics.chain(composites).map(|(name, state)| AlarmSeen {
+                name: name.unwrap_or_default().to_owned(),
+                rings: state == Some(&StateValue::Alarm),
+            }));
+        }
+        Ok(found)
     }
 
     async fn refresh(&self, group: &str, to: &TemplateRef, pace: &Pace) -> Result<Begun, TargetError> {
@@ -113,7 +174,7 @@ impl Rollouts for AwsTarget {
             request.desired_configuration(desired.clone()).preferences(preferences(pace)).send()
         };
         match api.caller.call(op::START_REFRESH, group, ask).await {
-            Ok(_) => Ok(Begun::Yes),
+            Ok(answer) => Ok(Begun::Yes(answer.instance_refresh_id.unwrap_or_default())),
             Err(error) if error.is("InstanceRefreshInProgress") => Ok(Begun::Another),
             Err(error) if error.is("ValidationError") && error.message.contains("does not exist") => {
                 Ok(Begun::NotKnown(error.message))
@@ -133,12 +194,16 @@ impl Rollouts for AwsTarget {
     }
 }
 
+/// The groups of these names; all where none is named.
 async fn described(api: &Api, names: &[String]) -> Result<Vec<AutoScalingGroup>, CallError> {
     let (mut found, mut page) = (Vec::new(), None);
     loop {
         let ask = || {
             let request = api.autoscaling.describe_auto_scaling_groups();
-            let request = request.set_auto_scaling_group_names(Some(names.to_vec()));
+            let request = match names {
+                [] => request.max_records(PAGE),
+                names => request.set_auto_scaling_group_names(Some(names.to_vec())),
+            };
             request.set_next_token(page.clone()).send()
         };
         let answer = api.caller.call(op::DESCRIBE_SCALING_GROUPS, &names.join(", "), ask).await?;
@@ -150,10 +215,28 @@ async fn described(api: &Api, names: &[String]) -> Result<Vec<AutoScalingGroup>,
     }
 }
 
+/// What waits in a group's warm pool.
+async fn warm(api: &Api, group: &str) -> Result<Vec<Member>, CallError> {
+    let (mut found, mut page) = (Vec::new(), None);
+    loop {
+        let ask = || {
+            let request = api.autoscaling.describe_warm_pool().auto_scaling_group_name(group).max_records(WARM);
+            request.set_next_token(page.clone()).send()
+        };
+        let answer = api.caller.call(op::DESCRIBE_WARM_POOL, group, ask).await?;
+        found.extend(answer.instances().iter().map(member));
+        page = answer.next_token;
+        if page.as_deref().is_none_or(str::is_empty) {
+            return Ok(found);
+        }
+    }
+}
+
 fn group(group: &AutoScalingGroup) -> ScalingGroup {
     let seconds = |seconds: i32| u64::try_from(seconds).ok().map(Duration::from_secs);
     ScalingGroup {
         name: group.auto_scaling_group_name().unwrap_or_default().to_owned(),
+        region: group.auto_scaling_group_arn().and_then(|arn| arn.split(':').nth(3)).unwrap_or_default().to_owned(),
         source: source(group),
         members: group.instances().iter().map(member).collect(),
         suspended: group
@@ -162,7 +245,7 @@ fn group(group: &AutoScalingGroup) -> ScalingGroup {
             .filter_map(|process| process.process_name())
             .map(str::to_owned)
             .collect(),
-        warm: group.warm_pool_configuration().map(|_| group.warm_pool_size().unwrap_or(0).try_into().unwrap_or(0)),
+        warm: None,
         warmup: group
             .default_instance_warmup()
             .and_then(seconds)
@@ -217,7 +300,17 @@ fn version(version: &aws_sdk_ec2::types::LaunchTemplateVersion) -> Option<Templa
         description: version.version_description().unwrap_or_default().to_owned(),
         by: version.created_by().unwrap_or_default().to_owned(),
         at: version.create_time().map(ToString::to_string).unwrap_or_default(),
+        is_default: version.default_version() == Some(true),
+        but_image: but_image(version.launch_template_data().cloned()),
     })
+}
+
+/// A digest of all that a version says but for its image. User data stands beside: the SDK does not print it.
+fn but_image(data: Option<ResponseLaunchTemplateData>) -> Digest {
+    let Some(mut data) = data else { return Digest::of(b"") };
+    data.image_id = None;
+    let user_data = data.user_data.take().unwrap_or_default();
+    Digest::of(format!("{data:?}\n{user_data}").as_bytes())
 }
 
 fn refresh(refresh: &InstanceRefresh) -> Refresh {
@@ -236,6 +329,25 @@ fn refresh(refresh: &InstanceRefresh) -> Refresh {
         started: moment(refresh.start_time()),
         ended: moment(refresh.end_time()),
         desired: desired.and_then(|desired| desired.launch_template().and_then(named).or_else(|| of_mixed(desired))),
+        pace: refresh.preferences().map(pace),
+    }
+}
+
+/// How a refresh replaces instances. What it does not say is AWS's default (Auto Scaling API reference,
+/// `RefreshPreferences`: at least 90, at most 100).
+fn pace(of: &RefreshPreferences) -> Pace {
+    let percent = |value: i32| u8::try_from(value).unwrap_or(0);
+    let seconds = |value: Option<i32>| value.and_then(|value| u64::try_from(value).ok()).map(Duration::from_secs);
+    let checkpoints = of.checkpoint_percentages().iter().copied().map(percent).filter(|at| *at < 100);
+    Pace {
+        least: of.min_healthy_percentage().map_or(90, percent),
+        most: of.max_healthy_percentage().map_or(100, percent),
+        checkpoints: checkpoints.collect(),
+        delay: seconds(of.checkpoint_delay()).unwrap_or_default(),
+        bake: seconds(of.bake_time()).unwrap_or_default(),
+        warmup: seconds(of.instance_warmup()),
+        alarms: of.alarm_specification().map(|alarms| alarms.alarms().to_vec()).unwrap_or_default(),
+        comes_back: of.auto_rollback() == Some(true),
     }
 }
 
@@ -288,7 +400,7 @@ fn preferences(pace: &Pace) -> RefreshPreferences {
         .bake_time(seconds(pace.bake))
         .set_instance_warmup(pace.warmup.map(seconds))
         .skip_matching(true)
-        .auto_rollback(true);
+        .auto_rollback(pace.comes_back);
     if !pace.checkpoints.is_empty() {
         // The last must be 100, or the rest is never replaced.
         let points = pace.checkpoints.iter().copied().chain([100]).map(i32::from).collect();

@@ -72,6 +72,20 @@ pub async fn launchers_of(api: &Api, image: &ImageId) -> Result<Vec<String>, Tar
     Ok(launchers(api, image).await?.iter().filter_map(word).collect())
 }
 
+/// The same of several; those that are gone are left out.
+pub async fn launchers_of_all(api: &Api, images: &[ImageId]) -> Result<BTreeMap<ImageId, Vec<String>>, TargetError> {
+    let each = images.iter().map(|image| {
+        async {
+            match launchers_of(api, image).await {
+                Err(TargetError::NotFound { .. }) => Ok(None),
+                there => there.map(|there| Some((image.clone(), there))),
+            }
+        }
+        .boxed()
+    });
+    Ok(at_once(each.collect()).await?.into_iter().filter_map(Result::ok).flatten().collect())
+}
+
 fn word(permission: &LaunchPermission) -> Option<String> {
     let group = permission.group().map(|group| group.as_str());
     let whom = [permission.user_id(), permission.organization_arn(), permission.organizational_unit_arn(), group];

@@ -1,6 +1,6 @@
 //! The target itself: what the engine asks for, in terms of the modules beside it.
 
-use super::api::{Api, op};
+use super::api::{Api, Caller, op};
 use super::launch::{self, Launch};
 use super::runs::Runs;
 use super::shared::FRESH;
@@ -11,6 +11,7 @@ use crate::pipeline::tags::{self as keys, ImageState, Purpose};
 use crate::plan::Bundle;
 use crate::recipe::BaseSpec;
 use crate::release::Note;
+use crate::release::intent::Foreign;
 use crate::target::finding::{Finding, Wanted};
 use crate::target::{
     Audience, Builder, BuilderState, CopyRequest, Entry, Evidence, Held, HeldEnd, Herald, Image, ImageRecord,
@@ -47,6 +48,22 @@ pub struct AwsTarget {
     config: SdkConfig,
     /// The role that is assumed, by its ARN; none in one's own account.
     role: Option<String>,
+    callers: Arc<Callers>,
+}
+
+/// Who calls in each place, by its region and the role that is assumed there: the service has one bucket for all targets
+/// that speak to the same place, so they share one here too.
+#[derive(Default)]
+struct Callers(Mutex<BTreeMap<CallPlace, Arc<Caller>>>);
+
+/// A region, and the role that is assumed there, if any.
+type CallPlace = (String, Option<String>);
+
+impl Callers {
+    fn of(&self, config: &SdkConfig, role: Option<&String>) -> Arc<Caller> {
+        let region = config.region().map(ToString::to_string).unwrap_or_default();
+        locked(&self.0).entry((region, role.cloned())).or_default().clone()
+    }
 }
 
 impl AwsTarget {
@@ -57,8 +74,12 @@ impl AwsTarget {
 
     /// The same over a configuration of one's own: for tests.
     pub fn with_config(config: &SdkConfig) -> AwsTarget {
+        AwsTarget::among(Arc::default(), config, None)
+    }
+
+    fn among(callers: Arc<Callers>, config: &SdkConfig, role: Option<String>) -> AwsTarget {
         AwsTarget {
-            api: Api::new(config),
+            api: Api::new(config, callers.of(config, role.as_ref())),
             view: View::new(),
             runs: Runs::new(),
             bases: Mutex::default(),
@@ -66,7 +87,8 @@ impl AwsTarget {
             replaced: Mutex::default(),
             who: Mutex::default(),
             config: config.clone(),
-            role: None,
+            role,
+            callers,
         }
     }
 
@@ -457,8 +479,8 @@ impl Target for AwsTarget {
         moves::of_recipe(&self.api, recipe).await
     }
 
-    async fn settle_move(&self, underway: &Underway) -> Result<Settled, TargetError> {
-        moves::settle(&self.api, underway).await
+    async fn settle_move(&self, underway: &Underway, refused: Option<Foreign>) -> Result<Settled, TargetError> {
+        moves::settle(&self.api, underway, refused).await
     }
 
     async fn hold_move(&self, wanted: &Move) -> Result<(Pointer, Held), TargetError> {
@@ -470,8 +492,8 @@ impl Target for AwsTarget {
         moves::release(&self.api, &held.name, &held.lock).await
     }
 
-    async fn settle_held(&self, underway: &Underway) -> Result<HeldEnd, TargetError> {
-        moves::settle_held(&self.api, underway).await
+    async fn settle_held(&self, underway: &Underway, refused: Option<Foreign>) -> Result<HeldEnd, TargetError> {
+        moves::settle_held(&self.api, underway, refused).await
     }
 
     async fn follow(&self, name: &PointerName, image: &ImageId, note: &Note) -> Result<Pointer, TargetError> {
@@ -524,14 +546,13 @@ impl Target for AwsTarget {
     fn place(&self, region: &Region, role: Option<(&AccountId, &RoleName)>) -> Result<Arc<dyn Target>, TargetError> {
         let name = aws_types::region::Region::new(region.to_string());
         let config = self.config.to_builder().region(name).build();
-        let mut place = AwsTarget::with_config(&config);
-        if let Some((account, role)) = role {
-            let arn = format!("arn:{}:iam::{account}:role/{role}", region.partition());
-            let credentials = SharedCredentialsProvider::new(super::role::Assumed::new(&config, arn.clone()));
-            place = AwsTarget::with_config(&config.into_builder().credentials_provider(credentials).build());
-            place.role = Some(arn);
-        }
-        Ok(Arc::new(place))
+        let callers = Arc::clone(&self.callers);
+        let Some((account, role)) = role else { return Ok(Arc::new(AwsTarget::among(callers, &config, None))) };
+        let arn = format!("arn:{}:iam::{account}:role/{role}", region.partition());
+        let assumed = super::role::Assumed::new(&config, callers.of(&config, self.role.as_ref()), arn.clone());
+        let credentials = SharedCredentialsProvider::new(assumed);
+        let config = config.into_builder().credentials_provider(credentials).build();
+        Ok(Arc::new(AwsTarget::among(callers, &config, Some(arn))))
     }
 
     async fn copy_image(&self, request: &CopyRequest) -> Result<Image, TargetError> {
@@ -544,6 +565,10 @@ impl Target for AwsTarget {
 
     async fn share(&self, image: &ImageId, parts: &[Part], audience: &Audience) -> Result<(), TargetError> {
         sharing::share(&self.api, image, parts, audience).await
+    }
+
+    async fn launchers(&self, images: &[ImageId]) -> Result<BTreeMap<ImageId, Vec<String>>, TargetError> {
+        sharing::launchers_of_all(&self.api, images).await
     }
 
     async fn unshared(
@@ -589,6 +614,7 @@ fn image(ami: Ami) -> Result<Image, TargetError> {
         available: ami.available,
         failed: ami.failed,
         created_at: ami.created_at,
+        public: ami.public,
     })
 }
 

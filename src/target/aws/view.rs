@@ -92,6 +92,8 @@ pub struct Ami {
     pub deprecated: Option<String>,
     /// Deregistration protection, in EC2's word; none where it is off.
     pub protection: Option<String>,
+    /// Whether everybody may launch it.
+    pub public: bool,
 }
 
 impl Ami {
@@ -110,6 +112,7 @@ impl Ami {
             disabled: false,
             deprecated: None,
             protection: None,
+            public: false,
         }
     }
 }
@@ -529,6 +532,7 @@ pub fn read_image(image: &aws_sdk_ec2::types::Image) -> Option<Ami> {
         disabled,
         deprecated: image.deprecation_time().map(str::to_owned),
         protection: image.deregistration_protection().filter(|word| *word != "disabled").map(str::to_owned),
+        public: image.public() == Some(true),
     })
 }
 

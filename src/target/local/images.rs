@@ -152,6 +152,7 @@ pub mod tests {
             available: true,
             failed: None,
             created_at: String::new(),
+            public: false,
         };
         let root = RootDocument { spec: RootSpec { local: LocalBase::Host }, resolved };
         put(store, &ImageDocument { image, root, layers: Vec::new() }).unwrap();

@@ -42,6 +42,7 @@ pub fn create(
                 available: false,
                 failed: None,
                 created_at: clock::timestamp(),
+                public: false,
             };
             let document = ImageDocument { image, root: source.root.clone(), layers };
             // Under the lock nobody takes the folder, which has no document yet, for one that was left behind.

@@ -25,7 +25,7 @@ fn step(world: &mut World, home: &Home, name: &str, group: &mut Group, now: Inst
     let Some(at) = group.refreshes.iter().position(|refresh| !refresh.status.is_over()) else { return false };
     let mut refresh = group.refreshes[at].clone();
     let moment = refresh.next;
-    let alarm = refresh.preferences.alarms.iter().find(|alarm| world.autoscaling.alarms.contains(*alarm)).cloned();
+    let alarm = refresh.preferences.alarms.iter().find(|alarm| world.cloudwatch.rings(home, alarm)).cloned();
     let is_watched = matches!(refresh.status, Status::InProgress | Status::Baking);
     if moment > now && !(is_watched && alarm.is_some()) {
         return false;
@@ -60,6 +60,9 @@ fn step(world: &mut World, home: &Home, name: &str, group: &mut Group, now: Inst
         }
         Status::InProgress | Status::Baking => {
             (refresh.status, refresh.ended) = end(Status::Successful);
+            // What waits in the warm pool was replaced with the others.
+            let target = refresh.desired.clone().or_else(|| source(group)).map(|source| source.template().clone());
+            group.warm_template = target.filter(|_| group.warm.is_some());
             match refresh.desired.clone() {
                 Some(Source::Template(named)) => (group.template, group.mixed) = (Some(named), None),
                 Some(Source::Mixed(mixed)) => (group.template, group.mixed) = (None, Some(mixed)),

@@ -21,8 +21,6 @@ pub struct State {
     pub groups: BTreeMap<(Home, String), Group>,
     /// The image of each.
     pub configurations: BTreeMap<(Home, String), String>,
-    /// CloudWatch alarms that are in ALARM.
-    pub alarms: BTreeSet<String>,
     /// Images whose instances never become healthy.
     pub unhealthy: BTreeSet<String>,
     /// No rollback has an end that anybody wants.
@@ -40,6 +38,8 @@ pub struct Group {
     pub mixed: Option<Mixed>,
     /// The instances of its warm pool; none where it has no pool.
     pub warm: Option<Vec<String>>,
+    /// What those were launched from.
+    pub warm_template: Option<Named>,
     /// Its instances.
     pub members: Vec<Member>,
     /// Processes that are suspended.
@@ -105,7 +105,8 @@ fn groups(world: &World, call: &Incoming<'_>) -> Reply {
         .filter(|((at, name), _)| *at == home && (wanted.is_empty() || wanted.contains(name)));
     let ours: Vec<(&String, &Group)> = ours.map(|((_, name), group)| (name, group)).collect();
     let (page, next) = page(ours, call.params, 50, 100, |(name, _)| (*name).clone())?;
-    let mut out = vec![members("AutoScalingGroups", page.iter().map(|(name, group)| group_xml(&home, name, group)))];
+    let mut out =
+        vec![members("AutoScalingGroups", page.iter().map(|(name, group)| group_xml(world, &home, name, group)))];
     out.extend(next);
     Ok(Done::xml(out))
 }
@@ -114,7 +115,7 @@ fn arn(home: &Home, resource: &str) -> String {
     format!("arn:aws:autoscaling:{}:{}:{resource}", home.region, home.account)
 }
 
-fn group_xml(home: &Home, name: &str, group: &Group) -> Vec<Xml> {
+fn group_xml(world: &World, home: &Home, name: &str, group: &Group) -> Vec<Xml> {
     let capacity = if group.members.is_empty() { 2 } else { group.members.len() };
     let mut out = vec![
         text("AutoScalingGroupName", name),
@@ -129,9 +130,9 @@ fn group_xml(home: &Home, name: &str, group: &Group) -> Vec<Xml> {
         text("CreatedTime", "2026-01-01T00:00:00Z"),
     ]);
     out.extend(group.configuration.as_ref().map(|name| text("LaunchConfigurationName", name)));
-    out.extend(group.template.as_ref().map(|template| node("LaunchTemplate", specification(template))));
-    out.extend(group.mixed.as_ref().map(|mixed| node("MixedInstancesPolicy", mixed_xml(mixed))));
-    out.push(members("Instances", group.members.iter().map(member_xml)));
+    out.extend(group.template.as_ref().map(|template| node("LaunchTemplate", specification(world, home, template))));
+    out.extend(group.mixed.as_ref().map(|mixed| node("MixedInstancesPolicy", mixed_xml(world, home, mixed))));
+    out.push(members("Instances", group.members.iter().map(|member| member_xml(world, home, member))));
     let suspended = group.suspended.iter().map(|process| {
         vec![text("ProcessName", process), text("SuspensionReason", "User suspended at 2026-01-01T00:00:00Z")]
     });
@@ -143,15 +144,16 @@ fn group_xml(home: &Home, name: &str, group: &Group) -> Vec<Xml> {
     out
 }
 
-fn mixed_xml(mixed: &Mixed) -> Vec<Xml> {
+fn mixed_xml(world: &World, home: &Home, mixed: &Mixed) -> Vec<Xml> {
     let overrides = mixed.overrides.iter().map(|of| {
         let mut out = vec![text("InstanceType", of.kind.as_deref().unwrap_or("m7i.large"))];
-        out.extend(of.template.as_ref().map(|template| node("LaunchTemplateSpecification", specification(template))));
+        let own = of.template.as_ref().map(|template| specification(world, home, template));
+        out.extend(own.map(|own| node("LaunchTemplateSpecification", own)));
         out.extend(of.image.as_ref().map(|image| text("ImageId", image)));
         out
     });
-    let template =
-        vec![node("LaunchTemplateSpecification", specification(&mixed.template)), members("Overrides", overrides)];
+    let own = node("LaunchTemplateSpecification", specification(world, home, &mixed.template));
+    let template = vec![own, members("Overrides", overrides)];
     let mut out = vec![node("LaunchTemplate", template)];
     if !mixed.distribution.is_empty() {
         let values = mixed.distribution.iter().map(|(key, value)| text(key, value)).collect();
@@ -160,7 +162,7 @@ fn mixed_xml(mixed: &Mixed) -> Vec<Xml> {
     out
 }
 
-fn member_xml(member: &Member) -> Vec<Xml> {
+fn member_xml(world: &World, home: &Home, member: &Member) -> Vec<Xml> {
     let mut out = vec![
         text("InstanceId", &member.id),
         text("AvailabilityZone", "us-east-1a"),
@@ -168,13 +170,24 @@ fn member_xml(member: &Member) -> Vec<Xml> {
         text("HealthStatus", "Healthy"),
         text("ProtectedFromScaleIn", member.protected),
     ];
-    out.extend(member.template.as_ref().map(|template| node("LaunchTemplate", specification(template))));
+    let own = member.template.as_ref().map(|template| specification(world, home, template));
+    out.extend(own.map(|own| node("LaunchTemplate", own)));
     out
 }
 
-fn specification((template, version): &Named) -> Vec<Xml> {
-    let by = if template.starts_with("lt-") { "LaunchTemplateId" } else { "LaunchTemplateName" };
-    let mut out = vec![text(by, template)];
+/// A template as answers name it: by its id and its name, whichever of them it was given by. One that is gone is named as it
+/// was.
+fn specification(world: &World, home: &Home, (template, version): &Named) -> Vec<Xml> {
+    let id = match template.starts_with("lt-") {
+        true => Some(template.clone()),
+        false => world.ec2.template_named(home, template),
+    };
+    let name = match &id {
+        Some(id) => world.ec2.templates.contains_key(id).then(|| world.ec2.template_name(id)),
+        None => Some(template.clone()),
+    };
+    let mut out: Vec<Xml> = id.map(|id| text("LaunchTemplateId", id)).into_iter().collect();
+    out.extend(name.map(|name| text("LaunchTemplateName", name)));
     if !version.is_empty() {
         out.push(text("Version", version));
     }
@@ -203,17 +216,20 @@ fn configurations(world: &World, call: &Incoming<'_>) -> Reply {
 fn warm_pool(world: &World, call: &Incoming<'_>) -> Reply {
     let home = Home::of(call.caller);
     let name = call.params.get("AutoScalingGroupName").unwrap_or_default();
-    let group = world.autoscaling.groups.get(&(home, name.to_owned()));
+    let group = world.autoscaling.groups.get(&(home.clone(), name.to_owned()));
     let group = group.ok_or_else(|| invalid("Group not found".to_owned()))?;
     let all: Vec<&String> = group.warm.iter().flatten().collect();
     let (page, next) = page(all, call.params, 50, 50, |id| (*id).clone())?;
     let rows = page.iter().map(|id| {
-        vec![
+        let mut row = vec![
             text("InstanceId", id),
             text("AvailabilityZone", "us-east-1a"),
             text("LifecycleState", "Warmed:Stopped"),
             text("HealthStatus", "Healthy"),
-        ]
+        ];
+        let own = group.warm_template.as_ref().map(|template| specification(world, &home, template));
+        row.extend(own.map(|own| node("LaunchTemplate", own)));
+        row
     });
     let mut out = vec![members("Instances", rows)];
     out.extend(next);

@@ -232,12 +232,12 @@ pub fn describe(world: &mut World, call: &Incoming<'_>) -> Reply {
     // The newest first; what comes after one is known by its place.
     let seen: Vec<(usize, &Refresh)> = seen.enumerate().collect();
     let (page, next) = page(seen, call.params, 50, 100, |(at, _)| format!("{at:06}"))?;
-    let mut out = vec![members("InstanceRefreshes", page.iter().map(|(_, refresh)| xml(world, &key.1, refresh)))];
+    let mut out = vec![members("InstanceRefreshes", page.iter().map(|(_, refresh)| xml(world, &key, refresh)))];
     out.extend(next);
     Ok(Done::xml(out))
 }
 
-fn xml(world: &World, group: &str, refresh: &Refresh) -> Vec<Xml> {
+fn xml(world: &World, (home, group): &(Home, String), refresh: &Refresh) -> Vec<Xml> {
     let mut out = vec![
         text("InstanceRefreshId", &refresh.id),
         text("AutoScalingGroupName", group),
@@ -253,8 +253,8 @@ fn xml(world: &World, group: &str, refresh: &Refresh) -> Vec<Xml> {
         node(
             "DesiredConfiguration",
             vec![match desired {
-                Source::Template(named) => node("LaunchTemplate", specification(named)),
-                Source::Mixed(mixed) => node("MixedInstancesPolicy", mixed_xml(mixed)),
+                Source::Template(named) => node("LaunchTemplate", specification(world, home, named)),
+                Source::Mixed(mixed) => node("MixedInstancesPolicy", mixed_xml(world, home, mixed)),
             }],
         )
     }));

@@ -1,5 +1,5 @@
-//! CloudWatch: metrics that are put, and alarms that are declared. Smithy's RPC protocol over CBOR, or JSON. No alarm ever
-//! rings.
+//! CloudWatch: metrics that are put, and alarms that are declared. Smithy's RPC protocol over CBOR, or JSON. An alarm
+//! rings when it is told to.
 
 pub mod cbor;
 
@@ -32,12 +32,20 @@ pub struct Point {
     pub value: f64,
 }
 
+impl State {
+    /// Whether it is in ALARM.
+    pub fn rings(&self, home: &Home, name: &str) -> bool {
+        self.alarms.get(&(home.clone(), name.to_owned())).is_some_and(|alarm| alarm["StateValue"] == "ALARM")
+    }
+}
+
 pub fn handle(world: &mut World, call: &Incoming<'_>) -> Reply {
     let home = Home::of(call.caller);
     match call.action {
         "PutMetricData" => put_data(world, call.json, home),
         "PutMetricAlarm" => put_alarm(world, call, home),
         "DescribeAlarms" => describe(world, call.json, &home),
+        "SetAlarmState" => set_state(world, call, home),
         "DeleteAlarms" => {
             for name in texts(call.json, "AlarmNames") {
                 world.cloudwatch.alarms.remove(&(home.clone(), name));
@@ -138,10 +146,26 @@ fn put_alarm(world: &mut World, call: &Incoming<'_>, home: Home) -> Reply {
     }
     let mut alarm = json.clone();
     alarm["AlarmArn"] = json!(format!("arn:aws:cloudwatch:{}:{}:alarm:{name}", home.region, home.account));
+    // A double, however it was written: clients that read CBOR take no other.
+    alarm["Threshold"] = json!(json["Threshold"].as_f64());
+    alarm["ActionsEnabled"] = json!(json["ActionsEnabled"].as_bool().unwrap_or(true));
     alarm["StateValue"] = json!("INSUFFICIENT_DATA");
     alarm["StateUpdatedTimestamp"] = json!(world.clock.epoch(call.now));
     world.cloudwatch.alarms.insert((home, name.to_owned()), alarm);
     Ok(Done::json(json!({})).made([name]))
+}
+
+fn set_state(world: &mut World, call: &Incoming<'_>, home: Home) -> Reply {
+    let (name, state) = (required(call.json, "AlarmName", 255)?, required(call.json, "StateValue", 255)?);
+    required(call.json, "StateReason", 1023)?;
+    if !["OK", "ALARM", "INSUFFICIENT_DATA"].contains(&state) {
+        return Err(invalid("The value for parameter StateValue is not valid."));
+    }
+    let missing = || Failure::bad("ResourceNotFound", "The named resource does not exist.");
+    let alarm = world.cloudwatch.alarms.get_mut(&(home, name.to_owned())).ok_or_else(missing)?;
+    alarm["StateValue"] = json!(state);
+    alarm["StateUpdatedTimestamp"] = json!(world.clock.epoch(call.now));
+    Ok(Done::json(json!({})))
 }
 
 fn describe(world: &World, json: &Value, home: &Home) -> Reply {

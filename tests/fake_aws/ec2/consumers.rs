@@ -7,7 +7,7 @@ use super::super::xml::{Xml, items, node, text};
 use super::errors::{invalid, missing};
 use super::model::Home;
 use super::page::page;
-use super::template_versions::no_version;
+use super::template_versions::{given_back, no_version};
 
 /// A launch template: the image of each version, from version 1.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ pub fn describe_launch_template_versions(world: &mut World, call: &Incoming<'_>)
         .iter()
         .enumerate()
         .rev()
-        .filter(|(at, _)| wanted.is_empty() || wanted.contains(&(at + 1).to_string()))
+        .filter(|(at, _)| wanted.is_empty() || is_wanted(world, id, template.images.len(), at + 1, &wanted))
         .filter(|(at, _)| world.ec2.is_version_seen(id, at + 1, call.now))
         .collect();
     let page = page(versions, call.params, "", |(number, _)| format!("{:08}", usize::MAX / 2 - number))?;
@@ -71,6 +71,14 @@ pub fn describe_launch_template_versions(world: &mut World, call: &Incoming<'_>)
     let mut out = vec![items("launchTemplateVersionSet", rows)];
     out.extend(page.next());
     Ok(Done::xml(out))
+}
+
+fn is_wanted(world: &World, id: &str, latest: usize, number: usize, wanted: &[String]) -> bool {
+    wanted.iter().any(|version| match version.as_str() {
+        "$Default" => number == default_version(world, id),
+        "$Latest" => number == latest,
+        version => version.parse() == Ok(number),
+    })
 }
 
 /// Without a template, only versions of all templates that are their defaults or their latest can be asked for.
@@ -83,9 +91,7 @@ fn current_versions(world: &World, call: &Incoming<'_>) -> Reply {
     let mut versions = Vec::new();
     for (id, template) in world.ec2.templates.iter().filter(|(_, template)| template.home == home) {
         for (at, image) in template.images.iter().enumerate() {
-            let default = at + 1 == default_version(world, id) && wanted.iter().any(|version| version == "$Default");
-            let latest = at + 1 == template.images.len() && wanted.iter().any(|version| version == "$Latest");
-            if default || latest {
+            if is_wanted(world, id, template.images.len(), at + 1, &wanted) {
                 versions.push((id, at, image));
             }
         }
@@ -114,7 +120,7 @@ pub(super) fn version(world: &World, id: &str, at: usize, image: &str) -> Vec<Xm
     if let Some(made) = world.ec2.template_versions.get(&(id.to_owned(), at + 1)) {
         out.extend(made.description.as_ref().map(|description| text("versionDescription", description)));
         out.extend([text("createTime", world.clock.iso(made.at)), text("createdBy", &made.by)]);
-        data.extend(made.kind.as_ref().map(|kind| text("instanceType", kind)));
+        data.extend(given_back(&made.data));
     }
     out.push(node("launchTemplateData", data));
     out

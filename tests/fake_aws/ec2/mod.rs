@@ -108,6 +108,7 @@ fn operation(action: &str) -> Option<Operation> {
         "DescribeIamInstanceProfileAssociations" => profiles::describe_iam_instance_profile_associations,
         "CreateLaunchTemplate" => template_versions::create_launch_template,
         "CreateLaunchTemplateVersion" => template_versions::create_launch_template_version,
+        "ModifyLaunchTemplate" => template_versions::modify_launch_template,
         "DescribeLaunchTemplates" => consumers::describe_launch_templates,
         "DescribeLaunchTemplateVersions" => consumers::describe_launch_template_versions,
         "DescribeSpotFleetRequests" => consumers::describe_spot_fleet_requests,

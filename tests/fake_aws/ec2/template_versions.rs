@@ -3,10 +3,11 @@
 use super::super::World;
 use super::super::params::Params;
 use super::super::reply::{Done, Failure, Incoming, Reply};
-use super::super::xml::{Xml, node, text};
+use super::super::xml::{Xml, items, node, text, text_items};
 use super::consumers::{Template, default_version, version};
 use super::errors::{invalid, missing};
 use super::model::Home;
+use std::collections::BTreeSet;
 use tokio::time::Instant;
 
 /// The longest description of a version (EC2 API reference, `CreateLaunchTemplateVersion`).
@@ -21,7 +22,8 @@ pub struct Made {
     pub at: Instant,
     /// From when on everybody sees it.
     pub visible: Instant,
-    pub kind: Option<String>,
+    /// `LaunchTemplateData` without the image.
+    pub data: Params,
     token: Option<(String, Params)>,
 }
 
@@ -43,17 +45,31 @@ pub fn create_launch_template(world: &mut World, call: &Incoming<'_>) -> Reply {
     let id = world.id("lt");
     world.ec2.template_names.insert(id.clone(), name.to_owned());
     world.ec2.templates.insert(id.clone(), Template { home, images: vec![image] });
-    let made = made(call, data.get("InstanceType").map(str::to_owned), None, call.now);
+    let made = made(call, data.without(&["ImageId"]), None, call.now);
     world.ec2.template_versions.insert((id.clone(), 1), made);
-    let out = vec![
-        text("launchTemplateId", &id),
-        text("launchTemplateName", name),
-        text("createTime", world.clock.iso(call.now)),
-        text("createdBy", &call.caller.credential.arn),
-        text("defaultVersionNumber", 1),
-        text("latestVersionNumber", 1),
-    ];
-    Ok(Done::xml(vec![node("launchTemplate", out)]).made([id]))
+    let out = described(world, &id);
+    Ok(Done::xml(vec![out]).made([id]))
+}
+
+/// Another version becomes the default; nothing else of a template can be changed.
+pub fn modify_launch_template(world: &mut World, call: &Incoming<'_>) -> Reply {
+    let id = template_id(world, call)?;
+    let wanted = call.params.get("SetDefaultVersion").ok_or_else(|| missing("SetDefaultVersion"))?;
+    let latest = world.ec2.templates[&id].images.len();
+    let number = wanted.parse().ok().filter(|number| (1..=latest).contains(number));
+    let number = number.ok_or_else(|| no_version(&id, wanted))?;
+    world.ec2.default_versions.insert(id.clone(), number);
+    Ok(Done::xml(vec![described(world, &id)]))
+}
+
+fn described(world: &World, id: &str) -> Xml {
+    let mut out = vec![text("launchTemplateId", id), text("launchTemplateName", world.ec2.template_name(id))];
+    if let Some(first) = world.ec2.template_versions.get(&(id.to_owned(), 1)) {
+        out.extend([text("createTime", world.clock.iso(first.at)), text("createdBy", &first.by)]);
+    }
+    out.push(text("defaultVersionNumber", default_version(world, id)));
+    out.push(text("latestVersionNumber", world.ec2.templates[id].images.len()));
+    node("launchTemplate", out)
 }
 
 pub fn create_launch_template_version(world: &mut World, call: &Incoming<'_>) -> Reply {
@@ -69,7 +85,7 @@ pub fn create_launch_template_version(world: &mut World, call: &Incoming<'_>) ->
         return Ok(answer(world, &id, number));
     }
     let latest = world.ec2.templates[&id].images.len();
-    let (mut image, mut kind) = (String::new(), None);
+    let (mut image, mut base) = (String::new(), Params::default());
     if let Some(source) = call.params.get("SourceVersion") {
         let number = match source {
             "$Latest" => Some(latest),
@@ -78,21 +94,39 @@ pub fn create_launch_template_version(world: &mut World, call: &Incoming<'_>) ->
         };
         let number = number.filter(|number| (1..=latest).contains(number)).ok_or_else(|| no_version(&id, source))?;
         image = world.ec2.templates[&id].images[number - 1].clone();
-        kind = world.ec2.template_versions.get(&(id.clone(), number)).and_then(|made| made.kind.clone());
+        base = world.ec2.template_versions.get(&(id.clone(), number)).map(|made| made.data.clone()).unwrap_or_default();
     }
     image = data.get("ImageId").map_or(image, str::to_owned);
-    kind = data.get("InstanceType").map(str::to_owned).or(kind);
+    let all = data.without(&["ImageId"]).over(&base);
     let token = call.params.get("ClientToken").map(|token| (token.to_owned(), call.params.without(&["ClientToken"])));
     let visible = world.visible_at(call.now);
-    let made = made(call, kind, token, visible);
+    let made = made(call, all, token, visible);
     world.ec2.templates.entry(id.clone()).and_modify(|template| template.images.push(image));
     world.ec2.template_versions.insert((id.clone(), latest + 1), made);
     Ok(answer(world, &id, latest + 1))
 }
 
-fn made(call: &Incoming<'_>, kind: Option<String>, token: Option<(String, Params)>, visible: Instant) -> Made {
+fn made(call: &Incoming<'_>, data: Params, token: Option<(String, Params)>, visible: Instant) -> Made {
     let description = call.params.get("VersionDescription").map(str::to_owned);
-    Made { description, by: call.caller.credential.arn.clone(), at: call.now, visible, kind, token }
+    Made { description, by: call.caller.credential.arn.clone(), at: call.now, visible, data, token }
+}
+
+/// What was given, as EC2 gives it back: names begin small, and lists are sets of items.
+pub(super) fn given_back(data: &Params) -> Vec<Xml> {
+    let tops: BTreeSet<&str> = data.names().map(|name| name.split('.').next().unwrap_or(name)).collect();
+    let row = |top: &str| {
+        let name = format!("{}{}", top[..1].to_lowercase(), &top[1..]);
+        if let Some(value) = data.raw(top) {
+            return text(&name, value);
+        }
+        let (members, values) = (data.members(top), data.list(top));
+        match (values.is_empty(), members.is_empty()) {
+            (false, _) => text_items(&format!("{name}Set"), values),
+            (_, false) => items(&format!("{name}Set"), members.iter().map(given_back)),
+            _ => node(&name, given_back(&data.group(top))),
+        }
+    };
+    tops.into_iter().map(row).collect()
 }
 
 fn answer(world: &World, id: &str, number: usize) -> Done {

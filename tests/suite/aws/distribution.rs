@@ -4,6 +4,7 @@ use super::loopback::{Cloud, cloud};
 use crate::fake_aws::World;
 use crate::fake_aws::autoscaling::{Group, Mixed, Override};
 use crate::fake_aws::ec2::consumers::Template;
+use crate::fake_aws::ec2::model::Snapshot;
 use crate::fake_aws::ec2::{Home, Timeline};
 use crate::program::{TestFactory, stderr};
 use crate::reports::fixture;
@@ -14,9 +15,9 @@ use amifactory::target::aws::AwsTarget;
 use amifactory::target::{ImageRecord, Move, PointerName, Slot, Tags, Target};
 use serde_json::{Value, json};
 
-const OWNER: &str = "123456789012";
+pub const OWNER: &str = "123456789012";
 const CONSUMER: &str = "111122223333";
-const IMAGE: &str = "ami-0000000000000a001";
+pub const IMAGE: &str = "ami-0000000000000a001";
 const FACTORY: &str = "\
 default_target: aws
 channels:
@@ -36,7 +37,7 @@ fn key(region: &str) -> String {
 }
 
 /// An image as a build leaves it: version 1.4.12 of `tiny`, with its record and its pointer.
-fn built(cloud: &Cloud) -> ImageRecord {
+pub fn built(cloud: &Cloud) -> ImageRecord {
     let (recipe, build) = ("tiny".parse().unwrap(), "tiny-5d0c2f7a91be-1".parse().unwrap());
     let record = ImageRecord { recipe, build, target: TargetKind::Aws, ..fixture::record() };
     let own = [
@@ -96,7 +97,7 @@ fn image(world: &mut World, own: &Tags, now: tokio::time::Instant) {
     world.ec2.tags.insert(IMAGE.into(), Timeline::new(now, own.clone()));
 }
 
-fn world() -> Cloud {
+pub fn world() -> Cloud {
     cloud(|world| {
         world.sts.roles.insert(format!("arn:aws:iam::{CONSUMER}:role/consumer"), None);
         for region in ["us-east-1", "us-west-2", "eu-central-1"] {
@@ -111,7 +112,7 @@ fn factory() -> TestFactory {
     factory
 }
 
-fn run(cloud: &Cloud, factory: &TestFactory, arguments: &[&str]) -> (i32, String) {
+pub fn run(cloud: &Cloud, factory: &TestFactory, arguments: &[&str]) -> (i32, String) {
     let output = cloud.command(factory, arguments).output().unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stdout.clone()).unwrap() + &stderr(&output))
 }
@@ -225,7 +226,7 @@ fn places_are_a_gate_and_history_names_those_that_differ() {
     assert_eq!(gates(&result), ["from", "waivers", "places"], "{result}");
     let by_force = ["promote", "tiny@1.4.12", "--to", "prod", "--override", "a test"];
     let (code, result) = json(&[&by_force[..], &["--plan"]].concat());
-    assert_eq!((code, &result["outcome"]), (0, &json!("planned")), "{result}");
+    assert_eq!((code, &result["outcome"]), (3, &json!("refused")), "{result}");
     let places = result["unmet"].as_array().unwrap().last().unwrap().clone();
     for missing in ["us-west-2 (", "eu-central-1 (", "us-west-2 of account 111122223333 ("] {
         assert!(places["is"].as_str().unwrap().contains(missing), "{missing}: {places}");
@@ -236,6 +237,13 @@ fn places_are_a_gate_and_history_names_those_that_differ() {
     );
     let (_, text) = run(&cloud, &factory, &[&by_force[..], &["--plan"]].concat());
     assert!(text.contains("they don't count (but for places, which always count)"), "{text}");
+    // No other reason helps: what helps is that the image comes there.
+    let next = text.rsplit_once("nothing was moved").unwrap().1;
+    let (first, second) = (
+        "amifactory distribute tiny@1.4.12 --to prod\n",
+        "amifactory promote tiny@1.4.12 --to prod --override 'a test' --yes\n",
+    );
+    assert!(next.contains(first) && next.contains(second) && !next.contains("REASON"), "{text}");
 
     // What can't be brought somewhere is the same gate, and no override moves the channel.
     {
@@ -338,6 +346,30 @@ fn what_a_pointer_names_is_not_left_over_whatever_its_tags_say() {
         let world = cloud.fake.world();
         assert!(world.ec2.images.contains_key(&copy) && world.ec2.snapshots.len() == before, "{key}={value:?}");
     }
+}
+
+#[test]
+fn evidence_of_an_image_that_is_there_is_not_left_over_whatever_its_tags_say() {
+    let (cloud, factory) = (world(), factory());
+    built(&cloud);
+    let evidence = {
+        let mut world = cloud.fake.world();
+        let now = world.clock.now();
+        let is_it = |snapshot: &&Snapshot| snapshot.description == "amifactory evidence of tiny-5d0c2f7a91be-1";
+        let id = world.ec2.snapshots.values().find(is_it).unwrap().id.clone();
+        let mut own = world.ec2.tags_at(&id, now);
+        own.insert(tags::BUILD.into(), "other-000000000000-1".into());
+        world.ec2.tags.insert(id.clone(), Timeline::new(now, own));
+        id
+    };
+    let sweep = ["sweep", "--yes", "--older-than", "0s"];
+    assert_eq!(run(&cloud, &factory, &sweep), (0, "nothing was left behind\n".to_owned()));
+    assert!(cloud.fake.world().ec2.snapshots.contains_key(&evidence));
+    // Without its image it is.
+    cloud.fake.world().ec2.images.remove(IMAGE);
+    let (code, text) = run(&cloud, &factory, &sweep);
+    assert!(code == 0 && text.contains(&evidence), "{text}");
+    assert!(!cloud.fake.world().ec2.snapshots.contains_key(&evidence));
 }
 
 #[test]
@@ -453,6 +485,9 @@ fn verify_tells_places_it_can_not_look_at_and_what_was_left_in_others() {
         let note = Note {
             by: Some("a colleague".into()),
             version: Some("1.4.12".parse().unwrap()),
+            from: Some("dev".parse().unwrap()),
+            overridden: Some("a test".into()),
+            gates: vec!["from".into()],
             ..Note::new(Kind::Promote, "2026-11-20T00:00:00Z".into())
         };
         let elsewhere = Default::default();

@@ -10,6 +10,7 @@ mod fleet;
 mod holds;
 mod hostile;
 pub mod ladder;
+mod left_locks;
 mod live;
 pub mod loopback;
 mod many;

@@ -6,7 +6,7 @@ use super::wire::Wire;
 use crate::fake_aws::agents::shell::ShellAgent;
 use crate::fake_aws::autoscaling::Group;
 use crate::fake_aws::ec2::consumers::{Fleet, Template};
-use crate::fake_aws::ec2::model::Home;
+use crate::fake_aws::ec2::model::{Home, SpotRequest};
 use crate::fake_aws::record::Outcome;
 use crate::fake_aws::{Fake, Faults, Latencies, Settings};
 use amifactory::fleet::retire::{Reason, Verdict, Wanted, decide, survey};
@@ -210,6 +210,30 @@ async fn everything_that_may_launch_from_an_image_keeps_it_by_name() {
         let fleet = Fleet { home: bench.home(), state, image: image.clone() };
         bench.fake.world().ec2.fleets.insert("fleet-1".into(), fleet);
         if holds { bench.held("a fleet uses it", "fleet/fleet-1").await } else { bench.free().await }
+    }
+
+    // Requests on the spot market: one that is persistent launches again when its instance ends.
+    for (state, holds) in
+        [("active", true), ("open", true), ("disabled", true), ("closed", false), ("cancelled", false)]
+    {
+        let request = SpotRequest {
+            id: "sir-0000000a".into(),
+            home: bench.home(),
+            instance: "i-0000000000000000a".into(),
+            image: image.clone(),
+            kind: "t3.small".into(),
+            zone: "us-east-1a".into(),
+            persistent: true,
+            interruption: "stop".into(),
+            created: tokio::time::Instant::now(),
+            state,
+            status: "fulfilled".into(),
+        };
+        bench.fake.world().ec2.spot_requests.insert(request.id.clone(), request);
+        match holds {
+            true => bench.held("a spot request uses it", "spot-instances-request/sir-0000000a").await,
+            false => bench.free().await,
+        }
     }
 
     // A copy, and whoever may launch it elsewhere.

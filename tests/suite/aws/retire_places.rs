@@ -6,6 +6,8 @@ use super::ladder::{recipes, word};
 use super::loopback::cloud;
 use super::retire::retention;
 use super::wire::{Cut, Wire};
+use crate::fake_aws::ec2::{Home, Timeline};
+use crate::fake_aws::ssm::parameters::Put;
 use crate::program::TestFactory;
 use crate::scale::{self, Size};
 use amifactory::fleet::retire::places::Places;
@@ -199,4 +201,42 @@ fn a_region_that_can_not_be_read_keeps_what_may_be_there_is_told_and_gives_exit_
     assert_eq!((code, result["restored"].as_array().unwrap().len()), (0, 1), "{result}");
     let (code, result) = run(&cloud, &factory, &["retire", "--restore", &version]);
     assert!(code != 0 && result["error"].as_str().unwrap().contains("was brought back"), "{result}");
+}
+
+/// No two regions have an image of the same id: from home a copy is found wherever it is on its way out.
+#[test]
+fn a_copy_in_another_region_is_brought_back_from_home() {
+    let size = Size { recipes: 1, regions: 3 };
+    let cloud = cloud(|world| world.regions = size.regions().into_iter().collect());
+    scale::seed(&cloud.fake, size);
+    let factory = TestFactory::tiny("true");
+    factory.write("amifactory.yaml", &size.yaml());
+    let (_, result) = run(&cloud, &factory, &["retire"]);
+    let rows = result["images"].as_array().unwrap();
+    let copy = rows.iter().find(|row| row["region"] == "us-west-1" && row["version"] == "1.0.2").unwrap();
+    let copy = copy["image"].as_str().unwrap().to_owned();
+    let there = Home { account: scale::OWNER.into(), region: "us-west-1".into() };
+    {
+        let mut world = cloud.fake.world();
+        let now = world.clock.now();
+        let image = world.ec2.images.get_mut(&copy).unwrap();
+        image.deprecated = Timeline::new(now, Some("2026-11-20T00:00:00.000Z".into()));
+        let document = serde_json::json!({
+            "name": {"recipe": scale::name(0), "arch": "x86_64", "slot": {"version": "1.0.2"}},
+            "image": copy, "by": "x", "at": "2026-11-20T00:00:00Z",
+            "rung": "deprecate", "deprecated_at": "2026-11-20T00:00:00Z",
+        });
+        let name = format!("/amifactory/{}/x86_64/retired/1.0.2", scale::name(0));
+        let store = &mut world.ssm.place(&there).parameters;
+        store.put(Put::by_hand(&name, &document.to_string()), now, Duration::ZERO).unwrap();
+        store.settle(now, &|_| true);
+    }
+    let (code, result) = run(&cloud, &factory, &["retire", "--restore", &copy]);
+    assert_eq!((code, &result["restored"][0]["image"]), (0, &Value::from(copy.as_str())), "{result}");
+    {
+        let world = cloud.fake.world();
+        assert_eq!(*world.ec2.images[&copy].deprecated.at(world.clock.now()), None);
+    }
+    let (code, result) = run(&cloud, &factory, &["retire", "--restore", &copy]);
+    assert!(code == 2 && result["error"].as_str().unwrap().contains("was brought back"), "{code}: {result}");
 }

@@ -7,7 +7,10 @@ use super::retire::retention;
 use crate::fake_aws::autoscaling::Group;
 use crate::fake_aws::ec2::consumers::Template;
 use amifactory::fleet::retire::{Reason, Verdict, Wanted, decide, survey};
-use amifactory::recipe::{Factory, OtherService, Retention};
+use amifactory::identity::{AccountId, TargetKind};
+use amifactory::recipe::{Factory, FleetAccount, OtherService, Retention};
+use amifactory::report::Style;
+use amifactory::report::view::{self, Outcome, Retired, RetiredRow};
 use amifactory::target::Target;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -70,6 +73,49 @@ async fn what_uses_an_image_in_an_account_with_a_role_is_named_and_an_account_th
     }
     let named = reasons(&bench, &factory).await;
     assert!(named.len() == 2 && named.iter().all(|reason| reason.by.as_ref().unwrap().contains(CONSUMER)), "{named:?}");
+}
+
+/// Nobody is surprised: who loses the right to launch it is told before, and that it can be given back.
+#[tokio::test(start_paused = true)]
+async fn a_plan_names_the_launch_permissions_that_go() {
+    let (bench, factory) = world().await;
+    let (target, recipes, busy) = (bench.target(), recipes(), BTreeMap::new());
+    let wanted = Wanted { factory: &factory, recipes: &recipes, only: None, busy: &busy, home: None };
+    let items = survey(&target, target.shelf().unwrap(), &wanted).await.unwrap();
+    let row = |version: &str, outcome: Outcome| {
+        let item = items.iter().find(|item| item.version.to_string() == version).unwrap();
+        RetiredRow::of(item, (TargetKind::Aws, None), outcome, None)
+    };
+    let going = row("1.0.0", Outcome::Deprecate);
+    assert_eq!(going.launch_permissions, [SHARED, CONSUMER, ORGANIZATION, UNIT]);
+    assert_eq!(row("1.0.0", Outcome::Keep(Vec::new())).launch_permissions, [] as [String; 0]);
+    let shown = view::retired(&Retired::of(vec![going], false, true).with_recycle_bin(true), Style::PLAIN);
+    let text = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "as it is disabled, its launch permissions are taken: 044455556666, 111122223333,",
+        "--restore gives them back",
+        "only a Recycle Bin rule of the account would keep it for a while, and whether there is one was not asked",
+    ] {
+        assert!(text.contains(part), "{part}: {shown}");
+    }
+}
+
+/// The role may stand under `fleet:` as well: who measures the fleet there may look for uses too.
+#[tokio::test(start_paused = true)]
+async fn an_account_is_looked_into_with_the_role_that_measures_its_fleet() {
+    let (bench, mut factory) = world().await;
+    let known = factory.distribution.as_mut().unwrap();
+    let role = known.accounts.remove(&CONSUMER.parse::<AccountId>().unwrap()).unwrap().role.unwrap();
+    let kinds = |reasons: &[Reason]| reasons.iter().map(|reason| reason.kind).collect::<Vec<_>>();
+    let by_permission = reasons(&bench, &factory).await;
+    assert_eq!((kinds(&by_permission), by_permission[0].by.as_deref()), (vec!["in-use"], Some(CONSUMER)));
+    factory.fleet.accounts.insert(CONSUMER.parse().unwrap(), FleetAccount { role, follow: None });
+    assert_eq!(reasons(&bench, &factory).await, []);
+    let image = first(&bench).await;
+    let template = Template { home: place(CONSUMER, "us-east-1"), images: vec![image] };
+    bench.fake.world().ec2.templates.insert("lt-00000000000000fff".into(), template);
+    let named = reasons(&bench, &factory).await;
+    assert!(named.len() == 1 && named[0].by.as_deref().unwrap().contains("lt-00000000000000fff"), "{named:?}");
 }
 
 #[tokio::test(start_paused = true)]

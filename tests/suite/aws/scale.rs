@@ -71,8 +71,12 @@ impl Bench {
     }
 
     async fn verify(&self) -> (Vec<String>, Calls) {
-        let (target, known) = (self.target(), self.size.distribution());
-        let places = Places::new(&target, &known).unwrap();
+        self.verify_over(&self.target()).await
+    }
+
+    async fn verify_over(&self, target: &AwsTarget) -> (Vec<String>, Calls) {
+        let known = self.size.distribution();
+        let places = Places::new(target, &known).unwrap();
         let verified = verify_places::verify_everywhere(&places, &self.size.rules(), &self.size.names()).await.unwrap();
         // Four versions and three channels at home, two and two in each other region.
         assert_eq!(verified.pointers, self.size.recipes * (7 + 4 * (self.size.regions - 1)));
@@ -80,12 +84,15 @@ impl Bench {
     }
 
     async fn retire(&self) -> (usize, Calls) {
-        let target = self.target();
+        self.retire_over(&self.target()).await
+    }
+
+    async fn retire_over(&self, target: &AwsTarget) -> (usize, Calls) {
         let retention = super::retire::retention(&OtherService::ALL);
         let factory = Factory { retention: Some(retention), ..super::crash::machine::recipe(0) };
         let (recipes, busy) = (self.size.names(), BTreeMap::new());
         let wanted = Wanted { factory: &factory, recipes: &recipes, only: None, busy: &busy, home: None };
-        let items = survey(&target, target.shelf().unwrap(), &wanted).await.unwrap();
+        let items = survey(target, target.shelf().unwrap(), &wanted).await.unwrap();
         let goes = |item: &&amifactory::fleet::retire::Item| {
             decide(&item.facts, item.retention.as_ref(), target.now()) == Verdict::Remove
         };
@@ -172,6 +179,18 @@ async fn retire_reads_all_recipes_in_one_listing() {
     // EC2 takes ten images in a call that asks what refers to them; all else is a listing of the whole account.
     assert_eq!(calls["DescribeImageReferences"], recipes / 10);
     assert!(listings(&calls) - recipes * 7 / 10 - recipes / 10 <= 22, "{calls:?}");
+}
+
+/// Calls leave in the measure of the buckets; they don't arrive so.
+#[tokio::test(start_paused = true)]
+async fn however_uneven_the_way_is_no_call_is_refused_for_its_rate() {
+    let bench = Bench::new(60, 3);
+    let target = || AwsTarget::with_config(&Wire::uneven(&bench.fake, Duration::from_millis(600)).config());
+    // `calls` holds that none was refused.
+    let (drift, _) = bench.verify_over(&target()).await;
+    assert_eq!(drift, [] as [String; 0]);
+    bench.fake.world().calls.clear();
+    assert_eq!(bench.retire_over(&target()).await.0, 60);
 }
 
 #[tokio::test(start_paused = true)]

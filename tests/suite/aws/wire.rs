@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use aws_types::region::Region;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// Where the program dies.
@@ -31,6 +32,8 @@ pub struct Wire {
     cut: Option<(usize, Cut)>,
     dead: Arc<Notify>,
     key: &'static str,
+    /// How long requests are on their way at most, and by what chance; none where each arrives at once.
+    way: Option<(Duration, Arc<Mutex<fastrand::Rng>>)>,
 }
 
 impl std::fmt::Debug for Wire {
@@ -48,12 +51,18 @@ impl Wire {
             cut: None,
             dead: Arc::new(Notify::new()),
             key: crate::fake_aws::credentials::DEFAULT_KEY,
+            way: None,
         }
     }
 
     /// One that is cut at the n-th request, from 0.
     pub fn cut(fake: &Fake, request: usize, cut: Cut) -> Wire {
         Wire { cut: Some((request, cut)), ..Wire::new(fake) }
+    }
+
+    /// One on which some requests take longer than others.
+    pub fn uneven(fake: &Fake, most: Duration) -> Wire {
+        Wire { way: Some((most, Arc::new(Mutex::new(fastrand::Rng::with_seed(7))))), ..Wire::new(fake) }
     }
 
     /// Tells when it was cut.
@@ -84,6 +93,10 @@ impl Wire {
         let due = self.cut.filter(|(at, _)| *at == number).map(|(_, cut)| cut);
         if due == Some(Cut::BeforeSend) {
             return self.die().await;
+        }
+        if let Some((most, chance)) = &self.way {
+            let takes = most.mul_f64(chance.lock().unwrap().f64());
+            tokio::time::sleep(takes).await;
         }
         let answer = self.fake.handle(translate(request)).await;
         if due == Some(Cut::ReplyLost) {

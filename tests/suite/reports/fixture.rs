@@ -413,6 +413,7 @@ pub fn result(outcome: Outcome) -> BuildResult {
         reasons: vec![],
         unmet: vec![],
         revoked: None,
+        revoked_by: None,
         failure: None,
     }
 }

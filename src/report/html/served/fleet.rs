@@ -5,14 +5,17 @@ use super::overview::Frame;
 use super::state::State;
 use crate::fleet::freshness::Level;
 use crate::report::html::fleet::{Row, UnreadRow, row, unread};
-use crate::report::view::{FleetOutcome, fleet_sums};
-use crate::report::visible;
+use crate::report::view::{Fleet, FleetOutcome, fleet_sums};
+use crate::report::{visible, wording};
 use crate::serve::board::{Freshness, Seen};
 use serde::Serialize;
 use time::OffsetDateTime;
 
 /// How many uses are listed.
 const MOST: usize = 500;
+
+/// How many of those that could not be read are named on the first page.
+const FIRST: usize = 3;
 
 /// How the fleet stands as a whole.
 #[derive(Serialize)]
@@ -24,6 +27,10 @@ pub(super) struct Summary {
     outcome: &'static str,
     sums: String,
     counts: Vec<Count>,
+    /// `2 places not read`; none where all were.
+    unread: Option<String>,
+    /// What was not read of the first few, and why.
+    unread_first: Vec<UnreadRow>,
     state: State,
     note: Option<String>,
     chart: Option<Chart>,
@@ -66,11 +73,19 @@ impl Summary {
                 Some(_) => words.iter().map(|(level, key, word)| Count { key, word, count: count(*level) }).collect(),
                 None => Vec::new(),
             },
+            unread: fleet.and_then(not_read),
+            unread_first: fleet.map(unread).unwrap_or_default().into_iter().take(FIRST).collect(),
             state,
             note: seen.freshness.note.as_deref().map(visible::joined),
             chart: Chart::of(&seen.freshness.points, now),
         }
     }
+}
+
+/// What is there is in none of the counts.
+fn not_read(fleet: &Fleet) -> Option<String> {
+    let places = fleet.places.iter().filter(|place| !place.unread.is_empty()).count();
+    (places > 0).then(|| format!("{} not read", wording::count(places, "place")))
 }
 
 #[derive(Serialize)]

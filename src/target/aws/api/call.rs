@@ -19,6 +19,10 @@ pub const EVENTUAL: Duration = Duration::from_secs(150);
 /// How long expired credentials may take to be renewed by whoever renews them.
 const RENEWAL: Duration = Duration::from_secs(20);
 
+/// How long an answer that says "done" and can't be understood is asked for again: one that was cut off on its way comes whole
+/// the next time, what something on the way puts in its place does not.
+const GARBLED: Duration = Duration::from_secs(15);
+
 /// How long a service is asked that has never answered at all: then it is rather the address, the name server or the
 /// network that is wrong than the weather.
 const NEVER_ANSWERED: Duration = Duration::from_secs(30);
@@ -107,8 +111,9 @@ impl Caller {
     {
         let began = Instant::now();
         let mut attempts = 0;
-        // Waiting for what is not there yet, or for new credentials, begins when that is first heard.
-        let (mut not_yet, mut expired) = (None, None);
+        // Waiting for what is not there yet, for new credentials, or for an answer that can be understood, begins when
+        // that is first heard.
+        let (mut not_yet, mut expired, mut garbled) = (None, None, None);
         loop {
             self.limiter.take(operation.bucket).await;
             self.calls.fetch_add(1, Ordering::Relaxed);
@@ -127,6 +132,9 @@ impl Caller {
                     (began, PATIENCE)
                 }
                 Class::Transient if status.is_none() && !answered => (began, NEVER_ANSWERED),
+                Class::Transient if status.is_some_and(|status| status < 400) => {
+                    (*garbled.get_or_insert_with(Instant::now), GARBLED)
+                }
                 Class::Transient => (began, PATIENCE),
                 Class::Eventual => (*not_yet.get_or_insert_with(Instant::now), EVENTUAL),
                 Class::Expired => (*expired.get_or_insert_with(Instant::now), RENEWAL),
@@ -169,7 +177,23 @@ fn message<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkErr
 
 #[cfg(test)]
 mod tests {
+    use super::super::op;
     use super::*;
+    use aws_sdk_ssm::operation::get_parameters::GetParametersError;
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_not_understood_is_asked_for_again_and_not_for_long() {
+        let garbled = || async {
+            let answer = Response::new(StatusCode::try_from(200).unwrap(), SdkBody::from("<html>"));
+            Err::<(), _>(SdkError::<GetParametersError, Response>::response_error("not what was asked for", answer))
+        };
+        let began = Instant::now();
+        let error = Caller::new().call(op::GET_PARAMETERS, "some", garbled).await.unwrap_err();
+        assert!(error.attempts > 2 && began.elapsed() <= GARBLED, "{error:?}");
+        assert_eq!(error.message, "not what was asked for");
+    }
 
     #[test]
     fn backoff_grows_and_stays_below_its_bound() {

@@ -7,6 +7,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_types::region::Region;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long one request may take before it counts as lost.
@@ -36,8 +37,8 @@ pub struct Api {
     sns: aws_sdk_sns::Client,
     /// Where credentials come from; none where nothing is set up at all.
     pub credentials: Option<SharedCredentialsProvider>,
-    /// All calls go through it.
-    pub caller: Caller,
+    /// All calls go through it; so do those of others who speak to the same place.
+    pub caller: Arc<Caller>,
     /// What time it is by Parameter Store.
     pub clock: ServiceClock,
     /// The region that all this is in.
@@ -46,7 +47,7 @@ pub struct Api {
 
 impl Api {
     /// Clients over a configuration; its retries are turned off, because there is one owner of retries.
-    pub fn new(config: &SdkConfig) -> Api {
+    pub fn new(config: &SdkConfig, caller: Arc<Caller>) -> Api {
         let config = our_way(config);
         let clock = ServiceClock::default();
         let ssm = aws_sdk_ssm::config::Builder::from(&config).interceptor(clock.clone()).build();
@@ -62,7 +63,7 @@ impl Api {
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             sns: aws_sdk_sns::Client::new(&config),
             credentials: config.credentials_provider(),
-            caller: Caller::new(),
+            caller,
             clock,
             region: config.region().map(ToString::to_string).unwrap_or_default(),
         }

@@ -63,11 +63,20 @@ pub fn fleet_notify(scope: &Scope) -> Option<Policy> {
         let reason = "Metrics of each check, which have no resources: only in the namespace amifactory.";
         let put = Statement::allow("Metrics", actions(Grant::Measure), reason).on(["*".to_owned()]);
         statements.push(put.only("StringEquals", "cloudwatch:namespace", ["amifactory"]));
-        let reason = "Alarms that ring where the check stops: fleet --alarms declares them.";
-        let alarms = [scope.arn("cloudwatch", "alarm:amifactory-*")];
-        statements.push(Statement::allow("Alarms", actions(Grant::Alarm), reason).on(alarms));
     }
     Some(Policy::new(statements))
+}
+
+/// The policy of whoever declares the alarms over the check's metrics (`fleet --alarms --yes`): not of the check itself, which
+/// they watch over. None where there are no metrics.
+pub fn fleet_alarms(scope: &Scope) -> Option<Policy> {
+    let scope = &Scope { region: None, ..scope.clone() };
+    if !scope.notifies || !scope.metrics {
+        return None;
+    }
+    let reason = "Alarms that ring where the check stops, or does not see everything: not for whoever runs the check.";
+    let alarms = Statement::allow("Alarms", actions(Grant::Alarm), reason);
+    Some(Policy::new(vec![alarms.on([scope.arn("cloudwatch", "alarm:amifactory-*")])]))
 }
 
 fn seen<const N: usize>(scope: &Scope, more: [&'static str; N]) -> Vec<Statement> {

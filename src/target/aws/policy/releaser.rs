@@ -27,6 +27,13 @@ pub fn releaser(scope: &Scope) -> Policy {
             .on([scope.public_arn("ec2", "snapshot/*")])
             .only_with(resource_tag()),
         Statement::allow(
+            "Launchers",
+            [op::IMAGE_SHARES.action],
+            "`verify` looks who may launch images that nobody in amifactory.yaml gave them to.",
+        )
+        .on([scope.public_arn("ec2", "image/*")])
+        .only_with(resource_tag()),
+        Statement::allow(
             "ReadPointers",
             actions(Grant::ReadPointer).chain(actions(Grant::ListPointers)),
             "Pointers, pins and locks, and the history of each channel.",

@@ -8,7 +8,8 @@ use crate::target::aws::api::op;
 
 /// The policy of whoever runs `rollout`.
 pub fn rollout(scope: &Scope) -> Policy {
-    let reads = [op::DESCRIBE_SCALING_GROUPS, op::DESCRIBE_REFRESHES, op::DESCRIBE_TEMPLATE_VERSIONS];
+    let reads =
+        [op::DESCRIBE_SCALING_GROUPS, op::DESCRIBE_REFRESHES, op::DESCRIBE_WARM_POOL, op::DESCRIBE_TEMPLATE_VERSIONS];
     let look = [op::DESCRIBE_IMAGES].into_iter().chain(reads).map(|op| op.action);
     let group = scope.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*");
     let parts = ["instance/*", "volume/*", "network-interface/*", "subnet/*", "security-group/*", "key-pair/*"];
@@ -17,6 +18,10 @@ pub fn rollout(scope: &Scope) -> Policy {
     Policy::new(vec![
         everywhere(
             Statement::allow("Look", look, "Groups, their refreshes and templates, and the image that goes there."),
+            scope,
+        ),
+        everywhere(
+            Statement::allow("Alarms", [op::DESCRIBE_ALARMS.action], "Whether an alarm that watches over it rings already."),
             scope,
         ),
         Statement::allow(

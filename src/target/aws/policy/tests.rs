@@ -49,10 +49,10 @@ fn every_operation_is_allowed_and_nothing_else() {
     let (distributor, consumer) = (distributor(&full()), consumer(&full()));
     let apply = retirer_apply(&full());
     let (fleet, fleet_role, notify) = (fleet(&full()), fleet_role(&full()), fleet_notify(&full()).unwrap());
-    let rollout = rollout(&full());
+    let (rollout, alarms) = (rollout(&full()), fleet_alarms(&full()).unwrap());
     let called: BTreeSet<&str> = op::ALL.iter().map(|operation| operation.action).collect();
     for action in &called {
-        let all = [&operator, &releaser, &distributor, &retirer, &apply, &fleet, &notify, &rollout];
+        let all = [&operator, &releaser, &distributor, &retirer, &apply, &fleet, &notify, &alarms, &rollout];
         assert!(all.iter().any(|policy| policy.allows(action)), "{action} is called and not allowed");
     }
     // What the services do in the caller's name is called by nobody here.
@@ -61,6 +61,7 @@ fn every_operation_is_allowed_and_nothing_else() {
     let all = operator.actions().into_iter().chain(releaser.actions()).chain(retirer.actions());
     let all = all.chain(distributor.actions()).chain(consumer.actions()).chain(apply.actions());
     let all = all.chain(fleet.actions()).chain(fleet_role.actions()).chain(notify.actions()).chain(rollout.actions());
+    let all = all.chain(alarms.actions());
     let spare: Vec<_> = all.filter(|a| !called.contains(a) && !in_our_name(a)).collect();
     assert!(spare.is_empty(), "allowed and never called: {spare:?}");
     assert!(!operator.allows("ssm:DeleteParameter") && !operator.allows("ec2:DescribeInstanceAttribute"));
@@ -79,15 +80,12 @@ fn every_operation_is_allowed_and_nothing_else() {
     assert_eq!(fleet_role.actions().into_iter().filter(changes).collect::<Vec<_>>(), [] as [&str; 0]);
     assert_eq!(
         notify.actions().into_iter().filter(changes).collect::<Vec<_>>(),
-        [
-            "cloudwatch:PutMetricAlarm",
-            "cloudwatch:PutMetricData",
-            "sns:Publish",
-            "ssm:CreateOpsItem",
-            "ssm:PutParameter",
-            "ssm:UpdateOpsItem"
-        ]
+        ["cloudwatch:PutMetricData", "sns:Publish", "ssm:CreateOpsItem", "ssm:PutParameter", "ssm:UpdateOpsItem"]
     );
+    // The check may not put to sleep what watches over it.
+    assert!(!notify.allows("cloudwatch:PutMetricAlarm") && !fleet.allows("cloudwatch:PutMetricAlarm"));
+    assert_eq!(alarms.actions().into_iter().filter(changes).collect::<Vec<_>>(), ["cloudwatch:PutMetricAlarm"]);
+    assert_eq!(fleet_alarms(&Scope { metrics: false, ..full() }), None);
     let remembers = notify.statement.iter().find(|s| s.sid == "Remember").unwrap();
     assert_eq!(remembers.resources, ["arn:aws:ssm:*:123456789012:parameter/amifactory/_notify/*"]);
     assert_eq!(fleet_notify(&plain()), None);
@@ -141,6 +139,7 @@ fn names_are_unique_and_each_has_a_reason() {
         fleet(&full()),
         fleet_role(&full()),
         fleet_notify(&full()).unwrap(),
+        fleet_alarms(&full()).unwrap(),
         rollout(&full()),
     ];
     for policy in others.into_iter().chain(trusts) {
@@ -213,6 +212,7 @@ fn the_policies_for_the_fleet() {
     insta::assert_snapshot!(json(&fleet(&full())));
     insta::assert_snapshot!(json(&fleet_role(&full())));
     insta::assert_snapshot!(json(&fleet_notify(&full()).unwrap()));
+    insta::assert_snapshot!(json(&fleet_alarms(&full()).unwrap()));
 }
 
 #[test]

@@ -73,6 +73,15 @@ fn alarms_are_shown_before_they_are_declared_and_declared_once() {
     run(&cloud, &factory, &["fleet", "--alarms", "--yes"]);
     assert_eq!(alarms()[&name()]["TreatMissingData"], json!("breaching"));
     assert_eq!(cloud.fake.world().count("PutMetricAlarm"), puts + 1);
+    // One that rings for nobody, or looks at something else, is not as it should be.
+    for (at, value) in [("ActionsEnabled", json!(false)), ("DatapointsToAlarm", json!(1)), ("Unit", json!("Seconds"))] {
+        cloud.fake.world().cloudwatch.alarms.get_mut(&name()).unwrap()[at] = value;
+        let (_, text) = run(&cloud, &factory, &["fleet", "--alarms"]);
+        assert!(text.contains("amifactory-fleet-check-stopped: there, and otherwise"), "{at}: {text}");
+        run(&cloud, &factory, &["fleet", "--alarms", "--yes"]);
+        let (_, text) = run(&cloud, &factory, &["fleet", "--alarms"]);
+        assert!(text.contains("amifactory-fleet-check-stopped: as it should be"), "{at}: {text}");
+    }
     let (code, text) = run(&cloud, &factory, &["fleet", "--alarms", "--format", "csv"]);
     assert!(code == 2 && text.contains("--format human or json"), "{code}: {text}");
     let (code, text) = run(&cloud, &self::factory(""), &["fleet", "--alarms"]);

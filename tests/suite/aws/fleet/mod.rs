@@ -59,7 +59,7 @@ pub struct Scene {
 /// The image of a version of web: in us-east-1 it ends in 0, in us-west-2 in 2.
 pub fn image(version: u32, region: &str) -> String {
     let place = if region == "us-west-2" { 2 } else { 0 };
-    format!("ami-00000000000000{version}{place}")
+    format!("ami-000000000000000{version}{place}")
 }
 
 pub fn home(account: &str, region: &str) -> Home {

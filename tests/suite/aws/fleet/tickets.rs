@@ -44,7 +44,11 @@ async fn an_item_is_opened_brought_up_to_date_and_resolved() {
     assert!(item.title.starts_with("fail: web 1.0.0 behind: instances of group group-"), "{}", item.title);
     assert_eq!((item.severity.as_str(), item.source.as_str()), ("2", "amifactory"));
     assert!(item.description.lines().all(|line| line.starts_with("    ")), "{}", item.description);
-    assert!(item.description.contains("fix: aws autoscaling start-instance-refresh"), "{}", item.description);
+    assert!(
+        item.description.contains("fix: amifactory rollout web --channel prod --arch x86_64 --group group-"),
+        "{}",
+        item.description
+    );
     let resources: Value = serde_json::from_str(&item.data["/aws/resources"].0).unwrap();
     assert_eq!(resources[0]["arn"], format!("arn:aws:ec2:us-east-1::image/{}", super::image(0, "us-east-1")));
     assert!(item.data["amifactory:key"].1 && item.data["amifactory:key"].0.starts_with("ops:"));
@@ -152,4 +156,25 @@ async fn a_run_opens_so_many_and_the_next_goes_on() {
         assert!(telling.error.as_ref().is_some_and(|error| error.contains(action)), "{telling:?}");
         scene.fake.world().credentials.default_mut().denied.clear();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_beyond_the_memory_stays_open_and_what_waits_is_told() {
+    let (scene, seen) = scene(1).await;
+    let target = scene.target();
+    let mut one = seen.clone();
+    one.items.truncate(1);
+    one.items[0].level = Level::Warn;
+    assert_eq!(outcome(&scene, &target, &one).await, Outcome::Told);
+    assert_eq!(open(&scene), 1);
+    // More breaks the policy now than is remembered: what is only warned of has to give way, and is still there.
+    let mut many = one.clone();
+    for n in 0..2001 {
+        let mut finding = one.items[0].clone();
+        finding.fingerprint = serde_json::from_value(serde_json::json!(format!("{n:016}"))).unwrap();
+        finding.level = Level::Fail;
+        many.items.insert(0, finding);
+    }
+    let telling = told(&scene, &target, &notify(), &many).await.remove(0);
+    assert_eq!((telling.new, telling.waiting, open(&scene)), (50, 1950, 51));
 }

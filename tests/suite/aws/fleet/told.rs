@@ -42,7 +42,7 @@ fn a_topic_hears_what_changed_and_nothing_else() {
         first[0].body.contains("\nNEW\n- FAIL web 1.0.0 behind: launch template lt-0000000000000000a:1, "),
         "{first:?}"
     );
-    assert!(first[0].body.contains("fix: aws ec2 create-launch-template-version --region us-east-1"), "{first:?}");
+    assert!(first[0].body.contains("fix: V=$(aws ec2 create-launch-template-version --region us-east-1"), "{first:?}");
     // Without the flag nobody is told; with it, nothing is new.
     for arguments in [&["fleet"][..], &["fleet", "--notify"], &["fleet", "--notify", "--format", "csv"]] {
         let (code, text) = run(&cloud, &factory, arguments);
@@ -55,7 +55,7 @@ fn a_topic_hears_what_changed_and_nothing_else() {
     let (code, text) = run(&cloud, &factory, &["fleet", "--notify", "--format", "json"]);
     let result: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     let told = json!([{"audience": "platform", "way": "sns", "outcome": "told", "new": 1, "worse": 0, "resolved": 1,
-        "unchanged": 0, "unknown": 0}]);
+        "unchanged": 0, "unknown": 0, "waiting": 0}]);
     assert_eq!((code, &result["told"], &result["outcome"]), (4, &told, &json!("stale")), "{text}");
     assert_eq!(written(&cloud)[1].subject, "amifactory fleet: 1 new, 1 resolved (platform)");
     // What can't be read resolves nothing.
@@ -87,6 +87,38 @@ fn who_cannot_be_told_is_told_of_by_the_exit_code() {
     assert!(code == 2 && text.contains("nobody is to be told"), "{code}: {text}");
     let (code, text) = run(&cloud, &factory, &["iam-policy", "--for", "fleet-notify"]);
     assert!(code == 2 && text.contains("tells nobody"), "{code}: {text}");
+}
+
+#[test]
+fn a_log_says_what_was_read_and_who_was_told_of_how_much() {
+    let cloud = world();
+    let factory = factory(&format!("{{platform: {{sns: \"{TOPIC}\"}}, chat: {{webhook: {{env: FLEET_HOOK}}}}}}"));
+    cloud.fake.world().sns.topics.insert(TOPIC.into(), Vec::new());
+    cloud.fake.world().credentials.default_mut().denied.insert("autoscaling:DescribeAutoScalingGroups".into());
+    let log = factory.path().join("run.log");
+    let mut command = cloud.command(&factory, &["fleet", "--notify", "--log", log.to_str().unwrap()]);
+    let output = command.env("FLEET_HOOK", "http://127.0.0.1:9/T0PS3CRET").output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(!log.contains("T0PS3CRET"), "{log}");
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |action: &str| lines.iter().filter(|line| line["event"]["action"] == action).collect::<Vec<_>>();
+    let looked = of("fleet-looked")[0];
+    let own = &looked["amifactory"];
+    assert_eq!((&own["places_read"], &own["places_unread"], &own["levels"]["fail"]), (&json!(0), &json!(1), &json!(1)));
+    assert_eq!((&looked["event"]["outcome"], &looked["log"]["level"]), (&json!("unknown"), &json!("warn")), "{looked}");
+    let unread = of("place-unread")[0];
+    assert_eq!(unread["cloud"], json!({"provider": "aws", "account": {"id": OWN}, "region": "us-east-1"}));
+    assert!(unread["error"]["message"].as_str().unwrap().contains("autoscaling:DescribeAutoScalingGroups"), "{unread}");
+    let told = of("audience-told");
+    let (chat, platform) = (told[0], told[1]);
+    assert_eq!(platform["labels"], json!({"audience": "platform", "way": "sns"}));
+    assert!(platform["amifactory"]["new"].as_u64() > Some(0) && platform["log"]["level"] == "info", "{platform}");
+    assert_eq!((&chat["labels"]["way"], &chat["log"]["level"]), (&json!("webhook"), &json!("error")), "{chat}");
+    assert!(chat["error"]["message"].is_string(), "{chat}");
+    let run = lines[0]["trace"]["id"].as_str().unwrap();
+    assert!(run.starts_with("run-") && lines.iter().all(|line| line["trace"]["id"] == run), "{log}");
+    assert_eq!(lines.last().unwrap()["event"]["action"], "run-ended");
 }
 
 /// A server that answers each request as it is told to, and keeps what was asked.

@@ -30,15 +30,17 @@ async fn an_alarm_brings_it_back_also_while_it_bakes() {
     let mut bench = Bench::new(&["web"]).await;
     bench.policy.alarms = vec!["5xx".into()];
     bench.policy.bake = Duration::from_secs(3600);
+    bench.alarm("5xx", "OK");
     let fake = bench.scene.fake.clone();
     let alarm = async {
         loop {
             tokio::time::sleep(Duration::from_secs(5)).await;
-            let mut world = fake.world();
+            let world = fake.world();
             let mut all = world.autoscaling.groups.values().flat_map(|group| &group.refreshes);
             if all.any(|refresh| refresh.status == Status::Baking) {
-                world.autoscaling.alarms.insert("5xx".into());
-                return;
+                drop(all);
+                drop(world);
+                return bench.alarm("5xx", "ALARM");
             }
         }
     };
@@ -46,6 +48,41 @@ async fn an_alarm_brings_it_back_also_while_it_bakes() {
     assert_eq!(rolled, ["web failed: the refresh ended: rolled back (CloudWatch alarm 5xx went into ALARM.)"]);
     assert_eq!(bench.running("web"), [image(1, "us-east-1")].into());
     assert_eq!(bench.seen("web").template.unwrap().1, "1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_begun_under_an_alarm_that_rings_or_is_not_there() {
+    let mut bench = Bench::new(&["web", "api"]).await;
+    bench.policy.alarms = vec!["5xx".into(), "slow".into()];
+    bench.alarm("5xx", "OK");
+    let refusal = |plans: Vec<amifactory::rollout::GroupPlan>| plans[0].stage.clone().unwrap_err().to_string();
+    let missing = refusal(bench.plan(&[&["web"]], Asked::default()).await.unwrap());
+    assert!(missing.contains("not in this region and account: slow"), "{missing}");
+    bench.alarm("slow", "ALARM");
+    let ringing = refusal(bench.plan(&[&["web"]], Asked::default()).await.unwrap());
+    assert!(ringing.contains("ring already: slow") && !ringing.contains("5xx"), "{ringing}");
+    assert_eq!(bench.count("CreateLaunchTemplateVersion") + bench.count("StartInstanceRefresh"), 0);
+    // One that begins to ring after the first wave holds back the second; the third run has nothing to do in the first.
+    bench.alarm("slow", "INSUFFICIENT_DATA");
+    let fake = bench.scene.fake.clone();
+    let rings = async {
+        while fake.world().count("StartInstanceRefresh") == 0 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        while bench.seen("web").refreshes[0].status != Status::Successful {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        bench.alarm("5xx", "ALARM");
+    };
+    let (rolled, ()) = tokio::join!(bench.rolled(&[&["web"], &["api"]], Asked::default()), rings);
+    assert_eq!(rolled[0], "web done");
+    assert!(
+        rolled[1].starts_with("api not begun: CloudWatch alarms that watch over it ring already: 5xx"),
+        "{rolled:?}"
+    );
+    bench.alarm("5xx", "OK");
+    let rolled = bench.rolled(&[&["web"], &["api"]], Asked::default()).await;
+    assert_eq!(rolled, ["web up to date", "api done"]);
 }
 
 #[tokio::test(start_paused = true)]

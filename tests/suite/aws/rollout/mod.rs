@@ -2,6 +2,7 @@
 
 mod crash;
 mod goes_wrong;
+mod other_hands;
 mod program;
 mod refused;
 mod waves;
@@ -11,9 +12,11 @@ use super::wire::Wire;
 use crate::fake_aws::autoscaling::{Group, Member, Mixed, Override};
 use crate::fake_aws::{autoscaling, ec2};
 use amifactory::recipe::{RolloutPolicy, Window};
+use amifactory::release::scene;
 use amifactory::rollout::{Ended, GroupPlan, Outcome, Request, RolloutError, carry_out, goal, survey};
 use amifactory::target::Target;
 use amifactory::target::aws::AwsTarget;
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
@@ -27,7 +30,7 @@ struct Bench {
 }
 
 /// What a roll-out was asked for beside its groups.
-#[derive(Default, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Asked<'a> {
     back: bool,
     retry: bool,
@@ -57,28 +60,33 @@ impl Bench {
         self.scene.group(name, east, Group { template: named, members, ..Group::default() });
     }
 
-    async fn request(&self, target: &dyn Target, waves: &[&[&str]], asked: Asked<'_>) -> Result<Request, RolloutError> {
+    async fn request(
+        &self,
+        target: &dyn Target,
+        waves: &[&[&str]],
+        asked: Asked<'_>,
+    ) -> Result<(Request, scene::Scene), RolloutError> {
         let recipe = "web".parse().unwrap();
         let (channels, wanted) = (&self.scene.factory.channels, (&recipe, "prod", None));
-        let (goal, _) = match asked.back {
+        let (goal, scene) = match asked.back {
             true => goal::named(target, channels, wanted).await?,
             false => goal::read(target, channels, wanted).await?,
         };
         let waves = waves.iter().map(|wave| wave.iter().map(|name| (*name).to_owned()).collect()).collect();
         let Asked { back, retry, why } = asked;
-        Ok(Request { goal, waves, policy: self.policy.clone(), back, why: why.map(str::to_owned), retry })
+        Ok((Request { goal, waves, policy: self.policy.clone(), back, why: why.map(str::to_owned), retry }, scene))
     }
 
     async fn plan(&self, waves: &[&[&str]], asked: Asked<'_>) -> Result<Vec<GroupPlan>, RolloutError> {
         let target = self.scene.target();
-        let request = self.request(&target, waves, asked).await?;
-        survey(target.rollouts().unwrap(), &request, target.now()).await
+        let (request, scene) = self.request(&target, waves, asked).await?;
+        survey(target.rollouts().unwrap(), &request, &scene, target.now()).await
     }
 
     /// What the verb does, by a program that knows nothing of others.
     async fn roll(&self, target: &AwsTarget, waves: &[&[&str]], asked: Asked<'_>) -> Result<Vec<Ended>, RolloutError> {
-        let request = self.request(target, waves, asked).await?;
-        let plans = survey(target.rollouts().unwrap(), &request, target.now()).await?;
+        let (request, scene) = self.request(target, waves, asked).await?;
+        let plans = survey(target.rollouts().unwrap(), &request, &scene, target.now()).await?;
         let tell = |text: String| self.told.lock().unwrap().push(text);
         carry_out(target, &self.scene.factory.channels, &request, &plans, &tell).await
     }
@@ -90,6 +98,33 @@ impl Bench {
     fn change(&self, name: &str, change: impl FnOnce(&mut Group)) {
         let mut world = self.scene.fake.world();
         change(world.autoscaling.groups.get_mut(&(home(OWN, "us-east-1"), name.to_owned())).unwrap());
+    }
+
+    fn scaling(&self) -> aws_sdk_autoscaling::Client {
+        aws_sdk_autoscaling::Client::new(&Wire::new(&self.scene.fake).config())
+    }
+
+    /// A version of the first template by another hand, over version 1: an image, an instance type, and what it says.
+    async fn forge(&self, image: &str, kind: &str, description: &str) {
+        use aws_sdk_ec2::types::{InstanceType, RequestLaunchTemplateData};
+        let ec2 = aws_sdk_ec2::Client::new(&Wire::new(&self.scene.fake).config());
+        let data = RequestLaunchTemplateData::builder().image_id(image).instance_type(InstanceType::from(kind)).build();
+        let make = ec2.create_launch_template_version().launch_template_id(TEMPLATE).source_version("1");
+        make.launch_template_data(data).version_description(description).send().await.unwrap();
+    }
+
+    fn tag(&self, id: &str, key: &str, value: &str) {
+        let mut world = self.scene.fake.world();
+        let now = world.clock.now();
+        let mut tags = world.ec2.tags_at(id, now);
+        tags.insert(key.to_owned(), value.to_owned());
+        world.ec2.tags.get_mut(id).unwrap().set(now, tags);
+    }
+
+    /// An alarm of that name and state: `OK`, `ALARM`.
+    fn alarm(&self, name: &str, state: &str) {
+        let alarm = json!({ "AlarmName": name, "StateValue": state });
+        self.scene.fake.world().cloudwatch.alarms.insert((home(OWN, "us-east-1"), name.to_owned()), alarm);
     }
 
     fn seen(&self, name: &str) -> Group {
@@ -201,6 +236,7 @@ async fn how_it_goes_is_as_the_factory_says() {
         alarms: vec!["5xx".into()],
         ..RolloutPolicy::default()
     };
+    bench.alarm("5xx", "OK");
     let plans = bench.plan(&[&["web"]], Asked::default()).await.unwrap();
     // One at a time, each 2 minutes to come and 1 to warm up; two checkpoints and the end.
     assert_eq!(plans[0].about, minutes(3 * 3 + 2 * 7 + 9));
@@ -213,4 +249,26 @@ async fn how_it_goes_is_as_the_factory_says() {
     assert_eq!((preferences.bake, preferences.warmup), (minutes(9), Some(60)));
     assert!(preferences.auto_rollback && preferences.skip_matching);
     assert_eq!(preferences.alarms, ["5xx"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_way_back_is_not_held_up_by_what_made_it_necessary() {
+    let mut bench = Bench::new(&["web"]).await;
+    bench.policy = RolloutPolicy {
+        checkpoints: vec![30],
+        checkpoint_delay: std::time::Duration::from_secs(3600),
+        bake: std::time::Duration::from_secs(3600),
+        alarms: vec!["5xx".into()],
+        ..RolloutPolicy::default()
+    };
+    bench.alarm("5xx", "OK");
+    assert_eq!(bench.rolled(&[&["web"]], Asked::default()).await, ["web done"]);
+    // The image is bad, and the alarm says so.
+    bench.alarm("5xx", "ALARM");
+    let back = Asked { back: true, ..Asked::default() };
+    assert!(bench.plan(&[&["web"]], back).await.unwrap()[0].about < std::time::Duration::from_secs(3600));
+    assert_eq!(bench.rolled(&[&["web"]], back).await, ["web done"]);
+    assert_eq!(bench.running("web"), [image(1, "us-east-1")].into());
+    let preferences = bench.seen("web").refreshes.last().unwrap().preferences.clone();
+    assert!(!preferences.auto_rollback && preferences.alarms.is_empty() && preferences.checkpoints.is_empty());
 }

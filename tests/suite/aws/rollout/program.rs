@@ -66,7 +66,9 @@ fn run(cloud: &Cloud, factory: &TestFactory, more: &[&str]) -> (i32, String) {
 
 #[test]
 fn it_is_shown_first_then_done_and_called_is_what_its_policy_allows() {
-    let (cloud, factory) = (world(), factory(""));
+    let (cloud, factory) = (world(), factory("rollout: {alarms: [web-5xx]}\n"));
+    let alarm = json!({ "AlarmName": "web-5xx", "StateValue": "OK" });
+    cloud.fake.world().cloudwatch.alarms.insert((home(OWN, "us-east-1"), "web-5xx".into()), alarm);
     let before = cloud.fake.world().calls.len();
     let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--plan"]);
     assert_eq!(code, 0, "{text}");
@@ -79,6 +81,7 @@ fn it_is_shown_first_then_done_and_called_is_what_its_policy_allows() {
     assert_eq!((code, &result["outcome"]), (0, &json!("rolled-out")), "{text}");
     let row = &result["groups"][0];
     assert_eq!((&row["group"], &row["state"], &row["version"]), (&json!("web-asg"), &json!("done"), &json!("1.0.0")));
+    assert_eq!(row["to"], json!(2));
     let (code, text) = run(&cloud, &factory, &["--group", "web-asg"]);
     assert!(code == 0 && text.starts_with("up to date: all groups run web 1.0.1"), "{code}: {text}");
     let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--rollback", "--yes"]);
@@ -91,7 +94,8 @@ fn it_is_shown_first_then_done_and_called_is_what_its_policy_allows() {
     let missing: Vec<&String> = called.iter().filter(|action| !policy.allows(action)).collect();
     // Which roles its groups' instances have, the factory does not know.
     assert_eq!(missing, ["iam:PassRole"], "called and not allowed");
-    for action in ["StartInstanceRefresh", "CreateLaunchTemplateVersion", "DescribeInstanceRefreshes"] {
+    for action in ["StartInstanceRefresh", "CreateLaunchTemplateVersion", "DescribeInstanceRefreshes", "DescribeAlarms"]
+    {
         assert!(called.iter().any(|called| called.ends_with(action)), "{action} was not called");
     }
 }
@@ -112,6 +116,46 @@ fn a_refusal_changes_nothing_and_ends_with_3() {
 }
 
 #[test]
+fn a_log_has_each_step_as_what_it_is_and_all_of_a_run_together() {
+    let (cloud, factory) = (world(), factory(""));
+    let log = factory.path().join("run.log");
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--yes", "--log", log.to_str().unwrap()]);
+    assert_eq!(code, 0, "{text}");
+    let log = std::fs::read_to_string(log).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (ended, steps) = lines.split_last().unwrap();
+    assert!(!steps.is_empty() && ended["event"]["action"] == "run-ended", "{log}");
+    let labels = json!({"recipe": "web", "channel": "prod", "group": "web-asg"});
+    for step in steps {
+        let (level, action) = (&step["log"]["level"], &step["event"]["action"]);
+        assert_eq!((level, action, &step["labels"]), (&json!("info"), &json!("rollout-step"), &labels), "{step}");
+    }
+    let run = ended["trace"]["id"].as_str().unwrap();
+    assert!(run.starts_with("run-") && lines.iter().all(|line| line["trace"]["id"] == run), "{log}");
+}
+
+#[test]
+fn a_group_names_its_template_by_id_and_name() {
+    let cloud = world();
+    let config = Wire::new(&cloud.fake).config();
+    let (ec2, groups) = (aws_sdk_ec2::Client::new(&config), aws_sdk_autoscaling::Client::new(&config));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let data = aws_sdk_ec2::types::RequestLaunchTemplateData::builder().image_id(OLD).build();
+        let made = ec2.create_launch_template().launch_template_name("front").launch_template_data(data);
+        let made = made.send().await.unwrap().launch_template.unwrap();
+        let named = aws_sdk_autoscaling::types::LaunchTemplateSpecification::builder().launch_template_name("front");
+        let group = groups.create_auto_scaling_group().auto_scaling_group_name("front").min_size(1).max_size(1);
+        let group = group.availability_zones("us-east-1a").launch_template(named.version("1").build());
+        group.send().await.unwrap();
+        let seen = groups.describe_auto_scaling_groups().auto_scaling_group_names("front").send().await.unwrap();
+        let of_group = seen.auto_scaling_groups()[0].launch_template().unwrap();
+        assert_eq!(of_group.launch_template_id(), made.launch_template_id());
+        assert_eq!((of_group.launch_template_name(), of_group.version()), (Some("front"), Some("1")));
+    });
+}
+
+#[test]
 fn outside_of_its_window_nothing_is_begun_but_for_a_reason() {
     // A window that closed an hour ago, for an hour, on all days.
     let now = time::OffsetDateTime::now_utc();
@@ -124,11 +168,64 @@ fn outside_of_its_window_nothing_is_begun_but_for_a_reason() {
     assert_eq!(cloud.fake.world().count("CreateLaunchTemplateVersion"), 0);
     let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--plan"]);
     assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("outside of the maintenance window (") && text.contains("--now REASON begins it now"),
+        "{text}"
+    );
     let (code, text) = run(&cloud, &factory, &["--yes", "--group", "web-asg", "--now", "an incident"]);
     assert!(code == 0 && text.contains("done: all groups run web 1.0.1"), "{code}: {text}");
     let world = cloud.fake.world();
     let made = world.ec2.template_versions[&(TEMPLATE.to_owned(), 2)].description.clone().unwrap();
     assert!(made.ends_with("for web-asg; outside of its window: an incident"), "{made}");
+}
+
+#[test]
+fn what_is_in_flight_is_watched_outside_of_the_window() {
+    let now = time::OffsetDateTime::now_utc();
+    let clock = |hours: i64| format!("{:02}:00", (now + time::Duration::hours(hours)).hour());
+    let days = "[mon, tue, wed, thu, fri, sat, sun]";
+    let window = format!("rollout: {{window: {{days: {days}, from: \"{}\", to: \"{}\"}}}}\n", clock(-3), clock(-2));
+    let (cloud, factory) = (world(), factory(&window));
+    {
+        let mut world = cloud.fake.world();
+        let east = || home(OWN, "us-east-1");
+        let other = world.autoscaling.groups[&(east(), "web-asg".to_owned())].clone();
+        world.autoscaling.groups.insert((east(), "later".into()), other);
+    }
+    // Whoever began the first wave has died.
+    let (code, text) = run(&cloud, &factory, &["--yes", "--group", "web-asg", "--now", "an incident"]);
+    assert_eq!(code, 0, "{text}");
+    let (first, _) = {
+        let mut world = cloud.fake.world();
+        let group = world.autoscaling.groups.get_mut(&(home(OWN, "us-east-1"), "web-asg".to_owned())).unwrap();
+        let refresh = &mut group.refreshes[0];
+        refresh.status = crate::fake_aws::autoscaling::refresh::Status::InProgress;
+        (refresh.ended, refresh.next) = (None, tokio::time::Instant::now() + Duration::from_secs(2));
+        (refresh.id.clone(), group.template.replace((TEMPLATE.to_owned(), "1".to_owned())))
+    };
+    let (code, text) = run(&cloud, &factory, &["--yes", "--wave", "web-asg", "--wave", "later"]);
+    assert_eq!(code, 5, "{first}: {text}");
+    assert!(text.contains("web-asg: done: 1.0.1, version 2"), "{text}");
+    assert!(text.contains("later: not begun: the maintenance window ("), "{text}");
+    assert_eq!(cloud.fake.world().count("StartInstanceRefresh"), 1);
+}
+
+#[test]
+fn a_failure_names_the_groups_that_go_back() {
+    let (cloud, factory) = (world(), factory("rollout: {checkpoints: [50], checkpoint_delay: 1s, bake: 90s}\n"));
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--plan"]);
+    assert!(code == 0 && text.contains("; 1 s of waiting at 50 %; 1 min 30 s of waiting at the end"), "{text}");
+    for empty in ["", "web-asg,,later"] {
+        let (code, text) = run(&cloud, &factory, &["--yes", "--wave", empty]);
+        assert!(code == 2 && text.contains("a group has no name"), "{code}: {text}");
+    }
+    cloud.fake.world().autoscaling.unhealthy.insert(NEW.into());
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--yes"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("amifactory rollout web --channel prod --rollback --group web-asg"), "{text}");
+    // The version of the first try serves the second: it is told who has made it.
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--retry", "--plan"]);
+    assert!(code == 0 && text.contains("version 2 made by arn:aws:"), "{code}: {text}");
 }
 
 #[test]

@@ -58,7 +58,10 @@ async fn a_failure_halts_later_waves_and_lets_its_own_come_to_an_end() {
 async fn a_wave_does_not_begin_after_the_window_has_closed_but_for_a_reason() {
     let mut bench = bench().await;
     bench.policy.bake = Duration::from_secs(3600);
-    let now = bench.scene.target().now();
+    // The service's clock: it is known from the first answer on.
+    let target = bench.scene.target();
+    bench.request(&target, WAVES, Asked::default()).await.unwrap();
+    let now = target.now();
     let closes = now + Duration::from_secs(1800);
     let days = (0..7).map(|day| Weekday::Monday.nth_next(day)).collect();
     let time = |at: time::OffsetDateTime| Time::from_hms(at.hour(), at.minute(), 0).unwrap();

@@ -32,7 +32,7 @@ async fn settle(bench: &Bench) -> (Settled, Vec<Row>, Duration) {
     let target = bench.target();
     let places = Places::new(&target, &bench.known).unwrap();
     let found = leftover::find(&target, &[recipe_name()]).await.unwrap();
-    let mut settled = leftover::settle(&target, Some(&places), found).await.unwrap();
+    let mut settled = leftover::settle(&target, Some(&places), &rules(), found).await.unwrap();
     assert_eq!(settled.len(), 1);
     let (_, settled, rows) = settled.remove(0);
     (settled, rows, began.elapsed())
@@ -79,6 +79,37 @@ async fn copies_that_are_gone_are_not_waited_for_and_there_is_a_way_out() {
     assert_eq!(bench.prod(), ["1.0.0"; 6]);
 }
 
+/// Copies are there and sound, and the account has a role: all the same the channel does not go there any more.
+#[tokio::test(start_paused = true)]
+async fn no_place_follows_that_the_factory_file_does_not_let_the_channel_reach() {
+    let bench = Bench::released().await;
+    {
+        let target = bench.target();
+        let places = Places::new(&target, &bench.known).unwrap();
+        let promotion = promote::plan(&target, &rules(), &request()).await.unwrap();
+        let done = distribute::distribute(&places, &promotion.wanted(), &Silent).await;
+        let elsewhere = everywhere::ready(&places, &promotion.wanted(), &done.rows);
+        target.hold_move(&promotion.as_move(elsewhere)).await.unwrap();
+    }
+    sleep(OVER).await;
+    let mut rules = rules();
+    rules[1].reach.regions.retain(|region| region.as_str() == "us-west-2");
+    rules[1].reach.accounts.clear();
+    let target = bench.target();
+    let places = Places::new(&target, &bench.known).unwrap();
+    let found = leftover::find(&target, &[recipe_name()]).await.unwrap();
+    let settled = leftover::settle(&target, Some(&places), &rules, found).await.unwrap();
+    let (_, outcome, rows) = &settled[0];
+    assert_eq!((outcome, bench.locks()), (&Settled::Finished, 0));
+    // Home, and the one region; no account.
+    assert_eq!(bench.prod(), ["1.0.1", "1.0.0", "1.0.1", "1.0.0", "1.0.0", "1.0.0"]);
+    let behind = behind(rows);
+    assert!(
+        behind.len() == 4 && behind.iter().all(|row| row.contains("does not let the channel reach it")),
+        "{rows:#?}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lock_does_not_choose_what_other_places_name() {
     let bench = Bench::released().await;
@@ -118,7 +149,7 @@ async fn a_lock_does_not_choose_what_other_places_name() {
     let behind = behind(&rows);
     assert_eq!((behind.len(), rows.len()), (6, 7), "{rows:#?}");
     for (place, why) in [
-        (HOME, "amifactory.yaml distributes nothing there"),
+        (HOME, "amifactory.yaml does not let the channel reach it"),
         ("us-west-2", "no image of this recipe"),
         ("eu-central-1", "it is no copy of"),
     ] {

@@ -6,6 +6,7 @@ mod failures;
 mod forged;
 mod moves;
 mod revoked;
+mod strangers;
 mod whole;
 
 use super::machine::{Machine, RECIPE, recipe_with};
@@ -118,7 +119,7 @@ impl Bench {
     pub async fn promote(&self, target: &AwsTarget, version: &str) -> Result<Vec<Row>, ReleaseError> {
         let places = Places::new(target, &self.known)?;
         let found = leftover::find(target, &[recipe_name()]).await?;
-        leftover::settle(target, Some(&places), found).await?;
+        leftover::settle(target, Some(&places), &rules(), found).await?;
         let request = promote::Request {
             recipe: recipe_name(),
             version: Some(version.parse().unwrap()),
@@ -161,7 +162,7 @@ impl Bench {
         let target = self.target();
         let places = Places::new(&target, &self.known).unwrap();
         let found = leftover::find(&target, &[recipe_name()]).await.unwrap();
-        let settled = leftover::settle(&target, Some(&places), found).await.unwrap();
+        let settled = leftover::settle(&target, Some(&places), &rules(), found).await.unwrap();
         settled.into_iter().map(|(_, settled, _)| settled).collect()
     }
 

@@ -81,7 +81,7 @@ fn promoted(outcome: Result<(), ReleaseError>, place: &str) -> bool {
             true
         }
         // What was left was finished first, and then the channel was not what it had been.
-        Err(ReleaseError::Target(TargetError::Overtaken { .. })) => true,
+        Err(ReleaseError::Target(TargetError::Overtaken { .. }) | ReleaseError::Changed { .. }) => true,
         Err(error) => panic!("{place}: {error}"),
     }
 }

@@ -85,9 +85,15 @@ impl Bench {
 
     /// What `resume` and `sweep` do.
     async fn settle(&self) -> Vec<Settled> {
+        self.settle_by(&rules()).await
+    }
+
+    /// The same where channels have these rules.
+    async fn settle_by(&self, rules: &[ChannelRule]) -> Vec<Settled> {
         let target = self.target();
         let found = leftover::find(&target, &[recipe_name()]).await.unwrap();
-        leftover::settle(&target, None, found).await.unwrap().into_iter().map(|(_, settled, _)| settled).collect()
+        let settled = leftover::settle(&target, None, rules, found).await.unwrap();
+        settled.into_iter().map(|(_, settled, _)| settled).collect()
     }
 
     /// Time passes until everything that was accepted has happened, and all that is left is settled.
@@ -160,10 +166,15 @@ fn request(version: &str) -> Request {
 
 /// What the verb does.
 async fn promote(target: &dyn Target, version: &str) -> Result<(), ReleaseError> {
-    let promotion = promote::plan(target, &rules(), &request(version)).await?;
+    let mut promotion = promote::plan(target, &rules(), &request(version)).await?;
     assert!(promotion.unmet.is_empty(), "{:?}", promotion.unmet);
     if promotion.is_done() {
         return Ok(());
+    }
+    let left = leftover::find(target, &[recipe_name()]).await?;
+    if !left.is_empty() {
+        leftover::settle(target, None, &rules(), left).await?;
+        promotion = promote::again(target, &rules(), &request(version), &promotion).await?;
     }
     promote::carry_out(target, &promotion).await.map(drop)
 }

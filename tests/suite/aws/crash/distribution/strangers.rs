@@ -1,0 +1,104 @@
+//! Launch permissions that someone gave or took by hand: `verify` names them, and a rollback leaves out who can't follow.
+
+use super::{Bench, CONSUMER, HOME, OWNER, REGIONS, Silent, place, recipe_name, rules};
+use amifactory::release::distribute::{self, State};
+use amifactory::release::places::Places;
+use amifactory::release::verify;
+use amifactory::release::verify_places::verify_everywhere;
+use amifactory::release::wanted::{self, Request};
+use std::time::Duration;
+
+const STRANGER: &str = "999988887777";
+const THEIRS: &str = "arn:aws:organizations::999988887777:organization/o-9z8y7x6w5v";
+
+impl Bench {
+    fn version(&self, region: &str, version: &str) -> String {
+        self.value(&place(OWNER, region), &format!("/amifactory/web/x86_64/versions/{version}")).unwrap()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn verify_names_strangers_and_the_command_that_closes_an_image_to_them() {
+    let bench = Bench::released().await;
+    bench.promote(&bench.target(), "1.0.1").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(bench.drift().await, [] as [String; 0]);
+    let (here, copy) = (bench.version(HOME, "1.0.1"), bench.version(REGIONS[1], "1.0.0"));
+    {
+        let mut world = bench.fake.world();
+        let image = world.ec2.images.get_mut(&here).unwrap();
+        image.shared_with.insert(STRANGER.into());
+        image.shared_with_arns.insert(THEIRS.into());
+        world.ec2.images.get_mut(&copy).unwrap().public = true;
+    }
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let found = bench.drift().await;
+    let [at_home, there] = found.as_slice() else { panic!("{found:#?}") };
+    for part in [
+        &*format!("image {here}: {STRANGER}, {THEIRS} may launch it"),
+        &format!(
+            "aws ec2 modify-image-attribute --image-id {here} --region {HOME} \
+             --launch-permission \"Remove=[{{UserId={STRANGER}}},{{OrganizationArn={THEIRS}}}]\""
+        ),
+    ] {
+        assert!(at_home.contains(part), "{part}: {at_home}");
+    }
+    assert!(there.contains(&format!("image {copy} in {}: it is public", REGIONS[1])), "{there}");
+    assert!(
+        there.contains(&format!("--image-id {copy} --region {}", REGIONS[1])) && there.contains("{Group=all}"),
+        "{there}"
+    );
+    // The same at home alone, where nothing is distributed; there nobody has given anything to anyone.
+    let mut alone = rules();
+    alone.iter_mut().for_each(|rule| rule.reach = Default::default());
+    let verified = verify::verify(&bench.target(), &alone, &[recipe_name()]).await.unwrap();
+    let opened = |drift: &&verify::Drift| drift.what == format!("image {here}") && drift.wrong.contains(CONSUMER);
+    assert_eq!(verified.drift.iter().filter(opened).count(), 1, "{:#?}", verified.drift);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_launch_an_image_is_unknown_where_that_can_not_be_asked() {
+    let bench = Bench::released().await;
+    bench.fake.world().credentials.default_mut().denied.insert("ec2:DescribeImageAttribute".into());
+    let verified = verify::verify(&bench.target(), &[], &[recipe_name()]).await.unwrap();
+    assert!(verified.drift.is_empty(), "{:?}", verified.drift);
+    let [unknown] = verified.unknown.as_slice() else { panic!("{:?}", verified.unknown) };
+    assert!(unknown.place.region.as_str() == HOME && unknown.why.contains("ec2:DescribeImageAttribute"), "{unknown:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_says_which_account_lost_its_permission_and_what_brings_it_back() {
+    let bench = Bench::released().await;
+    bench.promote(&bench.target(), "1.0.1").await.unwrap();
+    let (first, copy) = (bench.version(HOME, "1.0.0"), bench.version(REGIONS[1], "1.0.0"));
+    bench.fake.world().ec2.images.get_mut(&copy).unwrap().shared_with.remove(CONSUMER);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let found = bench.drift().await;
+    let [drift] = found.as_slice() else { panic!("{found:#?}") };
+    for part in [
+        &*format!("{copy}, which a rollback goes back to, lacks launch permission for account {CONSUMER}"),
+        "amifactory distribute web@1.0.0 --to prod shares it anew",
+    ] {
+        assert!(drift.contains(part), "{part}: {drift}");
+    }
+    let done = bench.roll_back(&bench.target(), None).await.unwrap();
+    assert_eq!(done.image.as_str(), first);
+    let row = done.rows.iter().find(|row| row.place.region.as_str() == REGIONS[1] && row.place.account.is_some());
+    let row = row.unwrap_or_else(|| panic!("{:#?}", done.rows));
+    let why = row.why.as_deref().unwrap();
+    assert!(row.state == State::Behind && why.contains("amifactory distribute web@1.0.0"), "{row:#?}");
+    assert!(why.contains(&format!("launch permission for account {CONSUMER}")) && !why.contains("ssm"), "{row:#?}");
+    // The regions of one's own have gone back; the account stays where it was, in all of them.
+    assert_eq!(bench.prod(), ["1.0.0", "1.0.1", "1.0.0", "1.0.1", "1.0.0", "1.0.1"]);
+
+    let target = bench.target();
+    let places = Places::new(&target, &bench.known).unwrap();
+    let request =
+        Request { recipe: recipe_name(), version: Some("1.0.0".parse().unwrap()), to: Some("prod".into()), arch: None };
+    let wanted = wanted::find(&places, &rules(), &request).await.unwrap();
+    assert!(distribute::distribute(&places, &wanted, &Silent).await.is_complete());
+    bench.roll_back(&bench.target(), Some("1.0.0")).await.unwrap();
+    assert_eq!(bench.prod(), ["1.0.0"; 6]);
+    let verified = verify_everywhere(&places, &rules(), &[recipe_name()]).await.unwrap();
+    assert_eq!(verified.drift, []);
+}
