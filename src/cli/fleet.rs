@@ -69,7 +69,7 @@ impl Fleet {
             ));
         }
         let began = Instant::now();
-        let looked = look_from(&open, &here).await?;
+        let looked = session.looking("fleet: what runs".into(), target, look_from(&open, &here)).await?;
         let seen = self.notify.then(|| Seen::of(&looked));
         let points = (self.notify && notify.metrics).then(|| metrics::points(&looked));
         let mut shown = view::Fleet::of(looked, clock::rfc3339(target.now()));
@@ -77,7 +77,8 @@ impl Fleet {
             log.looked(&shown, began.elapsed());
         }
         if let (Some(seen), Some(herald)) = (&seen, target.herald()) {
-            shown.told = Some(tell::tell(herald, notify, seen, target.now()).await);
+            let tell = tell::tell(herald, notify, seen, target.now());
+            shown.told = Some(session.looking("fleet: telling what is new".into(), target, tell).await);
             if let Some(points) = &points {
                 let error = herald.measure(points).await.err().map(|error| error.to_string());
                 shown.measured = Some(view::Measured { metrics: points.len(), error });

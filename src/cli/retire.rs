@@ -7,6 +7,7 @@ use crate::fleet::retire::{self, Due, Ended, Item, RetireError, Verdict, Wanted,
 use crate::identity::{ImageId, RecipeName, TargetKind};
 use crate::pipeline::clock;
 use crate::report::view::{self, NextStep, Outcome, RetiredRow, UnreadRegion};
+use crate::report::wording;
 use crate::target::{Retirement, Rung, Shelf, Target, WayOut};
 use clap::Args;
 use std::collections::BTreeSet;
@@ -61,7 +62,8 @@ impl Retire {
         let (locks, busy) = retire::lock(&open.state, &recipes)?;
         let locks = self.apply.then_some(locks);
         let wanted = Wanted { factory: &open.factory, recipes: &recipes, only: None, busy: &busy, home: None };
-        let seen = places.survey(&wanted).await?;
+        let what = format!("retire: {}", wording::recipes(&recipes));
+        let seen = session.looking(format!("{what}: what uses their images"), target, places.survey(&wanted)).await?;
         let going: Vec<Vec<Item>> = seen
             .iter()
             .zip(places.all())
@@ -71,7 +73,10 @@ impl Retire {
             })
             .collect();
         let ended = match self.apply {
-            true => places.carry_out((&open.state, &open.factory), &going, &busy).await,
+            true => {
+                let way_out = places.carry_out((&open.state, &open.factory), &going, &busy);
+                session.looking(format!("{what}: the steps that are due"), target, way_out).await
+            }
             false => Vec::new(),
         };
         drop(locks);

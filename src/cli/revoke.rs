@@ -37,10 +37,14 @@ impl Revoke {
         let not_used = open.factory.retention.as_ref().map(|retention| retention.not_used_here.clone());
         let not_used = not_used.unwrap_or_default();
         // Who speaks from another region marks and sees what is there alone.
-        let reached = match distribute::places(&open).ok().flatten() {
-            Some(places) => revoke_places::everywhere(&places, &open.factory.channels, &revoked, &not_used).await,
-            None => revoke_places::at_home(&*open.target, &revoked, &not_used).await,
+        let look = async {
+            match distribute::places(&open).ok().flatten() {
+                Some(places) => revoke_places::everywhere(&places, &open.factory.channels, &revoked, &not_used).await,
+                None => revoke_places::at_home(&*open.target, &revoked, &not_used).await,
+            }
         };
+        let what = format!("revoke: {recipe} {version} is marked; who uses it");
+        let reached = session.looking(what, &*open.target, look).await;
         let exit = if reached.is_complete() { Exit::Done } else { Exit::Partly };
         let shown = Revocation::of(revoked, reached);
         session.result(&shown, |style| view::revocation(&shown, style))?;

@@ -76,7 +76,8 @@ impl Rollout {
         let is_open = policy.window.as_ref().is_none_or(|window| window.is_open(target.now()));
         let why_kept = why.clone().filter(|_| !is_open);
         let request = Request { goal, waves, policy, back: self.rollback, why: why_kept, retry: self.retry };
-        let plans = survey(rollouts, &request, &scene, target.now()).await?;
+        let look = survey(rollouts, &request, &scene, target.now());
+        let plans = session.looking("rollout: what the groups run".into(), target, look).await?;
         let begins = plans.iter().any(GroupPlan::is_begun);
         let shown = |outcome| {
             let shown = RolledOut::planned(&request, &plans, &scene, outcome);

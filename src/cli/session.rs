@@ -9,6 +9,7 @@ use crate::pipeline::{published, tags};
 use crate::recipe::{self, Factory};
 use crate::release::places::Places;
 use crate::report::ecs::Ecs;
+use crate::report::looking::Looking;
 use crate::report::sink::{Both, Format, Surroundings, Wish};
 use crate::report::{Style, json, sink, visible};
 use crate::source::{Diagnostic, Diagnostics, nearest};
@@ -107,16 +108,34 @@ impl Session {
         self.surroundings.stdout_style(self.global.color)
     }
 
-    /// Where events go.
-    pub fn sink(&self) -> Arc<dyn Sink> {
-        let wish = Wish {
+    fn wish(&self) -> Wish {
+        Wish {
             format: self.global.format,
             color: self.global.color,
             no_progress: self.global.no_progress,
             quiet: self.global.quiet || self.logs_to_stderr(),
             verbose: self.global.verbose > 0,
-        };
-        let shown = sink::open(&wish, &self.surroundings);
+        }
+    }
+
+    /// Does what takes long and has no events of its own, and shows meanwhile how far it is.
+    pub async fn looking<T>(&self, what: String, target: &dyn Target, work: impl Future<Output = T>) -> T {
+        let kind = sink::kind(&self.wish(), &self.surroundings);
+        let mut looking = Looking::new(what, kind, self.surroundings.stderr_style(self.global.color));
+        let (begun, before) = (Instant::now(), target.calls().unwrap_or(0));
+        let mut ticks = tokio::time::interval(looking.interval());
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                _ = ticks.tick() => looking.tell(begun.elapsed(), target.calls().unwrap_or(0).saturating_sub(before)),
+            }
+        }
+    }
+
+    /// Where events go.
+    pub fn sink(&self) -> Arc<dyn Sink> {
+        let shown = sink::open(&self.wish(), &self.surroundings);
         match &self.log {
             Some(log) => Arc::new(Both(shown, Arc::clone(log) as Arc<dyn Sink>)),
             None => shown,

@@ -4,7 +4,7 @@ use super::distribute;
 use super::exit::{CliError, Exit};
 use super::session::Session;
 use crate::release::{verify, verify_places};
-use crate::report::view;
+use crate::report::{view, wording};
 use clap::Args;
 
 /// Check all pointers against what is really there.
@@ -30,10 +30,14 @@ impl Verify {
             None => open.all_released().await?,
         };
         // On the local target images go nowhere.
-        let verified = match distribute::places(&open).ok().flatten() {
-            Some(places) => verify_places::verify_everywhere(&places, &open.factory.channels, &recipes).await?,
-            None => verify::verify(target, &open.factory.channels, &recipes).await?,
+        let channels = &open.factory.channels;
+        let look = async {
+            match distribute::places(&open).ok().flatten() {
+                Some(places) => verify_places::verify_everywhere(&places, channels, &recipes).await,
+                None => verify::verify(target, channels, &recipes).await,
+            }
         };
+        let verified = session.looking(format!("verify: {}", wording::recipes(&recipes)), target, look).await?;
         session.result(&verified, |style| view::verified(&verified, style))?;
         Ok(match (verified.drift.is_empty(), verified.unknown.is_empty()) {
             (false, _) => Exit::Stale,

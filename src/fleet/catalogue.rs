@@ -211,6 +211,13 @@ impl Catalogue {
         self.revoked.get(&(known.recipe.clone(), known.arch, known.version)).map(String::as_str)
     }
 
+    /// The versions that may be used: published, with an image that is there, and not revoked.
+    pub fn usable(&self) -> BTreeSet<(RecipeName, Arch, Version)> {
+        let is_good = |known: &&Known| known.published && known.gone.is_none() && self.revoked(known).is_none();
+        let good = self.images.values().filter(is_good);
+        good.map(|known| (known.recipe.clone(), known.arch, known.version)).collect()
+    }
+
     /// How many published versions there are after this one, up to the other.
     pub fn between(&self, known: &Known, newest: Version) -> usize {
         let versions = self.versions.get(&(known.recipe.clone(), known.arch));

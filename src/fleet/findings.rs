@@ -4,11 +4,11 @@ use super::exemption::{self, Use};
 use super::fix;
 use super::freshness::{Identity, Judgement, Level, Measure, Status};
 use super::tally::{Alike, Count, Tally};
-use crate::identity::{AccountId, Region};
+use crate::identity::{AccountId, Arch, RecipeName, Region, Version};
 use crate::recipe::Exemption;
 use crate::target::{Kind, Stranger, Unread};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// An account and a region of it.
@@ -77,6 +77,9 @@ pub struct Finding {
     pub fix: Option<String>,
 }
 
+/// The versions that may be used.
+pub type Usable = BTreeSet<(RecipeName, Arch, Version)>;
+
 /// Whose place it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Own {
@@ -84,10 +87,19 @@ pub struct Own {
     pub account: bool,
     /// The region where its channels are.
     pub region: bool,
+    /// Whether the factory's verbs speak to AWS without being told to.
+    pub is_default: bool,
+}
+
+impl Own {
+    /// What one of the factory's commands needs to speak to AWS.
+    pub fn target_flag(self) -> &'static str {
+        if self.is_default { "" } else { " --target aws" }
+    }
 }
 
 /// Judges everything that a place has shown.
-pub fn of_place(measure: &Measure<'_>, at: &Spot, own: Own, shown: &Shown) -> Vec<Finding> {
+pub fn of_place(measure: &Measure<'_>, usable: &Usable, at: &Spot, own: Own, shown: &Shown) -> Vec<Finding> {
     let account = at.account.as_ref().filter(|_| !own.account);
     let judged = shown.tally.counts.iter().map(|(alike, count)| {
         let identity = match &alike.image {
@@ -105,7 +117,7 @@ pub fn of_place(measure: &Measure<'_>, at: &Spot, own: Own, shown: &Shown) -> Ve
         finding(measure, at, alike, count, judgement)
     });
     let mut findings: Vec<Finding> = judged.collect();
-    fix::add(&mut findings, own);
+    fix::add(&mut findings, own, usable);
     findings
 }
 

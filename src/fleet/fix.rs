@@ -1,103 +1,207 @@
 //! The command that mends what was found, as far as one does. Pure.
 //!
 //! Where the factory itself can do it, it is the factory's own verb, with its gates, its window and its way back. Else it is
-//! the AWS CLI's, with credentials of the account where it was found.
+//! the AWS CLI's, with credentials of the account where it was found. A command that mends nothing, or goes round what a
+//! roll-out is careful of, is not told.
 
-use super::findings::{Finding, Own};
+use super::findings::{Finding, Own, Usable};
 use super::freshness::{Judgement, Level};
 use crate::hardening::shell;
 use crate::identity::Region;
-use crate::target::{Kind, PointerName, Slot};
+use crate::target::{Kind, PointerName, Slot, template_of};
 use std::collections::BTreeMap;
 
 /// The versions of a place's templates that were seen: of each template the default and the latest, and whether those are
 /// fine.
 type Versions = BTreeMap<String, BTreeMap<i64, bool>>;
 
+/// What is known of a place beside the finding itself.
+struct Scene<'a> {
+    own: Own,
+    usable: &'a Usable,
+    versions: Versions,
+    /// Of each group all that it would launch, and whether that is fine.
+    groups: BTreeMap<String, Vec<(String, bool)>>,
+}
+
+/// By what a group launches.
+enum Launch<'a> {
+    /// A template's version by its number.
+    Numbered { template: &'a str, number: i64 },
+    /// A template's default or latest version: whatever becomes that is launched at once.
+    Floating { template: &'a str, is_default: bool },
+    /// A template's version that has the image looked up at each launch, where the factory keeps it.
+    LookedUp,
+    /// It can't be told, or by several.
+    Other,
+}
+
 /// Gives each of a place's findings its command.
-pub fn add(findings: &mut [Finding], own: Own) {
-    let mut versions = Versions::new();
+pub fn add(findings: &mut [Finding], own: Own, usable: &Usable) {
+    let mut scene = Scene { own, usable, versions: Versions::new(), groups: BTreeMap::new() };
     for finding in findings.iter() {
+        let is_fine = finding.judgement.level == Level::Fine;
         if let Some((template, number)) = version(finding) {
-            let is_fine = finding.judgement.level == Level::Fine;
-            versions.entry(template.to_owned()).or_default().insert(number, is_fine);
+            scene.versions.entry(template.to_owned()).or_default().insert(number, is_fine);
+        }
+        if let (Kind::AutoScalingGroup, Some(group)) = (finding.kind, &finding.resource) {
+            let via = finding.via.clone().unwrap_or_default();
+            scene.groups.entry(group.clone()).or_default().push((via, is_fine));
         }
     }
     for finding in findings.iter_mut().filter(|f| matches!(f.judgement.level, Level::Fail | Level::Warn)) {
-        finding.fix = of(finding, own, &versions);
+        finding.fix = scene.of(finding);
     }
 }
 
-fn of(finding: &Finding, own: Own, versions: &Versions) -> Option<String> {
-    let (region, judgement) = (&finding.at.region, &finding.judgement);
-    match (finding.kind, &finding.group, &finding.resource) {
-        (Kind::Instance | Kind::WarmInstance, Some(group), _) => match own.account {
-            true => roll(region, own, group, judgement),
-            false => Some(format!(
-                "aws autoscaling start-instance-refresh --region {region} --auto-scaling-group-name {}",
-                shell::shown(group)
+impl Scene<'_> {
+    fn of(&self, finding: &Finding) -> Option<String> {
+        let (region, judgement) = (&finding.at.region, &finding.judgement);
+        match (finding.kind, &finding.group, &finding.resource) {
+            (Kind::Instance | Kind::WarmInstance, Some(group), _) | (Kind::AutoScalingGroup, _, Some(group)) => {
+                self.group(region, group, judgement)
+            }
+            (Kind::Instance, None, _) => Some(format!(
+                "aws ec2 describe-instances --region {region} --filters Name=image-id,Values={}",
+                shell::shown(finding.image.as_deref()?)
             )),
-        },
-        (Kind::AutoScalingGroup, _, Some(group)) if own.account => roll(region, own, group, judgement),
-        (Kind::Instance, None, _) => Some(format!(
-            "aws ec2 describe-instances --region {region} --filters Name=image-id,Values={}",
-            shell::shown(finding.image.as_deref()?)
-        )),
-        (Kind::LaunchTemplate, ..) => template(finding, own, versions),
-        _ => None,
-    }
-}
-
-/// A channel that names what is to be replaced has to move first.
-fn moves_first(judgement: &Judgement) -> Option<String> {
-    let is_it = judgement.version.is_some() && judgement.version == judgement.channel_version;
-    let (recipe, channel) = (judgement.recipe.as_ref()?, judgement.channel.as_ref()?);
-    is_it.then(|| format!("amifactory rollback {recipe} --channel {channel}"))
-}
-
-fn roll(region: &Region, own: Own, group: &str, judgement: &Judgement) -> Option<String> {
-    let (recipe, channel, arch) = (judgement.recipe.as_ref()?, judgement.channel.as_ref()?, judgement.arch?);
-    // That the channel names nothing is no reason for a roll-out.
-    judgement.channel_version?;
-    let there = if own.region { String::new() } else { format!("AWS_REGION={region} ") };
-    moves_first(judgement).or_else(|| {
-        Some(format!(
-            "{there}amifactory rollout {recipe} --channel {channel} --arch {arch} --group {}",
-            shell::shown(group)
-        ))
-    })
-}
-
-/// The version that is found is the default, the latest, or both. Where the latest is fine, it becomes the default; else a
-/// version is made of this one with the image that the channel names now, and takes its place. The image is written by its
-/// id: a template that has it looked up at each launch can't be rolled back.
-fn template(finding: &Finding, own: Own, versions: &Versions) -> Option<String> {
-    let (region, judgement) = (&finding.at.region, &finding.judgement);
-    let (template, number) = version(finding)?;
-    judgement.channel_version?;
-    let slot = Slot::Channel(judgement.channel.clone()?);
-    let pointer = PointerName { recipe: judgement.recipe.clone()?, arch: judgement.arch?, slot };
-    if let Some(moves) = moves_first(judgement).filter(|_| own.account) {
-        return Some(moves);
-    }
-    let of = format!("--region {region} --launch-template-id {}", shell::shown(template));
-    let others = versions.get(template)?;
-    let latest = *others.keys().next_back()?;
-    let make = format!(
-        "aws ec2 create-launch-template-version {of} --source-version {number} --launch-template-data \
-         ImageId=$(aws ssm get-parameter --region {region} --name {pointer} --query Parameter.Value --output text)"
-    );
-    let is_default = others.keys().next() == Some(&number);
-    Some(match is_default {
-        true if latest != number && others.get(&latest) == Some(&true) => {
-            format!("aws ec2 modify-launch-template {of} --default-version {latest}")
+            (Kind::LaunchTemplate, ..) => self.template(finding),
+            _ => None,
         }
-        true => format!(
-            "V=$({make} --query LaunchTemplateVersion.VersionNumber --output text) && \
-             aws ec2 modify-launch-template {of} --default-version $V"
-        ),
-        false => make,
-    })
+    }
+
+    /// The factory rolls out in its own account and its home region. Elsewhere it is what AWS itself has for it.
+    fn group(&self, region: &Region, group: &str, judgement: &Judgement) -> Option<String> {
+        let (recipe, channel, arch) = (judgement.recipe.as_ref()?, judgement.channel.as_ref()?, judgement.arch?);
+        // That the channel names nothing is no reason for a roll-out.
+        judgement.channel_version?;
+        if let Some(moves) = self.moves_first(judgement) {
+            return Some(moves);
+        }
+        let (is_home, shown) = (self.own.account && self.own.region, shell::shown(group));
+        let roll = format!(
+            "amifactory rollout {recipe} --channel {channel} --arch {arch} --group {shown}{}",
+            self.own.target_flag()
+        );
+        let refresh =
+            format!("aws autoscaling start-instance-refresh --region {region} --auto-scaling-group-name {shown}");
+        let of_group = self.groups.get(group).map_or(&[][..], Vec::as_slice);
+        let is_fine = !of_group.is_empty() && of_group.iter().all(|(_, is_fine)| *is_fine);
+        match self.launch(of_group, judgement) {
+            Launch::LookedUp => Some(refresh),
+            Launch::Numbered { .. } if is_home => Some(roll),
+            // Its next launches are right already.
+            Launch::Numbered { .. } | Launch::Floating { .. } if is_fine => Some(refresh),
+            Launch::Numbered { template, number } => Some(format!(
+                "{} && {refresh} --preferences SkipMatching=true --desired-configuration \
+                 \"LaunchTemplate={{LaunchTemplateId={template},Version=$V}}\"",
+                self.make(region, template, number, judgement)?
+            )),
+            Launch::Floating { template, is_default } => {
+                let versions = self.versions.get(template)?;
+                let number = *if is_default { versions.keys().next() } else { versions.keys().next_back() }?;
+                if is_home {
+                    // Pinned first: what it launches from would change at once, past waves and alarms.
+                    return Some(format!(
+                        "aws autoscaling update-auto-scaling-group --region {region} --auto-scaling-group-name {shown} \
+                         --launch-template \"LaunchTemplateId={template},Version={number}\" && {roll}"
+                    ));
+                }
+                let made = self.make(region, template, number, judgement)?;
+                Some(match is_default {
+                    true => format!("{made} && {} && {refresh}", default(region, template, "$V")),
+                    false => format!("{made} && {refresh}"),
+                })
+            }
+            // Nothing is known of the group itself: the roll-out looks.
+            Launch::Other if is_home && of_group.is_empty() => Some(roll),
+            Launch::Other => None,
+        }
+    }
+
+    fn launch<'a>(&self, of_group: &'a [(String, bool)], judgement: &Judgement) -> Launch<'a> {
+        let [(via, _)] = of_group else { return Launch::Other };
+        let Some((template, version, parameter)) = template_of(via) else { return Launch::Other };
+        // What goes into a command as it is: an id has nothing else.
+        if !template.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            return Launch::Other;
+        }
+        let pointer = pointer(judgement).map(|pointer| pointer.to_string());
+        match (version, parameter) {
+            (_, Some(parameter)) if pointer.as_deref() == Some(parameter) => Launch::LookedUp,
+            (_, Some(_)) => Launch::Other,
+            ("$Default", None) => Launch::Floating { template, is_default: true },
+            ("$Latest", None) => Launch::Floating { template, is_default: false },
+            (number, None) => number.parse().map_or(Launch::Other, |number| Launch::Numbered { template, number }),
+        }
+    }
+
+    /// A channel that names what is to be replaced, or what must not be used, has to move first.
+    fn moves_first(&self, judgement: &Judgement) -> Option<String> {
+        let is_it = judgement.version.is_some() && judgement.version == judgement.channel_version;
+        let (recipe, channel) = (judgement.recipe.as_ref()?, judgement.channel.as_ref()?);
+        let named = (recipe.clone(), judgement.arch?, judgement.channel_version?);
+        (is_it || !self.usable.contains(&named))
+            .then(|| format!("amifactory rollback {recipe} --channel {channel}{}", self.own.target_flag()))
+    }
+
+    /// The version that is found is the default, the latest, or both. Where the latest is fine, it becomes the default; else
+    /// a version is made of this one with the image that the channel names now, and takes its place. The image is written by
+    /// its id: a template that has it looked up at each launch can't be rolled back.
+    fn template(&self, finding: &Finding) -> Option<String> {
+        let (region, judgement) = (&finding.at.region, &finding.judgement);
+        let (template, number) = version(finding)?;
+        judgement.channel_version?;
+        if let Some(moves) = self.moves_first(judgement) {
+            return Some(moves);
+        }
+        let others = self.versions.get(template)?;
+        let latest = *others.keys().next_back()?;
+        let is_default = others.keys().next() == Some(&number);
+        // A group that launches whatever is the default or the latest goes by its own command, which comes first.
+        let floats = |launch: Launch<'_>| {
+            matches!(launch, Launch::Floating { template: of, is_default: by }
+                if of == template && (by && is_default || !by && number == latest))
+        };
+        let mut groups = self.groups.iter();
+        if let Some((group, _)) = groups.find(|(_, of_group)| floats(self.launch(of_group, judgement))) {
+            return self.group(region, group, judgement);
+        }
+        Some(match is_default {
+            true if latest != number && others.get(&latest) == Some(&true) => {
+                default(region, &shell::shown(template), &latest.to_string())
+            }
+            true => format!(
+                "{} && {}",
+                self.make(region, template, number, judgement)?,
+                default(region, &shell::shown(template), "$V")
+            ),
+            false => self.make(region, template, number, judgement)?,
+        })
+    }
+
+    /// Where the image can't be looked up, nothing is made: an empty one would be the old one again.
+    fn make(&self, region: &Region, template: &str, number: i64, judgement: &Judgement) -> Option<String> {
+        let pointer = pointer(judgement)?;
+        Some(format!(
+            "I=$(aws ssm get-parameter --region {region} --name {pointer} --query Parameter.Value --output text) && \
+             V=$(aws ec2 create-launch-template-version --region {region} --launch-template-id {} --source-version \
+             {number} --launch-template-data ImageId=$I --query LaunchTemplateVersion.VersionNumber --output text)",
+            shell::shown(template)
+        ))
+    }
+}
+
+fn default(region: &Region, template: &str, number: &str) -> String {
+    format!(
+        "aws ec2 modify-launch-template --region {region} --launch-template-id {template} --default-version {number}"
+    )
+}
+
+/// What the channel's pointer is called.
+fn pointer(judgement: &Judgement) -> Option<PointerName> {
+    let slot = Slot::Channel(judgement.channel.clone()?);
+    Some(PointerName { recipe: judgement.recipe.clone()?, arch: judgement.arch?, slot })
 }
 
 fn version(finding: &Finding) -> Option<(&str, i64)> {
@@ -110,7 +214,7 @@ mod tests {
     use super::*;
     use crate::fleet::notify::tests::finding;
 
-    const HOME: Own = Own { account: true, region: true };
+    const HOME: Own = Own { account: true, region: true, is_default: true };
 
     fn web(kind: Kind, level: Level) -> Finding {
         let mut finding = finding(1, level, 1, 20);
@@ -124,8 +228,13 @@ mod tests {
         finding
     }
 
-    fn fixes(mut findings: Vec<Finding>, own: Own) -> Vec<String> {
-        add(&mut findings, own);
+    fn fixes(findings: Vec<Finding>, own: Own) -> Vec<String> {
+        fixes_where(&["1.0.0", "1.0.2"], findings, own)
+    }
+
+    fn fixes_where(usable: &[&str], mut findings: Vec<Finding>, own: Own) -> Vec<String> {
+        let of = |version: &&str| ("web".parse().unwrap(), "x86_64".parse().unwrap(), version.parse().unwrap());
+        add(&mut findings, own, &usable.iter().map(of).collect());
         findings.into_iter().map(|finding| finding.fix.unwrap_or_default()).collect()
     }
 
@@ -133,39 +242,100 @@ mod tests {
         Finding { resource: Some(format!("lt-1:{number}")), ..web(Kind::LaunchTemplate, level) }
     }
 
+    fn group(via: &str) -> Finding {
+        let group = web(Kind::AutoScalingGroup, Level::Fail);
+        Finding { resource: Some("web asg".into()), via: Some(via.into()), ..group }
+    }
+
+    const NUMBERED: &str = "launch template lt-1 version 4";
+    const ROLL: &str = "amifactory rollout web --channel prod --arch x86_64 --group 'web asg'";
+    const REFRESH: &str =
+        "aws autoscaling start-instance-refresh --region us-east-1 --auto-scaling-group-name 'web asg'";
+    const LOOK: &str = "I=$(aws ssm get-parameter --region us-east-1 --name /amifactory/web/x86_64/channels/prod --query \
+                        Parameter.Value --output text)";
+
+    fn make(source: i64) -> String {
+        format!(
+            "{LOOK} && V=$(aws ec2 create-launch-template-version --region us-east-1 --launch-template-id lt-1 \
+             --source-version {source} --launch-template-data ImageId=$I --query LaunchTemplateVersion.VersionNumber \
+             --output text)"
+        )
+    }
+
     #[test]
     fn groups_and_their_instances_are_rolled_out() {
-        let group = Finding { resource: Some("web asg".into()), ..web(Kind::AutoScalingGroup, Level::Fail) };
         let instances = Finding { group: Some("web asg".into()), ..web(Kind::Instance, Level::Warn) };
-        let roll = "amifactory rollout web --channel prod --arch x86_64 --group 'web asg'";
-        assert_eq!(fixes(vec![group.clone(), instances.clone()], HOME), [roll, roll]);
-        let elsewhere = fixes(vec![group.clone()], Own { region: false, ..HOME });
-        assert_eq!(elsewhere, [format!("AWS_REGION=us-east-1 {roll}")]);
-        // The factory has no hands in other accounts.
-        let others = fixes(vec![group.clone(), instances], Own { account: false, ..HOME });
-        assert!(others[0].is_empty() && others[1].starts_with("aws autoscaling start-instance-refresh"), "{others:?}");
+        assert_eq!(fixes(vec![group(NUMBERED), instances.clone()], HOME), [ROLL, ROLL]);
+        // With a default target that has no groups the verb needs to be told.
+        let other = fixes(vec![group(NUMBERED)], Own { is_default: false, ..HOME });
+        assert_eq!(other, [format!("{ROLL} --target aws")]);
+        // Elsewhere the factory has no hands.
+        let desired = "--preferences SkipMatching=true --desired-configuration \
+                       \"LaunchTemplate={LaunchTemplateId=lt-1,Version=$V}\"";
+        for own in [Own { account: false, ..HOME }, Own { region: false, ..HOME }] {
+            let expected = format!("{} && {REFRESH} {desired}", make(4));
+            assert_eq!(fixes(vec![group(NUMBERED), instances.clone()], own), [expected.clone(), expected]);
+        }
         // What the channel names itself: the channel first.
-        let mut named = group.clone();
+        let mut named = group(NUMBERED);
         named.judgement.channel_version = named.judgement.version;
         assert_eq!(fixes(vec![named], HOME), ["amifactory rollback web --channel prod"]);
-        let mut empty = group;
+        let mut empty = group(NUMBERED);
         empty.judgement.channel_version = None;
         assert_eq!(fixes(vec![empty], HOME), [""]);
     }
 
     #[test]
+    fn nothing_brings_out_what_must_not_be_used() {
+        let findings = vec![group(NUMBERED), of_template(1, Level::Fail)];
+        for own in [HOME, Own { account: false, ..HOME }] {
+            let told = fixes_where(&["1.0.0"], findings.clone(), own);
+            assert_eq!(told, ["amifactory rollback web --channel prod"; 2]);
+        }
+    }
+
+    #[test]
+    fn a_group_that_launches_whatever_is_current_is_pinned_before_its_template_changes() {
+        let floating = group("launch template lt-1 version $Default");
+        let pinned = format!(
+            "aws autoscaling update-auto-scaling-group --region us-east-1 --auto-scaling-group-name 'web asg' \
+             --launch-template \"LaunchTemplateId=lt-1,Version=1\" && {ROLL}"
+        );
+        let both = fixes(vec![floating.clone(), of_template(1, Level::Fail)], HOME);
+        assert_eq!(both, [pinned.clone(), pinned]);
+        let away = Own { account: false, ..HOME };
+        let moved = format!(
+            "{} && aws ec2 modify-launch-template --region us-east-1 --launch-template-id lt-1 --default-version $V && \
+             {REFRESH}",
+            make(1)
+        );
+        assert_eq!(fixes(vec![floating, of_template(1, Level::Fail)], away), [moved.clone(), moved]);
+        let latest = group("launch template lt-1 version $Latest");
+        let newer = fixes(vec![latest, of_template(1, Level::Fine), of_template(3, Level::Fail)], away);
+        assert_eq!(newer, [format!("{} && {REFRESH}", make(3)), String::new(), format!("{} && {REFRESH}", make(3))]);
+    }
+
+    #[test]
+    fn what_is_looked_up_at_each_launch_only_needs_a_refresh_and_what_several_launch_from_has_no_command() {
+        let ours = group("launch template lt-1 version 2, resolve:ssm:/amifactory/web/x86_64/channels/prod");
+        assert_eq!(fixes(vec![ours.clone()], HOME), [REFRESH]);
+        let theirs = group("launch template lt-1 version 2, resolve:ssm:/other");
+        let by_override = group("an override of its mixed instances");
+        assert_eq!(fixes(vec![theirs], HOME), [""]);
+        assert_eq!(fixes(vec![by_override, group(NUMBERED)], HOME), [String::new(), String::new()]);
+        assert_eq!(fixes(vec![group("launch template lt-1;x version 2")], HOME), [""]);
+    }
+
+    #[test]
     fn a_template_gets_a_version_with_the_image_and_it_becomes_the_default() {
-        let make = "aws ec2 create-launch-template-version --region us-east-1 --launch-template-id lt-1 --source-version 1 \
-                    --launch-template-data ImageId=$(aws ssm get-parameter --region us-east-1 --name \
-                    /amifactory/web/x86_64/channels/prod --query Parameter.Value --output text)";
         let default = "aws ec2 modify-launch-template --region us-east-1 --launch-template-id lt-1 --default-version";
-        let made = format!("V=$({make} --query LaunchTemplateVersion.VersionNumber --output text) && {default} $V");
+        let made = format!("{} && {default} $V", make(1));
         assert_eq!(fixes(vec![of_template(1, Level::Fail)], HOME)[0], made);
         // The latest is fine already.
         let both = fixes(vec![of_template(1, Level::Fail), of_template(3, Level::Fine)], HOME);
         assert_eq!(both, [format!("{default} 3"), String::new()]);
         // Both are old: each gets its own.
         let both = fixes(vec![of_template(1, Level::Fail), of_template(3, Level::Warn)], HOME);
-        assert_eq!(both, [made, make.replace("--source-version 1", "--source-version 3")]);
+        assert_eq!(both, [made, make(3)]);
     }
 }

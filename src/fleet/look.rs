@@ -4,7 +4,7 @@ use super::catalogue::{Catalogue, Pointers};
 use super::findings::{self, Finding, Own, Shown, Spot};
 use super::freshness::Measure;
 use super::tally::Tally;
-use crate::identity::{AccountId, Channel, RecipeName, Region, RoleName};
+use crate::identity::{AccountId, Channel, RecipeName, Region, RoleName, TargetKind};
 use crate::recipe::Factory;
 use crate::release::scene::history;
 use crate::target::{Image, Pointer, Slot, Target, TargetError, Unread};
@@ -137,9 +137,11 @@ pub async fn look(
     name_strangers(&mut catalogue, &mut places, &targets, &unread_regions).await;
     let channels: Vec<Channel> = factory.channels.iter().map(|rule| rule.name.clone()).collect();
     let measure = Measure { catalogue: &catalogue, policy: &factory.fleet, channels: &channels, now: home.now() };
+    let usable = catalogue.usable();
     let of_place = |(place, wanted): (&Place, &Wanted)| {
-        let own = Own { account: wanted.account.is_none(), region: here.as_ref() == Some(&wanted.region) };
-        findings::of_place(&measure, &place.at, own, &place.shown)
+        let is_default = factory.default_target == TargetKind::Aws;
+        let own = Own { account: wanted.account.is_none(), region: here.as_ref() == Some(&wanted.region), is_default };
+        findings::of_place(&measure, &usable, &place.at, own, &place.shown)
     };
     let mut findings: Vec<Finding> = places.iter().zip(wanted).flat_map(of_place).collect();
     findings::sort(&mut findings);

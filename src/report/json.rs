@@ -48,8 +48,13 @@ impl<W: Write + Send> Sink for Json<W> {
 
 /// Writes the last line, `{"event":"result",…}`. `result` is one that serialises to an object: a [`BuildResult`],
 /// [`Builds`], or one of those in [`super::view`].
-pub fn result<T: Serialize>(mut out: impl Write, result: &T) -> io::Result<()> {
-    let mut text = serde_json::to_vec(&Last { event: "result", result }).map_err(io::Error::other)?;
+pub fn result<T: Serialize>(out: impl Write, result: &T) -> io::Result<()> {
+    line(out, &Last { event: "result", result })
+}
+
+/// Writes an object and the end of its line.
+pub fn line<T: Serialize>(mut out: impl Write, object: &T) -> io::Result<()> {
+    let mut text = serde_json::to_vec(object).map_err(io::Error::other)?;
     text.push(b'\n');
     out.write_all(&text).and_then(|()| out.flush())
 }

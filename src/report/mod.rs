@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`sink`] | which of the three sinks fits: bars, lines or JSON |
 //! | [`progress`], [`lines`], [`json`] | those sinks |
+//! | [`looking`] | verbs that look at much |
 //! | [`ecs`] | what happens, for log stores |
 //! | [`summary`] | what is printed after a build, whatever its outcome |
 //! | [`view`] | lists and comparisons that look-verbs print |
@@ -26,6 +27,7 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod lines;
+pub mod looking;
 pub mod metrics;
 pub mod notify;
 pub mod progress;

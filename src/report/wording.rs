@@ -2,8 +2,16 @@
 
 use super::Style;
 use crate::hardening::{Audit, AuditKind, Check, ControlEvidence, Status, Tally};
-use crate::identity::{OsFamily, TargetKind};
+use crate::identity::{OsFamily, RecipeName, TargetKind};
 use crate::target::ImageRecord;
+
+/// Which recipes a verb looks at: by its name where it is one.
+pub fn recipes(recipes: &[RecipeName]) -> String {
+    match recipes {
+        [recipe] => recipe.to_string(),
+        recipes => format!("{} recipes", recipes.len()),
+    }
+}
 
 /// The six sections of the benchmark.
 pub fn section(number: u8) -> String {

@@ -60,6 +60,23 @@ pub struct Sighting {
     pub builder: bool,
 }
 
+/// By what a group has its image, in words: a launch template's version, and the parameter that this looks it up in.
+pub fn by_template(template: &str, version: &str, parameter: Option<&str>) -> String {
+    let version = if version.is_empty() { "$Default" } else { version };
+    let looked_up = parameter.map(|parameter| format!(", resolve:ssm:{parameter}")).unwrap_or_default();
+    format!("launch template {template} version {version}{looked_up}")
+}
+
+/// The same back: template, version, parameter. Names of templates and versions have no space.
+pub fn template_of(via: &str) -> Option<(&str, &str, Option<&str>)> {
+    let (of, parameter) = match via.split_once(", resolve:ssm:") {
+        Some((of, parameter)) => (of, Some(parameter)),
+        None => (via, None),
+    };
+    let (template, version) = of.strip_prefix("launch template ")?.split_once(" version ")?;
+    (!template.contains(' ') && !version.contains(' ')).then_some((template, version, parameter))
+}
+
 /// An image that EC2 knows and the factory's catalogue does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stranger {

@@ -21,7 +21,7 @@ pub use builder::{Builder, BuilderState, LaunchBase, LaunchRequest, RunEnd, RunE
 pub use copies::{Audience, CopyRequest, Part};
 pub use error::TargetError;
 pub use herald::{Alarm, Herald, Kept, OpenTicket, Point, Ticket};
-pub use inventory::{Inventory, Kind, Sighting, Stranger};
+pub use inventory::{Inventory, Kind, Sighting, Stranger, by_template, template_of};
 pub use moves::{Elsewhere, Entry, Held, HeldEnd, Move, Pin, Settled, Standing, Underway, moment};
 pub use overview::{Evidence, Histories, Overview, at_once};
 pub use pointer::{DamagedPointer, Pointer, PointerName, Pointers, Slot};

@@ -1,5 +1,5 @@
-//! Takes steps with what nothing keeps. Just before each it is looked again, and written down what is about to happen: in
-//! the journal each call, and beside the image whatever is needed to go on or back from any other machine.
+//! Takes steps with what nothing keeps. Just before them it is looked again; before each it is written down what is about to
+//! happen: in the journal each call, and beside the image whatever is needed to go on or back from any other machine.
 
 use super::decide::{Reason, Verdict, decide};
 use super::ladder::{self, Due};
@@ -10,9 +10,11 @@ use crate::pipeline::folder::{LockAttempt, RecipeLock, StateFolder};
 use crate::pipeline::journal::{Journal, What};
 use crate::recipe::Factory;
 use crate::target::{Retirement, Rung, Shelf, Slot, Target, TargetError, WayOut};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::time::Duration;
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 /// What became of an image that was to go.
 #[derive(Debug)]
@@ -55,6 +57,11 @@ pub fn lock(state: &StateFolder, recipes: &[RecipeName]) -> io::Result<Locks> {
     Ok((taken, busy))
 }
 
+/// So long after a look steps begin by what it has shown: a look at a large factory asks thousands of questions, however
+/// few images it is for. Whoever begins to use an image after it is seen by the look that follows each disabling, and
+/// nobody can begin to use one that is disabled.
+const FRESH: Duration = Duration::from_secs(30);
+
 /// Takes the step that is due with each of these images, as far as nothing keeps it at that moment; what is on its way out
 /// and came into use again is brought back.
 pub async fn carry_out(
@@ -65,16 +72,16 @@ pub async fn carry_out(
     busy: &BTreeMap<RecipeName, String>,
 ) -> Result<Vec<Ended>, RetireError> {
     let by = target.who().await?;
+    let hand = Hand { target, shelf, way_out, state, factory, busy, by: &by };
     let mut ended = Vec::new();
-    for item in items {
-        let one = One { target, shelf, way_out, state, factory, busy, by: &by, image: &item.image };
-        ended.push(one.carry_out(&item.name.recipe).await?);
+    while let Some(rest) = items.get(ended.len()..).filter(|rest| !rest.is_empty()) {
+        ended.extend(hand.some(rest).await?);
     }
     Ok(ended)
 }
 
-/// One image at a time.
-struct One<'a> {
+/// Who takes the steps.
+struct Hand<'a> {
     target: &'a dyn Target,
     shelf: &'a dyn Shelf,
     way_out: &'a dyn WayOut,
@@ -82,38 +89,73 @@ struct One<'a> {
     factory: &'a Factory,
     busy: &'a BTreeMap<RecipeName, String>,
     by: &'a str,
-    image: &'a ImageId,
 }
 
-impl One<'_> {
-    async fn look(&self, recipe: &RecipeName) -> Result<Option<Item>, TargetError> {
-        let recipes = std::slice::from_ref(recipe);
-        let wanted = Wanted { factory: self.factory, recipes, only: Some(self.image), busy: self.busy, home: None };
-        Ok(survey(self.target, self.shelf, &wanted).await?.pop())
+impl Hand<'_> {
+    /// Of these images those that are still there, as they are now.
+    async fn look(&self, items: &[&Item]) -> Result<BTreeMap<ImageId, Item>, TargetError> {
+        let recipes: BTreeSet<RecipeName> = items.iter().map(|item| item.name.recipe.clone()).collect();
+        let recipes: Vec<RecipeName> = recipes.into_iter().collect();
+        let only = items.iter().map(|item| item.image.clone()).collect();
+        let wanted =
+            Wanted { factory: self.factory, recipes: &recipes, only: Some(&only), busy: self.busy, home: None };
+        let seen = survey(self.target, self.shelf, &wanted).await?;
+        Ok(seen.into_iter().map(|item| (item.image.clone(), item)).collect())
     }
 
-    async fn carry_out(&self, recipe: &RecipeName) -> Result<Ended, RetireError> {
-        let Some(now) = self.look(recipe).await? else {
-            // Another run was quicker.
-            return Ok(Ended::Took(Rung::Remove));
+    /// Looks once, and goes on with as many, one at least, as that look is fresh for.
+    async fn some(&self, items: &[Item]) -> Result<Vec<Ended>, RetireError> {
+        let mut now = self.look(&items.iter().collect::<Vec<_>>()).await?;
+        let looked = Instant::now();
+        let (mut ended, mut disabled) = (Vec::new(), Vec::new());
+        for item in items {
+            if !ended.is_empty() && looked.elapsed() > FRESH {
+                break;
+            }
+            let (end, retirement) = match now.remove(&item.image) {
+                Some(now) => self.one(now).await?,
+                // Another run was quicker.
+                None => (Ended::Took(Rung::Remove), None),
+            };
+            disabled.extend(retirement.map(|retirement| (ended.len(), retirement)));
+            ended.push(end);
+        }
+        // Whoever had begun to use one between the look and the step could not see that it goes.
+        let taken: Vec<&Item> = disabled.iter().filter_map(|(at, _)| items.get(*at)).collect();
+        let again = match taken.as_slice() {
+            [] => BTreeMap::new(),
+            taken => self.look(taken).await?,
         };
+        for ((at, retirement), item) in disabled.iter().zip(taken) {
+            let Some(again) = again.get(&item.image) else { continue };
+            if let Verdict::Keep(reasons) = decide(&again.facts, again.retention.as_ref(), self.target.now())
+                && ladder::brings_back(&reasons)
+                && let Some(end) = ended.get_mut(*at)
+            {
+                *end = self.bring_back(retirement, reasons).await?;
+            }
+        }
+        Ok(ended)
+    }
+
+    /// What became of it; where it was disabled, as what is written down.
+    async fn one(&self, now: Item) -> Result<(Ended, Option<Retirement>), RetireError> {
         let at = self.target.now();
         if let Verdict::Keep(reasons) = decide(&now.facts, now.retention.as_ref(), at) {
-            return match &now.retirement {
+            return Ok(match &now.retirement {
                 Some(retirement) if now.is_brought_back(self.shelf, &reasons) => {
-                    self.bring_back(retirement, reasons).await
+                    (self.bring_back(retirement, reasons).await?, None)
                 }
-                _ => Ok(Ended::Kept(reasons)),
-            };
+                _ => (Ended::Kept(reasons), None),
+            });
         }
         match ladder::next(self.shelf.rungs(), now.retirement.as_ref(), now.soak(), at) {
-            Due::Later(rung, at) => Ok(Ended::Waits(rung, at)),
+            Due::Later(rung, at) => Ok((Ended::Waits(rung, at), None)),
             Due::Now(rung) => self.take(now, rung).await,
         }
     }
 
-    async fn take(&self, now: Item, rung: Rung) -> Result<Ended, RetireError> {
-        let recipe = now.name.recipe.clone();
+    async fn take(&self, now: Item, rung: Rung) -> Result<(Ended, Option<Retirement>), RetireError> {
         let retirement = now.retirement.unwrap_or_else(|| {
             let at = clock::rfc3339(self.target.now());
             Retirement { build: now.build, ..Retirement::begin(now.name, now.image, self.by, at, rung) }
@@ -123,24 +165,13 @@ impl One<'_> {
             Ok(retirement) => retirement,
             // A channel was moved to it after the last look.
             Err(TargetError::Conflict { what, .. }) => {
-                return Ok(Ended::Kept(vec![Reason {
-                    kind: "channel",
-                    by: Some(what),
-                    why: "it names it now".into(),
-                }]));
+                let reason = Reason { kind: "channel", by: Some(what), why: "it names it now".into() };
+                return Ok((Ended::Kept(vec![reason]), None));
             }
-            Err(error) => return Ok(Ended::Failed(error)),
+            Err(error) => return Ok((Ended::Failed(error), None)),
         };
         pen.write(What::Ended { outcome: past(rung).into() })?;
-        // Whoever had begun to use it between the look and the step could not see that it goes.
-        if rung == Rung::Disable
-            && let Some(again) = self.look(&recipe).await?
-            && let Verdict::Keep(reasons) = decide(&again.facts, again.retention.as_ref(), self.target.now())
-            && ladder::brings_back(&reasons)
-        {
-            return self.bring_back(&retirement, reasons).await;
-        }
-        Ok(Ended::Took(rung))
+        Ok((Ended::Took(rung), Some(retirement).filter(|_| rung == Rung::Disable)))
     }
 
     /// Writes down that the step is begun, takes it, and writes down that it is done.

@@ -10,7 +10,7 @@ use crate::pipeline::tags;
 use crate::recipe::{AwsBaseImage, BaseSpec, Factory, Retention};
 use crate::release::History;
 use crate::target::{Image, PointerName, Retirement, Rung, Shelf, Slot, Target, TargetError, Unread, Use};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What is to be looked at.
@@ -19,8 +19,8 @@ pub struct Wanted<'a> {
     pub factory: &'a Factory,
     /// These recipes' images; also of recipes that have no file any more.
     pub recipes: &'a [RecipeName],
-    /// Only this image.
-    pub only: Option<&'a ImageId>,
+    /// Only these images.
+    pub only: Option<&'a BTreeSet<ImageId>>,
     /// Recipes that someone is at work on, and who.
     pub busy: &'a BTreeMap<RecipeName, String>,
     /// What home says of copies, where that was read already.
@@ -122,7 +122,7 @@ pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>)
             items.push((item, None));
         }
     }
-    items.retain(|(item, _)| wanted.only.is_none_or(|only| *only == item.image));
+    items.retain(|(item, _)| wanted.only.is_none_or(|only| only.contains(&item.image)));
     let mut named = named_by_recipes(wanted.factory);
     for (item, _) in &mut items {
         item.facts.uses.extend(named.remove(item.image.as_str()).into_iter().flatten());

@@ -31,7 +31,7 @@ fn held(image: &Ami) -> Option<&'static str> {
 impl Shelf for AwsTarget {
     async fn uses(&self, images: &[Image]) -> Result<Uses, TargetError> {
         let place = Place::of(&self.who().await?, &self.api().region);
-        let mut uses = uses::find(self.api(), place, images, Whose::Own).await?;
+        let mut uses = uses::find(self.api(), place, images, Whose::Own, self.known()).await?;
         let seen = self.view().images(self.api(), FRESH).await?;
         for image in images {
             let held = seen.iter().filter(|seen| seen.id == image.id.as_str()).filter_map(held);
@@ -45,7 +45,7 @@ impl Shelf for AwsTarget {
 
     async fn uses_of_shared(&self, images: &[Image]) -> Result<Uses, TargetError> {
         let place = Place::of(&self.who().await?, &self.api().region);
-        uses::find(self.api(), place, images, Whose::Others).await
+        uses::find(self.api(), place, images, Whose::Others, self.known()).await
     }
 
     /// All snapshots of each image's build, that of its evidence too. What a snapshot shares with others is not given

@@ -42,6 +42,8 @@ pub struct AwsTarget {
     records: Mutex<BTreeMap<ImageId, ImageRecord>>,
     /// Snapshots of records that this program has written or seen, by build: another record replaces them.
     replaced: Mutex<BTreeMap<String, Vec<String>>>,
+    /// What histories of parameters said.
+    known: super::uses::Known,
     /// Who calls, once that was asked.
     who: Mutex<Option<String>>,
     /// What it was made with: other places are spoken to in the same way.
@@ -64,6 +66,10 @@ impl Callers {
         let region = config.region().map(ToString::to_string).unwrap_or_default();
         locked(&self.0).entry((region, role.cloned())).or_default().clone()
     }
+
+    fn calls(&self) -> u64 {
+        locked(&self.0).values().map(|caller| caller.calls()).sum()
+    }
 }
 
 impl AwsTarget {
@@ -85,6 +91,7 @@ impl AwsTarget {
             bases: Mutex::default(),
             records: Mutex::default(),
             replaced: Mutex::default(),
+            known: super::uses::Known::default(),
             who: Mutex::default(),
             config: config.clone(),
             role,
@@ -123,6 +130,11 @@ impl AwsTarget {
 
     fn is_recent(&self, created_at: &str) -> bool {
         moment(created_at).is_none_or(|at| self.api.clock.now() - at < time::Duration::hours(1))
+    }
+
+    /// What histories of parameters said.
+    pub(super) fn known(&self) -> &super::uses::Known {
+        &self.known
     }
 
     /// What is in the account.
@@ -177,7 +189,7 @@ impl Target for AwsTarget {
     }
 
     fn calls(&self) -> Option<u64> {
-        Some(self.api.caller.calls())
+        Some(self.callers.calls())
     }
 
     async fn check(&self) -> Result<(), TargetError> {

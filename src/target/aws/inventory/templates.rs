@@ -3,7 +3,7 @@
 use super::super::api::{Api, CallError, op};
 use super::See;
 use super::resolve::Resolved;
-use crate::target::{Kind, Sighting};
+use crate::target::{Kind, Sighting, by_template};
 use aws_sdk_ec2::types::LaunchTemplateVersion;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,15 +113,16 @@ impl Templates {
 
     /// What a template would launch that something else names: the image, and by what it has it.
     pub fn image(&self, named: &Named, resolved: &Resolved) -> (Result<String, String>, String) {
-        let version = if named.version.is_empty() { "$Default" } else { &named.version };
-        let via = format!("launch template {} version {version}", named.template);
+        let via = by_template(&named.template, &named.version, None);
         let why = |what: &str| (Err(format!("{via} {what}")), via.clone());
         if self.unreadable {
             return why("could not be read");
         }
         match self.version(named) {
             Some(Some(image)) => match image.strip_prefix(RESOLVE) {
-                Some(parameter) => (resolved.image(parameter), format!("{via}, {image}")),
+                Some(parameter) => {
+                    (resolved.image(parameter), by_template(&named.template, &named.version, Some(parameter)))
+                }
                 None => (Ok(image.clone()), via),
             },
             Some(None) => why("names no image"),

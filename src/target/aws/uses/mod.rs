@@ -19,6 +19,8 @@ mod scaling;
 mod spot;
 mod templates;
 
+pub use named::Known;
+
 use super::api::{Api, CallError, op};
 use super::inventory::templates::{RESOLVE, Templates};
 use crate::identity::ImageId;
@@ -132,7 +134,7 @@ impl Found {
 }
 
 /// Looks at everything.
-pub async fn find(api: &Api, place: Place, images: &[Image], whose: Whose) -> Result<Uses, TargetError> {
+pub async fn find(api: &Api, place: Place, images: &[Image], whose: Whose, known: &Known) -> Result<Uses, TargetError> {
     let wanted = images.iter().map(|image| (image.id.to_string(), image.id.clone())).collect();
     let mut found = Found {
         wanted,
@@ -174,7 +176,7 @@ pub async fn find(api: &Api, place: Place, images: &[Image], whose: Whose) -> Re
     }
     let read = resolved::read(api, &mut found).await;
     found.or_unread("parameters that name images for launches", read)?;
-    let read = named::read(api, &mut found, whose).await;
+    let read = named::read(api, &mut found, whose, known).await;
     found.or_unread("parameters", read)?;
     // A call for each image: only of those that nothing holds so far.
     // Disabling takes it from everybody.
