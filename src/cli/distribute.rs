@@ -27,7 +27,7 @@ pub struct Distribute {
 
 impl Distribute {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
-        let open = session.open_to_release()?;
+        let open = session.open_to_move()?;
         open.target.check().await?;
         let Some(places) = places(&open)? else {
             return Err(CliError::Usage(

@@ -58,7 +58,7 @@ pub fn parse_what(text: &str) -> Result<(&str, Option<Version>), CliError> {
 
 impl Promote {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
-        let open = session.open_to_release()?;
+        let open = session.open_to_move()?;
         let target = &*open.target;
         target.check().await?;
         let (recipe, version) = parse_what(&self.what)?;

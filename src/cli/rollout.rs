@@ -56,7 +56,7 @@ const HELP: &str = "A group's launch template gets a new version with nothing bu
 
 impl Rollout {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
-        let open = session.open_to_release()?;
+        let open = session.open_to_move()?;
         let target = &*open.target;
         let rollouts = target.rollouts().ok_or_else(|| RolloutError::NoGroups(target.kind()))?;
         open.reach().await?;

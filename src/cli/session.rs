@@ -45,6 +45,11 @@ pub struct Open {
     pub target: Box<dyn Target>,
 }
 
+/// Mistakes in the factory file, and the others.
+fn apart(mistakes: Vec<Diagnostic>) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
+    mistakes.into_iter().partition(|mistake| mistake.span.file.path == recipe::FACTORY_FILE)
+}
+
 impl Session {
     pub fn new(global: Global) -> Session {
         Session { global, surroundings: Surroundings::now(), log: None, begun: Instant::now() }
@@ -285,16 +290,25 @@ impl Session {
     /// The same for verbs that look at what there is, or remove what was left behind: a mistake in a recipe, or a
     /// waiver that has expired since, keeps nobody from that.
     pub fn open_to_look(&self) -> Result<Open, CliError> {
-        match self.open() {
-            Err(CliError::Invalid(_)) => {}
+        let mistakes = match self.open() {
+            Err(CliError::Invalid(mistakes)) => mistakes,
             other => return other,
-        }
+        };
+        let (of_factory, of_others) = apart(mistakes);
         let folder = self.folder()?;
         let library = match self.library(&folder, &mut Diagnostics::new()) {
             Ok(library) => library,
             Err(_) => Library::embedded().map_err(CliError::Invalid)?,
         };
-        let factory = recipe::load_readable(&folder, &library.catalogue(), clock::today()).unwrap_or(Factory {
+        let readable = recipe::load_readable(&folder, &library.catalogue(), clock::today());
+        // Another target than the one that is meant would look empty.
+        if readable.is_none() && self.global.target.is_none() {
+            return Err(CliError::Invalid(if of_factory.is_empty() { of_others } else { of_factory }));
+        }
+        for mistake in &of_factory {
+            self.warn(&mistake.to_string());
+        }
+        let factory = readable.unwrap_or(Factory {
             default_target: TargetKind::Local,
             channels: Vec::new(),
             aws: Default::default(),
@@ -308,7 +322,19 @@ impl Session {
         self.open_with(&folder, factory, library)
     }
 
-    /// The same for verbs that release: a mistake in a recipe keeps nobody from that, one in `amifactory.yaml` does.
+    /// The same for verbs that bring images to where they were not: a mistake in a recipe keeps nobody from that; one in
+    /// `amifactory.yaml` does, because a gate whose name is misspelt is none.
+    pub fn open_to_move(&self) -> Result<Open, CliError> {
+        if let Err(CliError::Invalid(mistakes)) = self.read(&self.folder()?) {
+            let (of_factory, _) = apart(mistakes);
+            if !of_factory.is_empty() {
+                return Err(CliError::Invalid(of_factory));
+            }
+        }
+        self.open_to_release()
+    }
+
+    /// The same for verbs that look at releases, hold them, or go back: a mistake in `amifactory.yaml` is told.
     pub fn open_to_release(&self) -> Result<Open, CliError> {
         let open = self.open_to_look()?;
         if open.factory.channels.is_empty() {

@@ -10,7 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 use time::Date;
 
-const FACTORY_FILE: &str = "amifactory.yaml";
+/// The factory's own file.
+pub const FACTORY_FILE: &str = "amifactory.yaml";
 const RECIPES: &str = "recipes";
 const GROUPS: &str = "recipes/groups";
 

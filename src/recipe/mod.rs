@@ -28,7 +28,7 @@ pub use decode::read_duration as duration;
 pub use distribution::{AccountSettings, Distribution, Reach, RegionSettings};
 pub use fleet::{Ages, Exemption, FleetAccount, FleetPolicy, Foreign, RecipePolicy};
 pub use graph::build_order;
-pub use load::{load, load_only, load_readable};
+pub use load::{FACTORY_FILE, load, load_only, load_readable};
 pub use model::*;
 pub use notify::{Audience, Heard, Hook, Notify};
 pub use place::Place;

@@ -156,6 +156,7 @@ async fn in_region(
     }
     let there = places.at(&Place { account: None, region: region.clone() }).await?;
     let there = &*there;
+    is_free(there, wanted, region).await?;
     let copy = copied(places, wanted, there, region, sink).await?;
     let parts = whole(there, &copy, region).await?;
     if there.record(&copy.id).await.ok().as_ref() != Some(&wanted.record) {
@@ -168,6 +169,38 @@ async fn in_region(
     }
     point(there, wanted, &copy.id).await?;
     Ok((copy.id, parts))
+}
+
+/// A version's pointer is written once: where it names something else, or what can't be used, no copy is begun.
+async fn is_free(there: &dyn Target, wanted: &Wanted, region: &Region) -> Result<(), TargetError> {
+    let version = wanted.candidate.version;
+    let name = version_pointer(&wanted.recipe, wanted.arch, version);
+    let Some(pointer) = there.pointer(&name).await? else { return Ok(()) };
+    let unusable = |why: &str, help: String| {
+        Err(TargetError::Unusable { image: pointer.image.clone(), place: region.to_string(), why: why.into(), help })
+    };
+    let images = there.images_of(&wanted.recipe).await?;
+    match images.iter().find(|image| image.id == pointer.image) {
+        Some(image) if image.is_disabled() => unusable(
+            "it was disabled on its way out",
+            format!(
+                "bring it back, and run the same command again: amifactory retire --restore {}@{version}",
+                wanted.recipe
+            ),
+        ),
+        Some(_) => Ok(()),
+        // A place may not know yet what was made a moment ago: only what stays away is gone.
+        None => match there.image(&pointer.image).await? {
+            Some(_) => Ok(()),
+            None => unusable(
+                "the version's pointer names it, and it is gone",
+                format!(
+                    "delete the pointers that name it, there and in the accounts that use that region, and run the same \
+                     command again: aws ssm delete-parameter --name {name} --region {region}"
+                ),
+            ),
+        },
+    }
 }
 
 /// What a copy says that it is a copy of.

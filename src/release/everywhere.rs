@@ -252,10 +252,26 @@ async fn named_there(places: &Places<'_>, place: &Place, name: &PointerName) -> 
         },
     };
     let pointer = there.pointer(name).await?.ok_or_else(missing)?;
-    if place.account.is_none()
-        && !there.images_of(&name.recipe).await?.iter().any(|image| image.id == pointer.image && image.available)
-    {
-        return Err(TargetError::NotFound { what: format!("image {} in {place}", pointer.image) });
+    if place.account.is_none() {
+        let images = there.images_of(&name.recipe).await?;
+        match images.iter().find(|image| image.id == pointer.image) {
+            Some(image) if image.available => {}
+            Some(image) if image.is_disabled() => {
+                let version = match &name.slot {
+                    Slot::Version(version) => format!("{}@{version}", name.recipe),
+                    Slot::Channel(_) => image.id.to_string(),
+                };
+                return Err(TargetError::Unusable {
+                    image: image.id.clone(),
+                    place: place.to_string(),
+                    why: "it was disabled on its way out".into(),
+                    help: format!(
+                        "bring it back, and run the same command again: amifactory retire --restore {version}"
+                    ),
+                });
+            }
+            _ => return Err(TargetError::NotFound { what: format!("image {} in {place}", pointer.image) }),
+        }
     }
     Ok(pointer.image)
 }

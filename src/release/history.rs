@@ -1,9 +1,10 @@
 //! What became of a pointer, from what the target keeps of it; and whether that record is whole.
 
 use super::note::{Note, hash};
-use crate::identity::Version;
+use crate::identity::{Channel, Version};
 use crate::target::Entry;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// How many writes can come between what a mover has read and what it writes.
 const BESIDE: usize = 8;
@@ -51,6 +52,12 @@ impl Moved {
 }
 
 impl History {
+    /// The channels that it took images from, through its gates.
+    pub fn came_from(&self) -> BTreeSet<Channel> {
+        let notes = self.moves.iter().filter_map(|moved| moved.note.as_ref());
+        notes.filter(|note| note.overridden.is_none()).filter_map(|note| note.from.clone()).collect()
+    }
+
     /// Reads what a target keeps, oldest first.
     pub fn of(entries: &[Entry]) -> History {
         let mut history = History { moves: Vec::new(), earlier_dropped: false, breaks: Vec::new() };

@@ -9,7 +9,7 @@ use crate::identity::{ImageId, RecipeName};
 use crate::pipeline::tags;
 use crate::recipe::ChannelRule;
 use crate::report::visible::line;
-use crate::target::{Image, PointerName, Slot, Target};
+use crate::target::{Image, PointerName, Readers, Slot, Target, TargetError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everybody, in the word that EC2 has for it.
@@ -20,6 +20,8 @@ const ALL: &str = "all";
 pub struct Launchers {
     /// By image: accounts, organizations and units by their ARNs, `all`.
     pub of: BTreeMap<ImageId, Vec<String>>,
+    /// By image and snapshot: who may make volumes of it. Who may not launch an image has its disk all the same.
+    pub readers: BTreeMap<ImageId, Readers>,
     /// Why that is not known.
     pub unread: Option<String>,
 }
@@ -28,10 +30,12 @@ pub struct Launchers {
 /// of one recipe all that versions name. Whether everybody may launch an image is known of all without that.
 pub async fn look(target: &dyn Target, seen: &Seen) -> Launchers {
     let images: Vec<ImageId> = of_interest(seen).into_iter().collect();
-    match target.launchers(&images).await {
-        Ok(of) => Launchers { of, unread: None },
+    let asked = async { Ok::<_, TargetError>((target.launchers(&images).await?, target.readers(&images).await?)) };
+    match asked.await {
+        Ok((of, readers)) => Launchers { of, readers, unread: None },
         Err(error) => {
-            Launchers { of: BTreeMap::new(), unread: Some(format!("who may launch its images is not known: {error}")) }
+            let unread = Some(format!("who may launch its images or read their snapshots is not known: {error}"));
+            Launchers { unread, ..Launchers::default() }
         }
     }
 }
@@ -70,6 +74,7 @@ pub fn drift(seen: &Seen, rules: &[ChannelRule], recipe: &RecipeName) -> Vec<Dri
     let mut found = Vec::new();
     for image in seen.images_of(recipe) {
         let asked = seen.launchers.of.get(&image.id).into_iter().flatten().map(String::as_str);
+        found.extend(readers(seen, &given, recipe, image));
         let mut strangers: BTreeSet<&str> = asked.filter(|word| !given.contains(word)).collect();
         strangers.extend(image.public.then_some(ALL));
         if strangers.is_empty() {
@@ -92,6 +97,31 @@ pub fn drift(seen: &Seen, rules: &[ChannelRule], recipe: &RecipeName) -> Vec<Dri
         found.push(Drift { recipe: recipe.clone(), what: format!("image {}", image.id), wrong, mend });
     }
     found
+}
+
+/// Snapshots of an image that accounts may read to which amifactory.yaml does not give it.
+fn readers(seen: &Seen, given: &BTreeSet<&str>, recipe: &RecipeName, image: &Image) -> Vec<Drift> {
+    let region = seen.region.as_ref().map(|region| format!(" --region {region}")).unwrap_or_default();
+    let of_snapshot = |(snapshot, words): (&String, &Vec<String>)| {
+        let strangers: Vec<&str> = words.iter().map(String::as_str).filter(|word| !given.contains(word)).collect();
+        let (all, accounts): (Vec<&str>, Vec<&str>) = strangers.iter().partition(|word| **word == ALL);
+        let whom = match (all.is_empty(), accounts.is_empty()) {
+            (true, true) => return None,
+            (false, _) => "everybody".to_owned(),
+            (true, false) => accounts.join(", "),
+        };
+        let wrong = format!("{} may make volumes of its snapshot {snapshot}", line(&whom));
+        let lists = [("--group-names", all), ("--user-ids", accounts)];
+        let lists = lists.iter().filter(|(_, words)| !words.is_empty());
+        let lists: String = lists.map(|(flag, words)| format!(" {flag} {}", line(&words.join(" ")))).collect();
+        let mend = format!(
+            "find out who opened it; this closes it: aws ec2 modify-snapshot-attribute --snapshot-id {snapshot}{region} \
+             --attribute createVolumePermission --operation-type remove{lists}"
+        );
+        Some(Drift { recipe: recipe.clone(), what: format!("image {}", image.id), wrong, mend })
+    };
+    let found = seen.launchers.readers.get(&image.id).into_iter().flatten();
+    found.filter_map(of_snapshot).collect()
 }
 
 /// All whom a channel reaches.

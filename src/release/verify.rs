@@ -10,7 +10,7 @@ use super::revoke::built_on;
 use super::rightful::{self, Ground};
 use super::seen::Seen;
 use crate::identity::{Arch, Channel, RecipeName, Version};
-use crate::pipeline::tags;
+use crate::pipeline::tags::{self, ImageState};
 use crate::recipe::ChannelRule;
 use crate::report::visible::line;
 use crate::target::{
@@ -190,6 +190,7 @@ impl Look<'_> {
     /// ever has that version.
     fn is_retired(&mut self, pointer: &Pointer) -> bool {
         if self.image(pointer).is_some_and(|image| image.available) {
+            self.said_to_be_gone(pointer);
             return false;
         }
         let of_image = |found: &&Retirement| found.image == pointer.image && found.restored_at.is_none();
@@ -209,6 +210,22 @@ impl Look<'_> {
             self.wrong(&pointer.name, wrong, mend);
         }
         true
+    }
+
+    /// What is there was neither removed nor disabled, whatever is written down of it.
+    fn said_to_be_gone(&mut self, pointer: &Pointer) {
+        let overview = self.seen.recipes.get(self.recipe);
+        let mut all = overview.iter().flat_map(|overview| overview.retirements.iter().flatten());
+        let of_image = |found: &&Retirement| found.image == pointer.image && found.restored_at.is_none();
+        let Some(found) = all.find(of_image) else { return };
+        let said = match (&found.removed_at, &found.disabled_at) {
+            (Some(at), _) => format!("removed at {at}"),
+            (None, Some(at)) => format!("disabled at {at}"),
+            (None, None) => return,
+        };
+        let wrong = format!("it is written down that {} was {}, and it is there", found.image, line(&said));
+        let mend = format!("find out who wrote it; amifactory retire --restore {} takes it back", found.image);
+        self.wrong(&pointer.name, wrong, mend);
     }
 
     fn version(&mut self, pointer: &Pointer, version: Version) {
@@ -263,6 +280,7 @@ impl Look<'_> {
             );
         }
         self.history(name);
+        self.comes_from(name);
         let Some(image) = self.image(pointer).cloned() else {
             self.wrong(
                 name,
@@ -272,6 +290,10 @@ impl Look<'_> {
             return;
         };
         self.usable(pointer, &image);
+        if ImageState::of(&image.tags) < ImageState::Verified {
+            let wrong = format!("it names {}, whose tags say that it was never tested", image.id);
+            self.wrong(name, wrong, self.way_back(name));
+        }
         if let Some(reason) = tags::revoked(&image.tags) {
             self.wrong(name, format!("it names {}, which is revoked: {reason}", image.id), self.way_back(name));
         }
@@ -310,6 +332,27 @@ impl Look<'_> {
                 let wrong = format!("the record of {} can't be read", image.id);
                 self.wrong(name, wrong, format!("build it again: amifactory build {} --force", self.recipe));
             }
+        }
+    }
+
+    /// A channel that took an image from another one shows that this one was there, and no channel goes away by itself.
+    fn comes_from(&mut self, name: &PointerName) {
+        let Some(Ok(entries)) = self.seen.histories.get(name) else { return };
+        for from in History::of(entries).came_from() {
+            let before = PointerName { slot: Slot::Channel(from.clone()), ..name.clone() };
+            let overview = self.seen.recipes.get(self.recipe);
+            let is_it = |read: &Result<Pointer, TargetError>| read.as_ref().map_or(true, |found| found.name == before);
+            if overview.is_some_and(|overview| overview.pointers.iter().any(is_it)) {
+                continue;
+            }
+            let wrong =
+                format!("it is not there, and {name} took an image from it: someone deleted it, and its history");
+            let mend = format!(
+                "find out who did; amifactory promote {} --to {from} makes it anew (images that it has named stay until \
+                 then)",
+                self.recipe
+            );
+            self.wrong(&before, wrong, mend);
         }
     }
 
@@ -364,7 +407,8 @@ impl Look<'_> {
             let wrong = format!("it is not there, and {channel} has named its image {}", image.id);
             let mend = match self.is_remote {
                 true => format!(
-                    "put it back: aws ssm put-parameter --name {name} --type String --data-type aws:ec2:image --value {}",
+                    "put it back: aws ssm put-parameter --name {name}{} --type String --data-type aws:ec2:image --value {}",
+                    self.region(),
                     image.id
                 ),
                 false => "someone deleted it: put it back from a backup of the state folder".to_owned(),
@@ -400,15 +444,21 @@ impl Look<'_> {
         }
     }
 
+    /// Commands of the AWS CLI go to the place that was looked at, whatever the region of whoever types them.
+    fn region(&self) -> String {
+        self.seen.region.as_ref().map(|region| format!(" --region {region}")).unwrap_or_default()
+    }
+
     fn delete(&self, name: &PointerName) -> String {
+        let region = self.region();
         match (self.is_remote, &name.slot) {
             (true, Slot::Channel(_)) => format!(
-                "delete the pointer, where nobody needs it: aws ssm delete-parameter --name {name} (its history goes with \
-                 it: amifactory history {} --format json keeps it)",
+                "delete the pointer, where nobody needs it: aws ssm delete-parameter --name {name}{region} (its history \
+                 goes with it: amifactory history {} --format json keeps it)",
                 name.recipe
             ),
             (true, Slot::Version(_)) => {
-                format!("delete the pointer, where nobody needs it: aws ssm delete-parameter --name {name}")
+                format!("delete the pointer, where nobody needs it: aws ssm delete-parameter --name {name}{region}")
             }
             (false, Slot::Channel(_)) => "leave it as it is: nobody moves it".to_owned(),
             (false, Slot::Version(_)) => "build another version; this one stays taken".to_owned(),

@@ -137,7 +137,34 @@ impl Against<'_, '_> {
         self.verified.drift.push(Drift { recipe: self.recipe.clone(), what, wrong: wrong.into(), mend });
     }
 
+    /// What home moves is nowhere else by itself: where only other places name something, home's pointer was deleted.
+    fn gone_at_home(&mut self) {
+        let (all, home) = (self.all, self.home);
+        let overview = home.recipes.get(self.recipe);
+        let is_at_home = |name: &PointerName| {
+            let is_it = |read: &Result<Pointer, TargetError>| read.as_ref().map_or(true, |found| found.name == *name);
+            overview.is_some_and(|overview| overview.pointers.iter().any(is_it))
+        };
+        let mut left: BTreeMap<&PointerName, Vec<String>> = BTreeMap::new();
+        for (place, there) in all.seen.iter().filter(|(place, _)| **place != self.places.home_place()) {
+            let channels = there.pointers(self.recipe).filter(|found| matches!(found.name.slot, Slot::Channel(_)));
+            for found in channels.filter(|found| !is_at_home(&found.name)) {
+                left.entry(&found.name).or_default().push(format!("{place} names {}", found.image));
+            }
+        }
+        for (name, places) in left {
+            let Slot::Channel(channel) = &name.slot else { continue };
+            let wrong = format!("it is not there at home, and elsewhere it is: {}", places.join(", "));
+            let mend = format!(
+                "someone deleted it, and its history: find out who, and promote to {channel} again what these places \
+                 name, by its version"
+            );
+            self.wrong(name.to_string(), wrong, mend);
+        }
+    }
+
     fn recipe(&mut self) {
+        self.gone_at_home();
         let at_home: Vec<&Pointer> = self.home.pointers(self.recipe).collect();
         for pointer in &at_home {
             match &pointer.name.slot {
@@ -248,7 +275,13 @@ impl Against<'_, '_> {
         let edited = history.filter(|history| place.account.is_some() && !history.is_whole());
         let is_pointer = named.is_some() && place.account.is_some();
         for wrong in wrong.into_iter().chain(edited.map(|history| history.verdict())) {
-            let mend = format!("amifactory promote {}{version} --to {channel} brings it there", self.recipe);
+            // Without its version it would be another image that is promoted.
+            let mend = match version {
+                "" => {
+                    "mend what its version names at home first: amifactory verify says what is wrong with it".to_owned()
+                }
+                version => format!("amifactory promote {}{version} --to {channel} brings it there", self.recipe),
+            };
             self.wrong(format!("{} in {place}", at_home.name), wrong, mend);
         }
         self.verified.pointers += usize::from(is_pointer);

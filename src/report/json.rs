@@ -37,12 +37,9 @@ impl<W: Write + Send> Sink for Json<W> {
     fn event(&self, event: &Event) {
         // RFC 3339 can't write years beyond 9999; an empty time would still be a valid line.
         let at = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
-        if let Ok(mut text) = serde_json::to_vec(&Stamped { event, at }) {
-            text.push(b'\n');
-            let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-            // A reader that went away stops no build.
-            let _ = out.write_all(&text).and_then(|()| out.flush());
-        }
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        // A reader that went away stops no build.
+        let _ = line(&mut *out, &Stamped { event, at });
     }
 }
 
@@ -52,11 +49,26 @@ pub fn result<T: Serialize>(out: impl Write, result: &T) -> io::Result<()> {
     line(out, &Last { event: "result", result })
 }
 
+/// JSON and the end of its line. What some readers take for the end of a line, and what turns the direction of writing round,
+/// stands in strings alone, and is written in its escaped form.
+fn one_line(json: &str) -> String {
+    let mut text = String::with_capacity(json.len() + 1);
+    for c in json.chars() {
+        match c {
+            '\u{7f}'..='\u{9f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                text.push_str(&format!("\\u{:04x}", u32::from(c)));
+            }
+            c => text.push(c),
+        }
+    }
+    text.push('\n');
+    text
+}
+
 /// Writes an object and the end of its line.
 pub fn line<T: Serialize>(mut out: impl Write, object: &T) -> io::Result<()> {
-    let mut text = serde_json::to_vec(object).map_err(io::Error::other)?;
-    text.push(b'\n');
-    out.write_all(&text).and_then(|()| out.flush())
+    let text = one_line(&serde_json::to_string(object).map_err(io::Error::other)?);
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
 }
 
 /// The result of a `build` of several recipes.

@@ -46,6 +46,9 @@ use std::collections::BTreeMap;
 /// The tags that every resource carries from its first moment; all keys start with `amifactory:`.
 pub type Tags = BTreeMap<String, String>;
 
+/// Of each part of an image, who else may make disks of it.
+pub type Readers = BTreeMap<String, Vec<String>>;
+
 /// A base, resolved to something that can't change under its id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResolvedBase {
@@ -395,6 +398,10 @@ pub trait Target: Send + Sync {
     }
     /// Who else may launch these images: accounts, ARNs of organizations and units, `all`.
     async fn launchers(&self, _images: &[ImageId]) -> Result<BTreeMap<ImageId, Vec<String>>, TargetError> {
+        Ok(BTreeMap::new())
+    }
+    /// Who else may make disks of the parts of these images, by image and part: accounts, `all`.
+    async fn readers(&self, _images: &[ImageId]) -> Result<BTreeMap<ImageId, Readers>, TargetError> {
         Ok(BTreeMap::new())
     }
     /// Whom these images and their parts are to be shared with and are not, by image, in words for people.

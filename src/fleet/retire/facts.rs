@@ -69,7 +69,11 @@ pub fn of(image: &Image, images: &[Image], released: &Released, per_channel: usi
     for (name, history) in &released.histories {
         let named = named_in_turn(history, images);
         channels.extend(back(&image.id, history, images).map(|back| (name.clone(), back)));
-        // What was dropped may be what is to stay.
+        // What was taken away may be what is to stay.
+        if let Some(broken) = history.breaks.first() {
+            let why = format!("its history was edited (revision {}: {})", broken.revision, broken.what);
+            unread.push(Unread { what: name.to_string(), why, service: None });
+        }
         if history.earlier_dropped && named.len() < per_channel {
             let why = format!("its history is no longer kept far enough back to know the last {per_channel} images");
             unread.push(Unread { what: name.to_string(), why, service: None });

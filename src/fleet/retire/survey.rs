@@ -244,7 +244,27 @@ pub(super) async fn released(
             released.histories.insert(name, History::of(&entries));
         }
     }
+    for released in all.values_mut() {
+        let deleted = deleted(released);
+        released.unread.extend(deleted);
+    }
     Ok(all)
+}
+
+/// Channels that others took images from, and that are there no more: what they named, and would go back to, went with them.
+fn deleted(released: &Released) -> Vec<Unread> {
+    let mut deleted = BTreeSet::new();
+    for (name, history) in &released.histories {
+        let from =
+            history.came_from().into_iter().map(|from| PointerName { slot: Slot::Channel(from), ..name.clone() });
+        deleted.extend(from.filter(|from| !released.pointers.iter().any(|pointer| pointer.name == *from)));
+    }
+    let unread = |name: PointerName| Unread {
+        what: name.to_string(),
+        why: "someone deleted it, and its history with it: amifactory verify says what to do".into(),
+        service: None,
+    };
+    deleted.into_iter().map(unread).collect()
 }
 
 /// An image is retired from its version, whose pointer stays. What is written of another image is someone's hand: nothing is

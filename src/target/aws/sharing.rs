@@ -4,7 +4,7 @@
 use super::api::{Api, EVENTUAL, op};
 use super::view::Ami;
 use crate::identity::ImageId;
-use crate::target::{Audience, Part, TargetError, at_once};
+use crate::target::{Audience, Part, Readers, TargetError, at_once};
 use aws_sdk_ec2::types::{
     CreateVolumePermission, CreateVolumePermissionModifications, Filter, ImageAttributeName, LaunchPermission,
     LaunchPermissionModifications, PermissionGroup, SnapshotAttributeName,
@@ -169,14 +169,38 @@ async fn share_snapshot(api: &Api, snapshot: &str, audience: &Audience) -> Resul
     }
 }
 
-/// The accounts that may make volumes of a snapshot.
+/// Who may make volumes of the snapshots of several images; those that are gone are left out.
+pub async fn readers_of_all(api: &Api, images: &[Ami]) -> Result<BTreeMap<ImageId, Readers>, TargetError> {
+    let of = |ami: &Ami| Some((ami.id.parse::<ImageId>().ok()?, ami.snapshots.clone()));
+    let parts =
+        images.iter().filter_map(of).flat_map(|(id, parts)| parts.into_iter().map(move |part| (id.clone(), part)));
+    let each = parts.map(|(id, snapshot)| {
+        async move {
+            match readers(api, &snapshot).await {
+                Err(TargetError::NotFound { .. }) => Ok(None),
+                there => there.map(|there| Some((id, snapshot, there))),
+            }
+        }
+        .boxed()
+    });
+    let mut all: BTreeMap<ImageId, Readers> = BTreeMap::new();
+    for read in at_once(each.collect()).await? {
+        if let Some((id, snapshot, there)) = read? {
+            all.entry(id).or_default().insert(snapshot, there.into_iter().collect());
+        }
+    }
+    Ok(all)
+}
+
+/// The accounts that may make volumes of a snapshot; `all` where everybody may.
 async fn readers(api: &Api, snapshot: &str) -> Result<BTreeSet<String>, TargetError> {
     let ask = || {
         let request = api.ec2.describe_snapshot_attribute().snapshot_id(snapshot);
         request.attribute(SnapshotAttributeName::CreateVolumePermission).send()
     };
     let answer = api.caller.call(op::SNAPSHOT_SHARES, snapshot, ask).await?;
-    Ok(answer.create_volume_permissions().iter().filter_map(|p| p.user_id().map(str::to_owned)).collect())
+    let word = |p: &CreateVolumePermission| p.user_id().or(p.group().map(|group| group.as_str())).map(str::to_owned);
+    Ok(answer.create_volume_permissions().iter().filter_map(word).collect())
 }
 
 fn not_shown(what: &str, api: &Api) -> TargetError {

@@ -16,8 +16,8 @@ use crate::target::finding::{Finding, Wanted};
 use crate::target::{
     Audience, Builder, BuilderState, CopyRequest, Entry, Evidence, Held, HeldEnd, Herald, Image, ImageRecord,
     ImageRequest, Inventory, LaunchBase, LaunchRequest, Move, Orphan, Overview, Part, Pin, Pointer, PointerName,
-    Pointers, ResolvedBase, Rollouts, RunRequest, RunResult, Settled, Shelf, Standing, Tags, Target, TargetError,
-    Underway, at_once, aws_base, moment,
+    Pointers, Readers, ResolvedBase, Rollouts, RunRequest, RunResult, Settled, Shelf, Standing, Tags, Target,
+    TargetError, Underway, at_once, aws_base, moment,
 };
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -581,6 +581,11 @@ impl Target for AwsTarget {
 
     async fn launchers(&self, images: &[ImageId]) -> Result<BTreeMap<ImageId, Vec<String>>, TargetError> {
         sharing::launchers_of_all(&self.api, images).await
+    }
+
+    async fn readers(&self, images: &[ImageId]) -> Result<BTreeMap<ImageId, Readers>, TargetError> {
+        let ours = self.view.images_by_id(&self.api, images).await?;
+        sharing::readers_of_all(&self.api, &ours).await
     }
 
     async fn unshared(
