@@ -71,7 +71,7 @@ impl Fleet {
         let began = Instant::now();
         let looked = session.looking("fleet: what runs".into(), target, look_from(&open, &here)).await?;
         let seen = self.notify.then(|| Seen::of(&looked));
-        let points = (self.notify && notify.metrics).then(|| metrics::points(&looked));
+        let mut points = (self.notify && notify.metrics).then(|| metrics::points(&looked));
         let mut shown = view::Fleet::of(looked, clock::rfc3339(target.now()));
         if let Some(log) = session.log() {
             log.looked(&shown, began.elapsed());
@@ -79,6 +79,15 @@ impl Fleet {
         if let (Some(seen), Some(herald)) = (&seen, target.herald()) {
             let tell = tell::tell(herald, notify, seen, target.now());
             shown.told = Some(session.looking("fleet: telling what is new".into(), target, tell).await);
+            let told = shown.told.as_deref().unwrap_or_default();
+            // A check of which nobody could hear has not run, for whoever relies on it.
+            if !told.is_empty() && told.iter().all(|telling| telling.outcome == tell::Outcome::Failed) {
+                points
+                    .iter_mut()
+                    .flatten()
+                    .filter(|point| point.name == metrics::RUNS)
+                    .for_each(|point| point.value = 0.0);
+            }
             if let Some(points) = &points {
                 let error = herald.measure(points).await.err().map(|error| error.to_string());
                 shown.measured = Some(view::Measured { metrics: points.len(), error });

@@ -135,6 +135,12 @@ fn finding(measure: &Measure<'_>, at: &Spot, alike: &Alike, count: &Count, mut j
     let mut exempt = None;
     match found {
         // What can't be told is exempt from nothing: nobody knows what it is.
+        // Who wrote that an old image may stay did not know that it would be revoked: that needs the image's own name.
+        Ok(exemption)
+            if exemption.image.is_none() && matches!(judgement.status, Status::Revoked | Status::Unpublished) =>
+        {
+            judgement.why = format!("{}; its exemption is not of this image", judgement.why);
+        }
         Ok(exemption) if matches!(judgement.level, Level::Fail | Level::Warn) => {
             judgement.level = Level::Exempt;
             exempt = Some(exemption.clone());

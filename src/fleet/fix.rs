@@ -79,12 +79,14 @@ impl Scene<'_> {
             return Some(moves);
         }
         let (is_home, shown) = (self.own.account && self.own.region, shell::shown(group));
+        // A name may begin like a flag.
+        let of = if group.starts_with('-') { '=' } else { ' ' };
         let roll = format!(
-            "amifactory rollout {recipe} --channel {channel} --arch {arch} --group {shown}{}",
+            "amifactory rollout {recipe} --channel {channel} --arch {arch} --group{of}{shown}{}",
             self.own.target_flag()
         );
-        let refresh =
-            format!("aws autoscaling start-instance-refresh --region {region} --auto-scaling-group-name {shown}");
+        let named = format!("--region {region} --auto-scaling-group-name{of}{shown}");
+        let refresh = format!("aws autoscaling start-instance-refresh {named}");
         let of_group = self.groups.get(group).map_or(&[][..], Vec::as_slice);
         let is_fine = !of_group.is_empty() && of_group.iter().all(|(_, is_fine)| *is_fine);
         match self.launch(of_group, judgement) {
@@ -103,8 +105,7 @@ impl Scene<'_> {
                 if is_home {
                     // Pinned first: what it launches from would change at once, past waves and alarms.
                     return Some(format!(
-                        "aws autoscaling update-auto-scaling-group --region {region} --auto-scaling-group-name {shown} \
-                         --launch-template \"LaunchTemplateId={template},Version={number}\" && {roll}"
+                        "aws autoscaling update-auto-scaling-group {named} --launch-template \"LaunchTemplateId={template},Version={number}\" && {roll}"
                     ));
                 }
                 let made = self.make(region, template, number, judgement)?;

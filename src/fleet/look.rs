@@ -7,10 +7,12 @@ use super::tally::Tally;
 use crate::identity::{AccountId, Channel, RecipeName, Region, RoleName, TargetKind};
 use crate::recipe::Factory;
 use crate::release::scene::history;
-use crate::target::{Image, Pointer, Slot, Target, TargetError, Unread};
+use crate::target::{Image, Pointer, Slot, Stranger, Target, TargetError, Unread};
 use futures_util::stream::{self, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -23,6 +25,9 @@ const IN_FLIGHT: usize = 5000;
 const PAGE: (usize, usize) = (100, 250);
 /// How many recipes' pointers are read at once: Parameter Store answers 40 reads a second.
 const RECIPES_AT_ONCE: usize = 8;
+
+/// How long one place may take: what is slow and answers is read in seconds, and a function that does this has minutes.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A place that is to be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +103,7 @@ pub async fn look(
         let (alone, at_once) = (alone.clone(), at_once.clone());
         reads.spawn(async move {
             let _permit = at_once.acquire_owned().await;
-            Read::Place(at, tally(&*target, page, &alone).await)
+            Read::Place(at, in_time(tally(&*target, page, &alone)).await)
         });
     }
     let here = home.region();
@@ -108,7 +113,7 @@ pub async fn look(
         let region = region.clone();
         reads.spawn(async move {
             let _permit = at_once.acquire_owned().await;
-            let copies = copies(&*target, &recipes).await;
+            let copies = in_time(copies(&*target, &recipes)).await;
             Read::Region(region, copies)
         });
     }
@@ -134,7 +139,9 @@ pub async fn look(
         }
         places.push(Place { at: Spot { account, region: place.region.clone() }, shown });
     }
-    name_strangers(&mut catalogue, &mut places, &targets, &unread_regions).await;
+    let owners: Vec<Option<&AccountId>> =
+        wanted.iter().map(|place| own.as_ref().filter(|_| place.account.is_none())).collect();
+    name_strangers(&mut catalogue, &mut places, (&targets, &owners), &unread_regions).await;
     let channels: Vec<Channel> = factory.channels.iter().map(|rule| rule.name.clone()).collect();
     let measure = Measure { catalogue: &catalogue, policy: &factory.fleet, channels: &channels, now: home.now() };
     let usable = catalogue.usable();
@@ -146,6 +153,18 @@ pub async fn look(
     let mut findings: Vec<Finding> = places.iter().zip(wanted).flat_map(of_place).collect();
     findings::sort(&mut findings);
     Ok(Looked { places, findings })
+}
+
+/// What one place does not answer in time is not read: the others, and whoever is to be told, don't wait for it.
+async fn in_time<T>(read: impl Future<Output = Result<T, TargetError>>) -> Result<T, TargetError> {
+    let late = || TargetError::GaveUp {
+        call: "reading it".into(),
+        resource: "this place".into(),
+        attempts: 1,
+        seconds: PATIENCE.as_secs(),
+        last: "it did not answer in time".into(),
+    };
+    tokio::time::timeout(PATIENCE, read).await.unwrap_or_else(|_| Err(late()))
 }
 
 async fn own_account(home: &dyn Target) -> Result<Option<AccountId>, TargetError> {
@@ -180,7 +199,7 @@ fn shown(seen: Option<Seen>) -> Shown {
 async fn name_strangers(
     catalogue: &mut Catalogue,
     places: &mut [Place],
-    targets: &[Arc<dyn Target>],
+    (targets, owners): (&[Arc<dyn Target>], &[Option<&AccountId>]),
     unread: &BTreeMap<Region, String>,
 ) {
     let mut asked = JoinSet::new();
@@ -204,8 +223,11 @@ async fn name_strangers(
     while let Some(answer) = asked.join_next().await {
         match answer {
             Ok((at, Ok(strangers))) => {
-                // One of ours that no list has shown, such as one that is disabled.
-                for (id, stranger) in &strangers {
+                // One of ours that no list has shown, such as one that is disabled. Elsewhere anybody may have tagged it,
+                // and in one's own account an image of someone else's.
+                let is_ours =
+                    |stranger: &Stranger| owners[at].is_some_and(|account| stranger.owner == account.as_str());
+                for (id, stranger) in strangers.iter().filter(|(_, stranger)| is_ours(stranger)) {
                     catalogue.add(id, &stranger.tags);
                 }
                 places[at].shown.strangers = Some(strangers);

@@ -364,6 +364,60 @@ fn a_revoked_image_goes_nowhere_and_takes_those_built_on_it_along() {
     assert_eq!(ok(&factory, &["images", "child"])["images"][0]["state"], "revoked");
 }
 
+/// A gate whose name is misspelt is none.
+#[test]
+fn a_mistake_in_the_factory_file_stops_what_moves_and_is_told_by_what_looks() {
+    if !can_build_on_host("a_mistake_in_the_factory_file_stops_what_moves_and_is_told_by_what_looks") {
+        return;
+    }
+    let factory = built(THREE);
+    ok(&factory, &["promote", "tiny@1.0.0", "--to", "staging", "--yes"]);
+    ok(&factory, &["promote", "tiny@1.0.1", "--to", "staging", "--yes"]);
+    factory.write("amifactory.yaml", "default_target: local\nchannels: [dev, {name: staging, soakk: 2d}, prod]\n");
+    for moves in [&["promote", "tiny", "--to", "prod", "--yes"][..], &["promote", "tiny", "--to", "prod", "--plan"]] {
+        let (code, text) = refused(&factory, moves);
+        assert!(code == 2 && text.contains("soakk") && text.contains("amifactory.yaml:2"), "{text}");
+    }
+    // Going back is for emergencies.
+    for looks in [&["rollback", "tiny", "--channel", "staging"][..], &["verify"], &["history", "tiny"], &["images"]] {
+        let (code, text) = refused(&factory, looks);
+        assert!(code == 0 && text.contains("warning") && text.contains("soakk"), "{looks:?}: {text}");
+    }
+    assert_eq!(version_in(&factory, "staging").as_deref(), Some("1.0.0"));
+    // Another target than the one that is meant would look empty.
+    factory.write("amifactory.yaml", "default_target: locl\nchannels: [dev, staging, prod]\n");
+    for looks in [&["images"][..], &["sweep"], &["resume"]] {
+        let (code, text) = refused(&factory, looks);
+        assert!(code == 2 && text.contains("locl"), "{looks:?}: {text}");
+    }
+    assert_eq!(refused(&factory, &["images", "--target", "local"]).0, 0);
+}
+
+#[test]
+fn a_channel_that_was_deleted_is_found_by_those_that_took_from_it_and_keeps_its_images() {
+    if !can_build_on_host("a_channel_that_was_deleted_is_found_by_those_that_took_from_it_and_keeps_its_images") {
+        return;
+    }
+    let factory = built(THREE);
+    for channel in ["staging", "prod"] {
+        ok(&factory, &["promote", "tiny@1.0.0", "--to", channel, "--yes"]);
+    }
+    for file in ["staging.json", "staging.history"] {
+        fs::remove_file(pointers(&factory, "channels").join(file)).unwrap();
+    }
+    let (code, verified) = factory.json(&["verify", "tiny"]);
+    let found = verified["drift"].as_array().unwrap();
+    let is_it = |drift: &&Value| drift["what"].as_str().unwrap().ends_with("channels/staging");
+    let told = found.iter().find(is_it).unwrap_or_else(|| panic!("{verified}"));
+    assert!(code == 4 && told["wrong"].as_str().unwrap().contains("someone deleted it"), "{verified}");
+    factory.write("amifactory.yaml", "default_target: local\nchannels: [dev, staging, prod]\nretention: {keep: 1}\n");
+    let retired = ok(&factory, &["retire", "tiny"]);
+    for row in retired["images"].as_array().unwrap() {
+        let because = row["because"].to_string();
+        assert!(row["outcome"] == "keep" && because.contains("someone deleted it"), "{row}");
+    }
+}
+
 #[test]
 fn what_was_changed_behind_our_back_is_found_and_has_a_way_out() {
     if !can_build_on_host("what_was_changed_behind_our_back_is_found_and_has_a_way_out") {

@@ -2,7 +2,7 @@
 
 use super::item::{Item, Seen, UNREAD};
 use super::memory::{MOST, Memory, Recall, Told};
-use crate::fleet::freshness::Level;
+use crate::fleet::freshness::{Level, Status};
 use crate::identity::{AccountId, RecipeName};
 use crate::pipeline::clock;
 use serde::Serialize;
@@ -197,7 +197,9 @@ pub fn of(seen: &Seen, ear: &Ear, recall: &Recall, now: OffsetDateTime) -> (Dige
 fn bounded<'a>(mut heard: Vec<&'a Item>, before: &Memory) -> (Vec<&'a Item>, usize) {
     let beyond = heard.len().saturating_sub(MOST);
     if beyond > 0 {
-        heard.sort_by_key(|item| (item.level, !before.told.contains_key(&item.fingerprint)));
+        heard.sort_by_key(|item| {
+            (item.level, item.status != Status::Revoked.as_str(), !before.told.contains_key(&item.fingerprint))
+        });
         heard.truncate(MOST);
     }
     (heard, beyond)

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 
 /// For how many recipes and channels there are metrics: those with the most that breaks the policy or is warned of.
 pub const MOST: usize = 25;
+/// 1 for each check of which anybody could hear.
+pub const RUNS: &str = "Runs";
 /// A day, in seconds.
 const DAY: i32 = 86_400;
 /// How many alarm actions an alarm takes (CloudWatch API reference, `PutMetricAlarm`).
@@ -37,7 +39,7 @@ pub fn points(looked: &Looked) -> Vec<Point> {
     }
     let unread = looked.places.iter().filter(|place| place.shown.dark || !place.shown.unread.is_empty()).count();
     let mut all = vec![
-        point("Runs", Vec::new(), 1.0),
+        point(RUNS, Vec::new(), 1.0),
         point("PlacesUnread", Vec::new(), unread as f64),
         point("OldestDays", Vec::new(), oldest as f64),
     ];

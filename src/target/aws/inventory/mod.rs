@@ -23,6 +23,7 @@ use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
 use groups::Groups;
 use std::collections::BTreeMap;
 use templates::Templates;
+use time::OffsetDateTime;
 
 /// Instances per page (EC2 API reference, `DescribeInstances`: 5 to 1000).
 const PAGES: std::ops::RangeInclusive<usize> = 5..=1000;
@@ -30,6 +31,10 @@ const PAGES: std::ops::RangeInclusive<usize> = 5..=1000;
 const ALIVE: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 /// The tag that Auto Scaling gives to its instances; nobody else can give tags that begin with `aws:`.
 const GROUP: &str = "aws:autoscaling:groupName";
+
+/// In seconds: a builder ends itself within a day (`aws: {expires}` is 24 hours at most), and an hour more. What lives longer
+/// is none, whatever its tags say, or was forgotten.
+const LONGEST_BUILDER: i64 = 25 * 3600;
 
 /// Told of each thing as it is seen.
 type See<'a> = &'a mut (dyn FnMut(Sighting) + Send);
@@ -51,7 +56,7 @@ impl Inventory for AwsTarget {
         templates.sightings(&resolved, see);
         let groups = groups.unwrap_or_default();
         groups.sightings(&templates, &resolved, see);
-        let read = instances(api, page, (&groups, self.is_home_account()), see).await;
+        let read = instances(api, page, (&groups, self.is_home_account(), api.clock.now()), see).await;
         or_unread(&mut unread, "instances", read)?;
         unread.extend(groups.unread.iter().cloned());
         Ok(unread)
@@ -75,7 +80,12 @@ fn or_unread<T>(unread: &mut Vec<Unread>, what: &str, read: Result<T, CallError>
     }
 }
 
-async fn instances(api: &Api, size: usize, (groups, home): (&Groups, bool), see: See<'_>) -> Result<(), CallError> {
+async fn instances(
+    api: &Api,
+    size: usize,
+    (groups, home, now): (&Groups, bool, OffsetDateTime),
+    see: See<'_>,
+) -> Result<(), CallError> {
     let size = i32::try_from(size.clamp(*PAGES.start(), *PAGES.end())).unwrap_or(i32::MAX);
     let alive = ALIVE.map(str::to_owned).to_vec();
     let alive = Filter::builder().name("instance-state-name").set_values(Some(alive)).build();
@@ -87,7 +97,7 @@ async fn instances(api: &Api, size: usize, (groups, home): (&Groups, bool), see:
         };
         let answer = api.caller.call(op::DESCRIBE_INSTANCES, "instances", ask).await?;
         for instance in answer.reservations().iter().flat_map(|reservation| reservation.instances()) {
-            see(sighting(instance, groups, home));
+            see(sighting(instance, groups, (home, now)));
         }
         page = answer.next_token;
         if page.as_deref().is_none_or(str::is_empty) {
@@ -96,7 +106,7 @@ async fn instances(api: &Api, size: usize, (groups, home): (&Groups, bool), see:
     }
 }
 
-fn sighting(instance: &Instance, groups: &Groups, home: bool) -> Sighting {
+fn sighting(instance: &Instance, groups: &Groups, (home, now): (bool, OffsetDateTime)) -> Sighting {
     let tag = |key: &str| instance.tags().iter().find(|tag| tag.key() == Some(key)).and_then(|tag| tag.value());
     let id = instance.instance_id().unwrap_or_default();
     let warm = groups.warm.get(id);
@@ -112,7 +122,11 @@ fn sighting(instance: &Instance, groups: &Groups, home: bool) -> Sighting {
         },
         via: None,
         stopped: matches!(state, Some(InstanceStateName::Stopped | InstanceStateName::Stopping)),
-        // Elsewhere there are none, whatever tags say.
-        builder: home && tag(keys::BUILD).is_some() && tag(keys::PURPOSE).is_some(),
+        // Elsewhere there are none, whatever tags say. None belongs to a group, and none lives for long: it ends itself.
+        builder: home
+            && tag(keys::BUILD).is_some()
+            && tag(keys::PURPOSE).is_some()
+            && tag(GROUP).is_none()
+            && instance.launch_time().is_some_and(|at| now.unix_timestamp() - at.secs() < LONGEST_BUILDER),
     }
 }

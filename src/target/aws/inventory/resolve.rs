@@ -1,6 +1,7 @@
 //! Parameters that launch templates name their images by: what each gives now.
 
 use super::super::api::{Api, CallError, op};
+use super::strangers::is_id;
 use crate::target::TargetError;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +26,7 @@ pub async fn all(api: &Api, parameters: BTreeSet<String>) -> Result<Resolved, Ta
             Err(error) if error.is_credentials() => return Err(error.into()),
             Err(error) => Err(unreadable(&parameter, error)),
             Ok(answer) => match answer.parameters().first().and_then(|found| found.value()) {
-                Some(value) if value.trim().starts_with("ami-") => Ok(value.trim().to_owned()),
+                Some(value) if is_id(value.trim()) => Ok(value.trim().to_owned()),
                 Some(_) => Err(format!("the parameter {parameter} holds no image")),
                 None => Err(format!("the parameter {parameter} does not exist, or is not seen from here")),
             },

@@ -9,10 +9,18 @@ use std::collections::BTreeMap;
 /// Values per filter (EC2 API reference, "Filtering": 200).
 const VALUES: usize = 200;
 
+/// Whether it is an image's id: `ami-` and hexadecimal digits.
+pub fn is_id(text: &str) -> bool {
+    let digits = text.strip_prefix("ami-").unwrap_or_default();
+    (1..=17).contains(&digits.len()) && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// Those that there are. Asked by a filter: an id that does not exist is no error then. Deprecated and disabled ones are
 /// there as well as others.
 pub async fn find(api: &Api, images: &[String]) -> Result<BTreeMap<String, Stranger>, CallError> {
     let mut found = BTreeMap::new();
+    // In a filter `*` stands for anything, and anybody may write what an image is called into a template.
+    let images: Vec<String> = images.iter().filter(|image| is_id(image)).cloned().collect();
     for some in images.chunks(VALUES) {
         let ids = Filter::builder().name("image-id").set_values(Some(some.to_vec())).build();
         let mut page = None;

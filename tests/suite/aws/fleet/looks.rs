@@ -227,6 +227,55 @@ async fn exemptions_hold_until_their_day_and_no_longer() {
     assert!(over.judgement.why.ends_with("its exemption was over on 2040-03-30"), "{}", over.judgement.why);
 }
 
+/// Whoever wrote that an old image may stay did not know that it would be revoked.
+#[tokio::test(start_paused = true)]
+async fn an_exemption_is_not_of_what_is_revoked_unless_it_names_the_image() {
+    let old = image(0, "us-east-1");
+    for (narrow, expected) in [("recipe: web".to_owned(), "fail"), (format!("image: {old}"), "exempt")] {
+        let exemption = format!("  exemptions:\n    - {{{narrow}, reason: frozen, owner: ops, expires: 2040-03-31}}\n");
+        let scene = Scene::new(&format!("{POLICY}{exemption}")).await;
+        scene.instance("i-00000000000000001", &old, home(OWN, "us-east-1"), &[]).await;
+        {
+            let mut world = scene.fake.world();
+            let now = world.clock.now();
+            let mut tags = world.ec2.tags_at(&old, now);
+            tags.insert("amifactory:revoked".into(), "2040-03-30T00:00:00Z ops: leaked key".into());
+            world.ec2.tags.insert(old.clone(), Timeline::new(now, tags));
+        }
+        let told = told(&scene.look().await.findings);
+        assert!(told.values().any(|told| told.starts_with(&format!("{expected} revoked"))), "{narrow}: {told:?}");
+    }
+}
+
+/// Tags say that an instance is a builder; anybody who may tag could hide behind that.
+#[tokio::test(start_paused = true)]
+async fn what_lives_too_long_or_belongs_to_a_group_is_no_builder() {
+    let scene = Scene::new(POLICY).await;
+    let (old, east) = (image(0, "us-east-1"), home(OWN, "us-east-1"));
+    let builder = [("amifactory:build", "web-0123456789ab-1"), ("amifactory:purpose", "build")];
+    let in_group = [&builder[..], &[("aws:autoscaling:groupName", "web")]].concat();
+    scene.instance("i-00000000000000001", &old, east.clone(), &builder).await;
+    scene.instance("i-00000000000000002", &old, east, &in_group).await;
+    let count = |looked: &amifactory::fleet::look::Looked| {
+        looked.findings.iter().filter(|found| found.kind == Kind::Instance).map(|found| found.count.count).sum::<u64>()
+    };
+    assert_eq!(count(&scene.look().await), 1, "the one in a group");
+    tokio::time::sleep(super::DAY * 2).await;
+    assert_eq!(count(&scene.look().await), 2);
+}
+
+/// What stands for an image in a template goes into a filter, where `*` stands for all images there are.
+#[tokio::test(start_paused = true)]
+async fn what_is_no_id_is_not_asked_for() {
+    let scene = Scene::new(POLICY).await;
+    scene.template("lt-00000000000000001", home(OWN, "us-east-1"), &["ami-*"], 1);
+    let from = scene.fake.world().calls.len();
+    let told = told(&scene.look().await.findings);
+    assert_eq!(told["lt-00000000000000001:1"], "fail deregistered - -");
+    let world = scene.fake.world();
+    assert!(world.calls[from..].iter().all(|call| !call.params.to_string().contains("ami-*")));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_went_back_leaves_newer_instances_behind() {
     let scene = Scene::new(POLICY).await;

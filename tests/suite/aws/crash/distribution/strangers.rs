@@ -1,6 +1,6 @@
 //! Launch permissions that someone gave or took by hand: `verify` names them, and a rollback leaves out who can't follow.
 
-use super::{Bench, CONSUMER, HOME, OWNER, REGIONS, Silent, place, recipe_name, rules};
+use super::{Bench, CONSUMER, HOME, OWNER, REGIONS, Silent, Wire, place, recipe_name, rules};
 use amifactory::release::distribute::{self, State};
 use amifactory::release::places::Places;
 use amifactory::release::verify;
@@ -54,6 +54,42 @@ async fn verify_names_strangers_and_the_command_that_closes_an_image_to_them() {
     let verified = verify::verify(&bench.target(), &alone, &[recipe_name()]).await.unwrap();
     let opened = |drift: &&verify::Drift| drift.what == format!("image {here}") && drift.wrong.contains(CONSUMER);
     assert_eq!(verified.drift.iter().filter(opened).count(), 1, "{:#?}", verified.drift);
+}
+
+#[tokio::test(start_paused = true)]
+async fn verify_names_who_may_read_a_snapshot_and_the_command_that_closes_it() {
+    let bench = Bench::released().await;
+    let copy = bench.version(REGIONS[1], "1.0.0");
+    let snapshot = bench.fake.world().ec2.images[&copy].mappings[0].snapshot.clone().unwrap();
+    bench.fake.world().ec2.snapshots.get_mut(&snapshot).unwrap().shared_with.insert(STRANGER.into());
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let found = bench.drift().await;
+    let [drift] = found.as_slice() else { panic!("{found:#?}") };
+    for part in [
+        &*format!("image {copy} in {}: {STRANGER} may make volumes of its snapshot {snapshot}", REGIONS[1]),
+        &format!(
+            "aws ec2 modify-snapshot-attribute --snapshot-id {snapshot} --region {} --attribute createVolumePermission \
+             --operation-type remove --user-ids {STRANGER}",
+            REGIONS[1]
+        ),
+    ] {
+        assert!(drift.contains(part), "{part}: {drift}");
+    }
+}
+
+/// Home decides; what nobody at home knows any more was deleted there.
+#[tokio::test(start_paused = true)]
+async fn verify_sees_a_channel_that_was_deleted_at_home_alone() {
+    let bench = Bench::released().await;
+    let name = "/amifactory/web/x86_64/channels/prod";
+    let ssm = aws_sdk_ssm::Client::new(&Wire::new(&bench.fake).config());
+    ssm.delete_parameter().name(name).send().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let found = bench.drift().await;
+    let gone = found.iter().find(|drift| drift.starts_with(name)).unwrap_or_else(|| panic!("{found:#?}"));
+    for part in ["it is not there at home", REGIONS[1], REGIONS[2], CONSUMER] {
+        assert!(gone.contains(part), "{part}: {gone}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
