@@ -103,7 +103,7 @@ pub async fn look(
         let (alone, at_once) = (alone.clone(), at_once.clone());
         reads.spawn(async move {
             let _permit = at_once.acquire_owned().await;
-            Read::Place(at, in_time(tally(&*target, page, &alone)).await)
+            Read::Place(at, tally(&*target, page, &alone).await)
         });
     }
     let here = home.region();
@@ -177,8 +177,15 @@ async fn tally(target: &dyn Target, page: usize, alone: &BTreeSet<String>) -> Se
         return Ok((Tally::default(), Vec::new()));
     };
     let mut tally = Tally::default();
-    let unread = inventory.sightings(page, &mut |sighting| tally.add(sighting, alone)).await?;
-    Ok((tally, unread))
+    let read = in_time(inventory.sightings(page, &mut |sighting| tally.add(sighting, alone))).await;
+    match read {
+        // What was seen until then is told.
+        Err(late @ TargetError::GaveUp { .. }) => {
+            let unread = Unread { what: "all that was not seen in time".into(), why: late.to_string(), service: None };
+            Ok((tally, vec![unread]))
+        }
+        read => Ok((tally, read?)),
+    }
 }
 
 fn shown(seen: Option<Seen>) -> Shown {

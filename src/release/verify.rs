@@ -62,6 +62,7 @@ struct Look<'a> {
     recipe: &'a RecipeName,
     rules: &'a [ChannelRule],
     is_remote: bool,
+    is_home: bool,
     found: &'a mut Vec<Drift>,
 }
 
@@ -72,14 +73,14 @@ pub async fn verify(
     recipes: &[RecipeName],
 ) -> Result<Verified, ReleaseError> {
     let seen = Seen::look(target, recipes, true).await?;
-    Ok(check(&seen, target.is_remote(), rules))
+    Ok(check(&seen, target.is_remote(), true, rules))
 }
 
 /// What is wrong with what a place shows, taken by itself.
-pub fn check(seen: &Seen, is_remote: bool, rules: &[ChannelRule]) -> Verified {
+pub fn check(seen: &Seen, is_remote: bool, is_home: bool, rules: &[ChannelRule]) -> Verified {
     let mut verified = Verified { recipes: seen.recipes.len(), ..Verified::default() };
     for (recipe, overview) in &seen.recipes {
-        let mut look = Look { seen, recipe, rules, is_remote, found: &mut verified.drift };
+        let mut look = Look { seen, recipe, rules, is_remote, is_home, found: &mut verified.drift };
         look.recipe(overview);
         verified.drift.extend(opened::drift(seen, rules, recipe));
         verified.pointers += overview.pointers.len();
@@ -337,7 +338,8 @@ impl Look<'_> {
 
     /// A channel that took an image from another one shows that this one was there, and no channel goes away by itself.
     fn comes_from(&mut self, name: &PointerName) {
-        let Some(Ok(entries)) = self.seen.histories.get(name) else { return };
+        // Elsewhere there is only what reaches the place.
+        let Some(Ok(entries)) = self.seen.histories.get(name).filter(|_| self.is_home) else { return };
         for from in History::of(entries).came_from() {
             let before = PointerName { slot: Slot::Channel(from.clone()), ..name.clone() };
             let overview = self.seen.recipes.get(self.recipe);

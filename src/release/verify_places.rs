@@ -33,12 +33,12 @@ pub async fn verify_everywhere(
     let home = places.home_place();
     let all = look(places, rules, recipes).await?;
     let at_home = &all.seen[&home];
-    let mut verified = check(at_home, true, rules);
+    let mut verified = check(at_home, true, true, rules);
     verified.unknown.extend(all.unknown.iter().cloned());
     for region in places.known.regions.keys() {
         let place = Place { account: None, region: region.clone() };
         let Some(seen) = all.seen.get(&place) else { continue };
-        let found = check(seen, true, rules);
+        let found = check(seen, true, false, rules);
         verified.pointers += found.pointers;
         verified.unknown.extend(found.unknown);
         let here = |drift: Drift| Drift { what: format!("{} in {place}", drift.what), ..drift };

@@ -44,7 +44,9 @@ impl Home {
         };
         let shelf = home.shelf();
         let by_steps = shelf.is_some_and(|shelf| shelf.rungs().len() > 1);
-        Ok((survey::released(home, by_steps, recipes).await?, images))
+        let mut all = survey::released(home, by_steps, recipes).await?;
+        survey::tell_deleted(&mut all);
+        Ok((all, images))
     }
 
     /// Adds to a copy's facts what home says of its image.

@@ -66,6 +66,9 @@ impl Item {
 pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>) -> Result<Vec<Item>, TargetError> {
     let images = target.images().await?;
     let mut all = released(target, shelf.rungs().len() > 1, wanted.recipes).await?;
+    if wanted.factory.distribution.as_ref().is_none_or(|known| target.region().as_ref() == Some(&known.home)) {
+        tell_deleted(&mut all);
+    }
     let read = match wanted.home {
         Some(_) => None,
         None => Home::of(target, wanted.factory, wanted.recipes).await,
@@ -244,11 +247,15 @@ pub(super) async fn released(
             released.histories.insert(name, History::of(&entries));
         }
     }
+    Ok(all)
+}
+
+/// At home all channels are seen that ever were; elsewhere only those that reach there.
+pub(super) fn tell_deleted(all: &mut BTreeMap<RecipeName, Released>) {
     for released in all.values_mut() {
         let deleted = deleted(released);
         released.unread.extend(deleted);
     }
-    Ok(all)
 }
 
 /// Channels that others took images from, and that are there no more: what they named, and would go back to, went with them.

@@ -140,16 +140,17 @@ async fn what_would_be_launched_is_told_apart_from_what_runs() {
     let warm = looked.findings.iter().find(|finding| finding.kind == Kind::WarmInstance).unwrap();
     assert_eq!((warm.group.as_deref(), warm.count.stopped), (Some("l-warm"), 1));
     let fixes: Vec<&str> = looked.findings.iter().filter_map(|finding| finding.fix.as_deref()).collect();
-    // The latest version of one template is fine already; of another a version is made, and becomes the default.
+    // Of a template that no group launches from a version is made, and becomes the default.
     let template = |n: u32| format!("--region us-east-1 --launch-template-id lt-0000000000000000{n}");
     let expected = [
-        format!("aws ec2 modify-launch-template {} --default-version 3", template(2)),
-        format!(
-            "create-launch-template-version {} --source-version 1 --launch-template-data ImageId=$(aws ssm",
-            template(4)
-        ),
+        // A group launches whatever is the default: it is pinned to it, and rolled out, before that changes.
+        "aws autoscaling update-auto-scaling-group --region us-east-1 --auto-scaling-group-name a-default \
+         --launch-template \"LaunchTemplateId=lt-00000000000000002,Version=1\" && amifactory rollout web --channel prod \
+         --arch x86_64 --group a-default"
+            .to_owned(),
+        format!("create-launch-template-version {} --source-version 1 --launch-template-data ImageId=$I", template(4)),
         format!("&& aws ec2 modify-launch-template {} --default-version $V", template(4)),
-        "amifactory rollout web --channel prod --arch x86_64 --group a-default".to_owned(),
+        "amifactory rollout web --channel prod --arch x86_64 --group c-pinned".to_owned(),
     ];
     for expected in expected {
         assert!(fixes.iter().any(|fix| fix.contains(&expected)), "{expected}: {fixes:?}");

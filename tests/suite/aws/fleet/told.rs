@@ -42,7 +42,7 @@ fn a_topic_hears_what_changed_and_nothing_else() {
         first[0].body.contains("\nNEW\n- FAIL web 1.0.0 behind: launch template lt-0000000000000000a:1, "),
         "{first:?}"
     );
-    assert!(first[0].body.contains("fix: V=$(aws ec2 create-launch-template-version --region us-east-1"), "{first:?}");
+    assert!(first[0].body.contains("&& V=$(aws ec2 create-launch-template-version --region us-east-1"), "{first:?}");
     // Without the flag nobody is told; with it, nothing is new.
     for arguments in [&["fleet"][..], &["fleet", "--notify"], &["fleet", "--notify", "--format", "csv"]] {
         let (code, text) = run(&cloud, &factory, arguments);
