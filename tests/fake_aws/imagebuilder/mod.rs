@@ -1,0 +1,89 @@
+//! EC2 Image Builder: the REST protocol with JSON, version 2019-12-02. Components run on instances of the EC2 fake, through
+//! the agent that runs SSM's commands too.
+//!
+//! What it does not do, it refuses: containers, workflows of one's own, component documents in S3, shared resources.
+
+mod args;
+pub mod arn;
+mod components;
+mod distribution;
+pub mod document;
+mod infrastructure;
+mod once;
+mod page;
+mod parent;
+mod permissions;
+mod recipes;
+mod refusal;
+mod route;
+mod rules;
+mod store;
+mod tags;
+
+use super::ec2::Home;
+use super::reply::{Failure, Incoming, Reply};
+use super::throttle::Limit;
+use super::{Fake, World};
+use std::collections::BTreeMap;
+
+pub use route::action;
+pub use store::Resource;
+
+/// All that there is.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    /// By ARN.
+    pub resources: BTreeMap<String, Resource>,
+    tokens: BTreeMap<(Home, String, String), once::Used>,
+    serial: u64,
+    /// The highest number that was ever given to a build of a version: numbers are not given again.
+    builds: BTreeMap<String, u32>,
+}
+
+impl State {
+    /// The next build number under a version's ARN.
+    fn next_build(&mut self, version: &str) -> u32 {
+        let last = self.builds.entry(version.to_owned()).or_default();
+        *last += 1;
+        *last
+    }
+}
+
+pub fn handle(_fake: &Fake, world: &mut World, call: &Incoming<'_>) -> Reply {
+    match call.action {
+        "CreateComponent" => components::create(world, call),
+        "GetComponent" => components::get(world, call),
+        "ListComponents" => components::list(world, call),
+        "ListComponentBuildVersions" => components::list_builds(world, call),
+        "DeleteComponent" => components::delete(world, call),
+        "CreateImageRecipe" => recipes::create(world, call),
+        "GetImageRecipe" => recipes::get(world, call),
+        "ListImageRecipes" => recipes::list(world, call),
+        "DeleteImageRecipe" => recipes::delete(world, call),
+        "CreateInfrastructureConfiguration" => infrastructure::create(world, call),
+        "GetInfrastructureConfiguration" => infrastructure::get(world, call),
+        "UpdateInfrastructureConfiguration" => infrastructure::update(world, call),
+        "ListInfrastructureConfigurations" => infrastructure::list(world, call),
+        "DeleteInfrastructureConfiguration" => infrastructure::delete(world, call),
+        "CreateDistributionConfiguration" => distribution::create(world, call),
+        "GetDistributionConfiguration" => distribution::get(world, call),
+        "UpdateDistributionConfiguration" => distribution::update(world, call),
+        "ListDistributionConfigurations" => distribution::list(world, call),
+        "DeleteDistributionConfiguration" => distribution::delete(world, call),
+        "TagResource" => tags::tag(world, call),
+        "UntagResource" => tags::untag(world, call),
+        "ListTagsForResource" => tags::list(world, call),
+        _ => Err(Failure::unknown("UnknownOperationException", call.action)),
+    }
+}
+
+/// Whether a pipeline of the caller's names that ARN in that member.
+fn pipelines_of(world: &World, call: &Incoming<'_>, member: &str, arn: &str) -> bool {
+    let pipelines = store::all(world, call, arn::Kind::Pipeline);
+    pipelines.iter().any(|pipeline| pipeline.text(member) == Some(arn))
+}
+
+/// The request rates of this API are not documented: as Run Command's, which are not either.
+pub fn limit(_action: &str) -> Limit {
+    Limit { bucket: "", size: 20.0, refill: 10.0 }
+}
