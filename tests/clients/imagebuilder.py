@@ -1,5 +1,6 @@
 """EC2 Image Builder: components, recipes, configurations, tags; images and pipelines are in files of their own."""
 
+import builds
 from aws import Aws
 from instances import PROFILE, newest_base
 
@@ -42,6 +43,7 @@ def run(aws):
     infrastructure = infrastructures(aws)
     distribution = distributions(aws)
     tags(aws, component, recipe, infrastructure, distribution)
+    builds.run(aws, component_of, component, recipe_of, recipe, infrastructure, distribution)
     strangers(aws)
     deleted(aws, component, recipe, infrastructure, distribution)
 

@@ -8,7 +8,9 @@ pub mod arn;
 mod components;
 mod distribution;
 pub mod document;
+mod images;
 mod infrastructure;
+mod life;
 mod once;
 mod page;
 mod parent;
@@ -19,6 +21,7 @@ mod route;
 mod rules;
 mod store;
 mod tags;
+mod workflows;
 
 use super::ec2::Home;
 use super::reply::{Failure, Incoming, Reply};
@@ -26,6 +29,7 @@ use super::throttle::Limit;
 use super::{Fake, World};
 use std::collections::BTreeMap;
 
+pub use images::{Ami, Image};
 pub use route::action;
 pub use store::Resource;
 
@@ -34,10 +38,24 @@ pub use store::Resource;
 pub struct State {
     /// By ARN.
     pub resources: BTreeMap<String, Resource>,
+    /// By ARN.
+    pub images: BTreeMap<String, Image>,
+    pub pokes: Pokes,
     tokens: BTreeMap<(Home, String, String), once::Used>,
     serial: u64,
     /// The highest number that was ever given to a build of a version: numbers are not given again.
     builds: BTreeMap<String, u32>,
+}
+
+/// What tests let happen. Instances without capacity, AMIs and copies that fail are EC2's.
+#[derive(Debug, Clone, Default)]
+pub struct Pokes {
+    /// Images that fail don't say why.
+    pub unexplained: bool,
+    /// Nothing is written to CloudWatch Logs.
+    pub lost_logs: bool,
+    /// How many builds an account may have at once in a region.
+    pub builds_at_once: Option<usize>,
 }
 
 impl State {
@@ -49,7 +67,7 @@ impl State {
     }
 }
 
-pub fn handle(_fake: &Fake, world: &mut World, call: &Incoming<'_>) -> Reply {
+pub fn handle(fake: &Fake, world: &mut World, call: &Incoming<'_>) -> Reply {
     match call.action {
         "CreateComponent" => components::create(world, call),
         "GetComponent" => components::get(world, call),
@@ -70,6 +88,16 @@ pub fn handle(_fake: &Fake, world: &mut World, call: &Incoming<'_>) -> Reply {
         "UpdateDistributionConfiguration" => distribution::update(world, call),
         "ListDistributionConfigurations" => distribution::list(world, call),
         "DeleteDistributionConfiguration" => distribution::delete(world, call),
+        "CreateImage" => images::create(fake, world, call),
+        "GetImage" => images::get(world, call),
+        "ListImages" => images::list(world, call),
+        "ListImageBuildVersions" => images::list_builds(world, call),
+        "CancelImageCreation" => images::cancel(world, call),
+        "DeleteImage" => images::delete(world, call),
+        "ListWorkflowExecutions" => workflows::list(world, call),
+        "GetWorkflowExecution" => workflows::get(world, call),
+        "ListWorkflowStepExecutions" => workflows::list_steps(world, call),
+        "GetWorkflowStepExecution" => workflows::get_step(world, call),
         "TagResource" => tags::tag(world, call),
         "UntagResource" => tags::untag(world, call),
         "ListTagsForResource" => tags::list(world, call),

@@ -53,6 +53,6 @@ fn of_image(world: &World, home: &Home, text: &str, now: Instant) -> Result<Stri
         let newest = arn.version.is_some_and(|pattern| pattern.0[0].is_none());
         return world.ec2.latest_al2023(&home.region, managed.1).filter(|_| newest).ok_or_else(missing);
     }
-    let _ = now;
-    Err(missing())
+    let image = super::images::newest(world, home, text, now).map_err(|_| missing())?;
+    image.amis.iter().find(|ami| ami.region == home.region).map(|ami| ami.id.clone()).ok_or_else(missing)
 }

@@ -195,6 +195,11 @@ pub fn delete(world: &mut World, call: &Incoming<'_>) -> Reply {
     if pipelines.iter().any(|pipeline| pipeline.text("imageRecipeArn").is_some_and(|used| store::means(used, found))) {
         return Err(depended_on(&arn));
     }
+    // Images that were made by it go first.
+    let made = |image: &super::Image| image.home == found.home && image.recipe["arn"] == arn.as_str();
+    if world.imagebuilder.images.values().any(made) {
+        return Err(depended_on(&arn));
+    }
     world.imagebuilder.resources.remove(&arn);
     Ok(Done::json(json!({ "requestId": call.request_id, "imageRecipeArn": arn })).made([arn]))
 }

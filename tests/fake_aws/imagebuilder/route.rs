@@ -21,6 +21,16 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("PUT", "UpdateDistributionConfiguration"),
     ("POST", "ListDistributionConfigurations"),
     ("DELETE", "DeleteDistributionConfiguration"),
+    ("PUT", "CreateImage"),
+    ("GET", "GetImage"),
+    ("POST", "ListImages"),
+    ("POST", "ListImageBuildVersions"),
+    ("PUT", "CancelImageCreation"),
+    ("DELETE", "DeleteImage"),
+    ("POST", "ListWorkflowExecutions"),
+    ("GET", "GetWorkflowExecution"),
+    ("POST", "ListWorkflowStepExecutions"),
+    ("GET", "GetWorkflowStepExecution"),
 ];
 
 /// The operation's name; what nobody knows keeps its method and path.

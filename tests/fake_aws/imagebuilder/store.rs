@@ -85,8 +85,11 @@ pub fn get<'a>(world: &'a World, call: &Incoming<'_>, arn: &str) -> Result<&'a R
 
 /// All of a kind that the caller has and sees, oldest first.
 pub fn all<'a>(world: &'a World, call: &Incoming<'_>, kind: Kind) -> Vec<&'a Resource> {
-    let home = Home::of(call.caller);
-    let own = |found: &&Resource| found.kind == kind && found.home == home && found.visible <= call.now;
+    all_of(world, &Home::of(call.caller), kind, call.now)
+}
+
+fn all_of<'a>(world: &'a World, home: &Home, kind: Kind, now: Instant) -> Vec<&'a Resource> {
+    let own = |found: &&Resource| found.kind == kind && found.home == *home && found.visible <= now;
     let mut all: Vec<&Resource> = world.imagebuilder.resources.values().filter(own).collect();
     all.sort_by_key(|found| found.serial);
     all
@@ -94,12 +97,17 @@ pub fn all<'a>(world: &'a World, call: &Incoming<'_>, kind: Kind) -> Vec<&'a Res
 
 /// The newest of a kind that an ARN means, wildcards and missing build numbers included.
 pub fn newest<'a>(world: &'a World, call: &Incoming<'_>, arn: &str) -> Result<&'a Resource, Failure> {
-    let parsed = Arn::parse(arn).filter(|parsed| parsed.is_of(&Home::of(call.caller))).ok_or_else(|| not_found(arn))?;
-    let (Some(pattern), None) = (parsed.version, parsed.build) else { return get(world, call, arn) };
-    in_order(arn, pattern)?;
-    let all = all(world, call, parsed.kind).into_iter();
-    let meant = all.filter(|found| slug_of(found) == parsed.name && found.version.is_some_and(|v| pattern.matches(v)));
-    meant.max_by_key(|found| (found.version, found.build)).ok_or_else(|| not_found(arn))
+    newest_of(world, &Home::of(call.caller), arn, call.now)
+}
+
+/// The same, for whoever lives there.
+pub fn newest_of<'a>(world: &'a World, home: &Home, arn: &str, now: Instant) -> Result<&'a Resource, Failure> {
+    let parsed = Arn::parse(arn).filter(|parsed| parsed.is_of(home)).ok_or_else(|| not_found(arn))?;
+    if let (Some(pattern), None) = (parsed.version, parsed.build) {
+        in_order(arn, pattern)?;
+    }
+    let all = all_of(world, home, parsed.kind, now).into_iter();
+    all.filter(|found| means(arn, found)).max_by_key(|found| (found.version, found.build)).ok_or_else(|| not_found(arn))
 }
 
 fn in_order(arn: &str, pattern: Pattern) -> Result<(), Failure> {

@@ -30,6 +30,9 @@ fn named(call: &Incoming<'_>) -> Result<String, Failure> {
 fn find<'a>(world: &'a mut World, call: &Incoming<'_>, arn: &str) -> Result<&'a mut Tags, Failure> {
     let home = Home::of(call.caller);
     let state = &mut world.imagebuilder;
+    if let Some(found) = state.images.get_mut(arn).filter(|found| found.home == home && found.visible <= call.now) {
+        return Ok(&mut found.tags);
+    }
     let resource = state.resources.get_mut(arn).filter(|found| found.home == home && found.visible <= call.now);
     resource.map(|found| &mut found.tags).ok_or_else(|| not_found(arn))
 }
