@@ -1,6 +1,7 @@
 """EC2 Image Builder: components, recipes, configurations, tags; images and pipelines are in files of their own."""
 
 import builds
+import pipelines
 from aws import Aws
 from instances import PROFILE, newest_base
 
@@ -44,6 +45,7 @@ def run(aws):
     distribution = distributions(aws)
     tags(aws, component, recipe, infrastructure, distribution)
     builds.run(aws, component_of, component, recipe_of, recipe, infrastructure, distribution)
+    pipelines.run(aws, recipe, infrastructure, distribution)
     strangers(aws)
     deleted(aws, component, recipe, infrastructure, distribution)
 

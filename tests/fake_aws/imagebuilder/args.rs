@@ -30,6 +30,11 @@ impl Args {
         Ok(Args { map, at: String::new() })
     }
 
+    /// What was kept of an earlier request.
+    pub fn stored(map: Map<String, Value>) -> Args {
+        Args { map, at: String::new() }
+    }
+
     /// Where a member is: `distributions[0].region`.
     pub fn at(&self, name: &str) -> String {
         if self.at.is_empty() { name.to_owned() } else { format!("{}.{name}", self.at) }

@@ -15,10 +15,12 @@ mod once;
 mod page;
 mod parent;
 mod permissions;
+mod pipelines;
 mod recipes;
 mod refusal;
 mod route;
 mod rules;
+mod schedule;
 mod store;
 mod tags;
 mod workflows;
@@ -94,6 +96,13 @@ pub fn handle(fake: &Fake, world: &mut World, call: &Incoming<'_>) -> Reply {
         "ListImageBuildVersions" => images::list_builds(world, call),
         "CancelImageCreation" => images::cancel(world, call),
         "DeleteImage" => images::delete(world, call),
+        "CreateImagePipeline" => pipelines::create(world, call),
+        "GetImagePipeline" => pipelines::get(world, call),
+        "UpdateImagePipeline" => pipelines::update(world, call),
+        "ListImagePipelines" => pipelines::list(world, call),
+        "DeleteImagePipeline" => pipelines::delete(world, call),
+        "StartImagePipelineExecution" => pipelines::start(fake, world, call),
+        "ListImagePipelineImages" => pipelines::list_images(world, call),
         "ListWorkflowExecutions" => workflows::list(world, call),
         "GetWorkflowExecution" => workflows::get(world, call),
         "ListWorkflowStepExecutions" => workflows::list_steps(world, call),

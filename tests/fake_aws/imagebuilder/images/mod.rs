@@ -12,9 +12,9 @@ use super::workflows::Workflow;
 use serde_json::Value;
 use tokio::time::Instant;
 
-pub use create::{Order, create, order};
+pub use create::{NEEDS, Order, begin, create, order};
 pub use end::{cancel, delete};
-pub use list::{list, list_builds, summary};
+pub use list::{all, list, list_builds, summary};
 pub use show::{get, newest, shown};
 
 /// A build and what came of it.
