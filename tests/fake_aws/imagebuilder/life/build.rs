@@ -9,8 +9,8 @@ use super::{End, Life, Problem};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long the service waits for an AMI: 720 minutes for the step that makes it.
-pub const AMI: Duration = Duration::from_secs(720 * 60);
+/// How long the service waits for an AMI: the longest timeout that its model lets a step have.
+pub const AMI: Duration = Duration::from_secs(43_200);
 
 impl Life {
     /// The AMI.

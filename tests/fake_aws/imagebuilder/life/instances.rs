@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use std::sync::PoisonError;
 use std::time::Duration;
 
-/// How long the service waits for an instance's agent.
-const ONLINE: Duration = Duration::from_secs(30 * 60);
+/// How long the service waits for an instance's agent: as long as the step action that bootstraps instances may take.
+const ONLINE: Duration = Duration::from_secs(60 * 60);
 
 /// Types that the service takes where none are given, by architecture.
 const USUAL: [(&str, &[&str]); 2] = [("x86_64", &["t3.large", "m5.large"]), ("arm64", &["t4g.large", "m6g.large"])];

@@ -85,6 +85,9 @@ impl Life {
                 (State::of("AVAILABLE"), self.setting("terminateInstanceOnCompletion") == Some(false))
             }
             Err(End::Cancelled) => {
+                // It is not over as soon as nothing runs any more.
+                let takes = self.fake.world().latencies.image_builder;
+                sleep(takes).await;
                 (State::of("CANCELLED"), self.setting("terminateInstanceOnCompletion") == Some(false))
             }
             Err(End::Failed(state)) => (state, self.setting("terminateInstanceOnFailure") == Some(false)),
