@@ -1,5 +1,5 @@
-//! Image pipelines: an order for images that is kept, and started by hand. A schedule is checked and kept; nothing starts
-//! by it.
+//! Image pipelines: an order for images that is kept, and started by hand. A schedule is checked and kept; nothing
+//! starts by it.
 
 use super::super::ec2::Home;
 use super::super::reply::{Done, Failure, Incoming, Reply};

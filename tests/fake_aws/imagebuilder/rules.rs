@@ -105,7 +105,8 @@ pub const RECIPE_ARN: Text = form(
     0,
     usize::MAX,
     |text| Arn::parse(text).is_some_and(|arn| arn.kind == Kind::Recipe),
-    "^arn:aws[^:]*:imagebuilder:[^:]+:(?:[0-9]{12}|aws):image-recipe/[a-z0-9-_]+/(?:[0-9]+|x)\\.(?:[0-9]+|x)\\.(?:[0-9]+|x)$",
+    "^arn:aws[^:]*:imagebuilder:[^:]+:(?:[0-9]{12}|aws):image-recipe\
+     /[a-z0-9-_]+/(?:[0-9]+|x)\\.(?:[0-9]+|x)\\.(?:[0-9]+|x)$",
 );
 pub const INFRASTRUCTURE_ARN: Text = form(
     0,
@@ -129,31 +130,36 @@ pub const COMPONENT_ARN: Text = form(
     0,
     usize::MAX,
     |text| Arn::parse(text).is_some_and(|arn| arn.kind == Kind::Component),
-    "^arn:aws[^:]*:imagebuilder:[^:]+:(?:[0-9]{12}|aws(?:-[a-z-]+)?|third-party):component/[a-z0-9-_]+/(?:(?:([0-9]+|x)\\.([0-9]+|x)\\.([0-9]+|x))|(?:[0-9]+\\.[0-9]+\\.[0-9]+/[0-9]+))$",
+    "^arn:aws[^:]*:imagebuilder:[^:]+:(?:[0-9]{12}|aws(?:-[a-z-]+)?|third-party):component\
+     /[a-z0-9-_]+/(?:(?:([0-9]+|x)\\.([0-9]+|x)\\.([0-9]+|x))|(?:[0-9]+\\.[0-9]+\\.[0-9]+/[0-9]+))$",
 );
 pub const COMPONENT_BUILD: Text = form(
     0,
     usize::MAX,
     |text| Arn::parse(text).is_some_and(|arn| arn.kind == Kind::Component && arn.build.is_some()),
-    "^arn:aws[^:]*:imagebuilder:[^:]+:(?:[0-9]{12}|aws(?:-[a-z-]+)?|third-party):component/[a-z0-9-_]+/[0-9]+\\.[0-9]+\\.[0-9]+/[0-9]+$",
+    "^arn:aws[^:]*:imagebuilder:[^:]+:(?:[0-9]{12}|aws(?:-[a-z-]+)?|third-party):component\
+     /[a-z0-9-_]+/[0-9]+\\.[0-9]+\\.[0-9]+/[0-9]+$",
 );
 pub const COMPONENT_VERSION: Text = form(
     0,
     usize::MAX,
     |text| is_exact(text, Kind::Component),
-    "^arn:aws[^:]*:imagebuilder:[^:]+:(?:[0-9]{12}|aws(?:-[a-z-]+)?|third-party):component/[a-z0-9-_]+/[0-9]+\\.[0-9]+\\.[0-9]+$",
+    "^arn:aws[^:]*:imagebuilder:[^:]+:(?:[0-9]{12}|aws(?:-[a-z-]+)?|third-party):component\
+     /[a-z0-9-_]+/[0-9]+\\.[0-9]+\\.[0-9]+$",
 );
 pub const IMAGE_ARN: Text = form(
     0,
     usize::MAX,
     |text| Arn::parse(text).is_some_and(|arn| arn.kind == Kind::Image),
-    "^arn:aws[^:]*:imagebuilder:[^:]+:(?:[0-9]{12}|aws(?:-[a-z-]+)?):image/[a-z0-9-_]+/(?:(?:([0-9]+|x)\\.([0-9]+|x)\\.([0-9]+|x))|(?:[0-9]+\\.[0-9]+\\.[0-9]+/[0-9]+))$",
+    "^arn:aws[^:]*:imagebuilder:[^:]+:(?:[0-9]{12}|aws(?:-[a-z-]+)?):image\
+     /[a-z0-9-_]+/(?:(?:([0-9]+|x)\\.([0-9]+|x)\\.([0-9]+|x))|(?:[0-9]+\\.[0-9]+\\.[0-9]+/[0-9]+))$",
 );
 pub const IMAGE_BUILD: Text = form(
     0,
     usize::MAX,
     |text| Arn::parse(text).is_some_and(|arn| arn.kind == Kind::Image && arn.build.is_some()),
-    "^arn:aws[^:]*:imagebuilder:[^:]+:(?:[0-9]{12}|aws(?:-[a-z-]+)?):image/[a-z0-9-_]+/[0-9]+\\.[0-9]+\\.[0-9]+/[0-9]+$",
+    "^arn:aws[^:]*:imagebuilder:[^:]+:(?:[0-9]{12}|aws(?:-[a-z-]+)?):image\
+     /[a-z0-9-_]+/[0-9]+\\.[0-9]+\\.[0-9]+/[0-9]+$",
 );
 pub const IMAGE_VERSION: Text = form(
     0,
@@ -169,8 +175,9 @@ fn is_name(text: &str) -> bool {
 
 fn is_topic(text: &str) -> bool {
     let parts: Vec<&str> = text.split(':').collect();
-    matches!(parts.as_slice(), ["arn", partition, "sns", region, account, name]
-        if partition.starts_with("aws") && !region.is_empty() && account.len() == 12 && all(name, "-_") && !name.is_empty())
+    let ["arn", partition, "sns", region, account, name] = parts.as_slice() else { return false };
+    let is_named = (1..=256).contains(&name.len()) && all(name, "-_");
+    partition.starts_with("aws") && !region.is_empty() && (ACCOUNT.fits)(account) && is_named
 }
 
 fn is_ami_name(text: &str) -> bool {

@@ -39,7 +39,8 @@ fn is_rate(text: &str) -> bool {
     }
 }
 
-/// Minutes, hours, day of the month, month, day of the week, and a year that may be missing. One of the two days is `?`.
+/// Minutes, hours, day of the month, month, day of the week, and a year that may be missing. One of the two days is
+/// `?`.
 fn is_cron(text: &str) -> bool {
     let Some(inner) = text.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')) else { return false };
     let fields: Vec<&str> = inner.split_whitespace().collect();

@@ -26,7 +26,8 @@ pub fn arn(rest: &str) -> String {
 pub fn document(phase: &str, script: &str) -> String {
     let commands = json!([script]);
     format!(
-        "schemaVersion: 1.0\nphases:\n- name: {phase}\n  steps:\n  - {{name: step, action: ExecuteBash, inputs: {{commands: {commands}}}}}\n"
+        "schemaVersion: 1.0\nphases:\n- name: {phase}\n  steps:\n  - name: step\n    action: ExecuteBash\n    \
+         inputs: {{commands: {commands}}}\n"
     )
 }
 
@@ -152,7 +153,7 @@ impl Works {
                 return (image, seen);
             }
             assert!(began.elapsed() < Duration::from_secs(24 * 3600), "still {}", image["state"]);
-            sleep(Duration::from_millis(500)).await;
+            sleep(Duration::from_secs(1)).await;
         }
     }
 

@@ -154,6 +154,23 @@ async fn what_is_new_is_seen_late_and_an_image_still_comes_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_a_log_comes_after_the_end_of_its_build() {
+    let works = Works::new();
+    let arn = works.image_of(&[&document("test", "echo tested")], json!({})).await;
+    works.until(&arn, "DISTRIBUTING").await;
+    works.bench.fake.world().consistency =
+        Consistency { hidden_rate: 1.0, hidden_for: Duration::from_secs(60), ..Consistency::none() };
+    works.until(&arn, "AVAILABLE").await;
+    let last = format!("Image transitioned to AVAILABLE state for Image ARN: {arn}");
+    let early = works.lines(&arn).await;
+    assert!(early.contains(&"Stdout: tested".to_owned()) && !early.contains(&last), "{early:?}");
+    sleep(Duration::from_secs(60)).await;
+    let late = works.lines(&arn).await;
+    // What was read before is the beginning of what is read now.
+    assert_eq!((late[..early.len()].to_vec(), late.last()), (early, Some(&last)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_older_state_may_be_shown() {
     let works = Works::new();
     let arn = works.image_of(&[], json!({})).await;

@@ -1,4 +1,5 @@
-//! A component's document, in the schema of AWS TOE: "Use the AWSTOE component document framework for custom components".
+//! A component's document, in the schema of AWS TOE: "Use the AWSTOE component document framework for custom
+//! components" in the user guide.
 
 mod read;
 mod references;

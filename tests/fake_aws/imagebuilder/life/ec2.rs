@@ -1,4 +1,5 @@
-//! Calls that the service makes to EC2 in the account, with its own role. They are not recorded among the world's calls.
+//! Calls that the service makes to EC2 in the account, with its own role. They are not recorded among the world's
+//! calls.
 
 use super::super::super::credentials::{Caller, Credential};
 use super::super::super::ec2 as service;

@@ -6,7 +6,8 @@ use super::super::workflows::{Step, Workflow};
 use super::{End, Life, Problem};
 use serde_json::{Value, json};
 
-/// The longest message of a component's failure: "Image Builder truncates messages that are longer than 1024 characters."
+/// The longest message of a component's failure: "Image Builder truncates messages that are longer than 1024
+/// characters."
 pub const MESSAGE: usize = 1024;
 
 impl Life {
@@ -19,7 +20,8 @@ impl Life {
         }
         let Some(image) = world.imagebuilder.images.get(&self.arn) else { return };
         let (group, stream) = (image.log_group.clone(), image.log_stream());
-        world.logs.append(&self.home, &group, &stream, format!("{line}\n").as_bytes(), now);
+        let seen = world.visible_at(now);
+        world.logs.line(&self.home, (&group, &stream), line, now, seen);
     }
 
     pub fn enter(&self, state: State) {

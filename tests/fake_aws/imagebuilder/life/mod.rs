@@ -1,5 +1,5 @@
-//! How an image comes into being: through its states, on instances of the EC2 fake, by itself. The other part of the fake
-//! beside commands that goes on without being called.
+//! How an image comes into being: through its states, on instances of the EC2 fake, by itself. The other part of the
+//! fake beside commands that goes on without being called.
 
 mod build;
 mod distribute;
@@ -17,8 +17,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// How often something is looked at that takes its time.
+/// How often something is looked at that takes its time: at first, and when it takes long.
 const TICK: Duration = Duration::from_millis(250);
+const LONG: Duration = Duration::from_secs(5);
 
 /// One build.
 #[derive(Clone)]
@@ -179,7 +180,7 @@ impl Life {
         late: &str,
         look: impl Fn(&mut World, Instant) -> Option<Result<T, String>>,
     ) -> Result<T, Problem> {
-        let until = Instant::now() + most;
+        let began = Instant::now();
         loop {
             self.check()?;
             let answer = {
@@ -189,8 +190,8 @@ impl Life {
             };
             match answer {
                 Some(answer) => return answer.map_err(Problem::failed),
-                None if Instant::now() >= until => return Err(Problem::failed(late)),
-                None => sleep(TICK).await,
+                None if began.elapsed() >= most => return Err(Problem::failed(late)),
+                None => sleep((began.elapsed() / 8).clamp(TICK, LONG)).await,
             }
         }
     }
