@@ -135,7 +135,7 @@ impl Works {
         let began = Instant::now();
         while self.status(arn).await != status {
             assert!(began.elapsed() < Duration::from_secs(3600), "still {}", self.get(arn).await["state"]);
-            sleep(Duration::from_millis(100)).await;
+            sleep(Duration::from_secs(1)).await;
         }
     }
 
