@@ -57,6 +57,8 @@ pub struct State {
 pub struct Pokes {
     /// Images that fail don't say why.
     pub unexplained: bool,
+    /// Images that come to this state stay in it until somebody cancels them.
+    pub stuck: Option<&'static str>,
     /// Nothing is written to CloudWatch Logs.
     pub lost_logs: bool,
     /// How many builds an account may have at once in a region.

@@ -1,6 +1,7 @@
 //! Image Builder under paused time, and calls to it as a client sends them.
 
 use crate::fake_aws::Request;
+use crate::fake_aws::agents::Agent;
 use crate::fake_aws::agents::shell::ShellAgent;
 use crate::fake_ssm::bench::{Bench, REGION, Refused, read};
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ pub const ACCOUNT: &str = "123456789012";
 
 pub struct Works {
     pub bench: Bench,
+    /// Of worlds that have it.
     pub agent: Arc<ShellAgent>,
     tokens: AtomicUsize,
 }
@@ -35,6 +37,11 @@ impl Works {
     pub fn new() -> Works {
         let agent = Arc::new(ShellAgent::new().unwrap());
         Works { bench: Bench::with(agent.clone()), agent, tokens: AtomicUsize::new(0) }
+    }
+
+    /// A world with another agent.
+    pub fn with(agent: Arc<dyn Agent>) -> Works {
+        Works { bench: Bench::with(agent), ..Works::new() }
     }
 
     /// The same world, as somebody else sees it.

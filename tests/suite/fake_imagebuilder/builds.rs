@@ -1,9 +1,11 @@
 //! An image from its beginning to its end: states, instances, disks, AMI, workflows, log.
 
 use super::bench::{Works, arn, document, text};
+use crate::fake_aws::agents::{Agent, RunContext};
 use crate::fake_ssm::bench::REGION;
 use serde_json::{Value, json};
 use std::fs;
+use std::sync::Arc;
 
 /// A component with a line for each phase that it runs in.
 fn talks(who: &str) -> String {
@@ -76,6 +78,26 @@ async fn what_a_build_writes_is_in_the_image_that_is_tested() {
     let disk = works.agent.disk(&instance);
     assert_eq!(fs::read_to_string(disk.join("written")).unwrap(), "kept\n");
     assert!(!disk.join("only-tested").exists());
+}
+
+/// In the sandbox a component is root of a whole tree, and so are the tests of what came of it.
+#[tokio::test(start_paused = true)]
+async fn a_tree_is_really_changed() {
+    let Some(agent) = crate::fake_ssm::agents::sandbox("a_tree_is_really_changed") else { return };
+    let agent = Arc::new(agent);
+    let works = Works::with(agent.clone());
+    let build = document("build", "id -u; umask 077; echo 'PermitRootLogin no' > /etc/of-a-build");
+    let test = document("test", "stat -c '%a %u' /etc/of-a-build; cat /etc/of-a-build; touch /etc/of-a-test");
+    let arn = works.image_of(&[&build, &test], json!({})).await;
+    let (image, _) = works.ended(&arn).await;
+    assert_eq!(image["state"]["status"], "AVAILABLE", "{}", image["state"]);
+    assert_eq!(said(&works.lines(&arn).await), ["0", "600 0", "PermitRootLogin no"]);
+    assert!(!std::path::Path::new("/etc/of-a-build").exists(), "this machine is as it was");
+    let ami = text(&image["outputResources"]["amis"][0], "image");
+    let instance = works.bench.launch_of(&ami).await;
+    let context = RunContext::default();
+    let seen = agent.run(&instance, "ls /etc/of-a-build /etc/of-a-test 2>/dev/null", &context).await;
+    assert_eq!(String::from_utf8_lossy(&seen.stdout), "/etc/of-a-build\n");
 }
 
 #[tokio::test(start_paused = true)]

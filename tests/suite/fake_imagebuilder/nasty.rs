@@ -59,6 +59,18 @@ async fn an_agent_that_never_comes_online_fails_the_image() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_image_may_be_stuck_until_it_is_cancelled() {
+    let works = Works::new();
+    works.bench.fake.world().imagebuilder.pokes.stuck = Some("TESTING");
+    let arn = works.image_of(&[], json!({})).await;
+    works.until(&arn, "TESTING").await;
+    sleep(Duration::from_secs(24 * 3600)).await;
+    assert_eq!(works.status(&arn).await, "TESTING");
+    works.call("CancelImageCreation", json!({ "imageBuildVersionArn": arn })).await.unwrap();
+    works.until(&arn, "CANCELLED").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn there_are_so_many_builds_at_once() {
     let works = Works::new();
     works.bench.fake.world().imagebuilder.pokes.builds_at_once = Some(1);

@@ -123,6 +123,10 @@ async fn inputs_name_parameters_and_what_was_printed() {
     let arn = works.image(&recipe, &infrastructure, json!({})).await;
     works.until(&arn, "AVAILABLE").await;
     assert_eq!(output(&works.lines(&arn).await), ["Stdout: moon", "Stdout: <moon> {{.Names}}"]);
+    // A value that is not allowed is found out on the instance.
+    let works = Works::new();
+    let (image, lines) = built(&works, &data.replace("default: world", "default: world, allowedValues: [moon]")).await;
+    assert_eq!((text(&image["state"], "status").as_str(), output(&lines).len()), ("FAILED", 0));
     // A name that nothing has fails the step, after everything before it has run.
     let works = Works::new();
     let (image, lines) = built(&works, &steps(&[("one", "echo before", ""), ("two", "echo {{ Nobody }}", "")])).await;

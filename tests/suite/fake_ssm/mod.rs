@@ -1,6 +1,6 @@
 //! The fake's Systems Manager, STS, quotas, logs and EBS direct APIs keep the real services' rules.
 
-mod agents;
+pub mod agents;
 pub mod bench;
 mod commands;
 mod ebs;

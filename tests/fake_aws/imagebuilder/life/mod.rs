@@ -107,16 +107,25 @@ impl Life {
     /// All states but the last one.
     async fn make(&self) -> Result<Vec<Ami>, End> {
         self.pause().await.map_err(|_| End::Cancelled)?;
-        self.enter(State::of("CREATING"));
+        self.reach("CREATING").await?;
         self.pause().await.map_err(|_| End::Cancelled)?;
-        self.enter(State::of("BUILDING"));
+        self.reach("BUILDING").await?;
         let ami = self.workflow("BUILD", "build/build-image/1.0.3/1", 7, self.build()).await?;
         if self.tests() {
-            self.enter(State::of("TESTING"));
+            self.reach("TESTING").await?;
             self.workflow("TEST", "test/test-image/1.0.2/1", 4, self.test(&ami)).await?;
         }
-        self.enter(State::of("DISTRIBUTING"));
+        self.reach("DISTRIBUTING").await?;
         self.workflow("DISTRIBUTION", "distribution/distribute-image/1.0.0/1", 1, self.distribute(&ami)).await
+    }
+
+    /// Comes to a state, and stays in it where a test wants that.
+    async fn reach(&self, status: &'static str) -> Result<(), End> {
+        self.enter(State::of(status));
+        while self.fake.world().imagebuilder.pokes.stuck == Some(status) {
+            self.take(LONG).await.map_err(|_| End::Cancelled)?;
+        }
+        Ok(())
     }
 
     /// Whether the image is to be tested.

@@ -86,6 +86,9 @@ impl Life {
                 let given = given.clone().find(|one| one["name"] == parameter.name.as_str());
                 let value = given.and_then(|one| one["value"][0].as_str().map(str::to_owned));
                 if let Some(value) = value.or_else(|| parameter.default.clone()) {
+                    if !parameter.allowed.is_empty() && !parameter.allowed.contains(&value) {
+                        return Err(format!("'{value}' is no allowed value of the parameter '{}'.", parameter.name));
+                    }
                     values.insert(parameter.name.clone(), value);
                 }
             }
