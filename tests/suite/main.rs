@@ -21,6 +21,7 @@ mod examples;
 #[path = "../fake_aws/mod.rs"]
 mod fake_aws;
 mod fake_ec2;
+mod fake_imagebuilder;
 mod fake_ssm;
 mod hostile_yaml;
 mod http_get;

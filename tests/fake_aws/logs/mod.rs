@@ -36,6 +36,8 @@ struct Stream {
 #[derive(Debug, Clone)]
 struct Event {
     at: Instant,
+    /// From when on it is read. No line is read before the one that was written before it.
+    seen: Instant,
     message: String,
 }
 
@@ -51,6 +53,11 @@ impl State {
         group.streams.entry(stream.to_owned()).or_insert_with(new)
     }
 
+    /// A line that is read from that moment on.
+    pub fn line(&mut self, home: &Home, (group, stream): (&str, &str), line: &str, now: Instant, seen: Instant) {
+        self.stream(home, group, stream, now).write(line.as_bytes(), now, seen);
+    }
+
     /// Takes output as it comes. The agent sends whole lines, several in one event.
     pub fn append(&mut self, home: &Home, group: &str, stream: &str, bytes: &[u8], now: Instant) {
         let stream = self.stream(home, group, stream, now);
@@ -58,7 +65,7 @@ impl State {
         if let Some(end) = stream.rest.iter().rposition(|byte| *byte == b'\n') {
             let rest = stream.rest.split_off(end + 1);
             let lines = std::mem::replace(&mut stream.rest, rest);
-            stream.write(&lines[..end], now);
+            stream.write(&lines[..end], now, now);
         }
     }
 
@@ -69,14 +76,15 @@ impl State {
         }
         let stream = self.stream(home, group, stream, now);
         let rest = std::mem::take(&mut stream.rest);
-        stream.write(&rest, now);
+        stream.write(&rest, now, now);
     }
 }
 
 impl Stream {
-    fn write(&mut self, bytes: &[u8], now: Instant) {
+    fn write(&mut self, bytes: &[u8], now: Instant, seen: Instant) {
+        let seen = self.events.last().map_or(seen, |last| seen.max(last.seen));
         for part in bytes.chunks(EVENT) {
-            self.events.push(Event { at: now, message: String::from_utf8_lossy(part).into_owned() });
+            self.events.push(Event { at: now, seen, message: String::from_utf8_lossy(part).into_owned() });
         }
     }
 }
@@ -193,10 +201,14 @@ fn describe_streams(world: &World, home: &Home, arguments: &Arguments) -> Answer
     Ok(listed("logStreams", shown.collect(), next))
 }
 
-/// Whether an event lies between `startTime` and `endTime`.
+/// Whether an event is read by now, and lies between `startTime` and `endTime`.
 fn in_time<'a>(world: &'a World, arguments: &Arguments) -> Result<impl Fn(&Event) -> bool + use<'a>, Refusal> {
     let (start, end) = (arguments.number("startTime")?, arguments.number("endTime")?);
+    let now = world.clock.now();
     Ok(move |event: &Event| {
+        if event.seen > now {
+            return false;
+        }
         let at = stamp(world, event.at);
         start.is_none_or(|start| at >= start) && end.is_none_or(|end| at < end)
     })

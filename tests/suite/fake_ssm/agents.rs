@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The sandbox agent; none, said loudly, where it can't run.
-fn sandbox(test: &str) -> Option<SandboxAgent> {
+pub fn sandbox(test: &str) -> Option<SandboxAgent> {
     match base().and_then(|base| SandboxAgent::new(Path::new(EXE), base).map_err(|error| error.to_string())) {
         Ok(agent) => Some(agent),
         Err(why) => {

@@ -1,7 +1,7 @@
 //! The fake's Systems Manager, STS, quotas, logs and EBS direct APIs keep the real services' rules.
 
-mod agents;
-mod bench;
+pub mod agents;
+pub mod bench;
 mod commands;
 mod ebs;
 mod images;
