@@ -2,7 +2,7 @@
 
 use super::label::Reasons;
 use super::mends::Place;
-use super::{Goal, Refusal, label};
+use super::{Goal, Refusal, label, mends};
 use crate::hardening::shell::shown;
 use crate::identity::Arch;
 use crate::target::{
@@ -141,7 +141,8 @@ impl Seen {
             Some(image) => match image.strip_prefix("resolve:ssm:") {
                 Some(parameter) if goal.is_named_by(parameter) => {
                     let (image, channel) = (image.to_owned(), goal.channel.clone());
-                    Err(Refusal::OurPointer { image, channel, moves_back: goal.moves_back(), at })
+                    let refresh = mends::plain_refresh(&at);
+                    Err(Refusal::OurPointer { image, channel, moves_back: goal.moves_back(), refresh })
                 }
                 Some(parameter) => {
                     let (template, parameter) = (template(), parameter.to_owned());
@@ -243,7 +244,7 @@ impl Seen {
             id: last.id.clone(),
             state: last.state,
             reason: last.reason.clone(),
-            at: self.place(),
+            look: self.place().activities(),
             moves_back: goal.map(Goal::moves_back),
         })
     }

@@ -107,7 +107,8 @@ pub enum Refusal {
     #[error(
         "it looks up at each launch what {channel} names ({}): AWS could not roll that back\n  a plain refresh brings it \
          what {channel} names now: {}\n  and what it named before, after {moves_back}",
-        line(image), line(&mends::plain_refresh(at))
+        line(image),
+        line(refresh)
     )]
     OurPointer {
         /// As the template says it.
@@ -116,8 +117,8 @@ pub enum Refusal {
         channel: Channel,
         /// The command that brings the channel back.
         moves_back: String,
-        /// Which group, for a command of AWS's own.
-        at: Place,
+        /// The command that refreshes it.
+        refresh: String,
     },
     /// Overrides bring their own image.
     #[error(
@@ -194,7 +195,7 @@ pub enum Refusal {
     /// The last try failed.
     #[error(
         "the last roll-out of this image to it is over and had no success: {}{}\n  find out why: {}\n  {}--retry tries it \
-         again", state.as_str(), said(reason), line(&at.activities()), bad(moves_back.as_deref())
+         again", state.as_str(), said(reason), line(look), bad(moves_back.as_deref())
     )]
     FailedBefore {
         /// The refresh.
@@ -203,8 +204,8 @@ pub enum Refusal {
         state: RefreshState,
         /// Why.
         reason: String,
-        /// Which group, for a command of AWS's own.
-        at: Place,
+        /// The command that says more.
+        look: String,
         /// The command that brings the channel back.
         moves_back: Option<String>,
     },
