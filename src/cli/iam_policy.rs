@@ -192,6 +192,10 @@ impl IamPolicy {
         let shown = Policies::new(asked.map(|(_, part)| part).collect(), scope.spot);
         let alone = self.whom.is_some();
         session.result(&shown, |style| policies(&shown, alone, style))?;
+        if alone && !session.is_json() {
+            // Beside the policy, which is to stand alone.
+            shown.notes().iter().for_each(|note| session.warn(note));
+        }
         Ok(Exit::Done)
     }
 }

@@ -8,7 +8,8 @@ use crate::pipeline::Event;
 use crate::release::one_line;
 use crate::report::view::{self, RolledOut};
 use crate::report::visible::line;
-use crate::rollout::{GroupPlan, Request, RolloutError, carry_out, goal, survey};
+use crate::rollout::alarms::Alarms;
+use crate::rollout::{Despite, GroupPlan, Request, RolloutError, carry_out, goal, survey};
 use clap::Args;
 
 /// Bring Auto Scaling groups to the image that a channel names, wave by wave.
@@ -30,13 +31,17 @@ pub struct Rollout {
     /// For which architecture, where the recipe has several
     #[arg(long, value_name = "ARCH")]
     arch: Option<Arch>,
-    /// Bring each group back to what it had before its last roll-out, with no checkpoint, bake time or alarm
+    /// Bring each group back to what it had before its last roll-out, at any time: with no window, checkpoint, bake time
+    /// or alarm
     #[arg(long)]
     rollback: bool,
-    /// Begin outside of the maintenance window; the reason is kept with the version
+    /// Begin outside of the maintenance window; the reason stands in the version that is made and in the log
     #[arg(long, value_name = "REASON")]
     now: Option<String>,
-    /// Try again what has failed before
+    /// Begin although alarms ring, without these; the reason stands in the version that is made and in the log
+    #[arg(long, value_name = "REASON", conflicts_with = "rollback")]
+    despite_alarms: Option<String>,
+    /// Try again what has failed before, or what groups were brought back from
     #[arg(long)]
     retry: bool,
     /// Don't ask
@@ -52,17 +57,21 @@ const HELP: &str = "A group's launch template gets a new version with nothing bu
     `rollout: {alarms: …}` goes off. In a wave all groups go to their end; after a failure no further wave begins. \
     Interrupted, it stops watching and the refreshes go on: the same command watches them again, from any machine. \
     Exit 1: a group failed and none is done. Exit 5: some are done. Exit 3: refused, or outside of the window, in which \
-    what is in flight is watched all the same.";
+    what is in flight is watched all the same. --rollback makes no version: the reason of a --now beside it, which it does \
+    not need, stands in the log (--log) alone. The default of a launch template stays where it is; in the end the command \
+    is told that moves it.";
 
 impl Rollout {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
-        let open = session.open_to_move()?;
+        // Going back is for emergencies.
+        let open = if self.rollback { session.open_to_release()? } else { session.open_to_move()? };
         let target = &*open.target;
         let rollouts = target.rollouts().ok_or_else(|| RolloutError::NoGroups(target.kind()))?;
         open.reach().await?;
         let recipe = open.released(&self.recipe).await?;
         let waves = self.waves()?;
         let why = self.now.as_deref().map(|why| one_line("--now", why, 120)).transpose()?;
+        let despite = self.despite_alarms.as_deref().map(|why| one_line("--despite-alarms", why, 120)).transpose()?;
         let channels = &open.factory.channels;
         let asked = (&recipe, self.channel.as_str(), self.arch);
         let (goal, scene) = match self.rollback {
@@ -71,16 +80,28 @@ impl Rollout {
         };
         let policy = open.factory.rollout.clone();
         let waves = waves.unwrap_or_else(|| policy.waves.get(&recipe).cloned().unwrap_or_default());
-        let window = policy.window.clone().filter(|window| why.is_none() && !window.is_open(target.now()));
+        let is_held = why.is_none() && !self.rollback;
+        let window = policy.window.clone().filter(|window| is_held && !window.is_open(target.now()));
         // In its window nothing was out of order, whatever was said.
         let is_open = policy.window.as_ref().is_none_or(|window| window.is_open(target.now()));
-        let why_kept = why.clone().filter(|_| !is_open);
-        let request = Request { goal, waves, policy, back: self.rollback, why: why_kept, retry: self.retry };
+        let why_kept = why.clone().filter(|_| !is_open && !self.rollback);
+        let mut request =
+            Request { goal, waves, policy, back: self.rollback, why: why_kept, despite: None, retry: self.retry };
+        if let Some(why) = despite {
+            let alarms = Alarms::look(rollouts, &request.policy.alarms).await?.ringing;
+            match alarms.is_empty() {
+                true => {
+                    session.warn("no alarm of `rollout: {alarms: …}` rings: the reason of --despite-alarms is not kept")
+                }
+                false => request.despite = Some(Despite { alarms, why }),
+            }
+        }
         let look = survey(rollouts, &request, &scene, target.now());
-        let plans = session.looking("rollout: what the groups run".into(), target, look).await?;
+        let seen = session.looking("rollout: what the groups run".into(), target, look).await?;
+        let plans = &seen.plans;
         let begins = plans.iter().any(GroupPlan::is_begun);
         let shown = |outcome| {
-            let shown = RolledOut::planned(&request, &plans, &scene, outcome);
+            let shown = RolledOut::planned(&request, &seen, &scene, outcome);
             shown.outside_of(window.as_ref().filter(|_| begins).map(|window| (window, target.now())))
         };
         let refused = plans.iter().any(|plan| plan.stage.is_err());
@@ -123,16 +144,24 @@ impl Rollout {
             let (recipe, channel) = (recipe.clone(), self.channel.clone());
             sink.event(&Event::RolloutStep { recipe, channel, group, text });
         };
-        let done = or_interrupted(carry_out(target, channels, &request, &plans, &tell)).await;
+        if begins && !is_closed {
+            // The way back makes no version that could keep it.
+            let back = why.as_ref().filter(|_| self.rollback).map(|why| format!("goes back: {why}"));
+            for text in request.reasons().told().into_iter().chain(back) {
+                let (recipe, channel) = (recipe.clone(), self.channel.clone());
+                sink.event(&Event::RolloutStep { recipe, channel, group: None, text });
+            }
+        }
+        let done = or_interrupted(carry_out(target, channels, &request, plans, &tell)).await;
         sink.close();
         let Some(ended) = done else {
             // How far what goes on is; where that can't be read, what was planned.
-            let plans = survey(rollouts, &request, &scene, target.now()).await.unwrap_or_else(|_| plans.clone());
-            let shown = RolledOut::planned(&request, &plans, &scene, "interrupted");
+            let seen = survey(rollouts, &request, &scene, target.now()).await.unwrap_or_else(|_| seen.clone());
+            let shown = RolledOut::planned(&request, &seen, &scene, "interrupted");
             session.result(&shown, |style| view::rolled_out(&shown, style))?;
             return Ok(Exit::Interrupted);
         };
-        let shown = RolledOut::ended(&request, &plans, &scene, &ended?);
+        let shown = RolledOut::ended(&request, &seen, &scene, &ended?);
         session.result(&shown, |style| view::rolled_out(&shown, style))?;
         Ok(match shown.outcome {
             "rolled-out" | "up-to-date" => Exit::Done,

@@ -2,6 +2,7 @@
 //! another one fails: a refresh that is cut off leaves a group with two images, one that fails goes back by itself. After a
 //! failure no further wave begins.
 
+use super::alarms::Alarms;
 use super::decide::{Seen, Stage, UNSETTLED, lacks};
 use super::refusal::said;
 use super::survey::{GroupPlan, Request, comes_back_to, due, look, unfit};
@@ -47,18 +48,41 @@ pub struct Ended {
     pub outcome: Outcome,
     /// The version of its template that a refresh brought it to, or tried to.
     pub to: Option<i64>,
+    /// How that refresh ended.
+    pub refresh: Option<RefreshState>,
 }
 
-/// What became of a group, and the version that a refresh went to.
-type Came = (Outcome, Option<i64>);
+/// What became of a group.
+struct Came {
+    outcome: Outcome,
+    /// The version that a refresh went to.
+    to: Option<i64>,
+    /// How that ended.
+    refresh: Option<RefreshState>,
+}
+
+impl Came {
+    fn of(outcome: Outcome, to: Option<i64>) -> Came {
+        Came { outcome, to, refresh: None }
+    }
+}
 
 /// What stands against beginning anything at this moment.
 #[derive(Clone)]
 enum Gate {
     /// That.
     Closed(String),
-    /// Nothing. The recipe's images as they are now, for whoever goes back.
-    Open(Option<Arc<Scene>>),
+    /// Nothing.
+    Open(Open),
+}
+
+/// What is known where nothing stands against it.
+#[derive(Clone, Default)]
+struct Open {
+    /// The recipe's images as they are now, for whoever goes back.
+    scene: Option<Arc<Scene>>,
+    /// Alarms that ring at this moment, and don't hold it up.
+    waived: Vec<String>,
 }
 
 /// What all groups share.
@@ -87,8 +111,8 @@ pub async fn carry_out(
         let ours: Vec<&GroupPlan> = plans.iter().filter(|plan| plan.wave == wave).collect();
         let groups = ours.iter().map(|plan| work.group(plan, halted.as_deref()));
         let ended = futures_util::future::join_all(groups).await;
-        for (plan, (outcome, to)) in ours.iter().zip(ended) {
-            all.push(Ended { name: plan.name.clone(), wave, outcome, to });
+        for (plan, Came { outcome, to, refresh }) in ours.iter().zip(ended) {
+            all.push(Ended { name: plan.name.clone(), wave, outcome, to, refresh });
         }
         let not_begun = all.iter().find_map(|ended| match &ended.outcome {
             Outcome::NotBegun(why) => Some(why.clone()),
@@ -115,7 +139,8 @@ impl Work<'_> {
 
     async fn asks(&self) -> Result<Gate, TargetError> {
         let (now, request) = (self.target.now(), self.request);
-        if let Some(window) = request.policy.window.as_ref().filter(|_| request.why.is_none())
+        // Whoever goes back waits for nothing.
+        if let Some(window) = request.policy.window.as_ref().filter(|_| request.why.is_none() && !request.back)
             && !window.is_open(now)
         {
             let opens = error::opening(window.opens(now));
@@ -124,55 +149,57 @@ impl Work<'_> {
         let wanted = &request.goal;
         if request.back {
             return match Scene::look(self.target, &wanted.recipe).await {
-                Ok(scene) => Ok(Gate::Open(Some(Arc::new(scene)))),
+                Ok(scene) => Ok(Gate::Open(Open { scene: Some(Arc::new(scene)), waived: Vec::new() })),
                 Err(ReleaseError::Target(error)) => Err(error),
                 Err(error) => Ok(Gate::Closed(error.to_string())),
             };
         }
-        if let Some(refusal) = super::survey::alarms(self.rollouts, &request.pace().alarms).await? {
+        // Of those that rang before, the ones that are quiet by now watch over it again.
+        let mut alarms = Alarms::look(self.rollouts, &request.policy.alarms).await?;
+        if let Some(refusal) = alarms.refusal(request.waived()) {
             return Ok(Gate::Closed(refusal.to_string()));
         }
+        let waived = std::mem::take(&mut alarms.ringing);
         let asked = (&wanted.recipe, wanted.channel.as_str(), Some(wanted.arch));
         match goal::read(self.target, self.channels, asked).await {
-            Ok((now, _)) if now == *wanted => Ok(Gate::Open(None)),
+            Ok((now, _)) if now == *wanted => Ok(Gate::Open(Open { scene: None, waived })),
             Ok((now, _)) => Ok(Gate::Closed(format!("{} names {} meanwhile", now.channel, now.version))),
             Err(RolloutError::Target(error) | RolloutError::Release(ReleaseError::Target(error))) => Err(error),
             Err(error) => Ok(Gate::Closed(error.to_string())),
         }
     }
 
-    /// Why nothing is begun with this group now, though something is due.
-    async fn why_not(&self, plan: &GroupPlan, seen: &Seen, stage: &Stage) -> Result<Option<String>, TargetError> {
+    /// Whether anything is begun with this group now, though it is due.
+    async fn may_begin(&self, plan: &GroupPlan, seen: &Seen, stage: &Stage) -> Result<Gate, TargetError> {
         if let Some(what) = changed(plan, stage) {
-            return Ok(Some(Refusal::Changed(what).to_string()));
+            return Ok(Gate::Closed(Refusal::Changed(what).to_string()));
         }
-        let scene = match self.gate().await? {
-            Gate::Closed(why) => return Ok(Some(why)),
-            Gate::Open(scene) => scene,
-        };
-        match (scene, comes_back_to(seen, stage)) {
-            (Some(scene), Some(to)) => {
-                Ok(unfit(self.rollouts, &scene, seen, to).await?.map(|refusal| refusal.to_string()))
-            }
-            _ => Ok(None),
+        let gate = self.gate().await?;
+        if let Gate::Open(Open { scene: Some(scene), .. }) = &gate
+            && let Some(to) = comes_back_to(seen, stage)
+            && let Some(refusal) = unfit(self.rollouts, scene, seen, to).await?
+        {
+            return Ok(Gate::Closed(refusal.to_string()));
         }
+        Ok(gate)
     }
 
     /// Brings a group to its end. A failure is its own, and no reason to leave the others alone. `halted`: why nothing new
     /// is begun; what is in flight is watched all the same.
     async fn group(&self, plan: &GroupPlan, halted: Option<&str>) -> Came {
         if let Some(why) = halted.filter(|_| plan.is_begun()) {
-            return (Outcome::NotBegun(why.to_owned()), None);
+            return Came::of(Outcome::NotBegun(why.to_owned()), None);
         }
         match self.to_its_end(plan, halted).await {
             Ok(came) => came,
-            Err(error) => (Outcome::Failed(error.to_string()), None),
+            Err(error) => Came::of(Outcome::Failed(error.to_string()), None),
         }
     }
 
     async fn to_its_end(&self, plan: &GroupPlan, halted: Option<&str>) -> Result<Came, TargetError> {
         let names = std::slice::from_ref(&plan.name);
         let mut began = None;
+        let mut waived = self.request.waived().to_vec();
         loop {
             let group = self.rollouts.groups(names).await?.pop();
             let gone = || TargetError::NotFound { what: format!("Auto Scaling group {}", plan.name) };
@@ -180,21 +207,23 @@ impl Work<'_> {
             let seen = look(self.rollouts, group.ok_or_else(gone)?, goal, now).await?;
             let stage = match due(self.request, &seen, plan.forgiven.as_deref()) {
                 Ok(stage) => stage,
-                Err(refusal) => return Ok((Outcome::Failed(refusal.to_string()), None)),
+                Err(refusal) => return Ok(Came::of(Outcome::Failed(refusal.to_string()), None)),
             };
             // What was tried already is not asked for again: AWS may have begun it.
             if began.is_none() && matches!(stage, Stage::Due { .. } | Stage::GoBack(_)) {
-                let why = match halted {
-                    Some(why) => Some(why.to_owned()),
-                    None => self.why_not(plan, &seen, &stage).await?,
+                let gate = match halted {
+                    Some(why) => Gate::Closed(why.to_owned()),
+                    None => self.may_begin(plan, &seen, &stage).await?,
                 };
-                if let Some(why) = why {
-                    return Ok((Outcome::NotBegun(why), None));
+                match gate {
+                    Gate::Closed(why) => return Ok(Came::of(Outcome::NotBegun(why), None)),
+                    Gate::Open(open) => waived = open.waived,
                 }
             }
+            let comes_to = seen.comes_to(&stage, self.request.back);
             match stage {
-                Stage::UpToDate if began.is_none() => return Ok((Outcome::UpToDate, None)),
-                Stage::UpToDate => return Ok((Outcome::Done, None)),
+                Stage::UpToDate if began.is_none() => return Ok(Came::of(Outcome::UpToDate, None)),
+                Stage::UpToDate => return Ok(Came::of(Outcome::Done, comes_to)),
                 Stage::InFlight(refresh) => {
                     for what in lacks(&refresh, &self.request.pace()) {
                         (self.tell)(format!("{}: the refresh in flight has {}", line(&plan.name), line(&what)));
@@ -203,19 +232,20 @@ impl Work<'_> {
                         true => RefreshState::RollbackSuccessful,
                         false => RefreshState::Successful,
                     };
-                    return self.watch(&plan.name, refresh, wanted).await;
+                    let came = self.watch(&plan.name, refresh, wanted).await?;
+                    return Ok(Came { to: comes_to, ..came });
                 }
                 Stage::GoBack(refresh) => {
                     if self.rollouts.go_back(&plan.name).await? {
                         (self.tell)(format!("{}: goes back", line(&plan.name)));
-                        let (outcome, _) = self.watch(&plan.name, refresh, RefreshState::RollbackSuccessful).await?;
-                        return Ok((outcome, seen.group.template().and_then(TemplateRef::number)));
+                        let came = self.watch(&plan.name, refresh, RefreshState::RollbackSuccessful).await?;
+                        return Ok(Came { to: comes_to, ..came });
                     }
                     // It has ended meanwhile: what is due now is seen anew.
                 }
                 Stage::Due { source, to, description, replaced, .. } => {
                     let Some(own) = seen.group.template() else {
-                        return Ok((Outcome::Failed(Refusal::Nothing.to_string()), None));
+                        return Ok(Came::of(Outcome::Failed(Refusal::Nothing.to_string()), None));
                     };
                     let to = match to {
                         Some(to) => to,
@@ -227,17 +257,18 @@ impl Work<'_> {
                     };
                     let named = TemplateRef { template: own.template.clone(), version: to.to_string() };
                     let first = *began.get_or_insert_with(Instant::now);
-                    let failed = |why: String| Ok((Outcome::Failed(why), Some(to)));
-                    match self.rollouts.refresh(&plan.name, &named, &self.request.pace()).await? {
+                    let failed = |why: String| Ok(Came::of(Outcome::Failed(why), Some(to)));
+                    let pace = self.request.pace_without(&waived);
+                    match self.rollouts.refresh(&plan.name, &named, &pace).await? {
                         Begun::Yes(id) => {
                             let name = line(&plan.name);
                             (self.tell)(format!("{name}: begun, version {to}, {replaced} to replace"));
                             // Whatever becomes of it, a second one is not for this run to begin.
-                            let (outcome, _) = match self.shows(&plan.name, &id).await? {
+                            let came = match self.shows(&plan.name, &id).await? {
                                 Some(refresh) => self.watch(&plan.name, refresh, RefreshState::Successful).await?,
                                 None => return failed(format!("AWS has begun the refresh {id}, and does not show it")),
                             };
-                            return Ok((outcome, Some(to)));
+                            return Ok(Came { to: Some(to), ..came });
                         }
                         Begun::Another if first.elapsed() > UNSETTLED => {
                             return failed("AWS says that a refresh is in flight, and shows none".to_owned());
@@ -275,10 +306,10 @@ impl Work<'_> {
                 told = now;
             }
             match refresh.state {
-                state if state == wanted => return Ok((Outcome::Done, to)),
+                state if state == wanted => return Ok(Came { outcome: Outcome::Done, to, refresh: Some(state) }),
                 state if state.is_over() => {
                     let what = format!("the refresh ended: {}{}", state.as_str(), said(&refresh.reason));
-                    return Ok((Outcome::Failed(what), to));
+                    return Ok(Came { outcome: Outcome::Failed(what), to, refresh: Some(state) });
                 }
                 _ => tokio::time::sleep(LOOK).await,
             }

@@ -1,7 +1,9 @@
 //! What is due with a group: decided from what is seen of it, and from nothing else.
 
-use super::{Goal, Refusal, label};
-use crate::hardening::shell;
+use super::label::Reasons;
+use super::mends::Place;
+use super::{Goal, Refusal, label, mends};
+use crate::hardening::shell::shown;
 use crate::identity::Arch;
 use crate::target::{
     LaunchSource, Member, Pace, Refresh, RefreshState, ScalingGroup, TemplateRef, TemplateVersion, moment,
@@ -103,13 +105,16 @@ impl Seen {
     }
 
     /// What it launches from, if that is something that can be rolled: the version.
-    fn current(&self) -> Result<&TemplateVersion, Refusal> {
+    fn current(&self, goal: &Goal) -> Result<&TemplateVersion, Refusal> {
+        let (at, is_mixed) = (self.place(), self.is_mixed());
         let named = match &self.group.source {
             LaunchSource::Configuration(name) => {
-                return Err(Refusal::Configuration { name: name.clone(), at: self.place() });
+                return Err(Refusal::Configuration { name: name.clone(), at });
             }
             LaunchSource::Nothing => return Err(Refusal::Nothing),
-            LaunchSource::Mixed { own, .. } if !own.is_empty() => return Err(Refusal::Overrides(own.clone())),
+            LaunchSource::Mixed { own, .. } if !own.is_empty() => {
+                return Err(Refusal::Overrides { own: own.clone(), at });
+            }
             LaunchSource::Template(named) | LaunchSource::Mixed { template: named, .. } => named,
         };
         let template = || named.template.clone();
@@ -120,16 +125,31 @@ impl Seen {
                 template: template(),
                 number: self.number_now(&version),
                 version,
-                at: self.place(),
-                is_mixed: self.is_mixed(),
+                at,
+                is_mixed,
             });
         };
-        let gone = || Refusal::NoVersion { template: template(), version: number };
-        let current = self.version(named).ok_or_else(gone)?;
+        let Some(current) = self.version(named) else {
+            let latest = self.number_now("$Latest");
+            return Err(Refusal::NoVersion { template: template(), version: number, latest, at, is_mixed });
+        };
         match current.image.as_deref() {
-            None => Err(Refusal::NoImage { template: template(), version: number }),
-            Some(image) if image.starts_with("resolve:ssm:") => Err(Refusal::Resolved(image.to_owned())),
-            Some(_) => Ok(current),
+            None => {
+                let image = goal.image.clone();
+                Err(Refusal::NoImage { template: template(), version: number, image, at, is_mixed })
+            }
+            Some(image) => match image.strip_prefix("resolve:ssm:") {
+                Some(parameter) if goal.is_named_by(parameter) => {
+                    let (image, channel) = (image.to_owned(), goal.channel.clone());
+                    let refresh = mends::plain_refresh(&at);
+                    Err(Refusal::OurPointer { image, channel, moves_back: goal.moves_back(), refresh })
+                }
+                Some(parameter) => {
+                    let (template, parameter) = (template(), parameter.to_owned());
+                    Err(Refusal::Resolved { template, version: number, parameter, at, is_mixed })
+                }
+                None => Ok(current),
+            },
         }
     }
 
@@ -145,12 +165,20 @@ impl Seen {
         matches!(self.group.source, LaunchSource::Mixed { .. })
     }
 
-    /// How a command of AWS's own says which group it is.
-    fn place(&self) -> String {
-        let group = format!("--auto-scaling-group-name {}", shell::shown(&self.group.name));
-        match self.group.region.as_str() {
-            "" => group,
-            region => format!("{group} --region {}", shell::shown(region)),
+    /// How commands of AWS's own say which group it is.
+    pub fn place(&self) -> Place {
+        Place { group: self.group.name.clone(), region: self.group.region.clone() }
+    }
+
+    /// The version that a group comes to with what is due; none where that is to be made first.
+    pub fn comes_to(&self, stage: &Stage, is_back: bool) -> Option<i64> {
+        let current = self.group.template().and_then(TemplateRef::number);
+        match stage {
+            Stage::Due { to, .. } => *to,
+            Stage::InFlight(refresh) if !(is_back && self.is_ahead(refresh)) => {
+                refresh.desired.as_ref().and_then(TemplateRef::number)
+            }
+            Stage::GoBack(_) | Stage::InFlight(_) | Stage::UpToDate => current,
         }
     }
 
@@ -202,26 +230,82 @@ impl Seen {
         Stage::Due { source, to, description, replaced, warm }
     }
 
-    /// The last refresh, where it went to this and is over without success, and nobody asks for another try.
-    fn failed_before(&self, forgiven: Option<&str>, went_there: impl Fn(&TemplateRef) -> bool) -> Result<(), Refusal> {
-        match self.refreshes.first() {
-            Some(last)
-                if last.state.is_over()
-                    && last.state != RefreshState::Successful
-                    && last.desired.as_ref().is_some_and(went_there)
-                    && forgiven != Some(last.id.as_str()) =>
-            {
-                Err(Refusal::FailedBefore { state: last.state, reason: last.reason.clone() })
-            }
-            _ => Ok(()),
+    /// The version that a refresh goes to.
+    fn goes_to(&self, refresh: &Refresh) -> Option<&TemplateVersion> {
+        self.version(refresh.desired.as_ref()?)
+    }
+
+    /// A refresh that is over without success, and nobody asks for another try.
+    fn failed(&self, last: &Refresh, forgiven: Option<&str>, goal: Option<&Goal>) -> Result<(), Refusal> {
+        if last.state == RefreshState::Successful || forgiven == Some(last.id.as_str()) {
+            return Ok(());
         }
+        Err(Refusal::FailedBefore {
+            id: last.id.clone(),
+            state: last.state,
+            reason: last.reason.clone(),
+            look: self.place().activities(),
+            moves_back: goal.map(Goal::moves_back),
+        })
+    }
+
+    /// What speaks against this image: the newest refresh that had to do with it failed, or was the way back from it. Other
+    /// images may have come and gone since: that does not make it a better one.
+    fn spoken_for(&self, goal: &Goal, forgiven: Option<&str>) -> Result<(), Refusal> {
+        let image = goal.image.as_str();
+        let its: Vec<&TemplateVersion> =
+            self.versions.iter().filter(|version| version.image.as_deref() == Some(image)).collect();
+        for (at, refresh) in self.refreshes.iter().enumerate() {
+            let Some(to) = self.goes_to(refresh) else { continue };
+            if to.image.as_deref() == Some(image) {
+                return self.failed(refresh, forgiven, Some(goal));
+            }
+            let is_left = |from: &&&TemplateVersion| {
+                label::source(&from.description, &self.group.name) == Some(to.number)
+                    && self.refreshes[at + 1..].iter().any(|older| self.goes_to(older) == Some(**from))
+            };
+            if let Some(from) = its.iter().find(is_left) {
+                return match forgiven == Some(refresh.id.as_str()) {
+                    true => Ok(()),
+                    false => Err(Refusal::CameBack {
+                        id: refresh.id.clone(),
+                        state: refresh.state,
+                        from: from.number,
+                        to: to.number,
+                        version: goal.version,
+                        ended: refresh.ended,
+                        moves_back: goal.moves_back(),
+                    }),
+                };
+            }
+        }
+        Ok(())
     }
 
     /// Whether a refresh ever went to this version. A version alone is no evidence: anyone can make one, and a roll-out can
     /// die before it uses it.
     fn went_to(&self, number: i64) -> bool {
-        let to = |refresh: &Refresh| refresh.desired.as_ref().and_then(|to| self.version(to)).map(|to| to.number);
-        self.refreshes.iter().any(|refresh| to(refresh) == Some(number))
+        self.refreshes.iter().any(|refresh| self.goes_to(refresh).map(|to| to.number) == Some(number))
+    }
+
+    /// The versions that roll-outs made over this one.
+    fn made_over(&self, number: i64) -> impl Iterator<Item = &TemplateVersion> {
+        let over = move |version: &TemplateVersion| label::source(&version.description, &self.group.name);
+        self.versions.iter().filter(move |version| over(version) == Some(number))
+    }
+
+    /// Whether it came back to this version: a roll-out went to one that was made over it.
+    fn is_back_at(&self, number: i64) -> bool {
+        self.made_over(number).any(|version| self.went_to(version.number))
+    }
+
+    /// Whether a refresh brings it back: to the version over which the one was made that it launches from, or the rest of
+    /// its instances to that.
+    fn is_way_back(&self, refresh: &Refresh, current: &TemplateVersion) -> bool {
+        self.goes_to(refresh).is_some_and(|to| {
+            label::source(&current.description, &self.group.name) == Some(to.number)
+                || to.number == current.number && self.is_back_at(to.number)
+        })
     }
 
     /// Whether a version is older than refreshes are kept: whether one went there can't be told any more.
@@ -236,15 +320,22 @@ impl Seen {
     }
 }
 
-/// What is due with a group that is to run this image. `why`: for which reason it is begun outside of the window.
-/// `forgiven`: the refresh that failed, and after which it is tried again.
-pub fn forward(seen: &Seen, goal: &Goal, why: Option<&str>, forgiven: Option<&str>) -> Result<Stage, Refusal> {
-    let current = seen.current()?;
+/// What is due with a group that is to run this image. `reasons`: for which what is refused else is done. `forgiven`: the
+/// refresh that speaks against it, and after which it is tried again.
+pub fn forward(seen: &Seen, goal: &Goal, reasons: Reasons<'_>, forgiven: Option<&str>) -> Result<Stage, Refusal> {
+    let current = seen.current(goal)?;
     let image = goal.image.as_str();
     if let Some(active) = seen.active() {
-        return match seen.image(active.desired.as_ref()) == Some(image) {
-            true => Ok(Stage::InFlight(active.clone())),
-            false => Err(seen.busy(active)),
+        let to = seen.goes_to(active);
+        return match to {
+            Some(to) if to.image.as_deref() == Some(image) => Ok(Stage::InFlight(active.clone())),
+            Some(to) if seen.is_way_back(active, current) => Err(Refusal::OnItsWayBack {
+                state: active.state,
+                percent: active.percent,
+                to: to.number,
+                watch: format!("{} --rollback --group {}", goal.command(), shown(&seen.group.name)),
+            }),
+            _ => Err(seen.busy(active)),
         };
     }
     let is_there = current.image.as_deref() == Some(image);
@@ -255,11 +346,11 @@ pub fn forward(seen: &Seen, goal: &Goal, why: Option<&str>, forgiven: Option<&st
         return Err(Refusal::Architecture { its, ours: goal.arch });
     }
     seen.is_free()?;
-    seen.failed_before(forgiven, |to| seen.image(Some(to)) == Some(image))?;
+    seen.spoken_for(goal, forgiven)?;
     if is_there {
         return Ok(seen.is_due(current.number, Some(current.number), current.description.clone()));
     }
-    let description = label::write(goal, &seen.group.name, current.number, why);
+    let description = label::write(goal, &seen.group.name, current.number, reasons);
     // Anyone can write that description: only a version that is the source in all but its image is what would be made.
     let is_made = |version: &&TemplateVersion| {
         version.image.as_deref() == Some(image)
@@ -272,19 +363,16 @@ pub fn forward(seen: &Seen, goal: &Goal, why: Option<&str>, forgiven: Option<&st
 
 /// What is due with a group that is to go back to what it had before its last roll-out. `forgiven`: the refresh that failed,
 /// and after which it is tried again.
-pub fn back(seen: &Seen, forgiven: Option<&str>) -> Result<Stage, Refusal> {
-    let current = seen.current()?;
+pub fn back(seen: &Seen, goal: &Goal, forgiven: Option<&str>) -> Result<Stage, Refusal> {
+    let current = seen.current(goal)?;
     let group = seen.group.name.as_str();
     let over = |version: &TemplateVersion| label::source(&version.description, group);
     // It is back already where a roll-out went to a version that was made over the one that it launches from. Asked first:
     // the same command once more must not go further back.
-    let mut left = seen.versions.iter().filter(|version| over(version) == Some(current.number));
-    let is_back = left.clone().any(|version| seen.went_to(version.number));
+    let is_back = seen.is_back_at(current.number);
     if let Some(active) = seen.active() {
-        let to = active.desired.as_ref().and_then(|named| seen.version(named));
-        return match to {
-            Some(to) if over(current) == Some(to.number) => Ok(Stage::InFlight(active.clone())),
-            Some(to) if to.number == current.number && is_back => Ok(Stage::InFlight(active.clone())),
+        return match seen.goes_to(active) {
+            Some(_) if seen.is_way_back(active, current) => Ok(Stage::InFlight(active.clone())),
             Some(_) if seen.is_ahead(active) => Ok(match active.state {
                 RefreshState::RollbackInProgress | RefreshState::Cancelling => Stage::InFlight(active.clone()),
                 _ => Stage::GoBack(active.clone()),
@@ -294,7 +382,7 @@ pub fn back(seen: &Seen, forgiven: Option<&str>) -> Result<Stage, Refusal> {
     }
     let to = match (is_back, over(current)) {
         (true, _) => current.number,
-        (false, Some(before)) => match left.find(|version| seen.is_beyond_memory(version)) {
+        (false, Some(before)) => match seen.made_over(current.number).find(|version| seen.is_beyond_memory(version)) {
             Some(old) => return Err(Refusal::Forgotten { version: old.number, current: current.number, before }),
             None => before,
         },
@@ -304,10 +392,12 @@ pub fn back(seen: &Seen, forgiven: Option<&str>) -> Result<Stage, Refusal> {
         return Ok(Stage::UpToDate);
     }
     seen.is_free()?;
-    seen.failed_before(forgiven, |named| seen.version(named).map(|version| version.number) == Some(to))?;
+    // What failed longer ago holds nobody up who goes back.
+    if let Some(last) = seen.refreshes.first().filter(|last| seen.goes_to(last).map(|to| to.number) == Some(to)) {
+        seen.failed(last, forgiven, None)?;
+    }
     let version = seen.versions.iter().find(|version| version.number == to);
-    let template = seen.group.template().map(|named| named.template.clone()).unwrap_or_default();
-    let version = version.ok_or(Refusal::NoVersion { template, version: to })?;
+    let version = version.ok_or(Refusal::NothingThere { version: to })?;
     Ok(seen.is_due(current.number, Some(to), version.description.clone()))
 }
 

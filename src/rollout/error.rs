@@ -58,8 +58,8 @@ pub enum RolloutError {
     },
     /// The window is closed.
     #[error(
-        "outside of the maintenance window ({window}) nothing is begun\n  it opens {}; --now REASON does it now, and the \
-         reason is kept", opening(*opens)
+        "outside of the maintenance window ({window}) nothing is begun\n  it opens {}; --now REASON does it now: the reason \
+         stands in the version that is made, and in the log", opening(*opens)
     )]
     Closed {
         /// The window.

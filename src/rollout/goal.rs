@@ -7,7 +7,7 @@ use crate::recipe::ChannelRule;
 use crate::release::promote::rule;
 use crate::release::scene::{self, Scene};
 use crate::release::{History, ReleaseError};
-use crate::target::{Target, TargetError};
+use crate::target::{PointerName, Slot, Target, TargetError};
 
 /// What is rolled out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,29 @@ pub struct Goal {
     pub version: Version,
     /// The image.
     pub image: ImageId,
+}
+
+impl Goal {
+    /// The command that rolls it out, or more of it.
+    pub fn command(&self) -> String {
+        format!("amifactory rollout {} --channel {} --arch {}", self.recipe, self.channel, self.arch)
+    }
+
+    /// The command that brings the channel back to the image before.
+    pub fn moves_back(&self) -> String {
+        format!("amifactory rollback {} --channel {} --arch {}", self.recipe, self.channel, self.arch)
+    }
+
+    /// The parameter that names it.
+    pub fn pointer(&self) -> PointerName {
+        PointerName { recipe: self.recipe.clone(), arch: self.arch, slot: Slot::Channel(self.channel.clone()) }
+    }
+
+    /// Whether this is the channel's own parameter, as `resolve:ssm:…` of a template gives it: by its name or ARN.
+    pub fn is_named_by(&self, parameter: &str) -> bool {
+        let pointer = self.pointer().to_string();
+        parameter == pointer || parameter.starts_with("arn:") && parameter.ends_with(&format!(":parameter{pointer}"))
+    }
 }
 
 /// Reads what the channel names: it must be there, available, started and tested, and not be revoked; and the channel must

@@ -10,8 +10,25 @@ const LONGEST: usize = 255;
 /// Longer names of groups are written short, with a part of their digest.
 const LONGEST_NAME: usize = 80;
 
-/// What the version for this group says. `why`: the reason for which it was begun outside of the window.
-pub fn write(goal: &Goal, group: &str, source: i64, why: Option<&str>) -> String {
+/// For which reasons something is done that is refused without one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reasons<'a> {
+    /// Why it is begun outside of the window.
+    pub now: Option<&'a str>,
+    /// Why it is begun although alarms ring.
+    pub despite: Option<&'a str>,
+}
+
+impl Reasons<'_> {
+    /// Each in words.
+    pub fn told(&self) -> Vec<String> {
+        let now = self.now.map(|why| format!("outside of its window: {why}"));
+        now.into_iter().chain(self.despite.map(|why| format!("despite alarms: {why}"))).collect()
+    }
+}
+
+/// What the version for this group says; of the reasons as much as there is room for.
+pub fn write(goal: &Goal, group: &str, source: i64, reasons: Reasons<'_>) -> String {
     let what = format!(
         "amifactory over {source}: {} {} from {} for {}",
         goal.recipe,
@@ -19,11 +36,8 @@ pub fn write(goal: &Goal, group: &str, source: i64, why: Option<&str>) -> String
         goal.channel,
         short(group)
     );
-    let whole = match why {
-        Some(why) => format!("{what}; outside of its window: {why}"),
-        None => what,
-    };
-    whole.chars().take(LONGEST).collect()
+    let whole: Vec<String> = std::iter::once(what).chain(reasons.told()).collect();
+    whole.join("; ").chars().take(LONGEST).collect()
 }
 
 /// The version that a roll-out to this group was made over; none where another hand or another group has made it.
@@ -74,14 +88,18 @@ mod tests {
     #[test]
     fn the_way_back_is_read_from_what_was_written() {
         for group in ["web-asg", "web for people; and others", &"x".repeat(255), "web asg/1 é"] {
-            for why in [None, Some("an incident; for everybody"), Some("y".repeat(300).as_str())] {
-                let text = write(&goal(), group, 17, why);
+            for now in [None, Some("an incident; for everybody"), Some("y".repeat(300).as_str())] {
+                let text = write(&goal(), group, 17, Reasons { now, despite: now });
                 assert!(text.chars().count() <= LONGEST, "{text}");
                 assert_eq!(source(&text, group), Some(17), "{text}");
                 assert_eq!(source(&text, "another"), None, "{text}");
             }
         }
-        assert_eq!(write(&goal(), "web-asg", 3, None), "amifactory over 3: web 1.0.2 from prod for web-asg");
+        let text = |reasons| write(&goal(), "web-asg", 3, reasons);
+        let what = "amifactory over 3: web 1.0.2 from prod for web-asg";
+        assert_eq!(text(Reasons::default()), what);
+        let reasons = Reasons { now: Some("an incident"), despite: Some("it mends them") };
+        assert_eq!(text(reasons), format!("{what}; outside of its window: an incident; despite alarms: it mends them"));
         assert_eq!(source("amifactory over x: web 1.0.2 from prod for g", "g"), None);
         assert_eq!(source("by hand", "g"), None);
     }

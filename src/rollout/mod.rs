@@ -6,17 +6,21 @@
 //! | [`label`] | what stands in a version's description: so a group's last roll-out is found without a journal |
 //! | [`decide`] | pure: what is due with a group, from what is seen of it; back, too |
 //! | [`refusal`] | why a group can't be rolled, and what to do |
+//! | [`mends`] | pure: the commands that make it fit |
+//! | [`alarms`] | how the alarms stand that are to watch over it |
 //! | [`survey`] | looks at all groups before the first change |
 //! | [`carry_out`] | one wave after the other, each group to its end |
 //!
 //! Nothing is kept on this machine. What is due is decided anew from what AWS shows, so the same command goes on from
 //! wherever another run has died: it finds the version that was made, and watches the refresh that was begun.
 
+pub mod alarms;
 pub mod carry_out;
 pub mod decide;
 mod error;
 pub mod goal;
 pub mod label;
+pub mod mends;
 mod refusal;
 pub mod survey;
 
@@ -24,4 +28,4 @@ pub use carry_out::{Ended, Outcome, carry_out};
 pub use error::RolloutError;
 pub use goal::Goal;
 pub use refusal::Refusal;
-pub use survey::{GroupPlan, Request, survey};
+pub use survey::{Despite, GroupPlan, Request, Survey, survey};

@@ -1,11 +1,13 @@
 //! Looks at all groups before the first change, and says of each what would be done.
 
+use super::alarms::Alarms;
 use super::decide::{Seen, Stage, UNSETTLED, back, forward};
-use super::{Goal, Refusal, RolloutError};
+use super::label::Reasons;
+use super::{Goal, Refusal, RolloutError, mends};
 use crate::identity::ImageId;
 use crate::recipe::RolloutPolicy;
 use crate::release::scene::Scene;
-use crate::target::{Pace, RefreshState, Rollouts, ScalingGroup, TargetError, TemplateUser};
+use crate::target::{NamedAt, Pace, Rollouts, ScalingGroup, TargetError, TemplateUser};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -31,15 +33,43 @@ pub struct Request {
     pub back: bool,
     /// Why it is begun outside of the window.
     pub why: Option<String>,
+    /// Alarms that ring, and don't hold it up.
+    pub despite: Option<Despite>,
     /// Try again what has failed before.
     pub retry: bool,
 }
 
+/// Alarms that ring, and don't hold up what may be just what quiets them.
+#[derive(Debug, Clone)]
+pub struct Despite {
+    /// Which.
+    pub alarms: Vec<String>,
+    /// Why.
+    pub why: String,
+}
+
 impl Request {
-    /// How instances are replaced. Whoever goes back is in a hurry, and the alarms may be ringing for that very reason:
-    /// no checkpoint, no bake time and no alarm holds that up, and what fails does not go forward again.
+    /// For which reasons what is refused else is done.
+    pub fn reasons(&self) -> Reasons<'_> {
+        Reasons { now: self.why.as_deref(), despite: self.despite.as_ref().map(|despite| despite.why.as_str()) }
+    }
+
+    /// The alarms that it was shown not to be held up by.
+    pub fn waived(&self) -> &[String] {
+        self.despite.as_ref().map(|despite| despite.alarms.as_slice()).unwrap_or_default()
+    }
+
+    /// How instances are replaced, as it stands before it begins.
     pub fn pace(&self) -> Pace {
-        let policy = self.policy.clone();
+        self.pace_without(self.waived())
+    }
+
+    /// How instances are replaced, with no watch by these alarms. Whoever goes back is in a hurry, and the alarms may be
+    /// ringing for that very reason: no checkpoint, no bake time and no alarm holds that up, and what fails does not go
+    /// forward again.
+    pub fn pace_without(&self, waived: &[String]) -> Pace {
+        let mut policy = self.policy.clone();
+        policy.alarms.retain(|name| !waived.contains(name));
         let pace = Pace {
             least: policy.minimum_healthy,
             most: policy.maximum_healthy,
@@ -86,13 +116,22 @@ impl GroupPlan {
     }
 }
 
+/// What was seen before the first change.
+#[derive(Debug, Clone)]
+pub struct Survey {
+    /// What would be done with each group.
+    pub plans: Vec<GroupPlan>,
+    /// Alarms that are to watch over it and have no data: they end nothing until they have some.
+    pub silent: Vec<String>,
+}
+
 /// Looks at all groups. Changes nothing.
 pub async fn survey(
     rollouts: &dyn Rollouts,
     request: &Request,
     scene: &Scene,
     now: OffsetDateTime,
-) -> Result<Vec<GroupPlan>, RolloutError> {
+) -> Result<Survey, RolloutError> {
     let names: Vec<String> = request.waves.iter().flatten().cloned().collect();
     if names.is_empty() {
         return Err(RolloutError::NoneNamed(request.goal.recipe.clone()));
@@ -112,12 +151,15 @@ pub async fn survey(
         plan(request, seen, rollouts, scene).await
     });
     let mut plans: Vec<GroupPlan> = stream::iter(looks).buffer_unordered(AT_ONCE).try_collect().await?;
-    if plans.iter().any(|plan| matches!(plan.stage, Ok(Stage::Due { .. })))
-        && let Some(refusal) = alarms(rollouts, &request.pace().alarms).await?
-    {
-        for plan in plans.iter_mut().filter(|plan| matches!(plan.stage, Ok(Stage::Due { .. }))) {
-            plan.stage = Err(refusal.clone());
+    let mut silent = Vec::new();
+    if plans.iter().any(is_due) {
+        let alarms = Alarms::look(rollouts, &request.pace().alarms).await?;
+        if let Some(refusal) = alarms.refusal(&[]) {
+            for plan in plans.iter_mut().filter(|plan| is_due(plan)) {
+                plan.stage = Err(refusal.clone());
+            }
         }
+        silent = alarms.silent;
     }
     if plans.iter().any(makes_a_version) {
         let users = rollouts.users().await?;
@@ -128,22 +170,11 @@ pub async fn survey(
         }
     }
     plans.sort_by_key(|plan| names.iter().position(|name| *name == plan.name));
-    Ok(plans)
+    Ok(Survey { plans, silent })
 }
 
-/// Why no refresh under these alarms would come to its end.
-pub async fn alarms(rollouts: &dyn Rollouts, names: &[String]) -> Result<Option<Refusal>, TargetError> {
-    if names.is_empty() {
-        return Ok(None);
-    }
-    let seen = rollouts.alarms(names).await?;
-    let missing: Vec<String> =
-        names.iter().filter(|name| !seen.iter().any(|alarm| alarm.name == **name)).cloned().collect();
-    if !missing.is_empty() {
-        return Ok(Some(Refusal::NoAlarm(missing)));
-    }
-    let ringing: Vec<String> = seen.into_iter().filter(|alarm| alarm.rings).map(|alarm| alarm.name).collect();
-    Ok((!ringing.is_empty()).then_some(Refusal::Ringing(ringing)))
+fn is_due(plan: &GroupPlan) -> bool {
+    matches!(plan.stage, Ok(Stage::Due { .. }))
 }
 
 fn makes_a_version(plan: &GroupPlan) -> bool {
@@ -156,8 +187,20 @@ fn shared(seen: &Seen, users: &[TemplateUser]) -> Option<Refusal> {
     let is_other = |user: &&TemplateUser| {
         user.group != seen.group.name && user.named.template == *template && user.named.version == "$Latest"
     };
-    let others: BTreeSet<String> = users.iter().filter(is_other).map(|user| user.group.clone()).collect();
-    (!others.is_empty()).then(|| Refusal::Shared { template: template.clone(), others: others.into_iter().collect() })
+    let users: BTreeSet<(&str, NamedAt)> =
+        users.iter().filter(is_other).map(|user| (user.group.as_str(), user.at)).collect();
+    let latest = seen.versions.iter().map(|version| version.number).max()?;
+    let mend = |(group, at): &(&str, NamedAt)| {
+        let place = mends::Place { group: (*group).to_owned(), ..seen.place() };
+        match at {
+            NamedAt::Override => mends::overrides_by_number(&place, template, latest),
+            NamedAt::Own | NamedAt::Mixed => mends::by_number(&place, template, latest, *at == NamedAt::Mixed),
+        }
+    };
+    let mut others: Vec<String> = users.iter().map(|(group, _)| (*group).to_owned()).collect();
+    others.dedup();
+    let mends = users.iter().map(mend).collect();
+    (!others.is_empty()).then(|| Refusal::Shared { template: template.clone(), others, mends })
 }
 
 /// Why a version is nothing to go back to: its image must be there, and be fit for use where it is one of the recipe's.
@@ -194,9 +237,12 @@ pub fn comes_back_to(seen: &Seen, stage: &Stage) -> Option<i64> {
 async fn plan(request: &Request, seen: Seen, rollouts: &dyn Rollouts, scene: &Scene) -> Result<GroupPlan, TargetError> {
     let name = seen.group.name.clone();
     let wave = request.waves.iter().position(|wave| wave.contains(&name)).unwrap_or_default();
-    let failed = seen.refreshes.first().filter(|last| last.state.is_over() && last.state != RefreshState::Successful);
-    let forgiven = failed.filter(|_| request.retry).map(|last| last.id.clone());
-    let mut stage = due(request, &seen, forgiven.as_deref());
+    let mut stage = due(request, &seen, None);
+    let against = stage.as_ref().err().and_then(Refusal::forgivable);
+    let forgiven = against.filter(|_| request.retry).map(str::to_owned);
+    if forgiven.is_some() {
+        stage = due(request, &seen, forgiven.as_deref());
+    }
     if request.back
         && let Some(to) = stage.as_ref().ok().and_then(|stage| comes_back_to(&seen, stage))
         && let Some(refusal) = unfit(rollouts, scene, &seen, to).await?
@@ -209,7 +255,10 @@ async fn plan(request: &Request, seen: Seen, rollouts: &dyn Rollouts, scene: &Sc
 
 /// What is due with a group.
 pub fn due(request: &Request, seen: &Seen, forgiven: Option<&str>) -> Result<Stage, Refusal> {
-    if request.back { back(seen, forgiven) } else { forward(seen, &request.goal, request.why.as_deref(), forgiven) }
+    match request.back {
+        true => back(seen, &request.goal, forgiven),
+        false => forward(seen, &request.goal, request.reasons(), forgiven),
+    }
 }
 
 /// All that is seen of a group, read again while one answer knows something that another does not know yet.

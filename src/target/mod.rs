@@ -27,8 +27,8 @@ pub use overview::{Evidence, Histories, Overview, at_once};
 pub use pointer::{DamagedPointer, Pointer, PointerName, Pointers, Slot};
 pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
 pub use rollouts::{
-    AlarmSeen, Begun, ImageSeen, LaunchSource, Member, NewVersion, Pace, Refresh, RefreshState, Rollouts, ScalingGroup,
-    TemplateRef, TemplateUser, TemplateVersion,
+    AlarmSeen, AlarmState, Begun, ImageSeen, LaunchSource, Member, NamedAt, NewVersion, Pace, Refresh, RefreshState,
+    Rollouts, ScalingGroup, TemplateRef, TemplateUser, TemplateVersion,
 };
 pub use shelf::{Intent, Retirement, Rung, Shelf, Unread, Use, Uses, WayOut};
 

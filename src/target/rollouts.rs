@@ -107,6 +107,19 @@ pub struct TemplateUser {
     pub group: String,
     /// What it names.
     pub named: TemplateRef,
+    /// Where it names that.
+    pub at: NamedAt,
+}
+
+/// Where a group names a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum NamedAt {
+    /// As its own.
+    Own,
+    /// In its policy of mixed instances.
+    Mixed,
+    /// In an override of that.
+    Override,
 }
 
 /// An image that something launches.
@@ -249,8 +262,19 @@ pub enum Begun {
 pub struct AlarmSeen {
     /// Its name.
     pub name: String,
-    /// Whether it rings.
-    pub rings: bool,
+    /// How it stands.
+    pub state: AlarmState,
+}
+
+/// How a CloudWatch alarm stands (CloudWatch API reference, `MetricAlarm`, "StateValue").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlarmState {
+    /// All is well.
+    Quiet,
+    /// It rings.
+    Rings,
+    /// It has nothing to tell that from.
+    NoData,
 }
 
 /// Where images can be rolled out.

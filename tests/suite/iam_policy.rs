@@ -28,6 +28,18 @@ fn one_policy_alone_is_json_that_iam_takes() {
 }
 
 #[test]
+fn what_a_roll_out_needs_beside_its_policy_is_told() {
+    let output = factory().run(&["iam-policy", "--for", "rollout"]);
+    let policy: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(policy.as_object().unwrap().len(), 2, "{policy}");
+    let told = stderr(&output);
+    assert!(told.contains("iam:PassRole") && told.contains("arn:aws:iam::ACCOUNT:role/ROLE"), "{told}");
+    assert!(!stderr(&factory().run(&["iam-policy", "--for", "fleet"])).contains("PassRole"));
+    let all = String::from_utf8(factory().run(&["iam-policy"]).stdout).unwrap();
+    assert!(all.contains("Whoever rolls out needs iam:PassRole too"), "{all}");
+}
+
+#[test]
 fn all_of_them_come_with_reasons() {
     let factory = factory();
     let (code, result) = factory.json(&["iam-policy"]);

@@ -52,6 +52,14 @@ impl Policies {
                     .into(),
             );
         }
+        if parts.iter().any(|part| part.name == "rollout") {
+            notes.push(
+                "Whoever rolls out needs iam:PassRole too, on the role of each group's instance profile, which the factory \
+                 does not know: {\"Effect\": \"Allow\", \"Action\": \"iam:PassRole\", \"Resource\": \
+                 \"arn:aws:iam::ACCOUNT:role/ROLE\"}"
+                    .into(),
+            );
+        }
         let reasons = |part: &PolicyPart| {
             let all = part.policy.reasons().into_iter();
             (part.name, all.map(|(sid, reason)| (sid.to_owned(), reason.to_owned())).collect())
@@ -62,6 +70,13 @@ impl Policies {
             notes,
             parts,
         }
+    }
+}
+
+impl Policies {
+    /// What should be known beside what the policies say.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 }
 

@@ -8,7 +8,7 @@ use crate::identity::ImageId;
 use crate::recipe::Window;
 use crate::release::scene::Scene;
 use crate::rollout::decide::Stage;
-use crate::rollout::{Ended, GroupPlan, Outcome, Request};
+use crate::rollout::{Ended, Goal, GroupPlan, Outcome, Request, Survey, mends};
 use crate::target::{Pace, RefreshState};
 use serde::Serialize;
 use std::time::Duration;
@@ -35,9 +35,18 @@ pub struct GroupRow {
     /// The version of the recipe that this is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// The version of the template that it goes to, where that is made already.
+    /// The version of the template that it comes to, where that is made already.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<i64>,
+    /// The image that it comes to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_image: Option<String>,
+    /// The version of the recipe that this is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_version: Option<String>,
+    /// The version of the template that a refresh in flight goes to, which is turned round or goes back already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turns_round: Option<i64>,
     /// Who has made that version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub made_by: Option<String>,
@@ -51,7 +60,7 @@ pub struct GroupRow {
     /// Instances that wait in its warm pool and are replaced; where nothing is, all that wait there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warm: Option<usize>,
-    /// The refresh in flight: how far it is.
+    /// The refresh in flight: how far it is; in the end how it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh: Option<RefreshState>,
     /// How many of a hundred it has replaced.
@@ -65,6 +74,24 @@ pub struct GroupRow {
     /// What should be known of it, and holds nothing up.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// Where it is as it should be and its template's default has another image: the command that moves the default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moves_default: Option<String>,
+    /// The default's image, as people know it.
+    #[serde(skip)]
+    default: Option<String>,
+    /// Which group, for commands of AWS's own.
+    #[serde(skip)]
+    place: mends::Place,
+}
+
+/// What is done although it is refused without a reason.
+#[derive(Debug, Clone, Serialize)]
+pub struct DespiteRow {
+    /// Alarms that ring.
+    pub alarms: Vec<String>,
+    /// Why.
+    pub why: String,
 }
 
 /// How instances are replaced.
@@ -95,16 +122,27 @@ pub struct RolledOut {
     pub rollback: bool,
     /// How.
     pub pace: PaceRow,
+    /// Alarms that are left out because they ring, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub despite: Option<DespiteRow>,
+    /// Why it is done outside of the maintenance window.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub now: Option<String>,
+    /// Alarms that have no data, so that they end nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub no_data: Vec<String>,
     /// Where the maintenance window is closed, so that nothing is begun: which, and when it opens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_of: Option<String>,
     /// All groups, wave by wave.
     pub groups: Vec<GroupRow>,
+    #[serde(skip)]
+    goal: Goal,
 }
 
 impl RolledOut {
     /// As it is planned.
-    pub fn planned(request: &Request, plans: &[GroupPlan], scene: &Scene, outcome: &'static str) -> RolledOut {
+    pub fn planned(request: &Request, survey: &Survey, scene: &Scene, outcome: &'static str) -> RolledOut {
         let Pace { least, most, checkpoints, delay, bake, alarms, .. } = request.pace();
         let goal = &request.goal;
         RolledOut {
@@ -122,8 +160,12 @@ impl RolledOut {
                 bake_s: bake.as_secs(),
                 alarms,
             },
+            despite: request.despite.as_ref().map(|of| DespiteRow { alarms: of.alarms.clone(), why: of.why.clone() }),
+            now: request.why.clone(),
+            no_data: survey.silent.clone(),
             outside_of: None,
-            groups: plans.iter().map(|plan| row(plan, scene, &request.pace())).collect(),
+            groups: survey.plans.iter().map(|plan| row(plan, scene, request)).collect(),
+            goal: goal.clone(),
         }
     }
 
@@ -137,8 +179,8 @@ impl RolledOut {
     }
 
     /// As it ended.
-    pub fn ended(request: &Request, plans: &[GroupPlan], scene: &Scene, ended: &[Ended]) -> RolledOut {
-        let mut shown = RolledOut::planned(request, plans, scene, "rolled-out");
+    pub fn ended(request: &Request, survey: &Survey, scene: &Scene, ended: &[Ended]) -> RolledOut {
+        let mut shown = RolledOut::planned(request, survey, scene, "rolled-out");
         for (row, ended) in shown.groups.iter_mut().zip(ended) {
             let why = match &ended.outcome {
                 Outcome::UpToDate => ("up-to-date", None),
@@ -148,6 +190,7 @@ impl RolledOut {
             };
             (row.state, row.why) = why;
             row.to = ended.to.or(row.to);
+            row.refresh = ended.refresh;
         }
         let count = |state: &str| shown.groups.iter().filter(|row| row.state == state).count();
         shown.outcome = match (count("failed"), count("not-begun"), count("done")) {
@@ -157,24 +200,55 @@ impl RolledOut {
             (_, _, 0) => "failed",
             _ => "partly",
         };
+        if shown.outcome == "rolled-out" {
+            shown.groups.iter_mut().zip(&survey.plans).for_each(|(row, plan)| moves_default(row, plan, scene));
+        }
         shown
     }
 }
 
-fn row(plan: &GroupPlan, scene: &Scene, pace: &Pace) -> GroupRow {
-    let group = &plan.seen.group;
-    let named = group.template();
-    let number = named.and_then(|named| named.number());
+/// What a version of the group's template launches: the image, and the version of the recipe that this is.
+fn launches(plan: &GroupPlan, scene: &Scene, number: Option<i64>) -> (Option<String>, Option<String>) {
     let version = plan.seen.versions.iter().find(|version| Some(version.number) == number);
     let image = version.and_then(|version| version.image.clone());
     let of_recipe = image.as_deref().and_then(|image| scene.version_of(&image.parse().ok()?));
-    let (state, to, replaced, why) = match &plan.stage {
-        Ok(Stage::UpToDate) => ("up-to-date", None, 0, None),
-        Ok(Stage::InFlight(refresh)) => ("in-flight", number_of(refresh), refresh.left as usize, None),
-        Ok(Stage::GoBack(refresh)) => ("goes-back", number_of(refresh), refresh.left as usize, None),
-        Ok(Stage::Due { to, replaced, .. }) => ("due", *to, *replaced, None),
-        Err(refusal) => ("refused", None, 0, Some(refusal.to_string())),
+    (image, of_recipe.map(|version| version.to_string()))
+}
+
+/// The default stays where it is: whoever launches from it is not in any wave.
+fn moves_default(row: &mut GroupRow, plan: &GroupPlan, scene: &Scene) {
+    let (Some(template), Some(to)) = (&row.template, row.to) else { return };
+    let default = plan.seen.versions.iter().find(|version| version.is_default).map(|version| version.number);
+    let (image, version) = launches(plan, scene, default);
+    if default.is_some() && image != row.to_image {
+        row.moves_default = Some(mends::default(&row.place, template, to));
+        row.default = version.or(image);
+    }
+}
+
+fn row(plan: &GroupPlan, scene: &Scene, request: &Request) -> GroupRow {
+    let group = &plan.seen.group;
+    let named = group.template();
+    let (image, of_recipe) = launches(plan, scene, named.and_then(|named| named.number()));
+    let (state, replaced, why) = match &plan.stage {
+        Ok(Stage::UpToDate) => ("up-to-date", 0, None),
+        Ok(Stage::InFlight(refresh)) => ("in-flight", refresh.left as usize, None),
+        Ok(Stage::GoBack(refresh)) => ("goes-back", refresh.left as usize, None),
+        Ok(Stage::Due { replaced, .. }) => ("due", *replaced, None),
+        Err(refusal) => ("refused", 0, Some(refusal.to_string())),
     };
+    let to = plan.stage.as_ref().ok().and_then(|stage| plan.seen.comes_to(stage, request.back));
+    let (to_image, to_version) = match (request.back, plan.stage.is_ok()) {
+        (_, false) => (None, None),
+        (true, true) => launches(plan, scene, to),
+        (false, true) => (Some(request.goal.image.to_string()), Some(request.goal.version.to_string())),
+    };
+    let turned = match &plan.stage {
+        Ok(Stage::GoBack(refresh)) => Some(refresh),
+        Ok(Stage::InFlight(refresh)) if request.back && plan.seen.is_ahead(refresh) => Some(refresh),
+        _ => None,
+    };
+    let turns_round = turned.and_then(|refresh| refresh.desired.as_ref()?.number());
     let active = plan.seen.active();
     let waiting = match &plan.stage {
         Ok(Stage::Due { warm, .. }) => group.warm.as_ref().map(|_| *warm),
@@ -190,8 +264,11 @@ fn row(plan: &GroupPlan, scene: &Scene, pace: &Pace) -> GroupRow {
         template: named.map(|named| named.template.clone()),
         template_version: named.map(|named| named.version.clone()),
         image,
-        version: of_recipe.map(|version| version.to_string()),
+        version: of_recipe,
         to,
+        to_image,
+        to_version,
+        turns_round,
         made_by: adopted.and_then(|version| said(&version.by)),
         made_at: adopted.and_then(|version| said(&version.at)),
         instances: group.members.len(),
@@ -201,12 +278,11 @@ fn row(plan: &GroupPlan, scene: &Scene, pace: &Pace) -> GroupRow {
         percent: active.map(|refresh| refresh.percent),
         about_s: plan.about.as_secs(),
         why,
-        warnings: plan.seen.warnings(pace),
+        warnings: plan.seen.warnings(&request.pace()),
+        moves_default: None,
+        default: None,
+        place: plan.seen.place(),
     }
-}
-
-fn number_of(refresh: &crate::target::Refresh) -> Option<i64> {
-    refresh.desired.as_ref().and_then(|desired| desired.number())
 }
 
 /// For people.
@@ -227,6 +303,14 @@ pub fn rolled_out(shown: &RolledOut, style: Style) -> String {
     };
     if matches!(shown.outcome, "planned") {
         out.push_str(&pace(&shown.pace));
+        if let Some(DespiteRow { alarms, why }) = &shown.despite {
+            let alarms = line(&alarms.join(", ")).into_owned();
+            out.push_str(&format!("  despite alarms that ring, and don't watch over it: {alarms} ({})\n", line(why)));
+        }
+        for name in &shown.no_data {
+            let what = "has no data (INSUFFICIENT_DATA): until it has some it brings nothing back";
+            out.push_str(&format!("  note: the alarm {} {what}\n", line(name)));
+        }
         if let Some(window) = &shown.outside_of {
             let now = "nothing is begun; --now REASON begins it now";
             out.push_str(&format!("  outside of the maintenance window ({}): {now}\n", line(window)));
@@ -241,15 +325,13 @@ pub fn rolled_out(shown: &RolledOut, style: Style) -> String {
             out.push_str(&group(row, shown));
         }
     }
-    let again = format!("amifactory rollout {} --channel {}", shown.recipe, shown.channel);
+    let again = shown.goal.command();
     match shown.outcome {
         "interrupted" => out.push_str(&next(&[format!("{again} …   (the same again) goes on from here")], style)),
         "failed" | "partly" if !shown.rollback => {
-            let failed = shown.groups.iter().filter(|row| row.state == "failed");
-            let failed: Vec<String> =
-                failed.map(|row| format!(" --group {}", line(&shell::shown(&row.group)))).collect();
-            if !failed.is_empty() {
-                out.push_str(&next(&[format!("{again} --rollback{}", failed.concat())], style));
+            let commands = after_a_failure(shown, &again);
+            if !commands.is_empty() {
+                out.push_str(&next(&commands, style));
             }
         }
         "planned" if !shown.rollback => {
@@ -268,6 +350,36 @@ pub fn rolled_out(shown: &RolledOut, style: Style) -> String {
     out
 }
 
+/// What AWS has brought back needs no way back: it needs a reason. What stands half way needs one.
+fn after_a_failure(shown: &RolledOut, again: &str) -> Vec<String> {
+    let failed = shown.groups.iter().filter(|row| row.state == "failed");
+    let (back, stuck): (Vec<&GroupRow>, Vec<&GroupRow>) =
+        failed.partition(|row| row.refresh == Some(RefreshState::RollbackSuccessful));
+    let mut commands = Vec::new();
+    if !stuck.is_empty() {
+        let groups = stuck.iter().map(|row| format!(" --group {}", line(&shell::shown(&row.group))));
+        commands.push(format!("{again} --rollback{}", groups.collect::<String>()));
+    }
+    if !back.is_empty() {
+        commands.extend(back.iter().map(|row| format!("{}   # why it came back", line(&row.place.activities()))));
+        commands.push(format!("{}   # where the image is bad: the channel moves back", shown.goal.moves_back()));
+        commands.push(format!("{again} --retry{}   # where it was chance", line(&targets(shown))));
+    }
+    commands
+}
+
+/// All groups, as options name them.
+fn targets(shown: &RolledOut) -> String {
+    let waves = shown.groups.iter().map(|row| row.wave).max().unwrap_or(0);
+    let of = |wave| shown.groups.iter().filter(move |row| row.wave == wave).map(|row| row.group.as_str());
+    match waves {
+        0 | 1 => of(1).map(|group| format!(" --group {}", shell::shown(group))).collect(),
+        _ => (1..=waves)
+            .map(|wave| format!(" --wave {}", shell::shown(&of(wave).collect::<Vec<_>>().join(","))))
+            .collect(),
+    }
+}
+
 fn group(row: &GroupRow, shown: &RolledOut) -> String {
     let from = row.version.clone().or_else(|| row.image.clone()).unwrap_or_else(|| "an image that is not known".into());
     let template = match (&row.template, &row.template_version) {
@@ -280,17 +392,30 @@ fn group(row: &GroupRow, shown: &RolledOut) -> String {
         _ => String::new(),
     };
     let to = row.to.map_or("a new version".to_owned(), |to| format!("version {to}{made}"));
-    let goal = if shown.rollback { to.clone() } else { format!("{}, {to}", shown.version) };
+    let goal = if shown.rollback { back_to(row) } else { format!("{}, {to}", shown.version) };
     let of = format!("{} of {} instances", row.replaced, row.instances);
+    let state = row.refresh.map_or("in flight", RefreshState::as_str);
+    let far = format!("{state}, {} % replaced, {} left", row.percent.unwrap_or_default(), row.replaced);
     let what = match row.state {
         "due" => {
-            format!("{} → {goal}{template}\n    {of} are replaced{warm}, about {}", line(&from), told(row.about_s))
+            let from = line(&from);
+            let way = match (shown.rollback, &row.template_version) {
+                (true, Some(version)) => format!("{from} (version {}) → {goal}", line(version)),
+                (true, None) => format!("{from} → {goal}"),
+                (false, _) => format!("{from} → {goal}{template}"),
+            };
+            format!("{way}\n    {of} are replaced{warm}, about {}", told(row.about_s))
         }
-        "in-flight" | "goes-back" => {
-            let state = row.refresh.map_or("in flight", RefreshState::as_str);
-            let percent = row.percent.unwrap_or_default();
-            format!("{} → {goal}{template}\n    {state}, {percent} % replaced, {} left", line(&from), row.replaced)
+        "goes-back" => {
+            let to = row.turns_round.map(|to| format!(" to version {to}")).unwrap_or_default();
+            format!("turns round the refresh{to}; back to {goal}\n    {far}")
         }
+        "in-flight" if shown.rollback => format!("goes back to {goal} already\n    {far}"),
+        "in-flight" if row.refresh == Some(RefreshState::RollbackInProgress) => {
+            format!("{goal}: comes back to {}{template}\n    {far}", line(&from))
+        }
+        "in-flight" => format!("{} → {goal}{template}\n    {far}", line(&from)),
+        "up-to-date" if shown.rollback => format!("up to date: {goal}"),
         "up-to-date" => format!("up to date{template}"),
         "done" => format!("done: {goal}"),
         state => {
@@ -300,7 +425,25 @@ fn group(row: &GroupRow, shown: &RolledOut) -> String {
         }
     };
     let warnings: Vec<String> = row.warnings.iter().map(|text| format!("    warning: {}\n", line(text))).collect();
-    format!("  {}: {what}\n{}", line(&row.group), warnings.concat())
+    // Of several groups of a template one is enough.
+    let is_first =
+        shown.groups.iter().find(|other| other.template == row.template).is_some_and(|it| it.group == row.group);
+    let default = row.moves_default.as_ref().filter(|_| is_first).map(|command| {
+        let old = row.default.as_deref().unwrap_or("another image");
+        format!("    its template's default still names {}, and fleet counts that: {}\n", line(old), line(command))
+    });
+    format!("  {}: {what}\n{}{}", line(&row.group), warnings.concat(), default.unwrap_or_default())
+}
+
+/// What it had before: which image that is, and where it stands.
+fn back_to(row: &GroupRow) -> String {
+    let image = row.to_image.as_deref().unwrap_or("an image that is not known");
+    let number = row.to.map(|to| format!("version {to}")).unwrap_or_default();
+    let of = row.template.as_ref().map(|template| format!(" of {}", line(template))).unwrap_or_default();
+    match &row.to_version {
+        Some(version) => format!("{} ({}, {number}{of})", line(version), line(image)),
+        None => format!("{} ({number}{of})", line(image)),
+    }
 }
 
 fn pace(pace: &PaceRow) -> String {

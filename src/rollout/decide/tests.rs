@@ -35,7 +35,7 @@ fn version(number: i64, image: &str, description: &str) -> TemplateVersion {
 }
 
 fn ours(number: i64, image: &str, over: i64) -> TemplateVersion {
-    version(number, image, &label::write(&goal(), "web", over, None))
+    version(number, image, &label::write(&goal(), "web", over, Reasons::default()))
 }
 
 fn refresh(to: &str, state: RefreshState) -> Refresh {
@@ -72,7 +72,7 @@ fn seen(at: &str, members: &[&str], versions: &[TemplateVersion], refreshes: &[R
 }
 
 fn forth(seen: &Seen) -> Result<Stage, Refusal> {
-    forward(seen, &goal(), None, None)
+    forward(seen, &goal(), Reasons::default(), None)
 }
 
 const STATES: [RefreshState; 12] = [
@@ -107,7 +107,7 @@ fn every_state_of_the_last_refresh_says_what_is_due() {
             told.push(format!(
                 "{whose} {state:?}\n  forth: {}\n  back: {}",
                 word(forth(&seen)),
-                word(back(&seen, None))
+                word(back(&seen, &goal(), None))
             ));
         }
     }
@@ -138,9 +138,75 @@ fn what_failed_is_tried_again_only_where_that_is_asked_for() {
     let failed = refresh("2", RefreshState::RollbackSuccessful);
     let seen = seen("1", &["1"], &versions, std::slice::from_ref(&failed));
     assert!(matches!(forth(&seen), Err(Refusal::FailedBefore { .. })));
-    assert!(matches!(forward(&seen, &goal(), None, Some(&failed.id)), Ok(Stage::Due { .. })));
+    assert!(matches!(forward(&seen, &goal(), Reasons::default(), Some(&failed.id)), Ok(Stage::Due { .. })));
     // One that failed since is not forgiven with it.
-    assert!(matches!(forward(&seen, &goal(), None, Some("another")), Err(Refusal::FailedBefore { .. })));
+    assert!(matches!(forward(&seen, &goal(), Reasons::default(), Some("another")), Err(Refusal::FailedBefore { .. })));
+}
+
+#[test]
+fn what_a_group_was_brought_back_from_is_not_rolled_again_unasked() {
+    let other = "ami-0000000000000000c";
+    let versions = [version(1, OLD, ""), ours(2, NEW, 1), ours(3, other, 1)];
+    let to = |number: &str, state| refresh(number, state);
+    let (fine, failed) = (RefreshState::Successful, RefreshState::RollbackSuccessful);
+    let why = |at: &str, members: &[&str], refreshes: &[Refresh]| match forth(&seen(at, members, &versions, refreshes))
+    {
+        Err(Refusal::CameBack { from, to, .. }) => format!("came back from {from} to {to}"),
+        Err(Refusal::FailedBefore { .. }) => "failed".to_owned(),
+        Ok(Stage::Due { .. }) => "due".to_owned(),
+        answer => panic!("{answer:?}"),
+    };
+    let back = [to("1", fine), to("2", fine)];
+    assert_eq!(why("1", &["1"], &back), "came back from 2 to 1");
+    // Also from one that had failed half way; and where another image came and went since, by itself or by hand.
+    assert_eq!(why("1", &["1"], &[to("1", fine), to("2", RefreshState::Failed)]), "came back from 2 to 1");
+    let since = |last| [to("3", last), to("1", fine), to("2", fine)];
+    assert_eq!(why("1", &["1"], &since(failed)), "came back from 2 to 1");
+    assert_eq!(why("3", &["3"], &since(fine)), "came back from 2 to 1");
+    // On the way back someone has cancelled it.
+    assert_eq!(why("2", &["1", "2"], &[to("1", RefreshState::Cancelled), to("2", fine)]), "came back from 2 to 1");
+    // Tried again since: the newest try counts.
+    assert_eq!(why("1", &["1"], &[to("2", failed), to("1", fine), to("2", fine)]), "failed");
+    assert_eq!(why("1", &["2"], &[to("2", fine), to("1", fine), to("2", fine)]), "due");
+    // A refresh to a version from which nobody came is no way back.
+    assert_eq!(why("1", &["1"], &[to("1", fine)]), "due");
+    let seen = seen("1", &["1"], &versions, &back);
+    assert!(matches!(forward(&seen, &goal(), Reasons::default(), Some("to-1")), Ok(Stage::Due { .. })));
+    let told = forth(&seen).unwrap_err().to_string();
+    assert_eq!(
+        told,
+        "it was brought back from 1.0.2 (version 2) to version 1, 2026-11-20T10:00:00Z\n  amifactory rollback web --channel \
+         prod --arch x86_64 moves the channel, where the image is bad; --retry rolls it out all the same"
+    );
+    // Whoever goes back a second time is not held up.
+    assert_eq!(super::back(&seen, &goal(), None), Ok(Stage::UpToDate));
+}
+
+#[test]
+fn ones_own_way_back_is_known_for_what_it_is() {
+    let versions = [version(1, OLD, ""), ours(2, NEW, 1), version(3, "ami-0000000000000000c", "by hand")];
+    let mut going = refresh("1", RefreshState::InProgress);
+    going.percent = 50;
+    let mut other = goal();
+    other.image = "ami-0000000000000000d".parse().unwrap();
+    for goal in [goal(), other.clone()] {
+        let at_2 = seen("2", &["1", "2"], &versions, std::slice::from_ref(&going));
+        let told = forward(&at_2, &goal, Reasons::default(), None).unwrap_err().to_string();
+        assert_eq!(
+            told,
+            "it is on its way back to version 1, over which a roll-out had gone: that refresh is in progress (50 %)\n  wait \
+             for its end; this watches it: amifactory rollout web --channel prod --arch x86_64 --rollback --group web"
+        );
+    }
+    // The rest of one that was cancelled half way.
+    let rest = [going.clone(), refresh("2", RefreshState::Cancelled)];
+    let told = forth(&seen("1", &["1", "2"], &versions, &rest));
+    assert!(matches!(told, Err(Refusal::OnItsWayBack { to: 1, .. })), "{told:?}");
+    // Another hand's refresh is not ours.
+    let told = forth(&seen("2", &["2"], &versions, &[refresh("3", RefreshState::InProgress)]));
+    assert!(!matches!(told, Err(Refusal::OnItsWayBack { .. })), "{told:?}");
+    let told = forward(&seen("1", &["1"], &versions, &[going]), &other, Reasons::default(), None);
+    assert!(matches!(told, Err(Refusal::Busy { .. })), "{told:?}");
 }
 
 #[test]
@@ -165,7 +231,7 @@ fn answers_that_contradict_each_other_are_asked_for_again() {
 fn the_way_back_ends_where_it_began() {
     let versions = [version(1, OLD, ""), ours(2, "ami-0000000000000000c", 1), ours(3, NEW, 2)];
     let gone = [refresh("3", RefreshState::Successful)];
-    let to = |at: &str, members: &[&str]| match back(&seen(at, members, &versions, &gone), None) {
+    let to = |at: &str, members: &[&str]| match back(&seen(at, members, &versions, &gone), &goal(), None) {
         Ok(Stage::Due { to, .. }) => to,
         Ok(Stage::UpToDate) => None,
         other => panic!("{other:?}"),
@@ -173,9 +239,9 @@ fn the_way_back_ends_where_it_began() {
     assert_eq!(to("3", &["3"]), Some(2));
     // Back at 2 it goes no further, and brings along what is left of 3.
     assert_eq!((to("2", &["2"]), to("2", &["3"])), (None, Some(2)));
-    assert_eq!(back(&seen("1", &["1"], &versions[..1], &[]), None), Err(Refusal::NothingBefore));
-    let other = [version(1, OLD, ""), version(2, NEW, &label::write(&goal(), "another", 1, None))];
-    assert_eq!(back(&seen("2", &["2"], &other, &[]), None), Err(Refusal::NothingBefore));
+    assert_eq!(back(&seen("1", &["1"], &versions[..1], &[]), &goal(), None), Err(Refusal::NothingBefore));
+    let other = [version(1, OLD, ""), version(2, NEW, &label::write(&goal(), "another", 1, Reasons::default()))];
+    assert_eq!(back(&seen("2", &["2"], &other, &[]), &goal(), None), Err(Refusal::NothingBefore));
 }
 
 #[test]
@@ -183,7 +249,7 @@ fn a_version_that_no_refresh_went_to_is_no_evidence() {
     // Made over the one that it launches from, by whoever: a roll-out that died, or another hand.
     let mut versions = [version(1, OLD, ""), ours(2, "ami-0000000000000000c", 1), ours(3, NEW, 2)];
     let went = [refresh("2", RefreshState::Successful)];
-    let back = |versions: &[TemplateVersion]| back(&seen("2", &["2"], versions, &went), None);
+    let back = |versions: &[TemplateVersion]| back(&seen("2", &["2"], versions, &went), &goal(), None);
     assert!(matches!(back(&versions), Ok(Stage::Due { source: 2, to: Some(1), replaced: 1, .. })));
     // So old that AWS would not know it any more.
     versions[2].at = "2026-10-01T00:00:00Z".into();
@@ -196,13 +262,13 @@ fn the_way_back_is_known_while_it_goes_and_when_it_failed() {
     let cancelled = refresh("2", RefreshState::Cancelled);
     // Cancelled half way, the rest is brought back to what the group launches from all the time.
     let half = |state| seen("1", &["1", "2"], &versions, &[refresh("1", state), cancelled.clone()]);
-    assert!(matches!(back(&half(RefreshState::InProgress), None), Ok(Stage::InFlight(_))));
+    assert!(matches!(back(&half(RefreshState::InProgress), &goal(), None), Ok(Stage::InFlight(_))));
     let failed = half(RefreshState::Failed);
-    assert!(matches!(back(&failed, None), Err(Refusal::FailedBefore { state: RefreshState::Failed, .. })));
-    assert!(matches!(back(&failed, Some("to-1")), Ok(Stage::Due { to: Some(1), replaced: 1, .. })));
+    assert!(matches!(back(&failed, &goal(), None), Err(Refusal::FailedBefore { state: RefreshState::Failed, .. })));
+    assert!(matches!(back(&failed, &goal(), Some("to-1")), Ok(Stage::Due { to: Some(1), replaced: 1, .. })));
     // What AWS itself brought back is a failure of the way there alone.
     let brought = seen("1", &["1", "2"], &versions, &[refresh("2", RefreshState::RollbackSuccessful)]);
-    assert!(matches!(back(&brought, None), Ok(Stage::Due { to: Some(1), .. })));
+    assert!(matches!(back(&brought, &goal(), None), Ok(Stage::Due { to: Some(1), .. })));
 }
 
 #[test]

@@ -4,8 +4,8 @@ use super::api::{Api, CallError, op};
 use super::target::AwsTarget;
 use crate::identity::{Arch, Digest};
 use crate::target::{
-    AlarmSeen, Begun, ImageSeen, LaunchSource, Member, NewVersion, Pace, Refresh, RefreshState, Rollouts, ScalingGroup,
-    TargetError, TemplateRef, TemplateUser, TemplateVersion,
+    AlarmSeen, AlarmState, Begun, ImageSeen, LaunchSource, Member, NamedAt, NewVersion, Pace, Refresh, RefreshState,
+    Rollouts, ScalingGroup, TargetError, TemplateRef, TemplateUser, TemplateVersion,
 };
 use async_trait::async_trait;
 use aws_sdk_autoscaling::types::{
@@ -53,10 +53,13 @@ impl Rollouts for AwsTarget {
             let policy = group.mixed_instances_policy().and_then(|policy| policy.launch_template());
             let overrides = policy.map(|policy| policy.overrides()).unwrap_or_default();
             let overrides = overrides.iter().filter_map(|of| of.launch_template_specification());
-            let all = group.launch_template().into_iter();
-            let all = all.chain(policy.and_then(|policy| policy.launch_template_specification())).chain(overrides);
+            let own = group.launch_template().map(|named| (NamedAt::Own, named));
+            let mixed = policy.and_then(|policy| policy.launch_template_specification());
+            let mixed = mixed.map(|named| (NamedAt::Mixed, named));
+            let all = own.into_iter().chain(mixed).chain(overrides.map(|named| (NamedAt::Override, named)));
             let name = group.auto_scaling_group_name().unwrap_or_default();
-            users.extend(all.filter_map(named).map(|named| TemplateUser { group: name.to_owned(), named }));
+            let user = |(at, of)| Some(TemplateUser { group: name.to_owned(), named: named(of)?, at });
+            users.extend(all.filter_map(user));
         }
         Ok(users)
     }
@@ -157,7 +160,11 @@ impl Rollouts for AwsTarget {
             let composites = answer.composite_alarms().iter().map(|alarm| (alarm.alarm_name(), alarm.state_value()));
             found.extend(metrics.chain(composites).map(|(name, state)| AlarmSeen {
                 name: name.unwrap_or_default().to_owned(),
-                rings: state == Some(&StateValue::Alarm),
+                state: match state {
+                    Some(StateValue::Ok) => AlarmState::Quiet,
+                    Some(StateValue::Alarm) => AlarmState::Rings,
+                    _ => AlarmState::NoData,
+                },
             }));
         }
         Ok(found)

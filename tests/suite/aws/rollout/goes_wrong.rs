@@ -1,11 +1,14 @@
 //! Refreshes that fail: the group goes back, it is said, and nothing is tried again unasked. And the way back by hand.
 
-use super::{Asked, Bench, TEMPLATE, image};
+use super::{Asked, Bench, TEMPLATE, image, words};
 use crate::fake_aws::autoscaling::refresh::Status;
+use amifactory::rollout::{carry_out, survey};
+use amifactory::target::Target;
 use std::time::Duration;
 
-const BACK: Asked<'static> = Asked { back: true, retry: false, why: None };
-const RETRY: Asked<'static> = Asked { back: false, retry: true, why: None };
+const THERE: Asked<'static> = Asked { back: false, retry: false, why: None, despite: None };
+const BACK: Asked<'static> = Asked { back: true, ..THERE };
+const RETRY: Asked<'static> = Asked { retry: true, ..THERE };
 
 #[tokio::test(start_paused = true)]
 async fn what_does_not_become_healthy_goes_back_and_is_not_tried_again_unasked() {
@@ -86,6 +89,55 @@ async fn nothing_is_begun_under_an_alarm_that_rings_or_is_not_there() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_quiets_an_alarm_is_begun_although_it_rings_and_the_others_watch() {
+    let mut bench = Bench::new(&["web", "api"]).await;
+    bench.policy.alarms = vec!["5xx".into(), "slow".into(), "new".into()];
+    bench.alarm("5xx", "OK");
+    bench.alarm("slow", "ALARM");
+    bench.alarm("new", "INSUFFICIENT_DATA");
+    let waves: &[&[&str]] = &[&["web"], &["api"]];
+    let despite = Asked { despite: Some("it mends that"), ..THERE };
+    let refusal = bench.plan(waves, THERE).await.unwrap()[0].stage.clone().unwrap_err().to_string();
+    assert!(refusal.contains("ring already: slow") && refusal.contains("--despite-alarms REASON"), "{refusal}");
+    let seen = bench.survey(waves, despite).await.unwrap();
+    assert!(seen.plans.iter().all(|plan| plan.is_begun()) && seen.silent == ["new"], "{:?}", seen.silent);
+    // The roll-out of the first wave quiets it: it watches over the second.
+    let fake = bench.scene.fake.clone();
+    let quiets = async {
+        while fake.world().count("StartInstanceRefresh") == 0 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        bench.alarm("slow", "OK");
+    };
+    let (rolled, ()) = tokio::join!(bench.rolled(waves, despite), quiets);
+    assert_eq!(rolled, ["web done", "api done"]);
+    assert_eq!(bench.seen("web").refreshes[0].preferences.alarms, ["5xx", "new"]);
+    assert_eq!(bench.seen("api").refreshes[0].preferences.alarms, ["5xx", "slow", "new"]);
+    let world = bench.scene.fake.world();
+    let kept = world.ec2.template_versions[&(TEMPLATE.to_owned(), 2)].description.clone().unwrap();
+    assert_eq!(kept, "amifactory over 1: web 1.0.2 from prod for web; despite alarms: it mends that");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alarm_that_nobody_was_shown_to_ring_holds_it_up() {
+    let mut bench = Bench::new(&["web"]).await;
+    bench.policy.alarms = vec!["5xx".into(), "slow".into()];
+    bench.alarm("5xx", "OK");
+    bench.alarm("slow", "ALARM");
+    let despite = Asked { despite: Some("it mends that"), ..THERE };
+    let target = bench.scene.target();
+    let (request, scene) = bench.request(&target, &[&["web"]], despite).await.unwrap();
+    let plans = survey(target.rollouts().unwrap(), &request, &scene, target.now()).await.unwrap().plans;
+    bench.alarm("5xx", "ALARM");
+    let ended = carry_out(&target, &bench.scene.factory.channels, &request, &plans, &|_| {}).await.unwrap();
+    let rolled = words(&ended);
+    assert!(
+        rolled[0].starts_with("web not begun: CloudWatch alarms that watch over it ring already: 5xx;"),
+        "{rolled:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_way_back_that_fails_is_told() {
     let bench = Bench::new(&["web"]).await;
     {
@@ -107,8 +159,12 @@ async fn back_goes_to_what_the_group_had_before_and_no_further() {
     assert_eq!(bench.running("web"), [image(1, "us-east-1")].into());
     tokio::time::sleep(Duration::from_secs(600)).await;
     assert_eq!(bench.rolled(&[&["web"]], BACK).await, ["web up to date"]);
-    // And forth again, with the version that there is.
-    assert_eq!(bench.rolled(&[&["web"]], Asked::default()).await, ["web done"]);
+    // A nightly roll-out does not bring it forth again. Who asks for that has the version that there is.
+    let refusal = bench.plan(&[&["web"]], THERE).await.unwrap()[0].stage.clone().unwrap_err().to_string();
+    assert!(refusal.starts_with("it was brought back from 1.0.2 (version 2) to version 1, 20"), "{refusal}");
+    assert!(refusal.contains("amifactory rollback web --channel prod") && refusal.contains("--retry"), "{refusal}");
+    assert_eq!(bench.count("StartInstanceRefresh"), 2);
+    assert_eq!(bench.rolled(&[&["web"]], RETRY).await, ["web done"]);
     assert_eq!((bench.images_of(TEMPLATE).len(), bench.seen("web").refreshes.len()), (2, 3));
 }
 
@@ -166,6 +222,6 @@ async fn groups_that_share_a_template_go_and_come_back_each_by_itself() {
     assert_eq!(bench.rolled(&[&["api"]], BACK).await, ["api done"]);
     assert_eq!(bench.running("api"), [image(1, "us-east-1")].into());
     assert_eq!(bench.running("web"), [image(2, "us-east-1")].into());
-    assert_eq!(bench.rolled(&[&["web", "api"]], Asked::default()).await, ["web up to date", "api done"]);
+    assert_eq!(bench.rolled(&[&["web", "api"]], RETRY).await, ["web up to date", "api done"]);
     assert_eq!(bench.images_of(TEMPLATE).len(), 3);
 }

@@ -13,7 +13,8 @@ use crate::fake_aws::autoscaling::{Group, Member, Mixed, Override};
 use crate::fake_aws::{autoscaling, ec2};
 use amifactory::recipe::{RolloutPolicy, Window};
 use amifactory::release::scene;
-use amifactory::rollout::{Ended, GroupPlan, Outcome, Request, RolloutError, carry_out, goal, survey};
+use amifactory::rollout::alarms::Alarms;
+use amifactory::rollout::{Despite, Ended, GroupPlan, Outcome, Request, RolloutError, Survey, carry_out, goal, survey};
 use amifactory::target::Target;
 use amifactory::target::aws::AwsTarget;
 use serde_json::json;
@@ -35,6 +36,7 @@ struct Asked<'a> {
     back: bool,
     retry: bool,
     why: Option<&'a str>,
+    despite: Option<&'a str>,
 }
 
 impl Bench {
@@ -73,11 +75,23 @@ impl Bench {
             false => goal::read(target, channels, wanted).await?,
         };
         let waves = waves.iter().map(|wave| wave.iter().map(|name| (*name).to_owned()).collect()).collect();
-        let Asked { back, retry, why } = asked;
-        Ok((Request { goal, waves, policy: self.policy.clone(), back, why: why.map(str::to_owned), retry }, scene))
+        let Asked { back, retry, why, despite } = asked;
+        let policy = self.policy.clone();
+        let despite = match despite {
+            Some(why) => {
+                let alarms = Alarms::look(target.rollouts().unwrap(), &policy.alarms).await?.ringing;
+                Some(Despite { alarms, why: why.to_owned() })
+            }
+            None => None,
+        };
+        Ok((Request { goal, waves, policy, back, why: why.map(str::to_owned), despite, retry }, scene))
     }
 
     async fn plan(&self, waves: &[&[&str]], asked: Asked<'_>) -> Result<Vec<GroupPlan>, RolloutError> {
+        Ok(self.survey(waves, asked).await?.plans)
+    }
+
+    async fn survey(&self, waves: &[&[&str]], asked: Asked<'_>) -> Result<Survey, RolloutError> {
         let target = self.scene.target();
         let (request, scene) = self.request(&target, waves, asked).await?;
         survey(target.rollouts().unwrap(), &request, &scene, target.now()).await
@@ -86,7 +100,7 @@ impl Bench {
     /// What the verb does, by a program that knows nothing of others.
     async fn roll(&self, target: &AwsTarget, waves: &[&[&str]], asked: Asked<'_>) -> Result<Vec<Ended>, RolloutError> {
         let (request, scene) = self.request(target, waves, asked).await?;
-        let plans = survey(target.rollouts().unwrap(), &request, &scene, target.now()).await?;
+        let plans = survey(target.rollouts().unwrap(), &request, &scene, target.now()).await?.plans;
         let tell = |text: String| self.told.lock().unwrap().push(text);
         carry_out(target, &self.scene.factory.channels, &request, &plans, &tell).await
     }

@@ -8,7 +8,7 @@ use amifactory::rollout::{GroupPlan, carry_out, survey};
 use amifactory::target::Target;
 use std::time::Duration;
 
-const THERE: Asked<'static> = Asked { back: false, retry: false, why: None };
+const THERE: Asked<'static> = Asked { back: false, retry: false, why: None, despite: None };
 const BACK: Asked<'static> = Asked { back: true, ..THERE };
 const WEB: &[&[&str]] = &[&["web"]];
 
@@ -21,7 +21,7 @@ impl Bench {
     async fn meanwhile(&self, asked: Asked<'_>, happens: impl AsyncFnOnce()) -> Vec<String> {
         let target = self.scene.target();
         let (request, scene) = self.request(&target, WEB, asked).await.unwrap();
-        let plans = survey(target.rollouts().unwrap(), &request, &scene, target.now()).await.unwrap();
+        let plans = survey(target.rollouts().unwrap(), &request, &scene, target.now()).await.unwrap().plans;
         happens().await;
         words(&carry_out(&target, &self.scene.factory.channels, &request, &plans, &|_| {}).await.unwrap())
     }

@@ -64,6 +64,12 @@ fn run(cloud: &Cloud, factory: &TestFactory, more: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8(output.stdout.clone()).unwrap() + &stderr(&output))
 }
 
+/// The result alone, without what was said on the way to it, which stands behind it and has times.
+fn result<'t>(text: &'t str, begins: &str) -> &'t str {
+    let text = &text[text.find(begins).unwrap()..];
+    text.find("\n2").map_or(text, |end| &text[..end])
+}
+
 #[test]
 fn it_is_shown_first_then_done_and_called_is_what_its_policy_allows() {
     let (cloud, factory) = (world(), factory("rollout: {alarms: [web-5xx]}\n"));
@@ -82,10 +88,17 @@ fn it_is_shown_first_then_done_and_called_is_what_its_policy_allows() {
     let row = &result["groups"][0];
     assert_eq!((&row["group"], &row["state"], &row["version"]), (&json!("web-asg"), &json!("done"), &json!("1.0.0")));
     assert_eq!(row["to"], json!(2));
+    let default = "aws ec2 modify-launch-template --launch-template-id lt-0000000000000000a --region us-east-1 \
+                   --default-version 2";
+    assert_eq!(row["moves_default"], json!(default));
     let (code, text) = run(&cloud, &factory, &["--group", "web-asg"]);
     assert!(code == 0 && text.starts_with("up to date: all groups run web 1.0.1"), "{code}: {text}");
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--rollback", "--plan"]);
+    let way = "web-asg: 1.0.1 (version 2) → 1.0.0 (ami-00000000000000a00, version 1 of lt-0000000000000000a)\n";
+    assert!(code == 0 && text.contains(way), "{code}: {text}");
     let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--rollback", "--yes"]);
-    assert!(code == 0 && text.contains("done: all groups are back"), "{code}: {text}");
+    let way = "web-asg: done: 1.0.0 (ami-00000000000000a00, version 1 of lt-0000000000000000a)\n";
+    assert!(code == 0 && text.contains("done: all groups are back") && text.contains(way), "{code}: {text}");
 
     let world = cloud.fake.world();
     let called: BTreeSet<String> =
@@ -172,11 +185,88 @@ fn outside_of_its_window_nothing_is_begun_but_for_a_reason() {
         text.contains("outside of the maintenance window (") && text.contains("--now REASON begins it now"),
         "{text}"
     );
-    let (code, text) = run(&cloud, &factory, &["--yes", "--group", "web-asg", "--now", "an incident"]);
+    let log = factory.path().join("run.log");
+    let log_to = log.to_str().unwrap();
+    let said = || {
+        let lines = std::fs::read_to_string(&log).unwrap();
+        let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.map(|line| line["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let now = ["--yes", "--group", "web-asg", "--now", "an incident", "--log", log_to];
+    let (code, text) = run(&cloud, &factory, &now);
     assert!(code == 0 && text.contains("done: all groups run web 1.0.1"), "{code}: {text}");
-    let world = cloud.fake.world();
-    let made = world.ec2.template_versions[&(TEMPLATE.to_owned(), 2)].description.clone().unwrap();
+    assert!(said().contains(&"outside of its window: an incident".to_owned()), "{:?}", said());
+    let made = cloud.fake.world().ec2.template_versions[&(TEMPLATE.to_owned(), 2)].description.clone().unwrap();
     assert!(made.ends_with("for web-asg; outside of its window: an incident"), "{made}");
+    // The way back waits for no window, and makes no version that could keep a reason.
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--rollback", "--plan"]);
+    assert!(code == 0 && !text.contains("maintenance window"), "{code}: {text}");
+    let back = ["--yes", "--group", "web-asg", "--rollback", "--now", "it burns", "--log", log_to];
+    let (code, text) = run(&cloud, &factory, &back);
+    assert!(code == 0 && text.contains("done: all groups are back"), "{code}: {text}");
+    assert!(said().contains(&"goes back: it burns".to_owned()), "{:?}", said());
+}
+
+#[test]
+fn whoever_goes_back_waits_for_no_window_and_needs_no_reason() {
+    let now = time::OffsetDateTime::now_utc();
+    let clock = |hours: i64| format!("{:02}:00", (now + time::Duration::hours(hours)).hour());
+    let days = "[mon, tue, wed, thu, fri, sat, sun]";
+    let window = format!("rollout: {{window: {{days: {days}, from: \"{}\", to: \"{}\"}}}}\n", clock(-3), clock(-2));
+    let (cloud, factory) = (world(), factory(&window));
+    let (code, text) = run(&cloud, &factory, &["--yes", "--group", "web-asg", "--now", "an incident"]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = run(&cloud, &factory, &["--yes", "--group", "web-asg", "--rollback"]);
+    assert!(code == 0 && text.contains("done: all groups are back"), "{code}: {text}");
+    // The next night.
+    let (code, text) = run(&cloud, &factory, &["--yes", "--group", "web-asg", "--now", "an incident"]);
+    assert!(
+        code == 3 && text.contains("it was brought back from 1.0.1 (version 2) to version 1, 20"),
+        "{code}: {text}"
+    );
+    assert_eq!(cloud.fake.world().count("StartInstanceRefresh"), 2);
+}
+
+#[test]
+fn alarms_that_ring_or_have_no_data_are_shown() {
+    let (cloud, factory) = (world(), factory("rollout: {alarms: [web-5xx, web-slow, web-new]}\n"));
+    for (name, state) in [("web-5xx", "OK"), ("web-slow", "ALARM"), ("web-new", "INSUFFICIENT_DATA")] {
+        let alarm = json!({ "AlarmName": name, "StateValue": state });
+        cloud.fake.world().cloudwatch.alarms.insert((home(OWN, "us-east-1"), name.into()), alarm);
+    }
+    let despite = ["--group", "web-asg", "--despite-alarms", "this mends web-slow"];
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--plan"]);
+    assert!(code == 3 && text.contains("--despite-alarms REASON"), "{code}: {text}");
+    let (code, text) = run(&cloud, &factory, &[&despite[..], &["--plan"]].concat());
+    assert_eq!(code, 0, "{text}");
+    insta::assert_snapshot!(text);
+    let (code, text) = run(&cloud, &factory, &[&despite[..], &["--rollback", "--yes"]].concat());
+    assert!(code == 2 && text.contains("cannot be used with"), "{code}: {text}");
+    let log = factory.path().join("run.log");
+    let (code, text) = run(&cloud, &factory, &[&despite[..], &["--yes", "--log", log.to_str().unwrap()]].concat());
+    assert!(code == 0 && text.contains("done: all groups run web 1.0.1"), "{code}: {text}");
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("despite alarms: this mends web-slow"), "{log}");
+    // Where none rings there is nothing to keep a reason for.
+    for state in cloud.fake.world().cloudwatch.alarms.values_mut() {
+        state["StateValue"] = json!("OK");
+    }
+    let (code, text) = run(&cloud, &factory, &despite);
+    assert!(code == 0 && text.contains("the reason of --despite-alarms is not kept"), "{code}: {text}");
+}
+
+#[test]
+fn the_command_is_told_that_moves_the_default() {
+    let (cloud, factory) = (world(), factory(""));
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--yes"]);
+    assert_eq!(code, 0, "{text}");
+    insta::assert_snapshot!(result(&text, "done:"));
+    let moves = "aws ec2 modify-launch-template";
+    cloud.fake.world().ec2.default_versions.insert(TEMPLATE.into(), 2);
+    // Back again it is the other way round.
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--rollback", "--yes"]);
+    let back = format!("{moves} --launch-template-id {TEMPLATE} --region us-east-1 --default-version 1");
+    assert!(code == 0 && text.contains(&back), "{code}: {text}");
 }
 
 #[test]
@@ -222,10 +312,25 @@ fn a_failure_names_the_groups_that_go_back() {
     cloud.fake.world().autoscaling.unhealthy.insert(NEW.into());
     let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--yes"]);
     assert_eq!(code, 1, "{text}");
-    assert!(text.contains("amifactory rollout web --channel prod --rollback --group web-asg"), "{text}");
+    // AWS has brought it back: there is nothing to go back from.
+    insta::assert_snapshot!(result(&text, "failed:"));
     // The version of the first try serves the second: it is told who has made it.
     let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--retry", "--plan"]);
     assert!(code == 0 && text.contains("version 2 made by arn:aws:"), "{code}: {text}");
+}
+
+#[test]
+fn what_stands_half_way_is_told_its_way_back() {
+    let (cloud, factory) = (world(), factory(""));
+    {
+        let mut world = cloud.fake.world();
+        world.autoscaling.unhealthy.insert(NEW.into());
+        world.autoscaling.rollbacks_fail = true;
+    }
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--yes"]);
+    assert_eq!(code, 1, "{text}");
+    let back = "  amifactory rollout web --channel prod --arch x86_64 --rollback --group web-asg\n";
+    assert!(text.contains(back) && !text.contains("--retry"), "{text}");
 }
 
 #[test]
@@ -245,6 +350,10 @@ fn interrupted_it_stops_watching_and_the_refresh_goes_on() {
     assert_eq!(output.status.code(), Some(130), "{text}");
     assert!(text.contains("stopped watching; refreshes that have begun go on"), "{text}");
     assert!(text.contains("version 2 (lt-0000000000000000a version 1)") && text.contains("% replaced"), "{text}");
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--rollback", "--plan"]);
+    let turns = "web-asg: turns round the refresh to version 2; back to 1.0.0 (ami-00000000000000a00, version 1 of \
+                 lt-0000000000000000a)\n";
+    assert!(code == 0 && text.contains(turns) && text.contains("% replaced"), "{code}: {text}");
     // It is there, and seen.
     let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--plan"]);
     assert!(code == 0 && text.contains("1.0.0 → 1.0.1, version 2"), "{code}: {text}");
@@ -259,12 +368,20 @@ fn the_readme_on_roll_outs_is_true() {
     let part = text.split("## Roll-out").nth(1).unwrap().split("\n## ").next().unwrap().replace("web-tier", "web");
     let settings = part.split("```yml\n").nth(1).unwrap().split("```").next().unwrap();
     let (cloud, factory) = (world(), factory(""));
+    {
+        let mut world = cloud.fake.world();
+        let east = || home(OWN, "us-east-1");
+        let own = world.autoscaling.groups[&(east(), "web-asg".to_owned())].clone();
+        for name in ["canary", "web-a", "web-b"] {
+            world.autoscaling.groups.insert((east(), name.into()), own.clone());
+        }
+    }
     for arguments in crate::readme::commands(&part) {
         let output =
             cloud.command(&factory, &arguments.iter().map(String::as_str).collect::<Vec<_>>()).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
     }
-    assert_eq!(cloud.fake.world().count("StartInstanceRefresh"), 2);
+    assert_eq!(cloud.fake.world().count("StartInstanceRefresh"), 3);
     let recipe = std::fs::read_to_string(factory.path().join("recipes/tiny.yaml")).unwrap();
     factory.write("recipes/web.yaml", &recipe.replace("recipe: tiny", "recipe: web"));
     factory.write("amifactory.yaml", &format!("{FACTORY}{settings}"));

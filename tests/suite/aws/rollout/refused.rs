@@ -30,6 +30,22 @@ async fn all() -> Bench {
     let overrides = vec![Override { image: Some(old.clone()), ..Override::default() }, Override::default()];
     let mixed = Mixed { template: ("lt-0000000000000000a".into(), "1".into()), overrides, ..Mixed::default() };
     group("mixed", Group { mixed: Some(mixed), ..Group::default() });
+    let mixed = |name: &str, version: &str, overrides: Vec<Override>| {
+        let mixed = Mixed { template: ("lt-0000000000000000a".into(), version.into()), overrides, ..Mixed::default() };
+        group(name, Group { mixed: Some(mixed), ..Group::default() });
+    };
+    mixed("mixed-latest", "$Latest", vec![Override::default()]);
+    mixed("mixed-resolved", "3", vec![Override::default()]);
+    // It launches what the channel names.
+    let ours = "resolve:ssm:/amifactory/web/x86_64/channels/prod";
+    bench.scene.template("lt-0000000000000000c", east.clone(), &[ours], 1);
+    group("our pointer", of("lt-0000000000000000c", "1"));
+    // Others take each new version of its template at once.
+    bench.scene.template("lt-0000000000000000d", east.clone(), &[&old, &old], 1);
+    group("shared", of("lt-0000000000000000d", "1"));
+    group("taker's", of("lt-0000000000000000d", "$Latest"));
+    let taken = Override { template: Some(("lt-0000000000000000d".into(), "$Latest".into())), ..Override::default() };
+    mixed("taker-mixed", "1", vec![taken]);
     let arm = bench.scene.fake.world().ec2.latest_al2023("us-east-1", "arm64").unwrap();
     bench.scene.template("lt-0000000000000000b", east.clone(), &[&arm], 1);
     group("arm", of("lt-0000000000000000b", "1"));
