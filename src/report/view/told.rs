@@ -21,9 +21,10 @@ fn line(telling: &Telling, style: Style) -> String {
     let who = format!("{} by {}", telling.audience, telling.way.as_str());
     let mut text = match (telling.outcome, &telling.error) {
         (Outcome::Told, _) => format!(
-            "{who}: told: {} new, {} worse, {} resolved, {} unchanged{}\n",
+            "{who}: told: {} new, {} worse, {} changed, {} resolved, {} unchanged{}\n",
             telling.new,
             telling.worse,
+            telling.changed,
             telling.resolved,
             telling.unchanged,
             more(telling),

@@ -31,7 +31,7 @@ pub async fn read(api: &Api, found: &mut Found, whose: Whose) -> Result<(), Call
                         plain.push(name.to_owned());
                     }
                 }
-                Some("versions" | "moves" | "pins" | "retired") => {}
+                Some("versions" | "moves" | "pins" | "retired" | "revoked") => {}
                 _ if parameter.r#type() == Some(&ParameterType::SecureString) => {}
                 _ => {
                     plain.push(name.to_owned());
