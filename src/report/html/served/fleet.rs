@@ -91,15 +91,20 @@ impl Summary {
     }
 }
 
+fn unread_places(fleet: &Fleet) -> usize {
+    fleet.places.iter().filter(|place| !place.unread.is_empty()).count()
+}
+
 fn uncounted(fleet: &Fleet) -> Option<Uncounted> {
-    let places = fleet.places_unread;
+    let places = unread_places(fleet);
     let word = if places == 1 { "place not read" } else { "places not read" };
     (places > 0).then_some(Uncounted { places, word })
 }
 
 /// What is there is in none of the counts.
 fn not_read(fleet: &Fleet) -> Option<String> {
-    (fleet.places_unread > 0).then(|| format!("{} not read", wording::count(fleet.places_unread, "place")))
+    let places = unread_places(fleet);
+    (places > 0).then(|| format!("{} not read", wording::count(places, "place")))
 }
 
 #[derive(Serialize)]
