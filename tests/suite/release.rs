@@ -307,6 +307,7 @@ fn a_revoked_image_goes_nowhere_and_takes_those_built_on_it_along() {
     fs::write(marks("child").join("1.0.0.json"), "junk").unwrap();
     let (code, drift) = factory.json(&["verify", "child"]);
     assert!(code == 4 && drift.to_string().contains("revoked/1.0.0.json"), "{drift}");
+    fs::remove_file(marks("child").join("1.0.0.json")).unwrap();
     let images: Vec<Value> = revoked["revoked"]
         .as_array()
         .unwrap()

@@ -10,14 +10,18 @@ fn folder(store: &Store, recipe: &RecipeName, arch: Arch) -> PathBuf {
 }
 
 fn read(path: &std::path::Path) -> Result<Option<Revocation>, TargetError> {
-    let found = store::read::<Revocation>(path)?;
+    let damaged = |what: String, why: String| TargetError::Damaged {
+        what,
+        why,
+        help: "someone wrote it by hand, and it revokes nothing: remove it, and revoke the version again".into(),
+    };
+    let found = store::read::<Revocation>(path).map_err(|error| match error {
+        TargetError::Damaged { what, why, .. } => damaged(what, why),
+        error => error,
+    })?;
     match found.as_ref().and_then(Revocation::flaw) {
         None => Ok(found),
-        Some(flaw) => Err(TargetError::Damaged {
-            what: path.display().to_string(),
-            why: flaw.to_owned(),
-            help: "someone wrote it by hand, and it revokes nothing: remove it, and revoke the version again".into(),
-        }),
+        Some(flaw) => Err(damaged(path.display().to_string(), flaw.to_owned())),
     }
 }
 
