@@ -106,7 +106,7 @@ async fn a_revocation_outlives_its_image() {
     // Its copy, which is there, is what it was.
     scene.fake.world().ec2.images.remove(&image(2, "us-east-1"));
     let gone: Vec<String> = why().await;
-    assert_eq!(gone, ["fail revoked: leaked key (deregistered since)", "fail revoked: leaked key"]);
+    assert_eq!(gone, ["fail revoked: leaked key", "fail revoked: leaked key (deregistered since)"]);
     assert!(scene.look().await.notes.is_empty());
 
     // What someone wrote over it vouches for nothing, keeps nothing from being judged, and is told.

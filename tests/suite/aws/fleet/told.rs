@@ -54,8 +54,8 @@ fn a_topic_hears_what_changed_and_nothing_else() {
     template(&mut cloud.fake.world(), "lt-0000000000000000c", home(OWN, "us-east-1"), OLD);
     let (code, text) = run(&cloud, &factory, &["fleet", "--notify", "--format", "json"]);
     let result: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-    let told = json!([{"audience": "platform", "way": "sns", "outcome": "told", "new": 1, "worse": 0, "resolved": 1,
-        "unchanged": 0, "unknown": 0, "waiting": 0}]);
+    let told = json!([{"audience": "platform", "way": "sns", "outcome": "told", "new": 1, "worse": 0,
+        "changed": 0, "resolved": 1, "unchanged": 0, "unknown": 0, "waiting": 0}]);
     assert_eq!((code, &result["told"], &result["outcome"]), (4, &told, &json!("stale")), "{text}");
     assert_eq!(written(&cloud)[1].subject, "amifactory fleet: 1 new, 1 resolved (platform)");
     // What can't be read resolves nothing.
