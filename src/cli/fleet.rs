@@ -161,16 +161,13 @@ async fn alarms(session: &Session, open: &Open, here: &Region, yes: bool) -> Res
     let found = herald.alarms(&names).await?;
     let mut rows = Vec::new();
     for alarm in &wanted {
-        let state = match found.iter().find(|found| found.name == alarm.name) {
-            None => view::AlarmState::New,
-            Some(found) if found == alarm => view::AlarmState::Same,
-            Some(_) => view::AlarmState::Changed,
-        };
+        let found = found.iter().find(|found| found.name == alarm.name);
+        let state = view::AlarmState::of(alarm, found);
         let declare = yes && state != view::AlarmState::Same;
         if declare {
             herald.put_alarm(alarm).await?;
         }
-        rows.push(view::AlarmRow::of(alarm, state, declare));
+        rows.push(view::AlarmRow::of(alarm, found, declare));
     }
     let shown = view::Alarms { alarms: rows };
     session.result(&shown, |style| view::alarms(&shown, style))?;

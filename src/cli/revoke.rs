@@ -45,7 +45,8 @@ impl Revoke {
         };
         let what = format!("revoke: {recipe} {version} is marked; who uses it");
         let reached = session.looking(what, &*open.target, look).await;
-        let exit = if reached.is_complete() { Exit::Done } else { Exit::Partly };
+        let whole = reached.is_complete() && revoked.iter().all(|revoked| revoked.forgettable.is_none());
+        let exit = if whole { Exit::Done } else { Exit::Partly };
         let shown = Revocation::of(revoked, reached);
         session.result(&shown, |style| view::revocation(&shown, style))?;
         Ok(exit)

@@ -4,7 +4,7 @@
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::pipeline::tags::{self, ImageState};
 use crate::release::History;
-use crate::target::{Image, Pointer, PointerName, Retirement, Slot, Tags, moment};
+use crate::target::{Image, Pointer, PointerName, Retirement, Revocation, Slot, Tags, moment};
 use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
 
@@ -94,6 +94,8 @@ pub struct Pointers {
     pub histories: BTreeMap<PointerName, History>,
     /// What was retired.
     pub retirements: Vec<Retirement>,
+    /// Versions that must not be used, by their pointers.
+    pub revocations: Vec<(PointerName, Revocation)>,
     /// What could not be read, and why.
     pub damaged: Option<String>,
 }
@@ -122,6 +124,9 @@ impl Catalogue {
             }
         }
         for recipe in recipes {
+            for (name, revocation) in &recipe.revocations {
+                catalogue.remember_revoked(name, revocation, &recipe.pointers);
+            }
             catalogue.remember(&recipe.pointers, Gone::Removed);
             for retirement in &recipe.retirements {
                 catalogue.gone(
@@ -160,6 +165,17 @@ impl Catalogue {
         };
         self.images.insert(id.to_owned(), known);
         true
+    }
+
+    /// What was revoked stays so when the image, and what its tags said, is gone. A number that another image took since is
+    /// that image's.
+    fn remember_revoked(&mut self, name: &PointerName, revocation: &Revocation, pointers: &[Pointer]) {
+        let Slot::Version(version) = name.slot else { return };
+        let is_anothers = |pointer: &Pointer| pointer.name == *name && pointer.image != revocation.image;
+        if !pointers.iter().any(is_anothers) {
+            let version = (name.recipe.clone(), name.arch, version);
+            self.revoked.entry(version).or_insert_with(|| revocation.reason.clone());
+        }
     }
 
     /// Pointers that name what is not there any more.

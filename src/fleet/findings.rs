@@ -121,18 +121,21 @@ pub fn of_place(measure: &Measure<'_>, usable: &Usable, at: &Spot, own: Own, sho
     findings
 }
 
-fn finding(measure: &Measure<'_>, at: &Spot, alike: &Alike, count: &Count, mut judgement: Judgement) -> Finding {
-    let image = alike.image.as_ref().ok().cloned();
-    let of = Use {
-        recipe: judgement.recipe.as_ref(),
-        image: image.as_deref(),
-        account: at.account.as_ref(),
-        region: &at.region,
-        resource: alike.resource.as_deref(),
-        group: alike.group.as_deref(),
+fn finding(measure: &Measure<'_>, at: &Spot, alike: &Alike, count: &Count, judgement: Judgement) -> Finding {
+    let mut finding = Finding {
+        at: at.clone(),
+        kind: alike.kind,
+        resource: alike.resource.clone(),
+        group: alike.group.clone(),
+        image: alike.image.as_ref().ok().cloned(),
+        via: alike.via.clone(),
+        count: count.clone(),
+        judgement,
+        exemption: None,
+        fix: None,
     };
-    let found = exemption::of(&measure.policy.exemptions, &of, measure.now.date());
-    let mut exempt = None;
+    let found = exemption::of(&measure.policy.exemptions, &Use::of(&finding), measure.now.date());
+    let judgement = &mut finding.judgement;
     match found {
         // What can't be told is exempt from nothing: nobody knows what it is.
         // Who wrote that an old image may stay did not know that it would be revoked: that needs the image's own name.
@@ -143,25 +146,14 @@ fn finding(measure: &Measure<'_>, at: &Spot, alike: &Alike, count: &Count, mut j
         }
         Ok(exemption) if matches!(judgement.level, Level::Fail | Level::Warn) => {
             judgement.level = Level::Exempt;
-            exempt = Some(exemption.clone());
+            finding.exemption = Some(exemption.clone());
         }
         Err(Some(over)) if judgement.level != Level::Fine => {
             judgement.why = format!("{}; its exemption was over on {}", judgement.why, over.expires);
         }
         _ => {}
     }
-    Finding {
-        at: at.clone(),
-        kind: alike.kind,
-        resource: alike.resource.clone(),
-        group: alike.group.clone(),
-        image,
-        via: alike.via.clone(),
-        count: count.clone(),
-        judgement,
-        exemption: exempt,
-        fix: None,
-    }
+    finding
 }
 
 /// The riskiest first: by level, by what the image is, the oldest, the most, and then by name.

@@ -39,6 +39,21 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Status; 11] = [
+        Status::Revoked,
+        Status::Deregistered,
+        Status::Retired,
+        Status::Unpublished,
+        Status::RolledBack,
+        Status::Behind,
+        Status::Unknown,
+        Status::Unmeasured,
+        Status::Foreign,
+        Status::Ahead,
+        Status::Fresh,
+    ];
+
     /// As JSON has it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -183,7 +198,12 @@ impl Measure<'_> {
         };
         // Worse than any age.
         let worse = if let Some(why) = self.catalogue.revoked(known) {
-            Some((Level::Fail, Status::Revoked, format!("revoked: {why}")))
+            let since = match known.gone {
+                Some(Gone::Removed) => " (deregistered since)",
+                Some(Gone::Retired) => " (retired since)",
+                None => "",
+            };
+            Some((Level::Fail, Status::Revoked, format!("revoked: {why}{since}")))
         } else if let Some(gone) = known.gone {
             let (status, word) = match gone {
                 Gone::Retired => (Status::Retired, "retired"),
@@ -292,7 +312,7 @@ mod tests {
     use crate::fleet::catalogue::Pointers;
     use crate::pipeline::tags;
     use crate::release::{History, Moved};
-    use crate::target::{Image, Pointer, PointerName, Slot};
+    use crate::target::{Image, Pointer, PointerName, Revocation, Slot};
     use time::macros::datetime;
 
     const NOW: OffsetDateTime = datetime!(2026-11-21 12:00 UTC);
@@ -324,6 +344,14 @@ mod tests {
 
     /// Versions 0 to 4; prod has named 0, then 2 ten days ago, 3 five days ago, and 2 again a day ago.
     fn catalogue(damaged: Option<&str>, moves: &[(u32, &str)]) -> Catalogue {
+        catalogue_with(damaged, moves, &[])
+    }
+
+    fn catalogue_with(
+        damaged: Option<&str>,
+        moves: &[(u32, &str)],
+        revocations: &[(PointerName, Revocation)],
+    ) -> Catalogue {
         let moved = |(n, at): &(u32, &str)| Moved {
             revision: 1,
             at: (*at).to_owned(),
@@ -344,6 +372,7 @@ mod tests {
             pointers: (0..5).map(pointer).collect(),
             histories: [(name(Slot::Channel("prod".parse().unwrap())), history)].into(),
             retirements: Vec::new(),
+            revocations: revocations.to_vec(),
             damaged: damaged.map(str::to_owned),
         };
         Catalogue::of(&(1..6).map(image).collect::<Vec<_>>(), &[pointers])
@@ -381,6 +410,25 @@ mod tests {
         ");
         let template = judged(&catalogue, Kind::LaunchTemplate, 0);
         assert!(template.ends_with("its image is deregistered: the next launch fails"), "{template}");
+    }
+
+    #[test]
+    fn what_was_revoked_stays_so_when_its_image_is_gone() {
+        let mark = |version: u32, of: u32| {
+            let (reason, by, at) = ("leaked key".into(), "someone".into(), "2026-11-20T12:00:00Z".into());
+            let version = Slot::Version(format!("1.0.{version}").parse().unwrap());
+            (name(version), Revocation { image: image(of).id, reason, by, at })
+        };
+        // That of version 3 is of an image that never got the number: another one has it.
+        let marks = [mark(0, 0), mark(2, 2), mark(3, 9)];
+        let catalogue = catalogue_with(None, &MOVES, &marks);
+        let all: Vec<String> = (0..4).map(|n| judged(&catalogue, Kind::Instance, n)).collect();
+        insta::assert_snapshot!(all.join("\n"), @r"
+        fail revoked Some(2) Some(10): revoked: leaked key (deregistered since)
+        fail behind Some(1) Some(10): prod names 1.0.2, and went on from it 10 days ago
+        fail revoked Some(0) None: revoked: leaked key
+        warn rolled-back Some(0) Some(1): prod names 1.0.2, and went back from it 1 day ago
+        ");
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! Looks at all places at once, and at the factory's own images beside them.
 
 use super::catalogue::{Catalogue, Pointers};
+use super::exemption;
 use super::findings::{self, Finding, Own, Shown, Spot};
 use super::freshness::Measure;
 use super::tally::Tally;
 use crate::identity::{AccountId, Channel, RecipeName, Region, RoleName, TargetKind};
 use crate::recipe::Factory;
 use crate::release::scene::history;
-use crate::target::{Image, Pointer, Slot, Stranger, Target, TargetError, Unread};
+use crate::report::visible;
+use crate::target::{Image, Pointer, Slot, Stranger, Target, TargetError, Unread, of_a_look};
 use futures_util::stream::{self, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -71,6 +73,8 @@ pub struct Looked {
     pub places: Vec<Place>,
     /// Every use of an image, the riskiest first.
     pub findings: Vec<Finding>,
+    /// What whoever keeps the policy should know, and no use of an image is.
+    pub notes: Vec<String>,
 }
 
 type Seen = Result<(Tally, Vec<Unread>), TargetError>;
@@ -117,7 +121,7 @@ pub async fn look(
             Read::Region(region, copies)
         });
     }
-    let mut catalogue = at_home(home, factory, recipes, wanted).await?;
+    let (mut catalogue, mut notes) = at_home(home, factory, recipes, wanted).await?;
     let mut seen: Vec<Option<Seen>> = wanted.iter().map(|_| None).collect();
     let mut unread_regions: BTreeMap<Region, String> = BTreeMap::new();
     while let Some(read) = reads.join_next().await {
@@ -142,6 +146,9 @@ pub async fn look(
     let owners: Vec<Option<&AccountId>> =
         wanted.iter().map(|place| own.as_ref().filter(|_| place.account.is_none())).collect();
     name_strangers(&mut catalogue, &mut places, (&targets, &owners), &unread_regions).await;
+    for unread in places.iter_mut().flat_map(|place| &mut place.shown.unread) {
+        unread.why = of_a_look(&unread.why);
+    }
     let channels: Vec<Channel> = factory.channels.iter().map(|rule| rule.name.clone()).collect();
     let measure = Measure { catalogue: &catalogue, policy: &factory.fleet, channels: &channels, now: home.now() };
     let usable = catalogue.usable();
@@ -152,7 +159,9 @@ pub async fn look(
     };
     let mut findings: Vec<Finding> = places.iter().zip(wanted).flat_map(of_place).collect();
     findings::sort(&mut findings);
-    Ok(Looked { places, findings })
+    let is_whole = places.iter().all(|place| !place.shown.dark && place.shown.unread.is_empty());
+    notes.extend(exemption::notes(&factory.fleet.exemptions, &findings, is_whole, home.now().date()));
+    Ok(Looked { places, findings, notes })
 }
 
 /// What one place does not answer in time is not read: the others, and whoever is to be told, don't wait for it.
@@ -263,12 +272,12 @@ async fn at_home(
     factory: &Factory,
     recipes: &[RecipeName],
     wanted: &[Wanted],
-) -> Result<Catalogue, TargetError> {
+) -> Result<(Catalogue, Vec<String>), TargetError> {
     let images = home.images().await?;
     let channels: Vec<Channel> = factory.channels.iter().map(|rule| rule.name.clone()).collect();
     let accounts: BTreeSet<Option<&AccountId>> =
         wanted.iter().map(|place| place.account.as_ref().map(|(account, _)| account)).collect();
-    let of_recipes: Vec<Result<Pointers, TargetError>> = stream::iter(recipes)
+    let of_recipes: Vec<Result<(Pointers, Vec<String>), TargetError>> = stream::iter(recipes)
         .map(|recipe| {
             let follows = |account: &Option<&AccountId>| factory.fleet.follows(recipe, *account, &channels);
             let followed: BTreeSet<Channel> = accounts.iter().filter_map(follows).collect();
@@ -277,23 +286,38 @@ async fn at_home(
         .buffer_unordered(RECIPES_AT_ONCE)
         .collect()
         .await;
-    Ok(Catalogue::of(&images, &of_recipes.into_iter().collect::<Result<Vec<_>, _>>()?))
+    let (pointers, notes): (Vec<Pointers>, Vec<Vec<String>>) =
+        of_recipes.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+    let mut notes = notes.concat();
+    notes.sort();
+    Ok((Catalogue::of(&images, &pointers), notes))
 }
 
-/// A recipe's pointers. What someone has damaged makes its images unknown, and not those of other recipes.
+/// A recipe's pointers, and what is to be told of them beside. What someone has damaged makes its images unknown, and not
+/// those of other recipes.
 async fn pointers(
     home: &dyn Target,
     recipe: &RecipeName,
     followed: &BTreeSet<Channel>,
-) -> Result<Pointers, TargetError> {
+) -> Result<(Pointers, Vec<String>), TargetError> {
+    let mut notes = Vec::new();
     let mut of = Pointers {
         recipe: recipe.clone(),
         pointers: Vec::new(),
         histories: BTreeMap::new(),
         retirements: Vec::new(),
+        revocations: Vec::new(),
         damaged: None,
     };
-    for pointer in home.pointers_read(recipe).await? {
+    let mut read = home.pointers_told_apart(recipe).await?;
+    for (name, revocation) in std::mem::take(&mut read.revocations) {
+        match revocation {
+            Ok(revocation) => of.revocations.push((name, revocation)),
+            // It keeps nothing from being judged, and vouches for nothing.
+            Err(error) => notes.push(visible::joined(&error.to_string())),
+        }
+    }
+    for pointer in read.one_by_one() {
         match pointer {
             Ok(pointer) => of.pointers.push(pointer),
             Err(TargetError::Damaged { what, why, .. }) => of.damaged = Some(format!("{what}: {why}")),
@@ -317,5 +341,5 @@ async fn pointers(
             Err(error) => return Err(error),
         }
     }
-    Ok(of)
+    Ok((of, notes))
 }

@@ -130,13 +130,19 @@ fn said(result: &Value) -> String {
     let listed = |name| result.get(name).and_then(Value::as_array).into_iter().flatten();
     // `build` of a factory with one recipe answers with that one's result.
     let builds = listed("builds").chain([result]).filter_map(of_build);
-    let ways = listed("told").filter_map(|way| way.get("error")?.as_str().map(str::to_owned));
+    let ways = listed("told").filter_map(of_way);
     let all: Vec<String> = builds.chain(ways).collect();
     let mut told: Vec<String> = all.iter().take(MOST_NAMED).map(|each| bounded(each, MOST_OF_EACH)).collect();
     if let Some(more) = all.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
         told.push(format!("and {more} more, which the log has"));
     }
     if told.is_empty() { "it said nothing".to_owned() } else { told.join("; ") }
+}
+
+/// An audience that could not be told by one of its ways, and why.
+fn of_way(told: &Value) -> Option<String> {
+    let text = |name| told.get(name).and_then(Value::as_str);
+    Some(format!("{} by {} not told: {}", text("audience")?, text("way")?, text("error")?))
 }
 
 /// A recipe that failed or was refused, and why.
@@ -196,6 +202,17 @@ mod tests {
         for code in [1, 2, 3, 4, 5, 130, -9] {
             assert!(matches!(Job::Rebuild.answer(&exited(code)), Err(JobError::Failed { .. })), "{code}");
         }
+    }
+
+    #[test]
+    fn who_could_not_be_told_is_named() {
+        let told = json!([
+            {"audience": "platform", "way": "sns", "outcome": "told"},
+            {"audience": "web", "way": "webhook", "outcome": "failed", "error": "POST: there is none"},
+        ]);
+        let answer = Job::Check.answer(&Ended::Exited { code: 1, result: json!({"outcome": "fine", "told": told}) });
+        let error = answer.unwrap_err().to_string();
+        assert!(error.ends_with("ended with exit code 1: web by webhook not told: POST: there is none"), "{error}");
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub struct Exemption {
     /// `region:` only in this region.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<Region>,
-    /// `resource:` only this instance, launch template or group, by its id or name.
+    /// `resource:` only this instance by its id, launch template by its id or name, or group by its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
     /// `reason:`

@@ -3,8 +3,9 @@
 use super::error::{ReleaseError, one_line};
 use super::scene::{Scene, history};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
+use crate::pipeline::tags::ImageState;
 use crate::pipeline::{clock, tags};
-use crate::target::{Image, PointerName, Slot, Tags, Target};
+use crate::target::{Image, PointerName, Revocation, Slot, Tags, Target, TargetError};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -24,10 +25,14 @@ pub struct Revoked {
     pub reason: String,
     /// The channels that name it.
     pub channels: Vec<Channel>,
+    /// Why nothing is written down that outlives the image; none where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forgettable: Option<String>,
 }
 
-/// Revokes a version. The image itself comes first: whatever happens after that, nothing is promoted to it any more; and
-/// the same command again does the rest.
+/// Revokes a version. The image itself comes first, and just before its tags the mark that outlives it: whatever happens
+/// after that, nothing is promoted to it any more; and the same command again does the rest. A mark that can't be written
+/// keeps no image from being tagged.
 pub async fn revoke(
     target: &dyn Target,
     recipe: &RecipeName,
@@ -61,7 +66,14 @@ pub async fn revoke(
     if let (None, true, Err(error)) = (&first, children.is_empty(), fit) {
         return Err(error);
     }
-    let by = format!("{} {}", clock::rfc3339(target.now()), target.who().await?);
+    let (at, who) = (clock::rfc3339(target.now()), target.who().await?);
+    // What is built on an image that is gone already is found by that image's pointer alone.
+    if let (None, Some(pointer)) = (&first, scene.pointer(&name)) {
+        let (image, reason) = (pointer.image.clone(), reason.clone());
+        let mark = Revocation { image, reason, by: who.clone(), at: at.clone() };
+        target.mark_revoked(&name, &mark).await?;
+    }
+    let by = format!("{at} {who}");
     let by: String = by.chars().take(256).collect();
     let mut revoked = Vec::new();
     let on = format!("built on {recipe} {version}: {reason}");
@@ -72,6 +84,17 @@ pub async fn revoke(
             // The reason that was there first stays.
             Some(there) => there.to_owned(),
             None => reason.chars().take(256).collect(),
+        };
+        let version = PointerName {
+            recipe: owner.recipe.clone(),
+            arch: tags::arch(&image.tags).unwrap_or(arch),
+            slot: Slot::Version(owner.version),
+        };
+        let mark = Revocation { image: image.id.clone(), reason: reason.clone(), by: who.clone(), at: at.clone() };
+        // The number of one that was never tested may yet be another's.
+        let forgettable = match ImageState::of(&image.tags) {
+            ImageState::Candidate => None,
+            _ => remember(target, &version, &mark).await?,
         };
         if tags::revoked(&image.tags).is_none() {
             let tags: Tags =
@@ -84,6 +107,7 @@ pub async fn revoke(
             image: image.id.clone(),
             reason,
             channels: Vec::new(),
+            forgettable,
         });
     }
     let recipes: BTreeSet<RecipeName> = revoked.iter().map(|revoked| revoked.recipe.clone()).collect();
@@ -96,6 +120,20 @@ pub async fn revoke(
         }
     }
     Ok(revoked)
+}
+
+/// Writes down what outlives the image, or answers why it can't be. Where there are no credentials nothing else would have
+/// success either.
+async fn remember(
+    target: &dyn Target,
+    version: &PointerName,
+    mark: &Revocation,
+) -> Result<Option<String>, TargetError> {
+    match target.mark_revoked(version, mark).await {
+        Ok(()) => Ok(None),
+        Err(error @ TargetError::Credentials { .. }) => Err(error),
+        Err(error) => Ok(Some(error.to_string())),
+    }
 }
 
 /// All images that were built on this one, and on those, nearest first.

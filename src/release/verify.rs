@@ -148,6 +148,9 @@ impl Look<'_> {
         for error in overview.retirements.iter().filter_map(|read| read.as_ref().err()) {
             self.damaged(error);
         }
+        for error in overview.revocations.values().filter_map(|read| read.as_ref().err()) {
+            self.damaged(error);
+        }
         let pointers: Vec<&Pointer> = overview.pointers.iter().flatten().collect();
         for pointer in &pointers {
             match &pointer.name.slot {

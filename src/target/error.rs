@@ -10,6 +10,14 @@ pub const SESSION: &str = "amifactory";
 pub const AGAIN: &str =
     "run the same command again (amifactory resume goes on with a build or a move that was cut off)";
 
+/// What of [`AGAIN`] is of no use to who has only looked: nothing was begun.
+const RESUME: &str = " (amifactory resume goes on with a build or a move that was cut off)";
+
+/// An error's words where something was only looked at.
+pub fn of_a_look(text: &str) -> String {
+    text.replace(RESUME, "")
+}
+
 /// How a caller comes to be allowed: who that is stands in the service's words. Roles of ours in other accounts, which
 /// their sessions' name shows, have policies of their own.
 fn allowed(action: &str, message: &str) -> String {

@@ -13,19 +13,21 @@ mod moves;
 mod overview;
 mod pointer;
 mod record;
+mod revocation;
 mod rollouts;
 mod shelf;
 
 pub use base::{aws_base, local_base};
 pub use builder::{Builder, BuilderState, LaunchBase, LaunchRequest, RunEnd, RunEvent, RunRequest, RunResult};
 pub use copies::{Audience, CopyRequest, Part};
-pub use error::TargetError;
+pub use error::{TargetError, of_a_look};
 pub use herald::{Alarm, Herald, Kept, OpenTicket, Point, Ticket};
 pub use inventory::{Inventory, Kind, Sighting, Stranger, by_template, template_of};
 pub use moves::{Elsewhere, Entry, Held, HeldEnd, Move, Pin, Settled, Standing, Underway, moment};
 pub use overview::{Evidence, Histories, Overview, at_once};
 pub use pointer::{DamagedPointer, Pointer, PointerName, Pointers, Slot};
 pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
+pub use revocation::{Revocation, Revocations};
 pub use rollouts::{
     AlarmSeen, AlarmState, Begun, ImageSeen, LaunchSource, Member, NamedAt, NewVersion, Pace, Refresh, RefreshState,
     Rollouts, ScalingGroup, TemplateRef, TemplateUser, TemplateVersion,
@@ -232,6 +234,8 @@ pub trait Target: Send + Sync {
     }
     /// Makes an image of a stopped builder, or answers with the one of this name.
     async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError>;
+    /// Writes down that a version must not be used, so that it is known when its image is gone. What was written first stays.
+    async fn mark_revoked(&self, version: &PointerName, revocation: &Revocation) -> Result<(), TargetError>;
     /// Sets tags over those that are there.
     async fn tag_image(&self, image: &ImageId, tags: &Tags) -> Result<(), TargetError>;
     /// The record that travels with the image.
@@ -259,16 +263,15 @@ pub trait Target: Send + Sync {
     }
     /// The same, one by one, with what can't be read beside them.
     async fn pointers_read(&self, recipe: &RecipeName) -> Result<Vec<Result<Pointer, TargetError>>, TargetError> {
-        let Pointers { readable, damaged, beside } = self.pointers_told_apart(recipe).await?;
-        let wrong = damaged.into_iter().map(|damaged| damaged.error).chain(beside);
-        Ok(readable.into_iter().map(Ok).chain(wrong.map(Err)).collect())
+        Ok(self.pointers_told_apart(recipe).await?.one_by_one())
     }
     /// The pointers of several recipes and the moves of their channels: each recipe that is asked for has an answer. A
     /// service is asked for all at once.
     async fn overview(&self, recipes: &[RecipeName]) -> Result<BTreeMap<RecipeName, Overview>, TargetError> {
         let mut all = BTreeMap::new();
         for recipe in recipes {
-            let pointers = self.pointers_read(recipe).await?;
+            let mut read = self.pointers_told_apart(recipe).await?;
+            let (revocations, pointers) = (std::mem::take(&mut read.revocations), read.one_by_one());
             let underway = self.underway(recipe).await?.into_iter().map(Ok).collect();
             let retirements = match self.shelf() {
                 Some(shelf) => match shelf.retirements(recipe).await {
@@ -278,7 +281,7 @@ pub trait Target: Send + Sync {
                 },
                 None => Vec::new(),
             };
-            all.insert(recipe.clone(), Overview { pointers, underway, retirements });
+            all.insert(recipe.clone(), Overview { pointers, underway, retirements, revocations });
         }
         Ok(all)
     }

@@ -1,6 +1,6 @@
 //! Looks at many recipes at once: what the verbs need that go over a whole factory.
 
-use super::{Entry, ImageRecord, Pointer, PointerName, Retirement, TargetError, Underway};
+use super::{Entry, ImageRecord, Pointer, PointerName, Retirement, Revocations, TargetError, Underway};
 use crate::identity::{Digest, RecipeName, Version};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -20,6 +20,8 @@ pub struct Overview {
     pub underway: Vec<Result<Underway, TargetError>>,
     /// Its images that are on their way out, or gone; each as far as the image bears it out.
     pub retirements: Vec<Result<Retirement, TargetError>>,
+    /// Its versions that must not be used.
+    pub revocations: Revocations,
 }
 
 /// The histories of several pointers, oldest entry first; those that someone has damaged say so.

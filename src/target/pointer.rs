@@ -1,6 +1,6 @@
 //! Pointers: names by which consumers find images.
 
-use super::TargetError;
+use super::{Revocations, TargetError};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use serde::{Deserialize, Serialize};
 
@@ -56,9 +56,17 @@ pub struct Pointers {
     pub damaged: Vec<DamagedPointer>,
     /// What is kept beside them and can't be read, pins and locks of moves: always [`TargetError::Damaged`].
     pub beside: Vec<TargetError>,
+    /// Versions that must not be used.
+    pub revocations: Revocations,
 }
 
 impl Pointers {
+    /// Those that can be read, and then why others can't.
+    pub fn one_by_one(self) -> Vec<Result<Pointer, TargetError>> {
+        let wrong = self.damaged.into_iter().map(|damaged| damaged.error).chain(self.beside);
+        self.readable.into_iter().map(Ok).chain(wrong.map(Err)).collect()
+    }
+
     /// All of them, each damaged one as it was last. Fails where that is not known of one.
     pub fn or_last(self) -> Result<Vec<Pointer>, TargetError> {
         let mut pointers = self.readable;

@@ -11,7 +11,7 @@ use amifactory::release::Note;
 use amifactory::target::local::LocalTarget;
 use amifactory::target::{
     Builder, Entry, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Move, Pin, Pointer, PointerName,
-    ResolvedBase, RunRequest, RunResult, Slot, Tags, Target, TargetError,
+    ResolvedBase, Revocation, RunRequest, RunResult, Slot, Tags, Target, TargetError,
 };
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
@@ -98,6 +98,9 @@ impl Target for Dying {
     }
     async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError> {
         self.call(self.inner.create_image(builder, request)).await
+    }
+    async fn mark_revoked(&self, version: &PointerName, revocation: &Revocation) -> Result<(), TargetError> {
+        self.call(self.inner.mark_revoked(version, revocation)).await
     }
     async fn tag_image(&self, image: &ImageId, tags: &Tags) -> Result<(), TargetError> {
         self.call(self.inner.tag_image(image, tags)).await

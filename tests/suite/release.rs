@@ -298,6 +298,16 @@ fn a_revoked_image_goes_nowhere_and_takes_those_built_on_it_along() {
     let of_late = ok(&factory, &["images", "late"]);
     assert!(of_late["images"].as_array().unwrap().iter().all(|image| image["state"] == "revoked"), "{of_late}");
     fs::remove_file(factory.path().join("recipes/late.yaml")).unwrap();
+    // It is known when the image is gone; one that was never tested has no version that could not be another's.
+    let arch = pointers(&factory, "").file_name().unwrap().to_owned();
+    let marks = |recipe: &str| pointers(&factory, "").join("../..").join(recipe).join(&arch).join("revoked");
+    let mark: Value = serde_json::from_slice(&fs::read(marks("tiny").join("1.0.1.json")).unwrap()).unwrap();
+    assert_eq!((&mark["reason"], &mark["image"]), (&json!("a key was left in it"), &revoked["revoked"][0]["image"]));
+    assert!(marks("child").join("1.0.0.json").exists() && !marks("late").exists());
+    fs::write(marks("child").join("1.0.0.json"), "junk").unwrap();
+    let (code, drift) = factory.json(&["verify", "child"]);
+    assert!(code == 4 && drift.to_string().contains("revoked/1.0.0.json"), "{drift}");
+    fs::remove_file(marks("child").join("1.0.0.json")).unwrap();
     let images: Vec<Value> = revoked["revoked"]
         .as_array()
         .unwrap()

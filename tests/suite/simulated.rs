@@ -8,7 +8,7 @@ use amifactory::recipe::BaseSpec;
 use amifactory::release::Note;
 use amifactory::target::{
     Builder, BuilderState, Entry, Image, ImageRecord, ImageRequest, LaunchRequest, Move, Pin, Pointer, PointerName,
-    ResolvedBase, RunEnd, RunEvent, RunRequest, RunResult, Slot, Standing, Tags, Target, TargetError,
+    ResolvedBase, Revocation, RunEnd, RunEvent, RunRequest, RunResult, Slot, Standing, Tags, Target, TargetError,
 };
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -263,6 +263,9 @@ impl Target for Simulated {
         };
         // Cut off half-way, it never becomes available by itself.
         self.call(|world| make(world, true), |world| drop(make(world, false))).await
+    }
+    async fn mark_revoked(&self, _version: &PointerName, _revocation: &Revocation) -> Result<(), TargetError> {
+        Ok(())
     }
     async fn tag_image(&self, image: &ImageId, tags: &Tags) -> Result<(), TargetError> {
         self.call(

@@ -1,6 +1,6 @@
 //! What an audience is told: the difference between what is seen and what it was told last. Pure.
 
-use super::item::{Item, Seen, UNREAD};
+use super::item::{Fingerprint, Item, Seen, UNREAD};
 use super::memory::{MOST, Memory, Recall, Told};
 use crate::fleet::freshness::{Level, Status};
 use crate::identity::{AccountId, RecipeName};
@@ -41,7 +41,7 @@ impl Ear {
     }
 }
 
-/// Something that has become worse.
+/// Something that is told, and has become worse or another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Worse {
     /// As it is now.
@@ -51,6 +51,9 @@ pub struct Worse {
     pub was_level: Level,
     /// How many there were.
     pub was_count: u64,
+    /// What the image was before; none where it still is that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub was_status: Option<String>,
 }
 
 /// Something that is over.
@@ -69,7 +72,7 @@ pub struct Resolved {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum News {
-    /// Something is new, worse, resolved or no longer looked at; or nothing was ever told.
+    /// Something is new, worse, changed, resolved or no longer looked at; or nothing was ever told.
     Changed,
     /// Nothing changed for a week: the check runs.
     Heartbeat,
@@ -94,6 +97,8 @@ pub struct Digest {
     pub new: Vec<Item>,
     /// What was told, and is worse now.
     pub worse: Vec<Worse>,
+    /// What was told, is no worse, and is something else now: of the same image in the same place.
+    pub changed: Vec<Worse>,
     /// What was told, and is over.
     pub resolved: Vec<Resolved>,
     /// What was told and is no longer looked at: its place is in the configuration no more.
@@ -114,8 +119,6 @@ pub fn of(seen: &Seen, ear: &Ear, recall: &Recall, now: OffsetDateTime) -> (Dige
         Recall::Known(memory) => (memory, None),
         Recall::Damaged(why) => (&empty, Some(why.clone())),
     };
-    let heard: Vec<&Item> = seen.items.iter().filter(|item| ear.hears(item)).collect();
-    let (heard, beyond) = bounded(heard, before);
     let mut digest = Digest {
         news: News::Nothing,
         at: clock::rfc3339(now),
@@ -123,21 +126,34 @@ pub fn of(seen: &Seen, ear: &Ear, recall: &Recall, now: OffsetDateTime) -> (Dige
         damaged,
         new: Vec::new(),
         worse: Vec::new(),
+        changed: Vec::new(),
         resolved: Vec::new(),
         forgotten: Vec::new(),
         unchanged: 0,
         unknown: 0,
-        beyond,
+        beyond: 0,
     };
+    let names = names(seen, before);
+    let name = |item: &Item| names.get(&item.fingerprint).cloned().unwrap_or((item.fingerprint.clone(), None));
+    let heard: Vec<&Item> = seen.items.iter().filter(|item| ear.hears(item)).collect();
+    let (heard, beyond) = bounded(heard, |item| before.told.contains_key(&name(item).0));
+    digest.beyond = beyond;
     let mut told = BTreeMap::new();
     for item in heard {
-        let known = before.told.get(&item.fingerprint);
+        let (fingerprint, was_status) = name(item);
+        let known = before.told.get(&fingerprint);
+        let item = &Item { fingerprint, ..item.clone() };
         let mut count = item.count;
+        let worse = |was: &Told| Worse {
+            item: item.clone(),
+            was_level: was.level,
+            was_count: was.count,
+            was_status: was_status.clone(),
+        };
         match known {
             None => digest.new.push(item.clone()),
-            Some(was) if item.level < was.level || many_more(was.count, item.count) => {
-                digest.worse.push(Worse { item: item.clone(), was_level: was.level, was_count: was.count });
-            }
+            Some(was) if item.level < was.level || many_more(was.count, item.count) => digest.worse.push(worse(was)),
+            Some(was) if was_status.is_some() => digest.changed.push(worse(was)),
             Some(was) => {
                 digest.unchanged += 1;
                 // By how many there were when it was told: what grows slowly is told too, and what comes and goes is not.
@@ -151,10 +167,11 @@ pub fn of(seen: &Seen, ear: &Ear, recall: &Recall, now: OffsetDateTime) -> (Dige
             count,
             title: item.title.clone(),
             unread: item.kind == UNREAD,
+            status: Some(item.status.to_owned()),
         };
         told.insert(item.fingerprint.clone(), as_told);
     }
-    let now_seen: BTreeMap<_, _> = seen.items.iter().map(|item| (&item.fingerprint, item)).collect();
+    let now_seen: BTreeMap<Fingerprint, &Item> = seen.items.iter().map(|item| (name(item).0, item)).collect();
     for (fingerprint, was) in &before.told {
         if told.contains_key(fingerprint) {
             continue;
@@ -177,7 +194,8 @@ pub fn of(seen: &Seen, ear: &Ear, recall: &Recall, now: OffsetDateTime) -> (Dige
         }
     }
     let first = matches!(recall, Recall::First | Recall::Damaged(_));
-    let parts = [digest.new.len(), digest.worse.len(), digest.resolved.len(), digest.forgotten.len()];
+    let parts =
+        [digest.new.len(), digest.worse.len(), digest.changed.len(), digest.resolved.len(), digest.forgotten.len()];
     digest.news = if first || parts.iter().any(|part| *part > 0) {
         News::Changed
     } else if is_due(&before.told_at, now) {
@@ -193,13 +211,38 @@ pub fn of(seen: &Seen, ear: &Ear, recall: &Recall, now: OffsetDateTime) -> (Dige
     (digest, memory)
 }
 
+/// By what each is remembered, and what it was where it is something else now: what was told of the same image in the same
+/// place, whatever that was, is what it is remembered by.
+fn names(seen: &Seen, before: &Memory) -> BTreeMap<Fingerprint, (Fingerprint, Option<String>)> {
+    let own: BTreeSet<&Fingerprint> = seen.items.iter().map(|item| &item.fingerprint).collect();
+    let (mut names, mut taken) = (BTreeMap::new(), BTreeSet::new());
+    for item in &seen.items {
+        let told = |fingerprint: &Fingerprint| before.told.get(fingerprint);
+        let is_free = |fingerprint: &&Fingerprint| told(fingerprint).is_some() && !own.contains(*fingerprint);
+        let former = || {
+            let mut formerly = item.formerly.iter().map(|(status, fingerprint)| (*status, fingerprint));
+            formerly.find(|(_, fingerprint)| is_free(fingerprint) && !taken.contains(*fingerprint))
+        };
+        let (name, was) = match told(&item.fingerprint) {
+            Some(was) => (&item.fingerprint, was.status.clone()),
+            None => match former() {
+                Some((status, former)) => {
+                    (former, told(former).and_then(|was| was.status.clone()).or(Some(status.to_owned())))
+                }
+                None => continue,
+            },
+        };
+        taken.insert(name);
+        names.insert(item.fingerprint.clone(), (name.clone(), was.filter(|was| was != item.status)));
+    }
+    names
+}
+
 /// The riskiest, and of those that are alike rather those that were told: what is beyond changes nothing from day to day.
-fn bounded<'a>(mut heard: Vec<&'a Item>, before: &Memory) -> (Vec<&'a Item>, usize) {
+fn bounded<'a>(mut heard: Vec<&'a Item>, is_told: impl Fn(&Item) -> bool) -> (Vec<&'a Item>, usize) {
     let beyond = heard.len().saturating_sub(MOST);
     if beyond > 0 {
-        heard.sort_by_key(|item| {
-            (item.level, item.status != Status::Revoked.as_str(), !before.told.contains_key(&item.fingerprint))
-        });
+        heard.sort_by_key(|item| (item.level, item.status != Status::Revoked.as_str(), !is_told(item)));
         heard.truncate(MOST);
     }
     (heard, beyond)

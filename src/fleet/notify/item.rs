@@ -16,7 +16,7 @@ use std::fmt;
 /// What could not be read is of this kind.
 pub const UNREAD: &str = "unread";
 /// The longest title, in bytes: it is kept in the memory too.
-pub const TITLE: usize = 120;
+pub const TITLE: usize = 160;
 /// The longest reason and the longest list of examples, in bytes.
 const WORDS: usize = 300;
 /// The longest command, in bytes. One that is longer, or that can't be shown as it is, is left out: half a command, or
@@ -59,6 +59,10 @@ pub struct Item {
     /// What it is of, whatever image that has: so that what can't be told now is known to be the same thing.
     #[serde(skip)]
     pub subject: Fingerprint,
+    /// What it is about where the same image had another status, and which: so that a change is known to be one. Empty where
+    /// nothing can be told of it.
+    #[serde(skip)]
+    pub formerly: Vec<(&'static str, Fingerprint)>,
     /// Where: account and region.
     pub place: String,
     /// The account; none where it could not be told.
@@ -145,9 +149,31 @@ impl Seen {
                 }
             }
         }
+        tell_apart(&mut seen.items);
         // What could not be read stands where its level puts it; the order of findings stays.
         seen.items.sort_by_key(|item| item.level);
         seen
+    }
+}
+
+/// Where several have the same words, each says its image too, or what it is about.
+fn tell_apart(items: &mut [Item]) {
+    let mut titles: BTreeMap<&str, usize> = BTreeMap::new();
+    for item in items.iter() {
+        *titles.entry(&item.title).or_default() += 1;
+    }
+    let several: BTreeSet<String> =
+        titles.into_iter().filter(|(_, count)| *count > 1).map(|(title, _)| title.to_owned()).collect();
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    for item in items.iter_mut().filter(|item| several.contains(&item.title)) {
+        let with = |what: &str| {
+            let most = TITLE.saturating_sub(what.len() + 2);
+            format!("{}, {what}", cut(&item.title, most))
+        };
+        let image = item.image.as_deref().map(|image| with(&cut(image, 24)));
+        let title = image.filter(|title| !taken.contains(title)).unwrap_or_else(|| with(item.fingerprint.as_str()));
+        taken.insert(title.clone());
+        item.title = title;
     }
 }
 
@@ -158,19 +184,15 @@ fn item(finding: &Finding) -> Item {
     let recipe = judgement.recipe.as_ref().map(RecipeName::as_str).unwrap_or_default();
     let (resource, group) = (text(&finding.resource), text(&finding.group));
     let kind = finding.kind.as_str();
-    let parts = [
-        "1",
-        &place,
-        kind,
-        &resource,
-        &group,
-        &text(&finding.image),
-        &text(&finding.via),
-        recipe,
-        judgement.status.as_str(),
-    ];
+    let (image, via) = (text(&finding.image), text(&finding.via));
+    let with = |status: Status| {
+        Fingerprint::of(&["1", &place, kind, &resource, &group, &image, &via, recipe, status.as_str()])
+    };
+    let is_other = |status: &Status| *status != judgement.status && *status != Status::Unknown;
+    let others = Status::ALL.into_iter().filter(is_other).map(|status| (status.as_str(), with(status)));
     Item {
-        fingerprint: Fingerprint::of(&parts),
+        fingerprint: with(judgement.status),
+        formerly: if judgement.status == Status::Unknown { Vec::new() } else { others.collect() },
         subject: Fingerprint::of(&["1", &place, kind, &resource, &group]),
         account: finding.at.account.clone(),
         recipe: judgement.recipe.clone(),
@@ -210,6 +232,7 @@ fn unread_item(at: &Spot, unread: &Unread) -> Item {
     let place = at.to_string();
     Item {
         fingerprint: Fingerprint::of(&["1", &place, "unread", &unread.what]),
+        formerly: Vec::new(),
         subject: Fingerprint::of(&["1", &place, "unread", &unread.what]),
         account: at.account.clone(),
         recipe: None,
@@ -246,7 +269,10 @@ fn title(finding: &Finding, place: &str) -> String {
             format!("warm instances of group {}", shown(group.as_deref().unwrap_or_default(), 40))
         }
     };
-    cut(&format!("{image} {}: {what}, {place}", judgement.status.as_str()), TITLE)
+    // A group has several images at once, by several of its overrides.
+    let via = finding.via.as_deref().filter(|_| finding.kind == Kind::AutoScalingGroup);
+    let via = via.map_or(String::new(), |via| format!(", by {}", shown(via, 60)));
+    cut(&format!("{image} {}: {what}, {place}{via}", judgement.status.as_str()), TITLE)
 }
 
 fn why(finding: &Finding) -> String {

@@ -18,6 +18,8 @@ use time::format_description::well_known::Rfc3339;
 pub const MOST: usize = 2000;
 /// How long a memory may be once it is unpacked; what is longer was not written by us.
 const UNPACKED: u64 = 4 << 20;
+/// The longest status, in bytes.
+const STATUS: usize = 24;
 /// What a memory begins with: the way it is written.
 const FORM: &str = "1";
 
@@ -42,6 +44,9 @@ pub struct Told {
     /// Whether it is something that could not be read.
     #[serde(rename = "u", default, skip_serializing_if = "std::ops::Not::not")]
     pub unread: bool,
+    /// What the image was; none in what earlier versions wrote.
+    #[serde(rename = "st", default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
 }
 
 /// All that was told.
@@ -104,6 +109,7 @@ impl Memory {
     fn seemly(mut self) -> Memory {
         for told in self.told.values_mut() {
             (told.title, told.place) = (shown(&told.title, TITLE), shown(&told.place, TITLE));
+            told.status = told.status.take().map(|status| shown(&status, STATUS));
         }
         let time = |text: String| if is_time(&text) { text } else { String::new() };
         Memory { told_at: time(self.told_at), changed_at: time(self.changed_at), told: self.told }

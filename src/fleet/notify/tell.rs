@@ -63,13 +63,15 @@ pub struct Telling {
     pub new: usize,
     /// How many were worse.
     pub worse: usize,
+    /// How many were no worse, and something else.
+    pub changed: usize,
     /// How many were over.
     pub resolved: usize,
     /// How many were as they were.
     pub unchanged: usize,
     /// How many could not be told.
     pub unknown: usize,
-    /// How many are new or worse and have their turn with the next run: OpsCenter gets so many at a time.
+    /// How many are new, worse or something else and have their turn with the next run: OpsCenter gets so many at a time.
     pub waiting: usize,
     /// Why what was told before was not known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,6 +106,7 @@ async fn tell_one(
         outcome: Outcome::Failed,
         new: 0,
         worse: 0,
+        changed: 0,
         resolved: 0,
         unchanged: 0,
         unknown: 0,
@@ -124,6 +127,7 @@ async fn tell_one(
     let (digest, mut memory) = digest::of(seen, &ear, &recall, now);
     telling.new = digest.new.len();
     telling.worse = digest.worse.len();
+    telling.changed = digest.changed.len();
     telling.resolved = digest.resolved.len();
     telling.unchanged = digest.unchanged;
     telling.unknown = digest.unknown;
@@ -135,7 +139,8 @@ async fn tell_one(
             waiting.map(|waiting| {
                 telling.new -= waiting.new;
                 telling.worse -= waiting.worse;
-                telling.waiting = waiting.new + waiting.worse;
+                telling.changed -= waiting.changed;
+                telling.waiting = waiting.new + waiting.worse + waiting.changed;
             })
         }
         (News::Nothing, _) => Ok(()),

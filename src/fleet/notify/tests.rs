@@ -49,7 +49,7 @@ pub(crate) fn finding(n: usize, level: Level, count: u64, days: u64) -> Finding 
 
 pub(crate) fn looked(findings: Vec<Finding>) -> Looked {
     let place = |account| Place { at: spot(account, "us-east-1"), shown: Shown::default() };
-    Looked { places: vec![place("123456789012"), place("111122223333")], findings }
+    Looked { places: vec![place("123456789012"), place("111122223333")], findings, notes: Vec::new() }
 }
 
 pub(crate) fn unread(what: &str) -> Unread {
@@ -209,6 +209,80 @@ fn what_is_exempt_or_fine_is_over_and_what_is_not_asked_for_is_neither() {
         let (digest, _) = digest::of(&seen, &ear, &memory, NOW);
         assert_eq!((digest.news, digest.unchanged, digest.resolved.len()), (News::Nothing, 0, 0));
     }
+}
+
+/// What two overrides of a group launch is told in two ways, so that nobody takes the one for the other.
+#[test]
+fn no_two_findings_have_the_same_title() {
+    let of = |image: usize, via: &str| {
+        let mut finding = finding(image, Level::Fail, 1, 20);
+        (finding.kind, finding.resource, finding.group) = (Kind::AutoScalingGroup, Some("mixed".into()), None);
+        (finding.at, finding.via) = (spot("123456789012", "us-east-1"), Some(via.into()));
+        finding
+    };
+    let template = |version: &str| format!("launch template lt-0123456789abcdef0 version {version}");
+    let all = [
+        of(1, &template("3")),
+        of(1, &template("$Latest")),
+        of(1, "an override"),
+        of(2, "an override"),
+        of(2, "an override"),
+    ];
+    let (digest, memory) = next(&looked(all.to_vec()), &Recall::First, NOW);
+    insta::assert_snapshot!(titles(&digest)[0].join("\n"), @r"
+    web 1.0.0 behind: group mixed, 123456789012/us-east-1, by launch template lt-0123456789abcdef0 version 3
+    web 1.0.0 behind: group mixed, 123456789012/us-east-1, by launch template lt-0123456789abcdef0 version $Latest
+    web 1.0.0 behind: group mixed, 123456789012/us-east-1, by an override, ami-00000000000000001
+    web 1.0.0 behind: group mixed, 123456789012/us-east-1, by an override, ami-00000000000000002
+    ");
+    let (digest, _) = next(&looked(all[..1].to_vec()), &memory, NOW);
+    let over: std::collections::BTreeSet<&str> = titles(&digest)[2].iter().copied().collect();
+    assert_eq!((digest.resolved.len(), over.len()), (3, 3));
+    assert!(!over.contains(Seen::of(&looked(all[..1].to_vec())).items[0].title.as_str()), "{over:?}");
+}
+
+/// Nobody has touched it: it is neither new nor resolved.
+#[test]
+fn what_has_another_status_has_changed() {
+    let with = |status, level| {
+        let mut finding = finding(1, level, 2, 20);
+        finding.judgement.status = status;
+        looked(vec![finding])
+    };
+    let parts = |digest: &Digest| {
+        let Digest { new, worse, changed, resolved, unchanged, .. } = digest;
+        [new.len(), worse.len(), changed.len(), resolved.len(), *unchanged]
+    };
+    let (_, revoked) = next(&with(Status::Revoked, Level::Fail), &Recall::First, NOW);
+    let (digest, gone) = next(&with(Status::Deregistered, Level::Warn), &revoked, NOW);
+    assert_eq!((parts(&digest), digest.news), ([0, 0, 1, 0, 0], News::Changed));
+    let changed = &digest.changed[0];
+    assert_eq!((changed.was_status.as_deref(), changed.was_level), (Some("revoked"), Level::Fail));
+    let body = crate::report::notify::body("platform", &digest);
+    let line = "CHANGED\n- WARN (was fail; it was revoked) web 1.0.0 deregistered: instances of group web-1,";
+    assert!(body.contains(line), "{body}");
+    // It is remembered as what it was first: a ticket stays the same one.
+    let (Recall::Known(before), Recall::Known(after)) = (&revoked, &gone) else { panic!() };
+    assert!(before.told.keys().eq(after.told.keys()));
+    let (digest, same) = next(&with(Status::Deregistered, Level::Warn), &gone, NOW);
+    assert_eq!((parts(&digest), digest.news, &same), ([0, 0, 0, 0, 1], News::Nothing, &gone));
+    // Back again, and worse.
+    let (digest, back) = next(&with(Status::Revoked, Level::Fail), &gone, NOW);
+    assert_eq!(parts(&digest), [0, 1, 0, 0, 0]);
+    assert_eq!(digest.worse[0].was_status.as_deref(), Some("deregistered"));
+    // What is fine now is over, and what is gone too.
+    let (digest, _) = next(&with(Status::Fresh, Level::Fine), &back, NOW);
+    assert_eq!((parts(&digest), digest.resolved[0].now), ([0, 0, 0, 1, 0], Some("fine")));
+    assert_eq!(parts(&next(&looked(vec![]), &gone, NOW).0), [0, 0, 0, 1, 0]);
+    // Who hears of what fails alone hears nothing that would be taken for the end of it.
+    let fails = Ear { levels: [Level::Fail].into(), ..Ear::default() };
+    let (digest, _) = digest::of(&Seen::of(&with(Status::Deregistered, Level::Warn)), &fails, &revoked, NOW);
+    assert_eq!((parts(&digest), digest.news), ([0; 5], News::Nothing));
+    // A memory of before says what it was by what it is known by.
+    let mut old = before.clone();
+    old.told.values_mut().for_each(|told| told.status = None);
+    let (digest, _) = next(&with(Status::Deregistered, Level::Fail), &Recall::Known(old), NOW);
+    assert_eq!((parts(&digest), digest.changed[0].was_status.as_deref()), ([0, 0, 1, 0, 0], Some("revoked")));
 }
 
 #[test]

@@ -20,9 +20,11 @@ pub struct Waiting {
     pub new: usize,
     /// Of those that are worse.
     pub worse: usize,
+    /// Of those that are something else.
+    pub changed: usize,
 }
 
-/// Opens what is new or worse. What has to wait is not remembered as told; how much that is is the answer.
+/// Opens what is new, and brings up to date what is worse or something else. What has to wait is not remembered as told; how much that is is the answer.
 pub async fn open(
     herald: &dyn Herald,
     audience: &str,
@@ -31,8 +33,10 @@ pub async fn open(
     memory: &mut Memory,
 ) -> Result<Waiting, TargetError> {
     let mut waiting = Waiting::default();
-    let worse = digest.worse.iter().map(|worse| &worse.item);
-    for (at, item) in worse.chain(&digest.new).enumerate() {
+    let worse = digest.worse.iter().map(|worse| (&worse.item, false));
+    let changed = digest.changed.iter().map(|changed| (&changed.item, true));
+    let new = digest.new.iter().map(|item| (item, false));
+    for (at, (item, is_changed)) in worse.chain(new).chain(changed).enumerate() {
         if at < MOST {
             herald.open_ticket(&ticket(audience, item)).await?;
             continue;
@@ -43,7 +47,10 @@ pub async fn open(
         };
         match was {
             Some(was) => {
-                waiting.worse += 1;
+                match is_changed {
+                    true => waiting.changed += 1,
+                    false => waiting.worse += 1,
+                }
                 memory.told.insert(item.fingerprint.clone(), was.clone());
             }
             None => {

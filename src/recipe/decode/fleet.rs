@@ -71,12 +71,16 @@ fn account(node: &Node, names: &Known<'_>, diagnostics: &mut Diagnostics) -> Opt
 /// `warn:` and `fail:`, in this order.
 fn ages(reader: &mut Reader<'_>, node: &Node, diagnostics: &mut Diagnostics) -> Option<Ages> {
     let warn = maybe(reader, "warn", diagnostics, value::days);
-    let fail = maybe(reader, "fail", diagnostics, value::days);
+    let mut span = node.span.clone();
+    let fail = maybe(reader, "fail", diagnostics, |node, d| {
+        span = node.span.clone();
+        value::days(node, d)
+    });
     let ages = Ages { warn: warn?, fail: fail? };
     if let (Some(warn), Some(fail)) = (ages.warn, ages.fail)
         && fail < warn
     {
-        diagnostics.report(&node.span, "`fail` comes before `warn`: expected the longer time under `fail`");
+        diagnostics.report(&span, "`fail` comes before `warn`: expected the longer time under `fail`");
         return None;
     }
     Some(ages)

@@ -101,7 +101,12 @@ pub static EXEMPTION: Shape = Shape {
         optional("image", Pattern("^ami-[0-9a-f]{8,40}$"), "Only this image."),
         optional("account", NumberLike(ACCOUNT_PATTERN), "Only in this account. Quote it."),
         optional("region", Pattern(REGION_PATTERN), "Only in this region."),
-        optional("resource", Line, "Only this instance, launch template or Auto Scaling group, by its id or name."),
+        optional(
+            "resource",
+            Line,
+            "Only this instance (by its id: its name is a tag, which anyone who may tag can give it), launch template (by \
+             its id or name), or Auto Scaling group with its instances (by its name).",
+        ),
         required("reason", Line, "Why it is exempt."),
         required("owner", Line, "Who answers for it."),
         required("expires", Pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), "The last day on which it holds: YYYY-MM-DD."),

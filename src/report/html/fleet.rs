@@ -23,6 +23,7 @@ struct Page {
     sums: String,
     checked_at: String,
     unread: Vec<UnreadRow>,
+    notes: Vec<String>,
     rows: Vec<Row>,
 }
 
@@ -46,6 +47,7 @@ pub(super) struct Row {
     place: String,
     why: String,
     image: String,
+    via: String,
     exempt: Option<String>,
     fix: Option<String>,
 }
@@ -65,9 +67,15 @@ pub fn fleet(shown: &Fleet) -> Result<String, FleetPageError> {
         sums: crate::report::view::fleet_sums(shown),
         checked_at: crate::report::view::minute(&shown.checked_at),
         unread: unread(shown),
+        notes: notes(shown),
         rows: shown.findings.iter().map(row).collect(),
     };
     Ok(registry().render_template(TEMPLATE, &page).map_err(Box::new)?)
+}
+
+/// What whoever keeps the policy should know.
+pub(super) fn notes(shown: &Fleet) -> Vec<String> {
+    shown.notes.iter().map(|note| visible::joined(note)).collect()
 }
 
 /// What could not be read.
@@ -106,7 +114,8 @@ pub(super) fn row(finding: &crate::fleet::findings::Finding) -> Row {
         examples: examples(finding),
         place: finding.at.to_string(),
         why: judgement.why.clone(),
-        image: [finding.image.clone(), by].into_iter().flatten().collect::<Vec<_>>().join(" "),
+        image: text(finding.image.as_ref()),
+        via: by.unwrap_or_default(),
         exempt: finding.exemption.as_ref().map(|e| format!("exempt until {}: {} ({})", e.expires, e.reason, e.owner)),
         fix: finding.fix.clone(),
     }

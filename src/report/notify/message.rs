@@ -30,6 +30,7 @@ fn sums(digest: &Digest) -> String {
     let parts = [
         (digest.new.len(), "new"),
         (digest.worse.len(), "worse"),
+        (digest.changed.len(), "changed"),
         (digest.resolved.len() - exempt, "resolved"),
         (exempt, "exempt now"),
         (digest.forgotten.len(), "no longer looked at"),
@@ -57,6 +58,7 @@ pub fn body(audience: &str, digest: &Digest) -> String {
     }
     section(&mut text, "NEW", &digest.new, |item| entry(item, &level(item.level)));
     section(&mut text, "WORSE", &digest.worse, worse);
+    section(&mut text, "CHANGED", &digest.changed, worse);
     section(&mut text, "RESOLVED", &digest.resolved, |over| match over.now {
         Some(now) => format!("- {} (it is {now} now)\n", over.title),
         None => format!("- {}\n", over.title),
@@ -91,12 +93,15 @@ fn level(level: Level) -> String {
 
 fn worse(worse: &Worse) -> String {
     let item = &worse.item;
-    let now = if item.level == worse.was_level {
-        format!("{} ({} then, {} now)", level(item.level), worse.was_count, item.count)
-    } else {
-        format!("{} (was {})", level(item.level), worse.was_level.as_str())
-    };
-    entry(item, &now)
+    let mut was = Vec::new();
+    if item.level != worse.was_level {
+        was.push(format!("was {}", worse.was_level.as_str()));
+    } else if worse.was_status.is_none() {
+        was.push(format!("{} then, {} now", worse.was_count, item.count));
+    }
+    // It is another's writing.
+    was.extend(worse.was_status.as_ref().map(|status| format!("it was {}", visible::line(status))));
+    entry(item, &format!("{} ({})", level(item.level), was.join("; ")))
 }
 
 fn entry(item: &Item, level: &str) -> String {
@@ -114,14 +119,17 @@ fn entry(item: &Item, level: &str) -> String {
 /// written out, because a chat would take `<!channel>` in a tag for a call to everybody.
 pub fn json(audience: &str, digest: &Digest) -> Value {
     let mut shown = digest.clone();
-    let more = [cap(&mut shown.new), cap(&mut shown.worse), cap(&mut shown.resolved), cap(&mut shown.forgotten)];
+    let more = [cap(&mut shown.new), cap(&mut shown.worse), cap(&mut shown.changed)];
+    let over = [cap(&mut shown.resolved), cap(&mut shown.forgotten)];
     let text = format!("{}\n{}", subject(audience, digest), body(audience, digest));
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     json!({
         "text": text,
         "audience": audience,
         "digest": shown,
-        "more": { "new": more[0], "worse": more[1], "resolved": more[2], "forgotten": more[3] },
+        "more": {
+            "new": more[0], "worse": more[1], "changed": more[2], "resolved": over[0], "forgotten": over[1],
+        },
     })
 }
 

@@ -1,6 +1,6 @@
 //! Alarms over the check of the fleet: what there is, and what was declared.
 
-use crate::report::Style;
+use crate::report::{Style, visible};
 use crate::target::Alarm;
 use serde::Serialize;
 
@@ -16,6 +16,17 @@ pub enum AlarmState {
     Same,
 }
 
+impl AlarmState {
+    /// How one is that should be so.
+    pub fn of(wanted: &Alarm, found: Option<&Alarm>) -> AlarmState {
+        match found {
+            None => AlarmState::New,
+            Some(found) if found == wanted => AlarmState::Same,
+            Some(_) => AlarmState::Changed,
+        }
+    }
+}
+
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AlarmRow {
@@ -23,6 +34,9 @@ pub struct AlarmRow {
     pub name: String,
     /// How it was.
     pub state: AlarmState,
+    /// Where it is otherwise: what it has, and what it should have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub differs: Vec<String>,
     /// Whether it was declared now.
     pub declared: bool,
     /// When it rings.
@@ -33,10 +47,45 @@ pub struct AlarmRow {
 
 impl AlarmRow {
     /// How it was, and whether that was mended.
-    pub fn of(alarm: &Alarm, state: AlarmState, declared: bool) -> AlarmRow {
+    pub fn of(alarm: &Alarm, found: Option<&Alarm>, declared: bool) -> AlarmRow {
         let (name, description) = (alarm.name.clone(), alarm.description.clone());
-        AlarmRow { name, state, declared, description, actions: alarm.actions.clone() }
+        let state = AlarmState::of(alarm, found);
+        let differs = found.map(|found| differs(alarm, found)).unwrap_or_default();
+        AlarmRow { name, state, differs, declared, description, actions: alarm.actions.clone() }
     }
+}
+
+/// In words, what of an alarm is otherwise than it should be.
+fn differs(wanted: &Alarm, found: &Alarm) -> Vec<String> {
+    let metric = |alarm: &Alarm| match alarm.metric.as_str() {
+        "" => "none of amifactory's metrics".to_owned(),
+        metric => metric.to_owned(),
+    };
+    let statistic = |alarm: &Alarm| if alarm.is_sum { "the sum" } else { "no sum" }.to_owned();
+    let side = |alarm: &Alarm| if alarm.is_below { "below it" } else { "not below it" }.to_owned();
+    let missing = |alarm: &Alarm| if alarm.breaching { "it rings" } else { "it does not ring" }.to_owned();
+    let period = |alarm: &Alarm| format!("{} times {} s", alarm.periods, alarm.period);
+    let topics = |alarm: &Alarm| match alarm.actions.as_slice() {
+        [] => "nobody".to_owned(),
+        topics => topics.join(", "),
+    };
+    let whole = |alarm: &Alarm| match alarm.is_whole {
+        true => "it does, by all numbers of all periods",
+        false => "its actions are switched off, or it counts one unit or some periods alone",
+    };
+    let each = [
+        ("what it means", wanted.description.clone(), found.description.clone()),
+        ("what it looks at", metric(wanted), metric(found)),
+        ("what counts of it", statistic(wanted), statistic(found)),
+        ("threshold", wanted.threshold.to_string(), found.threshold.to_string()),
+        ("where it rings", side(wanted), side(found)),
+        ("periods", period(wanted), period(found)),
+        ("without any number", missing(wanted), missing(found)),
+        ("who is told", topics(wanted), topics(found)),
+        ("whether it tells at all", whole(wanted).to_owned(), whole(found).to_owned()),
+    ];
+    let differing = each.into_iter().filter(|(_, wanted, found)| wanted != found);
+    differing.map(|(what, wanted, found)| format!("{what}: {found}; it should be: {wanted}")).collect()
 }
 
 /// The result of `fleet --alarms`.
@@ -57,6 +106,9 @@ pub fn alarms(shown: &Alarms, style: Style) -> String {
             (AlarmState::Changed, false) => style.yellow("there, and otherwise"),
         };
         text.push_str(&format!("{}: {state}\n  {}\n", style.bold(&row.name), row.description));
+        if !row.declared {
+            text.extend(row.differs.iter().map(|differs| format!("  {}\n", visible::line(differs))));
+        }
         match row.actions.as_slice() {
             [] => text.push_str("  nobody is told: no audience has a topic in this region\n"),
             topics => text.extend(topics.iter().map(|topic| format!("  then {topic} is told\n"))),

@@ -53,10 +53,15 @@ pub struct Fleet {
     pub checked_at: String,
     /// How many instances, launch templates and groups there are of each level.
     pub levels: BTreeMap<&'static str, u64>,
+    /// Of how many places something could not be read: what is there is in none of these numbers.
+    pub places_unread: usize,
     /// Where it was looked.
     pub places: Vec<PlaceRow>,
     /// Every use of an image, those that are fine too; the riskiest first.
     pub findings: Vec<Finding>,
+    /// What whoever keeps the policy should know beside.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Who was told; none where nobody was to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told: Option<Vec<Telling>>,
@@ -98,17 +103,18 @@ impl Fleet {
         };
         let levels: BTreeMap<&'static str, u64> =
             Level::ALL.iter().map(|level| (level.as_str(), of_level(*level))).collect();
-        let unread = places.iter().any(|place| !place.unread.is_empty());
+        let places_unread = places.iter().filter(|place| !place.unread.is_empty()).count();
         let outcome = if places.iter().all(|place| !place.read) {
             FleetOutcome::Failed
         } else if of_level(Level::Fail) > 0 {
             FleetOutcome::Stale
-        } else if unread || of_level(Level::Unknown) > 0 {
+        } else if places_unread > 0 || of_level(Level::Unknown) > 0 {
             FleetOutcome::Unknown
         } else {
             FleetOutcome::Fine
         };
-        Fleet { outcome, checked_at, levels, places, findings: looked.findings, told: None, measured: None }
+        let Looked { findings, notes, .. } = looked;
+        Fleet { outcome, checked_at, levels, places_unread, places, findings, notes, told: None, measured: None }
     }
 }
 
@@ -169,6 +175,10 @@ pub fn fleet(shown: &Fleet, all: bool, style: Style) -> String {
         let why = visible::joined(&unread.why);
         let what = visible::line(&unread.what);
         text.push_str(&format!("{} in {}: {what}: {why}\n", style.yellow("not read"), place.at));
+    }
+    for note in &shown.notes {
+        any = true;
+        text.push_str(&format!("{} {}\n", style.yellow("note:"), visible::joined(note)));
     }
     if any {
         text.push('\n');
@@ -241,9 +251,12 @@ pub fn fleet_sums(shown: &Fleet) -> String {
     let count = |number: u64, noun: &str| wording::count(usize::try_from(number).unwrap_or(usize::MAX), noun);
     let instances = total(Kind::Instance) + total(Kind::WarmInstance);
     let level = |level: Level| shown.levels.get(level.as_str()).copied().unwrap_or_default();
-    let unread = shown.places.iter().filter(|place| !place.unread.is_empty()).count();
+    let unread = match shown.places_unread {
+        0 => String::new(),
+        places => format!(" and all that {} did not show", wording::count(places, "place")),
+    };
     let mut text = format!(
-        "{} in {}: {} fine, {} exempt, {} to be warned of, {} unknown, {} breaking the policy\n",
+        "{} in {}: {} fine, {} exempt, {} to be warned of, {} unknown{unread}, {} breaking the policy\n",
         [
             count(instances, "instance"),
             count(total(Kind::LaunchTemplate), "launch template"),
@@ -260,12 +273,6 @@ pub fn fleet_sums(shown: &Fleet) -> String {
     let builders: u64 = shown.places.iter().map(|place| place.builders).sum();
     if builders > 0 {
         text.push_str(&format!("{} of this factory left out\n", count(builders, "builder")));
-    }
-    if unread > 0 {
-        text.push_str(&format!(
-            "{} not read, or not wholly: what is there is unknown\n",
-            wording::count(unread, "place")
-        ));
     }
     text
 }

@@ -312,7 +312,9 @@ impl Revocation {
                 next.push(command);
             }
         }
-        if let (true, Some(first)) = (reached.copies.iter().any(|copy| copy.failed.is_some()), revoked.first()) {
+        let unmarked = reached.copies.iter().any(|copy| copy.failed.is_some())
+            || revoked.iter().any(|revoked| revoked.forgettable.is_some());
+        if let (true, Some(first)) = (unmarked, revoked.first()) {
             next.insert(0, format!("amifactory revoke {}@{} --reason …", first.recipe, first.version));
         }
         Revocation { next, revoked, reached }
@@ -330,6 +332,10 @@ pub fn revocation(shown: &Revocation, style: Style) -> String {
         };
         let name = style.bold(&format!("{} {}", revoked.recipe, revoked.version));
         text.push_str(&format!("{name} ({}) is revoked: {}; {named}\n", revoked.image, visible::line(&revoked.reason)));
+        if let Some(why) = &revoked.forgettable {
+            let what = "  forgotten once the image is gone, because that could not be written down:";
+            text.push_str(&format!("{}\n  {}\n", style.red(what), visible::block(why)));
+        }
     }
     for copy in &shown.reached.copies {
         let marked = match &copy.failed {

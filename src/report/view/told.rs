@@ -19,9 +19,10 @@ pub fn told(all: &[Telling], measured: Option<&Measured>, style: Style) -> Strin
 
 fn line(telling: &Telling, style: Style) -> String {
     let who = format!("{} by {}", telling.audience, telling.way.as_str());
+    let changed = if telling.changed > 0 { format!(", {} changed", telling.changed) } else { String::new() };
     let mut text = match (telling.outcome, &telling.error) {
         (Outcome::Told, _) => format!(
-            "{who}: told: {} new, {} worse, {} resolved, {} unchanged{}\n",
+            "{who}: told: {} new, {} worse{changed}, {} resolved, {} unchanged{}\n",
             telling.new,
             telling.worse,
             telling.resolved,

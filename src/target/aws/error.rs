@@ -17,7 +17,7 @@ impl From<CallError> for TargetError {
                 TargetError::Denied { action: action.to_owned(), resource, message: message.to_owned() }
             }
             Class::Expired | Class::Credentials => {
-                TargetError::Credentials { what: format!("{action}: {message} ({code})") }
+                TargetError::Credentials { what: format!("{action}: {message} ({code}){}", not_enabled(&code)) }
             }
             Class::Throttle | Class::Transient => {
                 TargetError::GaveUp { call: action.into(), resource, attempts, seconds, last: said(&code, &message) }
@@ -40,6 +40,17 @@ fn missing(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("not authorized to perform: ")?;
     let action = rest.split_whitespace().next()?.trim_end_matches(['.', ',']);
     action.contains(':').then_some(action)
+}
+
+/// What a region answers with to whom it is not open. One that was never enabled knows no credentials of the account.
+fn not_enabled(code: &str) -> &'static str {
+    match code {
+        "AuthFailure" | "UnrecognizedClientException" | "InvalidClientTokenId" | "OptInRequired" => {
+            ". Where they are good in other regions, this one may not be enabled in the account: aws ec2 describe-regions \
+             --all-regions says so"
+        }
+        _ => "",
+    }
 }
 
 fn said(code: &str, message: &str) -> String {

@@ -62,6 +62,8 @@ pub mod policy;
 #[cfg(feature = "aws")]
 mod records;
 #[cfg(feature = "aws")]
+mod revoked;
+#[cfg(feature = "aws")]
 mod role;
 #[cfg(feature = "aws")]
 mod rollouts;

@@ -1,7 +1,8 @@
-//! Many recipes in one listing: their pointers, the locks of their moves, and what is written down of images on their way out.
+//! Many recipes in one listing: their pointers, the locks of their moves, and what is written down of images that are
+//! revoked or on their way out.
 
 use super::api::Api;
-use super::{moves, parameters, pointers, way_out};
+use super::{moves, parameters, pointers, revoked, way_out};
 use crate::identity::RecipeName;
 use crate::target::{Overview, TargetError};
 use std::collections::BTreeMap;
@@ -33,6 +34,10 @@ pub async fn of(api: &Api, recipes: &[RecipeName]) -> Result<BTreeMap<RecipeName
         } else if let Some(recipe) = way_out::recipe_of(text) {
             if let Some(overview) = found.get_mut(&recipe) {
                 overview.retirements.push(way_out::read(text, parameter));
+            }
+        } else if let Some(name) = revoked::parse(text) {
+            if let Some(overview) = found.get_mut(&name.recipe) {
+                overview.revocations.insert(name, revoked::read(text, parameter));
             }
         } else if let Some((recipe, error)) = parameters::damaged_pin(text, parameter)
             && let Some(overview) = found.get_mut(&recipe)

@@ -1,4 +1,5 @@
-//! Parameters that hold a document of ours: locks of moves, pins, and what is known of images on their way out.
+//! Parameters that hold a document of ours: locks of moves, pins, and what is known of images that are revoked or on
+//! their way out.
 
 use super::api::{Api, CallError, op};
 use super::clock;
@@ -39,17 +40,23 @@ fn way_out(name: &str) -> String {
         (Some(_), Some("moves"), Some(channel)) => {
             format!("someone wrote it by hand, and it moves nothing: the next move of {channel} removes it")
         }
+        (Some(recipe), Some("revoked"), Some(version)) => format!(
+            "someone wrote it by hand, and it revokes nothing: delete it (aws ssm delete-parameter --name {name}); then \
+             amifactory revoke {recipe}@{version} --reason TEXT writes it anew, while the image is there"
+        ),
         _ => format!("someone wrote it by hand: delete it (aws ssm delete-parameter --name {name})"),
     }
 }
 
+/// That a document can be parsed, and is none of ours.
+pub(super) fn damaged(name: &str, why: String) -> TargetError {
+    TargetError::Damaged { what: format!("parameter {name}"), why, help: way_out(name) }
+}
+
 /// Reads a document that is kept beside the pointers.
 pub(super) fn read<T: DeserializeOwned>(name: &str, parameter: &Parameter) -> Result<Plain<T>, TargetError> {
-    let value = serde_json::from_str(parameter.value().unwrap_or_default()).map_err(|error| TargetError::Damaged {
-        what: format!("parameter {name}"),
-        why: error.to_string(),
-        help: way_out(name),
-    })?;
+    let value = serde_json::from_str(parameter.value().unwrap_or_default())
+        .map_err(|error| damaged(name, error.to_string()))?;
     let written_at = parameter.last_modified_date().map(clock::rfc3339_ms).unwrap_or_default();
     Ok(Plain { value, written_at, revision: u64::try_from(parameter.version()).unwrap_or_default() })
 }

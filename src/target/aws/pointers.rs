@@ -4,7 +4,7 @@
 use super::api::{Api, EVENTUAL, op};
 use super::contest::{self, Write};
 use super::moves::Intent;
-use super::{clock, parameters};
+use super::{clock, parameters, revoked};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::tags;
 use crate::release::Note;
@@ -118,6 +118,9 @@ pub async fn told_apart(api: &Api, recipe: &RecipeName) -> Result<Pointers, Targ
             _ => Ok(()),
         };
         found.beside.extend(beside.err());
+        if let Some(name) = revoked::parse(text) {
+            found.revocations.insert(name, revoked::read(text, parameter));
+        }
         // What else someone keeps under the same path is not ours.
         if let Some(name) = parse(text) {
             match (pointer(parameter, name.clone()), type_of(parameter, &name)) {

@@ -5,7 +5,9 @@ use super::launch::{self, Launch};
 use super::runs::Runs;
 use super::shared::FRESH;
 use super::view::{Ami, Instance, Life, NO_REASON, View};
-use super::{bases, copies, images, locked, moves, orphans, overview, parameters, pointers, records, sharing, way_out};
+use super::{
+    bases, copies, images, locked, moves, orphans, overview, parameters, pointers, records, revoked, sharing, way_out,
+};
 use crate::identity::{AccountId, BuildId, BuilderId, Digest, ImageId, RecipeName, Region, RoleName, TargetKind};
 use crate::pipeline::tags::{self as keys, ImageState, Purpose};
 use crate::plan::Bundle;
@@ -16,8 +18,8 @@ use crate::target::finding::{Finding, Wanted};
 use crate::target::{
     Audience, Builder, BuilderState, CopyRequest, Entry, Evidence, Held, HeldEnd, Herald, Image, ImageRecord,
     ImageRequest, Inventory, LaunchBase, LaunchRequest, Move, Orphan, Overview, Part, Pin, Pointer, PointerName,
-    Pointers, Readers, ResolvedBase, Rollouts, RunRequest, RunResult, Settled, Shelf, Standing, Tags, Target,
-    TargetError, Underway, at_once, aws_base, moment,
+    Pointers, Readers, ResolvedBase, Revocation, Rollouts, RunRequest, RunResult, Settled, Shelf, Standing, Tags,
+    Target, TargetError, Underway, at_once, aws_base, moment,
 };
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -343,6 +345,10 @@ impl Target for AwsTarget {
             locked(&self.records).insert(made.id.clone(), record.clone());
         }
         Ok(made)
+    }
+
+    async fn mark_revoked(&self, version: &PointerName, revocation: &Revocation) -> Result<(), TargetError> {
+        revoked::mark(&self.api, version, revocation).await
     }
 
     async fn tag_image(&self, image: &ImageId, tags: &Tags) -> Result<(), TargetError> {

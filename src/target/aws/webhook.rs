@@ -1,6 +1,7 @@
 //! Posting to a webhook: over TLS, for a bounded time, and to nobody else than whom it names.
 
 use crate::recipe::Hook;
+use crate::report::visible;
 use crate::target::TargetError;
 use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::Full;
@@ -17,7 +18,7 @@ const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 /// Posts. Errors say where the address stands and what was answered, and never the address.
 pub async fn post(hook: &Hook, address: Option<&str>, json: &str) -> Result<(), TargetError> {
     let Some(address) = address else {
-        return Err(refused(hook, "there is none", "set it where the program runs"));
+        return Err(refused(hook, "there is none", &set(hook)));
     };
     let uri = read(address).map_err(|why| refused(hook, why, "give an https address"))?;
     let roots = hyper_rustls::HttpsConnectorBuilder::new().with_native_roots();
@@ -74,6 +75,18 @@ fn read(address: &str) -> Result<Uri, &'static str> {
     }
 }
 
+/// How an address comes to stand where it is looked for. It is asked for on the terminal: on the command line it would stay in
+/// the shell's history.
+fn set(hook: &Hook) -> String {
+    match hook {
+        Hook::Env(name) => format!("set {name} where the program runs"),
+        Hook::Parameter(name) => {
+            let name = visible::line(name);
+            format!("read -rs ADDRESS; aws ssm put-parameter --type SecureString --name {name} --value \"$ADDRESS\"")
+        }
+    }
+}
+
 fn refused(hook: &Hook, said: &str, help: &str) -> TargetError {
     TargetError::Service { call: "POST".into(), resource: hook.to_string(), said: said.into(), help: help.into() }
 }
@@ -81,6 +94,16 @@ fn refused(hook: &Hook, said: &str, help: &str) -> TargetError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn an_address_that_is_missing_says_how_to_set_it() {
+        let hook = Hook::Parameter("/alerts/fleet".into());
+        let error = post(&hook, None, "{}").await.unwrap_err().to_string();
+        assert!(error.contains("the address in parameter /alerts/fleet: there is none"), "{error}");
+        assert!(error.contains("aws ssm put-parameter --type SecureString --name /alerts/fleet --value"), "{error}");
+        let error = post(&Hook::Env("HOOK".into()), None, "{}").await.unwrap_err().to_string();
+        assert!(error.ends_with("set HOOK where the program runs"), "{error}");
+    }
 
     #[test]
     fn only_tls_leaves_the_machine() {

@@ -17,6 +17,7 @@ mod images;
 mod layers;
 pub mod oci;
 mod pointers;
+mod revoked;
 mod roots;
 mod run;
 pub mod sandbox;
@@ -32,7 +33,8 @@ use crate::recipe::{BaseSpec, LocalBase};
 use crate::release::{History, Note};
 use crate::target::{
     Builder, BuilderState, Entry, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Move, Pin, Pointer,
-    PointerName, Pointers, ResolvedBase, RunRequest, RunResult, Shelf, Tags, Target, TargetError, local_base,
+    PointerName, Pointers, ResolvedBase, Revocation, RunRequest, RunResult, Shelf, Tags, Target, TargetError,
+    local_base,
 };
 use async_trait::async_trait;
 use builders::{BuilderDocument, RootDocument, RootSpec};
@@ -179,6 +181,11 @@ impl Target for LocalTarget {
     async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError> {
         let (id, request) = (builder.clone(), request.clone());
         self.blocking(move |inner| snapshot::create(&inner.store, &inner.roots, &inner.files, &id, &request)).await
+    }
+
+    async fn mark_revoked(&self, version: &PointerName, revocation: &Revocation) -> Result<(), TargetError> {
+        let (version, revocation) = (version.clone(), revocation.clone());
+        self.blocking(move |inner| revoked::mark(&inner.store, &version, &revocation)).await
     }
 
     async fn tag_image(&self, image: &ImageId, tags: &Tags) -> Result<(), TargetError> {

@@ -1,8 +1,8 @@
 //! Pointers on this machine: one JSON document each with its history beside it, changed under the store's lock.
 
 use super::history::{self, Document, Kept};
-use super::images;
 use super::store::{self, Store};
+use super::{images, revoked};
 use crate::identity::{Arch, ImageId, RecipeName};
 use crate::pipeline::clock;
 use crate::release::Note;
@@ -47,7 +47,7 @@ pub fn of_recipe(store: &Store, recipe: &RecipeName) -> Result<Vec<Pointer>, Tar
 
 /// The same: those that can be read, and the others.
 pub fn told_apart(store: &Store, recipe: &RecipeName) -> Result<Pointers, TargetError> {
-    let mut pointers = Pointers::default();
+    let mut pointers = Pointers { revocations: revoked::of_recipe(store, recipe)?, ..Pointers::default() };
     for arch in Arch::ALL {
         for kind in ["versions", "channels"] {
             let folder = store.pointers().join(recipe.as_str()).join(arch.as_str()).join(kind);

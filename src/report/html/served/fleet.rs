@@ -4,7 +4,7 @@ use super::chart::Chart;
 use super::overview::Frame;
 use super::state::State;
 use crate::fleet::freshness::Level;
-use crate::report::html::fleet::{Row, UnreadRow, row, unread};
+use crate::report::html::fleet::{Row, UnreadRow, notes, row, unread};
 use crate::report::view::{Fleet, FleetOutcome, fleet_sums};
 use crate::report::{visible, wording};
 use crate::serve::board::{Freshness, Seen};
@@ -27,6 +27,8 @@ pub(super) struct Summary {
     outcome: &'static str,
     sums: String,
     counts: Vec<Count>,
+    /// Beside them: of what was not read there is no number.
+    uncounted: Option<Uncounted>,
     /// `2 places not read`; none where all were.
     unread: Option<String>,
     /// What was not read of the first few, and why.
@@ -34,6 +36,12 @@ pub(super) struct Summary {
     state: State,
     note: Option<String>,
     chart: Option<Chart>,
+}
+
+#[derive(Serialize)]
+struct Uncounted {
+    places: usize,
+    word: &'static str,
 }
 
 #[derive(Serialize)]
@@ -73,6 +81,7 @@ impl Summary {
                 Some(_) => words.iter().map(|(level, key, word)| Count { key, word, count: count(*level) }).collect(),
                 None => Vec::new(),
             },
+            uncounted: fleet.and_then(uncounted),
             unread: fleet.and_then(not_read),
             unread_first: fleet.map(unread).unwrap_or_default().into_iter().take(FIRST).collect(),
             state,
@@ -82,9 +91,19 @@ impl Summary {
     }
 }
 
+fn unread_places(fleet: &Fleet) -> usize {
+    fleet.places.iter().filter(|place| !place.unread.is_empty()).count()
+}
+
+fn uncounted(fleet: &Fleet) -> Option<Uncounted> {
+    let places = unread_places(fleet);
+    let word = if places == 1 { "place not read" } else { "places not read" };
+    (places > 0).then_some(Uncounted { places, word })
+}
+
 /// What is there is in none of the counts.
 fn not_read(fleet: &Fleet) -> Option<String> {
-    let places = fleet.places.iter().filter(|place| !place.unread.is_empty()).count();
+    let places = unread_places(fleet);
     (places > 0).then(|| format!("{} not read", wording::count(places, "place")))
 }
 
@@ -93,6 +112,7 @@ pub(super) struct FleetPage {
     frame: Frame,
     fleet: Summary,
     unread: Vec<UnreadRow>,
+    notes: Vec<String>,
     rows: Vec<Row>,
     count: usize,
     more: usize,
@@ -105,6 +125,7 @@ impl FleetPage {
             frame: Frame::of("Fleet", seen, now),
             fleet: Summary::of(seen, now),
             unread: seen.fleet.value().map(unread).unwrap_or_default(),
+            notes: seen.fleet.value().map(notes).unwrap_or_default(),
             rows: findings.iter().take(MOST).map(row).collect(),
             count: findings.len(),
             more: findings.len().saturating_sub(MOST),

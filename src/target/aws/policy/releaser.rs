@@ -36,11 +36,19 @@ pub fn releaser(scope: &Scope) -> Policy {
         Statement::allow(
             "ReadPointers",
             actions(Grant::ReadPointer).chain(actions(Grant::ListPointers)),
-            "Pointers, pins and locks, and the history of each channel.",
+            "Pointers, pins, locks and what is revoked, and the history of each channel.",
         )
         .on([scope.arn("ssm", "parameter/amifactory"), scope.arn("ssm", "parameter/amifactory/*")]),
         Statement::allow("WriteChannels", write(), "A channel's pointer moves, and is pinned.")
             .on(["channels", "pins"].map(parameters)),
+        Statement::allow(
+            "RememberRevoked",
+            write(),
+            "That a version is revoked is written down beside its pointers too, once, so that the fleet knows it when the image \
+             and its tags are gone.",
+        )
+        .on([parameters("revoked")])
+        .only("StringNotEquals", "ssm:Overwrite", ["true"]),
         Statement::allow(
             "Moves",
             write().chain(actions(Grant::Lock)),

@@ -58,7 +58,7 @@ pub async fn read(api: &Api, found: &mut Found, whose: Whose, known: &Known) -> 
                         plain.push(name.to_owned());
                     }
                 }
-                Some("versions" | "moves" | "pins" | "retired") => {}
+                Some("versions" | "moves" | "pins" | "retired" | "revoked") => {}
                 _ if parameter.r#type() == Some(&ParameterType::SecureString) => {}
                 _ => {
                     plain.push(name.to_owned());

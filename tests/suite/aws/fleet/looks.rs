@@ -4,7 +4,8 @@ use super::{OTHER, OWN, POLICY, Scene, add_image, home, image, told};
 use crate::fake_aws::Faults;
 use crate::fake_aws::autoscaling::{Group, Mixed, Override};
 use crate::fake_aws::ec2::Timeline;
-use amifactory::target::Kind;
+use amifactory::release::{ReleaseError, revoke};
+use amifactory::target::{Kind, Slot, Target};
 
 fn group(template: &str, version: &str) -> Group {
     Group { template: Some((template.to_owned(), version.to_owned())), ..Group::default() }
@@ -62,6 +63,100 @@ async fn instances_of_all_accounts_and_regions_are_measured_against_the_channel(
     assert_eq!(told["i-00000000000000001"], "fail revoked 1.0.2 -");
     assert_eq!(told["i-0000000000000000b"], "fail revoked 1.0.2 -");
     assert_eq!(told["i-00000000000000002"], "warn deregistered 1.0.1 10");
+}
+
+async fn revoke_2(scene: &Scene, reason: &str) -> Result<Vec<revoke::Revoked>, ReleaseError> {
+    revoke::revoke(&scene.target(), &"web".parse().unwrap(), "1.0.2".parse().unwrap(), None, reason).await
+}
+
+const MARK: &str = "/amifactory/web/x86_64/revoked/1.0.2";
+
+async fn write_mark(scene: &Scene, value: &str) {
+    let ssm = aws_sdk_ssm::Client::new(&crate::aws::wire::Wire::new(&scene.fake).config());
+    let put = ssm.put_parameter().name(MARK).value(value).overwrite(true);
+    put.r#type(aws_sdk_ssm::types::ParameterType::String).send().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revocation_outlives_its_image() {
+    let scene = Scene::new(POLICY).await;
+    let (east, west) = (home(OWN, "us-east-1"), home(OTHER, "us-west-2"));
+    scene.instance("i-00000000000000001", &image(2, "us-east-1"), east.clone(), &[]).await;
+    scene.instance("i-00000000000000002", &image(2, "us-west-2"), west, &[]).await;
+    let revoked = revoke_2(&scene, "leaked key").await.unwrap();
+    assert_eq!(revoked[0].forgettable, None);
+    // The same again writes nothing, and the reason that was there first stays.
+    revoke_2(&scene, "another").await.unwrap();
+    let why = async || {
+        let findings = scene.look().await.findings;
+        findings
+            .iter()
+            .map(|finding| format!("{} {}", finding.judgement.level.as_str(), finding.judgement.why))
+            .collect()
+    };
+    let there: Vec<String> = why().await;
+    assert_eq!(there, ["fail revoked: leaked key", "fail revoked: leaked key"]);
+    // It names the image, and keeps it from nothing.
+    let target = scene.target();
+    let images = target.images().await.unwrap();
+    let its: Vec<_> = images.into_iter().filter(|found| found.id.as_str() == image(2, "us-east-1")).collect();
+    let uses = target.shelf().unwrap().uses(&its).await.unwrap();
+    assert!(!format!("{uses:?}").contains("revoked/1.0.2"), "{uses:?}");
+
+    // Its copy, which is there, is what it was.
+    scene.fake.world().ec2.images.remove(&image(2, "us-east-1"));
+    let gone: Vec<String> = why().await;
+    assert_eq!(gone, ["fail revoked: leaked key", "fail revoked: leaked key (deregistered since)"]);
+    assert!(scene.look().await.notes.is_empty());
+
+    // What someone wrote over it vouches for nothing, keeps nothing from being judged, and is told.
+    for junk in ["junk", r#"{"image":"ami-00000000000000020","reason":" ","by":"x","at":"2040-03-31T00:00:00Z"}"#] {
+        write_mark(&scene, junk).await;
+        let looked = scene.look().await;
+        let judged = told(&looked.findings)["i-00000000000000001"].clone();
+        assert!(judged.contains("deregistered 1.0.2"), "{judged}");
+        assert!(looked.notes.len() == 1 && looked.notes[0].contains(MARK), "{:?}", looked.notes);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_that_can_not_be_written_keeps_no_image_from_being_revoked() {
+    let scene = Scene::new(POLICY).await;
+    scene.instance("i-00000000000000001", &image(2, "us-east-1"), home(OWN, "us-east-1"), &[]).await;
+    scene.fake.world().credentials.default_mut().denied.insert("ssm:PutParameter".to_owned());
+    let revoked = revoke_2(&scene, "leaked key").await.unwrap();
+    assert!(revoked[0].forgettable.as_ref().unwrap().contains("ssm:PutParameter"), "{revoked:?}");
+    assert_eq!(told(&scene.look().await.findings)["i-00000000000000001"], "fail revoked 1.0.2 -");
+    // Once it can be, and what nobody can read is out of its way: with the reason that is on the image.
+    scene.fake.world().credentials.default_mut().denied.clear();
+    write_mark(&scene, "junk").await;
+    let revoked = revoke_2(&scene, "another").await.unwrap();
+    assert!(revoked[0].forgettable.as_ref().unwrap().contains("aws ssm delete-parameter"), "{revoked:?}");
+    let ssm = aws_sdk_ssm::Client::new(&crate::aws::wire::Wire::new(&scene.fake).config());
+    ssm.delete_parameter().name(MARK).send().await.unwrap();
+    assert_eq!(revoke_2(&scene, "another").await.unwrap()[0].forgettable, None);
+    let all = scene.target().pointers_told_apart(&"web".parse().unwrap()).await.unwrap().revocations;
+    let (name, mark) = all.iter().next().unwrap();
+    assert_eq!(name.slot, Slot::Version("1.0.2".parse().unwrap()));
+    assert_eq!(mark.as_ref().unwrap().reason, "leaked key");
+}
+
+#[tokio::test(start_paused = true)]
+async fn exemptions_that_stand_for_nothing_are_told_once_all_was_seen() {
+    let exemptions = "  exemptions:\n    - {resource: i-00000000000000001, reason: a, owner: ops, expires: 2040-12-31}\n    \
+                      - {resource: i-0000000000000dead, reason: b, owner: ops, expires: 2040-12-31}\n    \
+                      - {recipe: web, region: us-west-2, reason: c, owner: ops, expires: 2040-03-01}\n";
+    let scene = Scene::new(&format!("{POLICY}{exemptions}")).await;
+    scene.instance("i-00000000000000001", &image(0, "us-east-1"), home(OWN, "us-east-1"), &[]).await;
+    let over = "the exemption of recipe web, region us-west-2 (c; ops) was over on 2040-03-01";
+    let notes = scene.look().await.notes;
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(notes[0].starts_with("the exemption of resource i-0000000000000dead (b; ops) is of nothing"), "{notes:?}");
+    assert!(notes[1].starts_with(over), "{notes:?}");
+    // What was not read may be what it is of.
+    scene.fake.world().sts.roles.clear();
+    let notes = scene.look().await.notes;
+    assert!(notes.len() == 1 && notes[0].starts_with(over), "{notes:?}");
 }
 
 #[tokio::test(start_paused = true)]

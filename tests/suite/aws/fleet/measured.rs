@@ -70,6 +70,7 @@ fn alarms_are_shown_before_they_are_declared_and_declared_once() {
     cloud.fake.world().cloudwatch.alarms.get_mut(&name()).unwrap()["TreatMissingData"] = json!("ignore");
     let (_, text) = run(&cloud, &factory, &["fleet", "--alarms"]);
     assert!(text.contains("amifactory-fleet-check-stopped: there, and otherwise"), "{text}");
+    assert!(text.contains("  without any number: it does not ring; it should be: it rings\n"), "{text}");
     run(&cloud, &factory, &["fleet", "--alarms", "--yes"]);
     assert_eq!(alarms()[&name()]["TreatMissingData"], json!("breaching"));
     assert_eq!(cloud.fake.world().count("PutMetricAlarm"), puts + 1);

@@ -54,8 +54,8 @@ fn a_topic_hears_what_changed_and_nothing_else() {
     template(&mut cloud.fake.world(), "lt-0000000000000000c", home(OWN, "us-east-1"), OLD);
     let (code, text) = run(&cloud, &factory, &["fleet", "--notify", "--format", "json"]);
     let result: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-    let told = json!([{"audience": "platform", "way": "sns", "outcome": "told", "new": 1, "worse": 0, "resolved": 1,
-        "unchanged": 0, "unknown": 0, "waiting": 0}]);
+    let told = json!([{"audience": "platform", "way": "sns", "outcome": "told", "new": 1, "worse": 0,
+        "changed": 0, "resolved": 1, "unchanged": 0, "unknown": 0, "waiting": 0}]);
     assert_eq!((code, &result["told"], &result["outcome"]), (4, &told, &json!("stale")), "{text}");
     assert_eq!(written(&cloud)[1].subject, "amifactory fleet: 1 new, 1 resolved (platform)");
     // What can't be read resolves nothing.
@@ -119,6 +119,34 @@ fn a_log_says_what_was_read_and_who_was_told_of_how_much() {
     let run = lines[0]["trace"]["id"].as_str().unwrap();
     assert!(run.starts_with("run-") && lines.iter().all(|line| line["trace"]["id"] == run), "{log}");
     assert_eq!(lines.last().unwrap()["event"]["action"], "run-ended");
+}
+
+#[test]
+fn a_log_names_what_breaks_the_policy_and_no_more_of_it_than_anyone_reads() {
+    let (cloud, factory) = (world(), TestFactory::tiny("true"));
+    factory.write("amifactory.yaml", &format!("{FACTORY}fleet: {{warn: 0s, fail: 0s}}\n"));
+    let broken = || -> Vec<Value> {
+        let log = factory.path().join("run.log");
+        let output = cloud.command(&factory, &["fleet", "--log", log.to_str().unwrap()]).output().unwrap();
+        assert_eq!(output.status.code(), Some(4), "{output:?}");
+        let text = std::fs::read_to_string(&log).unwrap();
+        std::fs::remove_file(&log).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["event"]["action"] == "policy-broken").collect()
+    };
+    let lines = broken();
+    assert_eq!(lines.len(), 1);
+    let labels = json!({"recipe": "web", "version": "1.0.0", "image": OLD, "resource": "lt-0000000000000000a:1"});
+    assert_eq!((&lines[0]["labels"], &lines[0]["log"]["level"]), (&labels, &json!("warn")));
+    assert_eq!(lines[0]["cloud"]["region"], "us-east-1");
+    let message = lines[0]["message"].as_str().unwrap();
+    assert!(message.contains("template lt-0000000000000000a:1") && message.contains("prod names 1.0.1"), "{message}");
+    for n in 256..460 {
+        template(&mut cloud.fake.world(), &format!("lt-{n:017x}"), home(OWN, "us-east-1"), OLD);
+    }
+    let lines = broken();
+    assert_eq!(lines.len(), 201);
+    assert!(lines[200]["message"].as_str().unwrap().starts_with("5 more findings break the policy"), "{}", lines[200]);
 }
 
 /// A server that answers each request as it is told to, and keeps what was asked.

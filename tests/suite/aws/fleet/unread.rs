@@ -82,7 +82,21 @@ async fn an_account_that_does_not_answer_is_told_and_keeps_nobody_else_from_it()
         report.places.iter().filter(|place| !place.read).map(|place| place.at.to_string()).collect();
     assert_eq!(dark, [format!("{OTHER}/us-east-1"), format!("{OTHER}/us-west-2")]);
     assert!(report.places[2].unread[0].why.contains("sts:AssumeRole"), "{:?}", report.places[2]);
+    assert_eq!(report.places_unread, 2);
+    let sums = amifactory::report::view::fleet_sums(&report);
+    assert!(sums.contains("0 unknown and all that 2 places did not show, "), "{sums}");
     assert_eq!((report.levels["fail"], report.levels["fine"]), (1, 4));
+}
+
+/// A region that the account has not enabled answers as to wrong credentials; nothing was begun that could go on.
+#[tokio::test(start_paused = true)]
+async fn a_region_that_is_not_enabled_may_be_so_and_nothing_is_to_be_resumed() {
+    let scene = scene().await;
+    scene.fake.world().regions.retain(|region| region != "us-west-2");
+    let report = scene.report().await;
+    let why: Vec<&str> = report.places.iter().flat_map(|p| &p.unread).map(|unread| unread.why.as_str()).collect();
+    assert!(why.iter().any(|why| why.contains("this one may not be enabled in the account")), "{why:?}");
+    assert!(why.iter().all(|why| why.contains("run the same command again") && !why.contains("resume")), "{why:?}");
 }
 
 #[tokio::test(start_paused = true)]

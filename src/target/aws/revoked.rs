@@ -1,0 +1,69 @@
+//! Marks of versions that must not be used, `/amifactory/<recipe>/<arch>/revoked/<version>`: tags go with their image, and
+//! these stay.
+
+use super::api::Api;
+use super::parameters;
+use crate::identity::Version;
+use crate::target::{PointerName, Revocation, Slot, TargetError};
+use aws_sdk_ssm::types::Parameter;
+
+fn parameter(name: &PointerName) -> Option<String> {
+    let Slot::Version(version) = name.slot else { return None };
+    Some(format!("/amifactory/{}/{}/revoked/{version}", name.recipe, name.arch))
+}
+
+/// Which version's mark a parameter is.
+pub fn parse(text: &str) -> Option<PointerName> {
+    let mut parts = text.strip_prefix("/amifactory/")?.split('/');
+    let (recipe, arch) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let (kind, version) = (parts.next()?, parts.next()?.parse::<Version>().ok()?);
+    let name = PointerName { recipe, arch, slot: Slot::Version(version) };
+    (kind == "revoked" && parts.next().is_none()).then_some(name)
+}
+
+/// Reads one.
+pub fn read(text: &str, found: &Parameter) -> Result<Revocation, TargetError> {
+    checked(text, parameters::read::<Revocation>(text, found)?.value)
+}
+
+fn checked(text: &str, revocation: Revocation) -> Result<Revocation, TargetError> {
+    match revocation.flaw() {
+        None => Ok(revocation),
+        Some(flaw) => Err(parameters::damaged(text, flaw.to_owned())),
+    }
+}
+
+/// Writes one, once: what was there first stays. One that nobody can read is an error, and stays too.
+pub async fn mark(api: &Api, name: &PointerName, revocation: &Revocation) -> Result<(), TargetError> {
+    let Some(text) = parameter(name) else { return Ok(()) };
+    match parameters::create(api, &text, revocation).await {
+        Err(error) if error.is("ParameterAlreadyExists") => {}
+        created => return Ok(created?),
+    }
+    match parameters::get::<Revocation>(api, &text).await? {
+        Some(found) => checked(&text, found.value).map(drop),
+        None => Err(parameters::damaged(&text, "someone has removed it meanwhile".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_versions_mark_is_one() {
+        let text = "/amifactory/web/x86_64/revoked/1.0.2";
+        let name = parse(text).unwrap();
+        assert_eq!(parameter(&name).as_deref(), Some(text));
+        for other in [
+            "/amifactory/web/x86_64/retired/1.0.2",
+            "/amifactory/web/x86_64/revoked/dev",
+            "/amifactory/web/x86_64/revoked/1.0.2/x",
+            "/amifactory/web/x86_64/revoked",
+            "/amifactory/web/vax/revoked/1.0.2",
+            "/other/web/x86_64/revoked/1.0.2",
+        ] {
+            assert_eq!(parse(other), None, "{other}");
+        }
+    }
+}
