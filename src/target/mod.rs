@@ -19,7 +19,7 @@ mod shelf;
 pub use base::{aws_base, local_base};
 pub use builder::{Builder, BuilderState, LaunchBase, LaunchRequest, RunEnd, RunEvent, RunRequest, RunResult};
 pub use copies::{Audience, CopyRequest, Part};
-pub use error::TargetError;
+pub use error::{TargetError, take_over_by_promotion};
 pub use herald::{Alarm, Herald, Kept, OpenTicket, Point, Ticket};
 pub use inventory::{Inventory, Kind, Sighting, Stranger};
 pub use moves::{Elsewhere, Entry, Held, HeldEnd, Move, Pin, Settled, Standing, Underway, moment};
