@@ -44,7 +44,7 @@ impl Distribute {
         let sink = session.sink();
         let done = distribute::distribute(&places, &wanted, &*sink).await;
         sink.close();
-        let shown = Distributed::of(&wanted, &done);
+        let shown = Distributed::of(&wanted, &done, &request);
         session.result(&shown, |style| view::distributed(&shown, style))?;
         Ok(if done.is_complete() { Exit::Done } else { Exit::Partly })
     }

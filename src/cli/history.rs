@@ -7,6 +7,7 @@ use crate::release::promote::rule;
 use crate::release::scene::{self, Scene};
 use crate::release::verify_places;
 use crate::report::view::{self, ChannelHistory, Histories};
+use crate::target::{Slot, Underway};
 use clap::Args;
 
 /// Show who moved which channel, when and why.
@@ -37,6 +38,8 @@ impl History {
             Some(places) => verify_places::differing(&places, &open.factory.channels, &recipe, &scene.pointers).await,
             None => Default::default(),
         };
+        let mut underway = target.underway(&recipe).await?;
+        underway.retain(|left| only.is_none_or(|only| left.name.slot == Slot::Channel(only.name.clone())));
         let mut histories = Vec::new();
         for (channel, pointer) in channels {
             if only.is_some_and(|only| only.name != *channel) {
@@ -47,9 +50,11 @@ impl History {
             let pin = target.pin(&pointer.name).await?.filter(|pin| pin.holds(target.now()));
             let places = differing.remove(&pointer.name).unwrap_or_default();
             let shown = ChannelHistory::of(channel.clone(), pointer.name.arch, &history, versions, pin);
-            histories.push(ChannelHistory { places, ..shown });
+            let (own, others): (Vec<Underway>, _) = underway.into_iter().partition(|left| left.name == pointer.name);
+            underway = others;
+            histories.push(ChannelHistory { places, underway: own, ..shown });
         }
-        let shown = Histories { recipe, channels: histories };
+        let shown = Histories { recipe, channels: histories, first: underway };
         session.result(&shown, |style| view::histories(&shown, style))?;
         Ok(Exit::Done)
     }

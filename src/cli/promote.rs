@@ -7,11 +7,15 @@ use crate::hardening::shell;
 use crate::identity::{Arch, Version};
 use crate::pipeline::Event;
 use crate::release::distribute::{self as release, Row};
-use crate::release::gate::Approval;
+use crate::release::gate::{self, Approval, Unmet};
 use crate::release::places::Places;
 use crate::release::promote::{self, Promotion, Request};
+use crate::release::scene::Scene;
+use crate::release::verify_places::{self, Differs};
 use crate::release::{everywhere, leftover};
 use crate::report::view::{self, Promoted};
+use crate::report::visible::line;
+use crate::target::{Settled, Target, Underway, take_over_by_promotion};
 use clap::Args;
 
 /// Move a channel to the image of the channel before it, if its gates are met.
@@ -38,6 +42,9 @@ pub struct Promote {
     /// Why they did
     #[arg(long, value_name = "TEXT", requires = "approved_by")]
     approval_reason: Option<String>,
+    /// Move it although someone has begun another move: only where that run is certainly dead, as --why says
+    #[arg(long, requires = "why")]
+    take_over: bool,
     /// Don't ask
     #[arg(long, conflicts_with = "plan")]
     yes: bool,
@@ -73,14 +80,33 @@ impl Promote {
             why: self.why.clone(),
             overridden: self.overridden.clone(),
             approval: approval.map(|(by, reason)| Approval { by, reason }),
+            take_over: self.take_over,
         };
         let mut promotion = promote::plan(target, &open.factory.channels, &request).await?;
         let places = places.filter(|_| !promotion.reach.is_home());
+        let begun = match self.plan || self.take_over {
+            true => begun(target, &promotion).await?,
+            false => Vec::new(),
+        };
+        let behind = match places.as_ref().filter(|_| self.plan && promotion.is_done()) {
+            Some(places) => behind(places, &open, &promotion).await?,
+            None => Vec::new(),
+        };
+        let stands_in_the_way =
+            |underway: &&Underway| !underway.over && !self.take_over && !has_landed(underway, &promotion);
+        let blocked = begun.iter().find(stands_in_the_way).filter(|_| self.plan).map(under_way);
         let outcome = match outcome_of(&promotion, self.plan) {
-            // Other places may not name it yet.
-            Some("up-to-date") if places.is_some() && !self.plan => None,
+            _ if blocked.is_some() => Some("refused"),
+            Some("up-to-date") if self.plan => Some(if behind.is_empty() { "up-to-date" } else { "planned" }),
+            // Other places may not name it yet, and what is taken over has to be ended.
+            Some("up-to-date") if places.is_some() || !begun.is_empty() => None,
             outcome => outcome,
         };
+        if self.plan && promotion.is_done() {
+            // They were asked when it was moved.
+            promotion.unmet.clear();
+        }
+        promotion.unmet.extend(blocked);
         let ended = match outcome {
             Some("refused") => Some(Exit::Refused),
             Some(_) => Some(Exit::Done),
@@ -97,8 +123,8 @@ impl Promote {
                 true => ("refused", Exit::Refused),
                 false => (outcome, exit),
             };
-            let (again, bring) = (again(&self, &promotion), bring(&self, &promotion));
-            let shown = Promoted { again, bring, ..Promoted::of(&promotion, outcome) };
+            let (ways, bring) = (ways(&self, &promotion), bring(&self, &promotion));
+            let shown = Promoted { ways, bring, behind, ..Promoted::of(&promotion, outcome) };
             session.result(&shown, |style| view::promotion(&shown, style))?;
             return Ok(exit);
         }
@@ -131,6 +157,13 @@ impl Promote {
                 ("promoted", Vec::new(), promotion)
             }
         };
+        if self.take_over && outcome != "not-distributed" && !begun.is_empty() {
+            let sink = session.sink();
+            for underway in &begun {
+                sink.event(&Event::Notice { build: None, text: leftover::told(underway, &Settled::Cleared) });
+            }
+            sink.close();
+        }
         if outcome == "not-distributed" {
             promotion.add_places(&rows);
         }
@@ -153,7 +186,9 @@ async fn settle_left(
     promotion: &Promotion,
 ) -> Result<bool, CliError> {
     let target = &*open.target;
-    let left = leftover::find(target, std::slice::from_ref(&promotion.name.recipe)).await?;
+    let mut left = leftover::find(target, std::slice::from_ref(&promotion.name.recipe)).await?;
+    // What is taken over is not finished first; what someone else still has is told by the refusal to move.
+    left.retain(|left| left.name != promotion.name || left.over && !promotion.takes_over);
     if left.is_empty() {
         return Ok(false);
     }
@@ -173,29 +208,85 @@ fn bring(asked: &Promote, promotion: &Promotion) -> String {
     format!("amifactory distribute {}@{} --to {}{arch}", promotion.name.recipe, promotion.version, promotion.channel)
 }
 
-/// The same command once more, with all that was said: a channel that asks for a yes asks for it again. Where gates stand
-/// against it that a reason opens, it says where that goes.
-fn again(asked: &Promote, promotion: &Promotion) -> String {
+/// Moves of the channel that others have begun.
+async fn begun(target: &dyn Target, promotion: &Promotion) -> Result<Vec<Underway>, CliError> {
+    let mut begun = leftover::find(target, std::slice::from_ref(&promotion.name.recipe)).await?;
+    begun.retain(|underway| underway.name == promotion.name);
+    Ok(begun)
+}
+
+/// Whether a move has happened and nothing follows it, so that its lock keeps nobody from moving.
+fn has_landed(underway: &Underway, promotion: &Promotion) -> bool {
+    underway.elsewhere.is_empty() && promotion.current.as_ref().is_some_and(|current| current.image == underway.image)
+}
+
+/// Places in which the channel does not name what it names at home.
+async fn behind(places: &Places<'_>, open: &Open, promotion: &Promotion) -> Result<Vec<Differs>, CliError> {
+    let recipe = &promotion.name.recipe;
+    let at_home = Scene::look(&*open.target, recipe).await?.pointers;
+    let mut differing = verify_places::differing(places, &open.factory.channels, recipe, &at_home).await;
+    Ok(differing.remove(&promotion.name).unwrap_or_default())
+}
+
+fn under_way(underway: &Underway) -> Unmet {
+    let Underway { name, image, by, since, until, note, .. } = underway;
+    let version = note.version.map(|version| format!(" ({version})")).unwrap_or_default();
+    let is = format!("{} moves it to {image}{version} since {since}, until {until} at the latest", line(by));
+    gate::under_way(is, format!("wait for it; {}", take_over_by_promotion(name, note.version)))
+}
+
+/// The command, with what was said that is to be said again. A yes that did not count is not.
+fn words(asked: &Promote, promotion: &Promotion) -> Vec<String> {
     let mut words = vec![
         "amifactory promote".to_owned(),
         format!("{}@{}", promotion.name.recipe, promotion.version),
         format!("--to {}", promotion.channel),
     ];
     words.extend(asked.arch.map(|arch| format!("--arch {arch}")));
+    let counts = !promotion.unmet.iter().any(|unmet| unmet.gate == "approval");
+    let approved = |text| if counts { text } else { &None };
     let texts = [
         ("--why", &asked.why),
         ("--override", &asked.overridden),
-        ("--approved-by", &asked.approved_by),
-        ("--approval-reason", &asked.approval_reason),
+        ("--approved-by", approved(&asked.approved_by)),
+        ("--approval-reason", approved(&asked.approval_reason)),
     ];
     // They were accepted, so they are lines without control characters.
     let said = texts.iter().filter_map(|(option, text)| Some((option, shell::quote(text.as_deref()?).ok()?)));
     words.extend(said.map(|(option, text)| format!("{option} {text}")));
-    if promotion.unmet.iter().any(|unmet| unmet.gate != "places") && asked.overridden.is_none() {
-        words.push("--override REASON".into());
+    words.extend(asked.take_over.then(|| "--take-over".to_owned()));
+    words
+}
+
+/// The same command once more, with all that was said: a channel that asks for a yes asks for it again.
+fn again(asked: &Promote, promotion: &Promotion) -> String {
+    words(asked, promotion).join(" ") + " --yes"
+}
+
+/// What to type after a refusal: what meets the gates first, and a reason past them last.
+fn ways(asked: &Promote, promotion: &Promotion) -> Vec<String> {
+    let is_unmet = |gate: &str| promotion.unmet.iter().any(|unmet| unmet.gate == gate);
+    let gates: Vec<&str> = promotion.unmet.iter().map(|unmet| unmet.gate).filter(|gate| *gate != "places").collect();
+    let words = words(asked, promotion).join(" ");
+    if gates.is_empty() || asked.overridden.is_some() {
+        return vec![format!("{words} --yes")];
     }
-    words.push("--yes".into());
-    words.join(" ")
+    if is_unmet("under-way") {
+        return vec![format!("{words} --yes   (once the other move has ended)")];
+    }
+    let mut ways = Vec::new();
+    if let (true, Some(from)) = (is_unmet("from"), &promotion.note.from) {
+        let arch = asked.arch.map(|arch| format!(" --arch {arch}")).unwrap_or_default();
+        ways.push(format!("amifactory promote {}@{} --to {from}{arch}", promotion.name.recipe, promotion.version));
+    }
+    let yes = if is_unmet("approval") { " --approved-by NAME --approval-reason TEXT" } else { "" };
+    let when = if is_unmet("soak") { "   (once its time there is over)" } else { "" };
+    // No wait and no yes helps where something else is wrong with the image.
+    if gates.iter().all(|gate| matches!(*gate, "soak" | "approval")) {
+        ways.push(format!("{words}{yes} --yes{when}"));
+    }
+    ways.push(format!("{words} --override REASON --yes   (past the gates; the reason is kept)"));
+    ways
 }
 
 /// Brings the image to all places, and only where it is ready in all of them moves the channel there. That can take hours,
@@ -216,7 +307,12 @@ async fn everywhere_too(
         return Ok(("not-distributed", done.rows, promotion));
     }
     let elsewhere = everywhere::ready(places, &promotion.wanted(), &done.rows);
-    if promotion.is_done() && everywhere::is_everywhere(places, &promotion.name, &promotion.image, &elsewhere).await? {
+    // What is taken over is ended, also where every place names the image already.
+    let is_left = promotion.takes_over && !begun(&*open.target, &promotion).await?.is_empty();
+    if !is_left
+        && promotion.is_done()
+        && everywhere::is_everywhere(places, &promotion.name, &promotion.image, &elsewhere).await?
+    {
         return Ok(("up-to-date", done.rows, promotion));
     }
     let moved = everywhere::carry_out(places, &promotion.as_move(elsewhere)).await?;

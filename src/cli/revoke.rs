@@ -5,7 +5,7 @@ use super::exit::{CliError, Exit};
 use super::promote::parse_what;
 use super::session::Session;
 use crate::identity::Arch;
-use crate::release::{revoke, revoke_places};
+use crate::release::{revoke, revoke_places, way_out};
 use crate::report::view::{self, Revocation};
 use clap::Args;
 
@@ -47,7 +47,10 @@ impl Revoke {
         let reached = session.looking(what, &*open.target, look).await;
         let whole = reached.is_complete() && revoked.iter().all(|revoked| revoked.forgettable.is_none());
         let exit = if whole { Exit::Done } else { Exit::Partly };
-        let shown = Revocation::of(revoked, reached);
+        let there: Vec<_> =
+            reached.channels.iter().map(|named| (named.recipe.clone(), named.arch, named.channel.clone())).collect();
+        let ways = way_out::after_revoke(&*open.target, &open.factory.channels, &revoked, &there).await;
+        let shown = Revocation::of(revoked, reached, ways);
         session.result(&shown, |style| view::revocation(&shown, style))?;
         Ok(exit)
     }

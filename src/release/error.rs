@@ -174,16 +174,15 @@ pub enum ReleaseError {
         /// What has changed.
         what: String,
     },
-    /// There is nothing to go back to.
-    #[error(
-        "channel {channel} of {recipe} has named no other image that still is there and is not revoked\n  \
-         name a version: amifactory rollback {recipe} --channel {channel} --to VERSION"
-    )]
+    /// There is nothing to go back to step by step.
+    #[error("{}", nothing_before(recipe, channel, named))]
     NothingBefore {
         /// The recipe.
         recipe: RecipeName,
         /// The channel.
         channel: Channel,
+        /// What else it has named that can be used, last named first.
+        named: Vec<Version>,
     },
     /// The factory goes nowhere.
     #[error("{what}\n  {help}")]
@@ -214,6 +213,27 @@ pub enum ReleaseError {
         /// What is wrong with it.
         what: String,
     },
+}
+
+/// How many versions a refusal lists.
+const LISTED: usize = 8;
+
+fn nothing_before(recipe: &RecipeName, channel: &Channel, named: &[Version]) -> String {
+    let back = format!("amifactory rollback {recipe} --channel {channel} --to");
+    let [last, ..] = named else {
+        return format!(
+            "channel {channel} of {recipe} has named no other image that still is there and is not revoked\n  \
+             a version that it never named needs a reason: {back} VERSION --why REASON"
+        );
+    };
+    let each: Vec<String> = named.iter().take(LISTED).map(|version| format!("--to {version}")).collect();
+    let more = if named.len() > LISTED { ", and older ones" } else { "" };
+    format!(
+        "channel {channel} of {recipe} has gone back to the first image of its way, and no step back is left\n  \
+         name one of those that it has named and that can be used ({}{more}): {back} {last}; a version that it never \
+         named needs --why REASON",
+        each.join(", ")
+    )
 }
 
 fn rehearsal(target: TargetKind) -> &'static str {
@@ -268,12 +288,17 @@ impl ReleaseError {
     }
 }
 
+/// Words that stand for a text in what the program prints: whoever copies a command has to put the text itself there.
+const PLACEHOLDERS: [&str; 5] = ["REASON", "TEXT", "NAME", "WHY", "…"];
+
 /// Text that goes into a record: one line that can be seen.
 pub fn one_line(option: &'static str, text: &str, most: usize) -> Result<String, ReleaseError> {
     let text = text.trim();
     let what = if text.is_empty() {
         let what = if option == "--approved-by" { "the name of who said yes" } else { "a reason" };
         format!("expected {what}, found nothing")
+    } else if PLACEHOLDERS.contains(&text) {
+        format!("`{text}` stands for the text itself: write that in its place")
     } else if text.chars().any(|c| c.is_control() || crate::source::is_invisible(c)) {
         "expected one line of text without control characters".to_owned()
     } else if text.chars().count() > most {
@@ -289,6 +314,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_stands_for_a_text_is_no_text() {
+        for text in PLACEHOLDERS {
+            let error = one_line("--override", &format!(" {text} "), 1000).unwrap_err().to_string();
+            assert_eq!(error, format!("--override: `{text}` stands for the text itself: write that in its place"));
+        }
+        assert_eq!(one_line("--override", "a REASON of mine", 1000).unwrap(), "a REASON of mine");
+    }
+
+    #[test]
+    fn a_refused_rollback_names_the_versions_it_could_go_to() {
+        let told = |named: &[&str]| {
+            let named = named.iter().map(|version| version.parse().unwrap()).collect();
+            let (recipe, channel) = ("web".parse().unwrap(), "prod".parse().unwrap());
+            ReleaseError::NothingBefore { recipe, channel, named }.to_string()
+        };
+        insta::assert_snapshot!([told(&["1.0.4", "1.0.3"]), told(&[])].join("\n"));
+    }
+
+    #[test]
     fn what_others_wrote_stays_on_its_line() {
         let evil = || "x\u{1b}[2K\n  all is well".to_owned();
         let (recipe, version): (RecipeName, Version) = ("web".parse().unwrap(), "1.0.0".parse().unwrap());
@@ -299,7 +343,19 @@ mod tests {
             ReleaseError::Revoked { recipe: recipe.clone(), version, reason: evil(), help: String::new() },
             ReleaseError::Pinned { recipe, channel, pin: Box::new(pin) },
             TargetError::Held { what: what(), by: evil(), why: evil() }.into(),
-            TargetError::Busy { what: what(), by: evil(), until: String::new() }.into(),
+            TargetError::Busy {
+                name: Box::new(PointerName {
+                    recipe: "web".parse().unwrap(),
+                    arch: Arch::X86_64,
+                    slot: crate::target::Slot::Channel("prod".parse().unwrap()),
+                }),
+                from: None,
+                to: "ami-00000001".parse().unwrap(),
+                version: None,
+                by: evil(),
+                until: String::new(),
+            }
+            .into(),
             TargetError::Overtaken { what: what(), by: evil(), found: evil() }.into(),
         ];
         for error in errors {

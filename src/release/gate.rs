@@ -33,6 +33,21 @@ pub struct Facts {
     pub failed_tests: Vec<String>,
     /// What its recipe's own gate asked and did not get.
     pub gate_unmet: Vec<String>,
+    /// The last time that the channel it is to go into went back from it, and has not named it since.
+    pub left: Option<Left>,
+}
+
+/// A channel's way back from an image, or from another one of the same plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// The version that it left.
+    pub version: Option<Version>,
+    /// When, RFC 3339.
+    pub at: String,
+    /// Who went back.
+    pub by: Option<String>,
+    /// Why.
+    pub why: Option<String>,
 }
 
 impl Facts {
@@ -55,6 +70,7 @@ impl Facts {
             tested: ImageState::of(&image.tags) >= ImageState::Verified && !record.provenance.finished_at.is_empty(),
             failed_tests: record.tests.iter().filter(|test| test.exit != 0).map(|test| test.name.clone()).collect(),
             gate_unmet: record.gate.unmet.clone(),
+            left: None,
         }
     }
 }
@@ -71,8 +87,8 @@ pub struct Approval {
 /// A gate that is not met.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unmet {
-    /// Which: `from`, `soak`, `boot-test`, `gate`, `minimum_score`, `waivers`, `maximum_age`, `approval`,
-    /// `places`.
+    /// Which: `from`, `soak`, `rolled-back`, `boot-test`, `gate`, `minimum_score`, `waivers`, `maximum_age`, `approval`,
+    /// `places`, `under-way`.
     pub gate: &'static str,
     /// What is.
     pub is: String,
@@ -94,6 +110,7 @@ pub fn unmet(
     if let Some(from) = &rule.from {
         unmet.extend(came_through(rule, from, facts, now));
     }
+    unmet.extend(facts.left.as_ref().map(|left| rolled_back(&rule.name, facts, left)));
     unmet.extend(tested(facts));
     if let Some(least) = rule.minimum_score
         && facts.score.is_none_or(|score| score < least)
@@ -102,7 +119,14 @@ pub fn unmet(
             gate: "minimum_score",
             is: facts.score.map_or_else(|| format!("{} has no score", facts.name), |s| format!("its score is {s:.1}")),
             needed: format!("{} asks for at least {least}", rule.name),
-            mend: "mend the controls that fail (amifactory show lists them) and build again".into(),
+            mend: match facts.score {
+                Some(_) => "mend the controls that fail (amifactory show lists them) and build again".into(),
+                None => {
+                    "nothing was checked, as its recipe names no hardening profile: say `hardening:` there (amifactory \
+                         controls lists what there is), and build again"
+                        .into()
+                }
+            },
         });
     }
     unmet.extend(expired(facts, now.date()));
@@ -142,6 +166,31 @@ fn came_through(rule: &ChannelRule, from: &Channel, facts: &Facts, now: OffsetDa
         needed,
         mend: format!("promote it after {}, where {from} still names it then", minute(now + left)),
     })
+}
+
+/// Whoever took a version out did so for a reason that no soak and no score knows of.
+fn rolled_back(channel: &Channel, facts: &Facts, left: &Left) -> Unmet {
+    let by = left.by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let why = left.why.as_deref().map_or_else(|| ", without a reason".to_owned(), |why| format!(": {why}"));
+    let which = match left.version {
+        Some(version) if !facts.name.ends_with(&format!(" {version}")) => {
+            format!(" from {version}, which is of the same plan as {},", facts.name)
+        }
+        _ => format!(" from {}", facts.name),
+    };
+    Unmet {
+        gate: "rolled-back",
+        is: format!("{channel} went back{which} at {}{by}{why}", left.at),
+        needed: format!("{channel} takes what it went back from only with a reason"),
+        mend:
+            "promote a newer version that mends it; where the cause lay elsewhere, say so: --override with the reason"
+                .into(),
+    }
+}
+
+/// A move of the channel that someone else has begun, and how it is got out of the way.
+pub fn under_way(is: String, mend: String) -> Unmet {
+    Unmet { gate: "under-way", is, needed: "a channel makes one move at a time".into(), mend }
 }
 
 fn tested(facts: &Facts) -> Vec<Unmet> {
@@ -275,7 +324,17 @@ mod tests {
             tested: true,
             failed_tests: Vec::new(),
             gate_unmet: Vec::new(),
+            left: None,
         }
+    }
+
+    fn left(version: &str) -> Option<Left> {
+        Some(Left {
+            version: version.parse().ok(),
+            at: "2026-11-19T22:10:00Z".into(),
+            by: Some("ann".into()),
+            why: Some("it loses sessions".into()),
+        })
     }
 
     fn yes() -> Approval {
@@ -295,10 +354,11 @@ mod tests {
     fn each_gate_is_met_or_not_by_itself() {
         let second = Duration::from_secs(1);
         type Spoil = fn(&mut Facts);
-        let cases: [(&str, Spoil); 10] = [
+        let cases: [(&str, Spoil); 11] = [
             ("from", |f| f.stayed = None),
             ("from", |f| f.doubt = Some("staging was pointed at it by hand (revision 4), past all gates".into())),
             ("soak", |f| f.stayed = Some(24 * HOUR - Duration::from_secs(1))),
+            ("rolled-back", |f| f.left = left("1.0.3")),
             ("boot-test", |f| f.tested = false),
             ("boot-test", |f| f.failed_tests = vec!["a page is served".into()]),
             ("gate", |f| f.gate_unmet = vec!["score 70 is below 80".into()]),
@@ -325,6 +385,22 @@ mod tests {
         {
             assert_eq!(gates(&good(), Some(&Approval { by: by.into(), ..yes() })), ["approval"], "{by}");
         }
+    }
+
+    #[test]
+    fn what_a_channel_went_back_from_is_told_with_when_by_whom_and_why() {
+        let is = |version: &str| {
+            let facts = Facts { left: left(version), ..good() };
+            unmet(&rule(), &facts, Some(&yes()), "release", NOW).remove(0).is
+        };
+        assert_eq!(is("1.0.3"), "prod went back from web 1.0.3 at 2026-11-19T22:10:00Z by ann: it loses sessions");
+        assert!(is("1.0.2").starts_with("prod went back from 1.0.2, which is of the same plan as web 1.0.3, at"));
+    }
+
+    #[test]
+    fn an_image_without_a_profile_is_not_told_to_mend_controls() {
+        let unmet = unmet(&rule(), &Facts { score: None, ..good() }, Some(&yes()), "release", NOW);
+        assert!(unmet[0].mend.contains("`hardening:`") && !unmet[0].mend.contains("fail"), "{}", unmet[0].mend);
     }
 
     #[test]

@@ -56,15 +56,16 @@ pub async fn refused(
         Some(from) => target.history(&PointerName { slot: Slot::Channel(from.clone()), ..name.clone() }).await?,
         None => Vec::new(),
     };
-    let (own, record) = match note.kind {
-        Kind::Rollback => (target.history(name).await?, None),
+    let own = target.history(name).await?;
+    let record = match note.kind {
+        Kind::Rollback => None,
         _ => match target.record(&image.id).await {
-            Ok(record) => (Vec::new(), Some(record)),
+            Ok(record) => Some(record),
             Err(TargetError::NotFound { .. } | TargetError::Damaged { .. }) => return Ok(Some(Foreign::Record)),
             Err(error) => return Err(error),
         },
     };
-    let ground = Ground { rule, own: &own, from: &from, image, record: record.as_ref() };
+    let ground = Ground { rule, own: &own, from: &from, image, images: &all, record: record.as_ref() };
     Ok(rightful::wrong(underway, &ground))
 }
 

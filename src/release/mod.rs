@@ -15,6 +15,7 @@
 //! | [`leftover`] | moves that someone began and did not end |
 //! | [`intent`] | pure: which of those are finished for them, since any parameter may be forged |
 //! | [`rightful`] | pure: whether they passed the gates of their channel when they were begun |
+//! | [`way_out`] | which commands take a channel away from what it must not name any more |
 //! | [`retired`] | what is told of a version whose image was removed |
 
 pub mod contest;
@@ -41,6 +42,7 @@ pub mod seen;
 pub mod verify;
 pub mod verify_places;
 pub mod wanted;
+pub mod way_out;
 
 pub use error::{Class, ReleaseError, one_line};
 pub use history::{Break, History, Moved};

@@ -29,6 +29,8 @@ pub struct Request {
     pub overridden: Option<String>,
     /// Someone's yes.
     pub approval: Option<Approval>,
+    /// Whether a move that someone else has begun is over: whoever asks has made sure that its run is dead.
+    pub take_over: bool,
 }
 
 /// What would change, and what stands against it.
@@ -59,6 +61,8 @@ pub struct Promotion {
     pub reach: Reach,
     /// The image, to bring it there.
     pub candidate: Candidate,
+    /// Whether it takes the place of a move that someone else has begun.
+    pub takes_over: bool,
 }
 
 impl Promotion {
@@ -86,7 +90,7 @@ impl Promotion {
             image: self.image.clone(),
             note: self.note.clone(),
             elsewhere,
-            takes_over: false,
+            takes_over: self.takes_over,
         }
     }
 
@@ -168,7 +172,9 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
     }
     let who = target.who().await?;
     let name_of = format!("{} {}", scene.recipe, candidate.version);
-    let facts = Facts::of(name_of, (image, &record), (stayed, doubt, from_names));
+    let own = history(target, &name).await?;
+    let left = scene::left(&own, &scene.images, image);
+    let facts = Facts { left, ..Facts::of(name_of, (image, &record), (stayed, doubt, from_names)) };
     let unmet = gate::unmet(rule, &facts, approval.as_ref(), &who, target.now());
     let current = scene.pointer(&name).cloned();
     let current_record = match &current {
@@ -191,6 +197,7 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
         note,
         name,
         candidate,
+        takes_over: request.take_over,
     })
 }
 

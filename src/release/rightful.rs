@@ -4,7 +4,7 @@
 use super::gate::{self, Approval, Facts};
 use super::history::History;
 use super::intent::Foreign;
-use super::note::{Kind, Note};
+use super::note::{Kind, Note, same_move};
 use crate::recipe::ChannelRule;
 use crate::target::{Entry, Image, ImageRecord, Underway, moment};
 use time::Duration;
@@ -25,6 +25,8 @@ pub struct Ground<'a> {
     pub from: &'a [Entry],
     /// Its image.
     pub image: &'a Image,
+    /// All images that are known, for what they say of their plans.
+    pub images: &'a [Image],
     /// The record of that; where it is not at hand, what it says is not asked.
     pub record: Option<&'a ImageRecord>,
 }
@@ -74,6 +76,10 @@ fn promotion(underway: &Underway, ground: &Ground<'_>) -> Option<Foreign> {
         Some(record) => Facts::of(name, (image, record), stay),
         None => unread(name, image, stay),
     };
+    // What its channel had gone back from by then; the move itself may stand there already.
+    let is_another = |entry: &&Entry| !same_move(&image.id, note, &entry.image, Note::read(&entry.note).as_ref());
+    let own: Vec<Entry> = ground.own.iter().filter(by_then).filter(is_another).cloned().collect();
+    let facts = Facts { left: super::scene::left(&History::of(&own), ground.images, image), ..facts };
     let approval = note.approved_by.clone().zip(note.approval.clone());
     let approval = approval.map(|(by, reason)| Approval { by, reason });
     let mover = note.by.as_deref().unwrap_or_default();
@@ -106,5 +112,6 @@ fn unread(
         tested: true,
         failed_tests: Vec::new(),
         gate_unmet: Vec::new(),
+        left: None,
     }
 }

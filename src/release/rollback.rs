@@ -4,16 +4,18 @@
 use super::distribute::Row;
 use super::error::{ReleaseError, one_line};
 use super::everywhere;
-use super::history::History;
-use super::note::{Kind, Note};
+use super::history::{History, Moved};
+use super::note::{Kind, Note, same_move};
 use super::places::Places;
 use super::promote::{refuse_pinned, rule};
 use super::retired;
 use super::scene::{Candidate, Scene, history};
+use super::way_out;
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::clock;
 use crate::recipe::ChannelRule;
-use crate::target::{Elsewhere, Move, Pointer, PointerName, Target, TargetError, Underway};
+use crate::report::visible::line;
+use crate::target::{Elsewhere, Move, Pointer, PointerName, Target, TargetError, Underway, take_over_by_promotion};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -54,6 +56,17 @@ pub struct RolledBack {
     pub rows: Vec<Row>,
     /// Moves of the channel that others had begun, and that are not finished any more.
     pub cleared: Vec<Underway>,
+    /// What a move that was taken over has come to, where no version was asked for.
+    pub ended: Option<Ended>,
+}
+
+/// What a move that someone left comes to, where it is taken over and no version is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It has not happened, so there is nothing to go back from: the channel stays where it is.
+    Stayed,
+    /// It was a way back itself: that one is gone to its end, and not one step more.
+    Finished,
 }
 
 /// Rolls back in the home region alone.
@@ -79,17 +92,31 @@ pub async fn roll_back_in(
     let name = scene.channel(arch, &rule.name);
     refuse_pinned(target, &name, &rule.name).await?;
     let Some(current) = scene.pointer(&name).cloned() else {
+        let begun = begun(target, &name).await?.pop();
         return Err(ReleaseError::Empty {
             recipe: scene.recipe.clone(),
             channel: rule.name.clone(),
-            help: format!("promote an image to it: amifactory promote {} --to {}", scene.recipe, rule.name),
+            help: match &begun {
+                // There is nothing to go back to or to stay at: only a promotion can take that over.
+                Some(underway) => first_move(underway),
+                None => format!("promote an image to it: amifactory promote {} --to {}", scene.recipe, rule.name),
+            },
         });
     };
     let history = history(target, &name).await?;
-    let candidate = match request.to {
-        Some(version) => retired::usable(target, &scene, arch, version).await?,
-        None => before(&scene, &history, &current)
-            .ok_or_else(|| ReleaseError::NothingBefore { recipe: scene.recipe.clone(), channel: rule.name.clone() })?,
+    let left = match request.take_over {
+        true => begun(target, &name).await?,
+        false => Vec::new(),
+    };
+    let ended = left.first().filter(|_| request.to.is_none());
+    let ended = ended.and_then(|underway| end_of(&scene, &history, &current.image, underway));
+    let (candidate, ended) = match (request.to, ended) {
+        (Some(version), _) => (retired::usable(target, &scene, arch, version).await?, None),
+        (None, Some((candidate, ended))) => (candidate, Some(ended)),
+        (None, None) => {
+            let before = before(&scene, &history, &current);
+            (before.ok_or_else(|| nothing_before(&scene, &history, &current, &rule.name))?, None)
+        }
     };
     // The first channel has no gates.
     let forward = rule.from.is_some() && !was_named(&history, &candidate.image.id);
@@ -109,6 +136,7 @@ pub async fn roll_back_in(
         forward,
         rows: Vec::new(),
         cleared: Vec::new(),
+        ended,
         from: current.clone(),
         name: name.clone(),
     };
@@ -140,8 +168,10 @@ pub async fn roll_back_in(
         ..Note::new(Kind::Rollback, clock::rfc3339(target.now()))
     };
     note.check()?;
-    let begun = target.underway(&scene.recipe).await?.into_iter().filter(|underway| underway.name == name);
-    let begun: Vec<Underway> = begun.filter(|underway| underway.over || request.take_over).collect();
+    let begun = match request.take_over {
+        true => left,
+        false => begun(target, &name).await?.into_iter().filter(|underway| underway.over).collect(),
+    };
     let wanted = Move {
         name,
         expected: Some(current),
@@ -173,6 +203,53 @@ pub async fn roll_back_in(
             done.cleared = begun;
             Ok(done)
         }
+    }
+}
+
+/// Moves of the channel that others have begun.
+async fn begun(target: &dyn Target, name: &PointerName) -> Result<Vec<Underway>, TargetError> {
+    let mut begun = target.underway(&name.recipe).await?;
+    begun.retain(|underway| underway.name == *name);
+    Ok(begun)
+}
+
+/// Where a channel goes whose move is taken over: a step back from where it is would be one too many where that move has
+/// not happened, or was a step back itself. None where it has happened, so that the step is right.
+fn end_of(scene: &Scene, history: &History, current: &ImageId, left: &Underway) -> Option<(Candidate, Ended)> {
+    let fit = |image: &ImageId| scene.fit(scene.version_of(image)?, image).ok();
+    let is_it = |moved: &Moved| same_move(&left.image, &left.note, &moved.image, moved.note.as_ref());
+    let has_happened = history.moves.iter().any(is_it);
+    let stays = || fit(current).map(|candidate| (candidate, Ended::Stayed));
+    match (left.note.kind, has_happened) {
+        // Where it went without having been there, its own reason counted, and nobody else's does.
+        (Kind::Rollback, false) if was_named(history, &left.image) => match fit(&left.image) {
+            Some(candidate) => Some((candidate, Ended::Finished)),
+            None => stays(),
+        },
+        (Kind::Rollback, true) if *current == left.image => fit(current).map(|candidate| (candidate, Ended::Finished)),
+        (Kind::Rollback, _) | (_, false) => stays(),
+        (_, true) => None,
+    }
+}
+
+fn first_move(underway: &Underway) -> String {
+    let Underway { name, image, by, until, note, .. } = underway;
+    format!(
+        "{} is moving it to {image}, until {until} at the latest; {}",
+        line(by),
+        take_over_by_promotion(name, note.version)
+    )
+}
+
+fn nothing_before(scene: &Scene, history: &History, current: &Pointer, channel: &Channel) -> ReleaseError {
+    let usable = |image: &str| {
+        let image: ImageId = image.parse().ok()?;
+        scene.fit(scene.version_of(&image)?, &image).ok().map(|candidate| candidate.version)
+    };
+    ReleaseError::NothingBefore {
+        recipe: scene.recipe.clone(),
+        channel: channel.clone(),
+        named: way_out::named(history, current.image.as_str(), usable),
     }
 }
 

@@ -1,7 +1,9 @@
 //! A recipe's images and pointers as they are now: what all release verbs look at first.
 
 use super::error::ReleaseError;
+use super::gate::Left;
 use super::history::{History, Moved};
+use super::note::Kind;
 use crate::identity::{Arch, Channel, ImageId, RecipeName, TargetKind, Version};
 use crate::pipeline::tags;
 use crate::source::nearest;
@@ -202,6 +204,38 @@ pub fn longest_stay(history: &History, image: &ImageId, now: OffsetDateTime) -> 
     longest
 }
 
+/// The last time that a channel went back from an image, or from one of the same plan, where it has not been brought there
+/// again since. Going back is to an older version: a channel that is sent on past its gates leaves nothing behind.
+pub fn left(history: &History, images: &[Image], image: &Image) -> Option<Left> {
+    let owner = |id: &str| tags::owner(&images.iter().find(|image| image.id.as_str() == id)?.tags);
+    let own = tags::owner(&image.tags);
+    let is_it = |id: &str| {
+        let same_plan =
+            || owner(id).zip(own.as_ref()).is_some_and(|(a, b)| a.recipe == b.recipe && a.digest == b.digest);
+        id == image.id.as_str() || same_plan()
+    };
+    let version = |moved: &Moved| moved.version().or_else(|| Some(owner(&moved.image)?.version));
+    let mut found = None;
+    for pair in history.moves.windows(2) {
+        let [before, moved] = pair else { continue };
+        match moved.note.as_ref() {
+            Some(note) if note.kind == Kind::Rollback && is_it(&before.image) && !is_it(&moved.image) => {
+                let on = version(before).zip(version(moved)).is_some_and(|(before, now)| now > before);
+                found = (!on).then(|| Left {
+                    version: version(before),
+                    at: moved.at.clone(),
+                    by: moved.by.clone(),
+                    why: note.why.clone().or_else(|| note.overridden.clone()),
+                });
+            }
+            // Someone gave a reason for it, or went back to it in turn.
+            Some(_) if is_it(&moved.image) => found = None,
+            _ => {}
+        }
+    }
+    found
+}
+
 /// Why a channel's history can't vouch for an image: it was edited, or the channel was pointed at the image past its own
 /// gates. None where it can, also where it never named the image.
 pub fn doubt(channel: &Channel, history: &History, image: &ImageId) -> Option<String> {
@@ -219,9 +253,61 @@ pub fn doubt(channel: &Channel, history: &History, image: &ImageId) -> Option<St
 #[cfg(test)]
 mod tests {
     use super::super::history::Break;
-    use super::super::note::{Kind, Note};
+    use super::super::note::Note;
     use super::*;
+    use crate::identity::Digest;
+    use crate::target::Tags;
     use time::macros::datetime;
+
+    fn image(id: &str, version: &str, plan: &str) -> Image {
+        let tags: Tags = [
+            (tags::RECIPE, "web".to_owned()),
+            (tags::VERSION, version.to_owned()),
+            (tags::DIGEST, Digest::of(plan).to_string()),
+            (tags::BUILD, "web-0123456789ab-1".to_owned()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into();
+        let id = id.parse().unwrap();
+        Image { id, name: String::new(), tags, available: true, failed: None, created_at: String::new(), public: false }
+    }
+
+    #[test]
+    fn what_a_channel_went_back_from_is_known_until_it_is_brought_there_again() {
+        let images = [
+            image("ami-0000000a", "1.0.3", "a"),
+            image("ami-0000000b", "1.0.4", "b"),
+            // The same plan as 1.0.4, built once more.
+            image("ami-0000000c", "1.0.5", "b"),
+            image("ami-0000000d", "1.0.6", "d"),
+        ];
+        let [a, b, c, d] = [0, 1, 2, 3].map(|at| images[at].id.as_str());
+        let told = |moves: &[(Kind, &str)], of: usize| {
+            let moved = |(at, (kind, image)): (usize, &(Kind, &str))| {
+                let note = Note { why: Some(format!("move {at}")), ..Note::new(*kind, String::new()) };
+                let (at, by) = (format!("2026-11-20T0{at}:00:00Z"), Some("ann".to_owned()));
+                Moved { revision: 1, at, image: (*image).to_owned(), by, note: Some(note) }
+            };
+            let moves = moves.iter().enumerate().map(moved).collect();
+            left(&History { moves, earlier_dropped: false, breaks: Vec::new() }, &images, &images[of])
+        };
+        use Kind::{Promote, Rollback};
+        let back = [(Promote, a), (Promote, b), (Rollback, a)];
+        let found = told(&back, 1).unwrap();
+        assert_eq!((found.at.as_str(), found.by.as_deref()), ("2026-11-20T02:00:00Z", Some("ann")));
+        assert_eq!((found.version.unwrap().to_string().as_str(), found.why.as_deref()), ("1.0.4", Some("move 2")));
+        assert_eq!(told(&back, 2).unwrap().version.unwrap().to_string(), "1.0.4");
+        // What it went back to, and what is newer and of another plan, is free.
+        assert_eq!((told(&back, 0), told(&back, 3)), (None, None));
+        // Brought there again, by promotion or by going back to it.
+        assert_eq!(told(&[&back[..], &[(Promote, b)]].concat(), 1), None);
+        assert_eq!(told(&[&back[..], &[(Rollback, c)]].concat(), 1), None);
+        assert_eq!(told(&[&back[..], &[(Promote, d)]].concat(), 1).unwrap().at, "2026-11-20T02:00:00Z");
+        // A way on is no way back, and staying where it is leaves nothing.
+        assert_eq!(told(&[(Promote, a), (Rollback, b)], 0), None);
+        assert_eq!(told(&[(Promote, b), (Rollback, b)], 1), None);
+        assert_eq!(told(&[(Promote, b), (Rollback, c)], 1), None);
+    }
 
     #[test]
     fn a_stay_counts_without_its_breaks_and_up_to_now_where_it_goes_on() {

@@ -4,7 +4,7 @@ use super::error::ReleaseError;
 use super::opened::{self, Launchers};
 use crate::identity::{ImageId, RecipeName, Region};
 use crate::pipeline::tags;
-use crate::target::{Evidence, Histories, Image, Overview, Pointer, Slot, Target};
+use crate::target::{Evidence, Histories, Image, Overview, Pointer, PointerName, Slot, Target, TargetError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a place shows of some recipes.
@@ -20,6 +20,8 @@ pub struct Seen {
     pub histories: Histories,
     /// Of the images that their channels name.
     pub evidence: BTreeMap<ImageId, Evidence>,
+    /// Of the channels that name what can't be used, those that are held.
+    pub held: BTreeSet<PointerName>,
     /// Who else may launch images.
     pub launchers: Launchers,
     /// Which region it is, where it is one.
@@ -54,9 +56,32 @@ impl Seen {
         let named: Vec<&Image> =
             named.into_iter().filter_map(|id| seen.image(id)).filter(|image| is_there(image)).collect();
         seen.evidence = target.evidence(&named, is_home).await?;
+        if is_home {
+            seen.held = seen.held(target).await?;
+        }
         seen.region = target.region();
         seen.launchers = opened::look(target, &seen).await;
         Ok(seen)
+    }
+
+    /// Only where a channel has to move it matters whether it may: few do.
+    async fn held(&self, target: &dyn Target) -> Result<BTreeSet<PointerName>, ReleaseError> {
+        let is_fit = |image: &Image| image.available && tags::revoked(&image.tags).is_none();
+        let has_to_move = |pointer: &&Pointer| {
+            matches!(pointer.name.slot, Slot::Channel(_)) && !self.image(&pointer.image).is_some_and(is_fit)
+        };
+        let mut held = BTreeSet::new();
+        for pointer in self.all_pointers().filter(has_to_move) {
+            let holds = match target.pin(&pointer.name).await {
+                // Nobody moves the channel past what can't be read either, and `unpin` clears it.
+                Err(TargetError::Damaged { .. }) => true,
+                read => read?.is_some_and(|pin| pin.holds(target.now())),
+            };
+            if holds {
+                held.insert(pointer.name.clone());
+            }
+        }
+        Ok(held)
     }
 
     /// Looks at pointers and histories alone: images of another account are not listed there.

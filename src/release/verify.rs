@@ -9,6 +9,7 @@ use super::places::Place;
 use super::revoke::built_on;
 use super::rightful::{self, Ground};
 use super::seen::Seen;
+use super::way_out::{self, Ground as Way};
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::pipeline::tags::{self, ImageState};
 use crate::recipe::ChannelRule;
@@ -17,7 +18,7 @@ use crate::target::{
     Evidence, Image, Overview, Pointer, PointerName, Retirement, Rung, Slot, Target, TargetError, Underway,
 };
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -125,7 +126,7 @@ fn unruly(seen: &Seen, rules: &[ChannelRule], underway: &Underway, image: &Image
         Some(from) => entries(&PointerName { slot: Slot::Channel(from.clone()), ..name.clone() })?,
         None => &[],
     };
-    rightful::wrong(underway, &Ground { rule, own: entries(name)?, from, image, record: None })
+    rightful::wrong(underway, &Ground { rule, own: entries(name)?, from, image, images: &seen.images, record: None })
 }
 
 impl Look<'_> {
@@ -444,7 +445,7 @@ impl Look<'_> {
 
     fn way_back(&self, name: &PointerName) -> String {
         match &name.slot {
-            Slot::Channel(channel) => format!("amifactory rollback {} --channel {channel}", name.recipe),
+            Slot::Channel(channel) => self.away(name, channel),
             Slot::Version(_) => self.delete(name),
         }
     }
@@ -452,6 +453,32 @@ impl Look<'_> {
     /// Commands of the AWS CLI go to the place that was looked at, whatever the region of whoever types them.
     fn region(&self) -> String {
         self.seen.region.as_ref().map(|region| format!(" --region {region}")).unwrap_or_default()
+    }
+
+    /// The commands that work, as far as it is known what the channel has named.
+    fn away(&self, name: &PointerName, channel: &Channel) -> String {
+        let plain = || format!("amifactory rollback {} --channel {channel}", name.recipe);
+        let (Some(Ok(entries)), Some(pointer)) =
+            (self.seen.histories.get(name), self.seen.pointers(self.recipe).find(|pointer| pointer.name == *name))
+        else {
+            return plain();
+        };
+        let history = History::of(entries);
+        let usable = |image: &str| {
+            let image = self.seen.image(&image.parse().ok()?)?;
+            let owner = tags::owner(&image.tags).filter(|owner| owner.recipe == *self.recipe)?;
+            (image.available && tags::revoked(&image.tags).is_none()).then_some(owner.version)
+        };
+        let archs: BTreeSet<Arch> = self.seen.pointers(self.recipe).map(|pointer| pointer.name.arch).collect();
+        let ground = Way {
+            history: &history,
+            current: pointer.image.as_str(),
+            usable: &usable,
+            pinned: self.seen.held.contains(name),
+            several: archs.len() > 1,
+            rules: self.rules,
+        };
+        way_out::commands(name, &ground).join(", then ")
     }
 
     fn delete(&self, name: &PointerName) -> String {

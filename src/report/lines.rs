@@ -246,8 +246,15 @@ pub(super) fn name(result: &BuildResult) -> String {
 
 /// Why its image must not be used, and who said so.
 pub(super) fn revoked(result: &BuildResult) -> String {
-    let by = result.revoked_by.as_deref().map(|by| format!(" by {}", visible::line(by))).unwrap_or_default();
-    format!("revoked{by}: {}", visible::line(result.revoked.as_deref().unwrap_or_default()))
+    let by = result.revoked_by.as_deref().map(|by| match by.split_once(' ') {
+        // As the tag has it: when, then who.
+        Some((at, who)) if crate::target::moment(at).is_some() => {
+            format!(" by {} at {}", visible::line(who), visible::line(at))
+        }
+        _ => format!(" by {}", visible::line(by)),
+    });
+    let why = visible::line(result.revoked.as_deref().unwrap_or_default());
+    format!("revoked{}: {why}", by.unwrap_or_default())
 }
 
 /// How a build ended, in one line.
@@ -295,6 +302,9 @@ mod tests {
             "duration_s": 0.1, "calls": 3, "revoked": "CVE-2026-1", "revoked_by": "ada\u{1b}",
         }))
         .unwrap();
+        let by = Some("2026-11-21T20:13:54Z arn:aws:iam::1:user/ada".to_owned());
+        let dated = BuildResult { revoked_by: by, ..result.clone() };
+        assert_eq!(revoked(&dated), "revoked by arn:aws:iam::1:user/ada at 2026-11-21T20:13:54Z: CVE-2026-1");
         assert_eq!(
             outcome(&result),
             "revoked by ada\\u{1b}: CVE-2026-1: nothing was started, for nothing has changed since; amifactory build db \

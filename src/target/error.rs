@@ -1,6 +1,7 @@
 //! Why a target could not do what it was asked.
 
-use crate::identity::{BuilderId, ImageId};
+use super::{PointerName, Slot};
+use crate::identity::{BuilderId, ImageId, Version};
 use crate::report::visible::line;
 
 /// How sessions of roles that are assumed in other accounts are called in CloudTrail and in the history of pointers.
@@ -39,6 +40,50 @@ fn assumed(message: &str) -> Option<(&str, &str)> {
     let mut parts = after.split(|c: char| c == '/' || c.is_whitespace());
     let (role, session) = (parts.next()?, parts.next()?);
     (session == SESSION && !role.is_empty()).then_some((account, role))
+}
+
+fn busy(
+    name: &PointerName,
+    from: Option<&ImageId>,
+    (to, version): (&ImageId, Option<Version>),
+    (by, until): (&str, &str),
+) -> String {
+    let version_of_it = version.map(|version| format!(" ({version})")).unwrap_or_default();
+    let what = match from {
+        Some(from) if from == to => format!("{name} names {to}{version_of_it}, and {} brings that", line(by)),
+        Some(from) => format!("{name} is being moved from {from} to {to}{version_of_it} by {}", line(by)),
+        None => format!("{name} names nothing yet, and is being moved to {to}{version_of_it} by {}", line(by)),
+    };
+    let where_to = match from {
+        Some(from) if from == to => " to its other places",
+        _ => "",
+    };
+    let take_over = match (from, &name.slot) {
+        (Some(_), Slot::Channel(channel)) => format!(
+            "once that run is certainly dead: amifactory rollback {} --channel {channel} --arch {} --take-over   (stays \
+             where the move has not happened, goes back where it has)",
+            name.recipe, name.arch
+        ),
+        _ => take_over_by_promotion(name, version),
+    };
+    format!(
+        "{what}{where_to}, until {until} at the latest\n  \
+         try again when that is done; after that time amifactory resume settles it; {take_over}"
+    )
+}
+
+/// How a move is taken over that brings a channel its first image: it has nothing to go back to.
+pub fn take_over_by_promotion(name: &PointerName, version: Option<Version>) -> String {
+    let version = version.map_or_else(|| "VERSION".to_owned(), |version| version.to_string());
+    let PointerName { recipe, arch, slot } = name;
+    let channel = match slot {
+        Slot::Channel(channel) => channel.to_string(),
+        Slot::Version(_) => "CHANNEL".to_owned(),
+    };
+    format!(
+        "once that run is certainly dead: amifactory promote {recipe}@{version} --to {channel} --arch {arch} --take-over \
+         --why REASON --yes"
+    )
 }
 
 /// Why a target could not do what it was asked.
@@ -155,16 +200,17 @@ pub enum TargetError {
         found: String,
     },
     /// Someone else is moving this pointer.
-    #[error(
-        "{what} is being moved by {}, until {until} at the latest\n  \
-         try again when that is done; if that run is dead, `amifactory resume` settles it after that time, and \
-         `amifactory rollback --take-over` goes back at once",
-        line(by)
-    )]
+    #[error("{}", busy(name, from.as_ref(), (to, *version), (by, until)))]
     Busy {
         /// Which pointer.
-        what: String,
-        /// Who.
+        name: Box<PointerName>,
+        /// What it names; none where it names nothing yet.
+        from: Option<ImageId>,
+        /// What it is to name.
+        to: ImageId,
+        /// The version of that.
+        version: Option<Version>,
+        /// Who moves it.
         by: String,
         /// Until when others wait, RFC 3339.
         until: String,
@@ -246,6 +292,22 @@ mod tests {
             let text = denied(who);
             assert!(text.contains("the policy of whoever runs this: amifactory iam-policy prints"), "{text}");
         }
+    }
+
+    #[test]
+    fn who_is_kept_from_moving_hears_what_moves_and_what_to_type() {
+        let name = Box::new(PointerName {
+            recipe: "web".parse().unwrap(),
+            arch: crate::identity::Arch::X86_64,
+            slot: Slot::Channel("prod".parse().unwrap()),
+        });
+        let image = |last: char| format!("ami-0000000{last}").parse::<ImageId>().unwrap();
+        let told = |from: Option<ImageId>| {
+            let (by, until) = ("arn:aws:iam::1:user/ann".to_owned(), "2026-11-20T12:15:00Z".to_owned());
+            let version = Some("1.0.4".parse().unwrap());
+            TargetError::Busy { name: name.clone(), from, to: image('4'), version, by, until }.to_string()
+        };
+        insta::assert_snapshot!([told(Some(image('3'))), told(Some(image('4'))), told(None)].join("\n"));
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod shelf;
 pub use base::{aws_base, local_base};
 pub use builder::{Builder, BuilderState, LaunchBase, LaunchRequest, RunEnd, RunEvent, RunRequest, RunResult};
 pub use copies::{Audience, CopyRequest, Part};
-pub use error::{TargetError, of_a_look};
+pub use error::{TargetError, of_a_look, take_over_by_promotion};
 pub use herald::{Alarm, Herald, Kept, OpenTicket, Point, Ticket};
 pub use inventory::{Inventory, Kind, Sighting, Stranger, by_template, template_of};
 pub use moves::{Elsewhere, Entry, Held, HeldEnd, Move, Pin, Settled, Standing, Underway, moment};

@@ -223,6 +223,90 @@ fn what_is_not_there_is_named_with_a_way_out() {
 }
 
 #[test]
+fn what_a_channel_went_back_from_comes_again_only_with_a_reason_and_the_way_that_is_told_works() {
+    if !can_build_on_host("what_a_channel_went_back_from_comes_again_only_with_a_reason_and_the_way_that_is_told_works")
+    {
+        return;
+    }
+    let factory = built(THREE);
+    for version in ["tiny@1.0.0", "tiny@1.0.1"] {
+        ok(&factory, &["promote", version, "--to", "staging", "--yes"]);
+    }
+    let output = factory.run(&["rollback", "tiny", "--channel", "staging", "--why", "it loses sessions"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in ["amifactory pin tiny --channel staging --why TEXT", "amifactory revoke tiny@1.0.1 --reason TEXT"] {
+        assert!(text.contains(part), "{text}");
+    }
+    // What runs every night does not bring it back.
+    let promote = ["promote", "tiny", "--to", "staging", "--yes"];
+    let (code, result) = factory.json(&promote);
+    assert_eq!((code, &result["unmet"][0]["gate"]), (3, &json!("rolled-back")), "{result}");
+    let is = result["unmet"][0]["is"].as_str().unwrap();
+    assert!(
+        is.starts_with("staging went back from tiny 1.0.1 at 20") && is.ends_with("by root: it loses sessions"),
+        "{is}"
+    );
+    let overriding = |reason: &str| refused(&factory, &[&promote[..], &["--override", reason]].concat());
+    let (code, text) = overriding("REASON");
+    assert!(code == 2 && text.contains("`REASON` stands for the text itself"), "{text}");
+    assert_eq!(overriding("the proxy lost them").0, 0);
+    assert_eq!(version_in(&factory, "staging").as_deref(), Some("1.0.1"));
+    // It was brought there again, with a reason: that is told, and the gate is met.
+    let history = ok(&factory, &["history", "tiny", "--channel", "staging"]);
+    assert_eq!(history["channels"][0]["moves"][0]["note"]["gates"], json!(["rolled-back"]));
+
+    ok(&factory, &["rollback", "tiny", "--channel", "staging"]);
+    let (code, text) = refused(&factory, &["rollback", "tiny", "--channel", "staging"]);
+    assert!(code == 3 && text.contains("(--to 1.0.1)") && text.contains("needs --why"), "{code}: {text}");
+    ok(&factory, &["pin", "tiny", "--channel", "staging", "--why", "audit week"]);
+    let revoked = ok(&factory, &["revoke", "tiny@1.0.0", "--reason", "a key was left in it"]);
+    let ways = ["amifactory unpin tiny --channel staging", "amifactory rollback tiny --channel staging --to 1.0.1"];
+    assert_eq!(revoked["next"], json!(ways));
+    let (_, verified) = factory.json(&["verify", "tiny"]);
+    let of_staging = verified["drift"].as_array().unwrap().iter();
+    let mends: Vec<&str> = of_staging.map(|drift| drift["mend"].as_str().unwrap()).collect();
+    assert_eq!(mends, [ways.join(", then ")], "{verified}");
+    for way in ways {
+        ok(&factory, &way.split(' ').skip(1).collect::<Vec<_>>());
+    }
+    assert_eq!(version_in(&factory, "staging").as_deref(), Some("1.0.1"));
+    // Nothing is left that it could go back to.
+    let revoked = ok(&factory, &["revoke", "tiny@1.0.1", "--reason", "the same key"]);
+    let next: Vec<&str> = revoked["next"].as_array().unwrap().iter().map(|way| way.as_str().unwrap()).collect();
+    assert!(next[0].starts_with("amifactory build tiny --force"), "{next:?}");
+    assert!(next.contains(&"amifactory promote tiny@VERSION --to staging"), "{next:?}");
+}
+
+#[test]
+fn a_refusal_tells_first_what_meets_the_gates() {
+    if !can_build_on_host("a_refusal_tells_first_what_meets_the_gates") {
+        return;
+    }
+    let factory = built("[dev, {name: staging, soak: 24h, approval: true}, {name: prod, minimum_score: 90}]");
+    let next = |arguments: &[&str]| {
+        let text = String::from_utf8(factory.run(arguments).stdout).unwrap();
+        let (_, next) = text.rsplit_once("nothing was moved").unwrap_or_else(|| panic!("{text}"));
+        next.lines().map(str::trim).filter(|line| line.starts_with("amifactory")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let promote = ["promote", "tiny", "--to", "staging", "--yes"];
+    let command = "amifactory promote tiny@1.0.1 --to staging";
+    let past = format!("{command} --override REASON --yes   (past the gates; the reason is kept)");
+    let wait = "--yes   (once its time there is over)";
+    let asked = format!("{command} --approved-by NAME --approval-reason TEXT {wait}");
+    assert_eq!(next(&promote), [asked.clone(), past.clone()]);
+    // A yes to oneself did not count, and is not said again.
+    let by_root = [&promote[..], &["--approved-by", "root", "--approval-reason", "looked"]].concat();
+    assert_eq!(next(&by_root), [asked, past]);
+    let by_lead = [&promote[..], &["--approved-by", "lead", "--approval-reason", "looked"]].concat();
+    let said = format!("{command} --approved-by 'lead' --approval-reason 'looked'");
+    assert_eq!(next(&by_lead)[0], format!("{said} {wait}"));
+    // What was never in the channel before has to go there.
+    let ways = next(&["promote", "tiny@1.0.1", "--to", "prod", "--yes"]);
+    assert_eq!(ways[0], "amifactory promote tiny@1.0.1 --to staging");
+    assert_eq!(ways.len(), 2, "{ways:?}");
+}
+
+#[test]
 fn a_pinned_channel_is_moved_by_nobody() {
     if !can_build_on_host("a_pinned_channel_is_moved_by_nobody") {
         return;
@@ -341,7 +425,8 @@ fn a_revoked_image_goes_nowhere_and_takes_those_built_on_it_along() {
     let output = factory.run(&["build", "tiny"]);
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     assert!(text.contains("its image is revoked") && text.contains("build tiny --force"), "{text}");
-    let by = result["revoked_by"].as_str().unwrap();
+    let (at, who) = result["revoked_by"].as_str().unwrap().split_once(' ').unwrap();
+    let by = format!("{who} at {at}");
     let said = stderr(&output);
     assert!(said.contains(&format!("revoked by {by}: a key was left in it: nothing was started")), "{said}");
     assert!(text.contains(&format!("revoked by {by}")), "{text}");

@@ -4,7 +4,7 @@ use super::facts::Facts;
 use crate::pipeline::clock::rfc3339;
 use crate::recipe::Retention;
 use crate::release::gate::span;
-use crate::target::{Unread, Use};
+use crate::target::{PointerName, Unread, Use};
 use serde::Serialize;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -105,19 +105,18 @@ fn by_release(facts: &Facts, retention: Option<&Retention>) -> Vec<Reason> {
         reasons.push(reason("unpublished", None, why.into()));
     }
     let most = retention.map_or(Retention::LEAST_PER_CHANNEL, |retention| retention.keep_per_channel);
+    let here = |name: &PointerName| facts.channels.iter().find(|(other, _)| other == name).map(|(_, back)| *back);
     for (name, back) in &facts.channels {
-        let by = Some(name.to_string());
-        match back {
-            0 => reasons.push(reason("channel", by, "it is what the channel names".into())),
-            back if *back < most => {
-                let why = match back {
-                    1 => "rollback goes back to it".to_owned(),
-                    back => format!("the channel named it {back} images ago, and the last {most} are kept"),
-                };
-                reasons.push(reason("rollback-target", by, why));
-            }
-            _ => {}
-        }
+        // What is the same here and at home is one reason.
+        let same = facts.at_home.iter().find(|(other, there, _)| other == name && there == back);
+        let by = match same {
+            Some((.., home)) => format!("{name}, here and at home ({home})"),
+            None => name.to_string(),
+        };
+        reasons.extend(by_channel(by, *back, most));
+    }
+    for (name, back, home) in facts.at_home.iter().filter(|(name, back, _)| here(name) != Some(*back)) {
+        reasons.extend(by_channel(format!("{name} at home ({home})"), *back, most));
     }
     for name in &facts.moving {
         reasons.push(reason("moving", Some(name.to_string()), "the channel is being moved to it".into()));
@@ -126,6 +125,47 @@ fn by_release(facts: &Facts, retention: Option<&Retention>) -> Vec<Reason> {
         reasons.push(reason("base", Some(built.clone()), "it was built on it".into()));
     }
     reasons
+}
+
+/// Why a channel keeps an image that it has named so many images ago; none where it does not.
+fn by_channel(by: String, back: usize, most: usize) -> Option<Reason> {
+    match back {
+        0 => Some(reason("channel", Some(by), "it is what the channel names".into())),
+        back if back < most => {
+            let why = match back {
+                1 => "rollback goes back to it".to_owned(),
+                back => format!("the channel named it {back} images ago, and the last {most} are kept"),
+            };
+            Some(reason("rollback-target", Some(by), why))
+        }
+        _ => None,
+    }
+}
+
+/// Why retention does not keep an image that goes: its numbers, beside those of the image.
+pub fn goes(facts: &Facts, retention: &Retention) -> String {
+    let keep = retention.keep.unwrap_or(0).max(1);
+    let mut parts = vec![match facts.place {
+        Some(newer) => format!("{newer} newer than it, and the newest {keep} {} kept", is_or_are(keep)),
+        None => "it can't be used any more, so it takes no place among the newest".to_owned(),
+    }];
+    if let (Some(most), Some(at)) = (retention.maximum_age, facts.created_at) {
+        parts.push(format!("made on {}, and {} are kept", at.date(), span(most)));
+    }
+    let most = retention.keep_per_channel;
+    let of_channels = facts.channels.iter().map(|(_, back)| *back);
+    let nearest = of_channels.chain(facts.at_home.iter().map(|(_, back, _)| *back)).min();
+    parts.push(match nearest {
+        None => "no channel has named it".to_owned(),
+        Some(back) => {
+            format!("no channel has named it for the last {back} images, and {most} of each {} kept", is_or_are(most))
+        }
+    });
+    parts.join("; ")
+}
+
+fn is_or_are(number: usize) -> &'static str {
+    if number == 1 { "is" } else { "are" }
 }
 
 fn busy(holder: &str) -> Reason {
@@ -161,7 +201,7 @@ mod tests {
     use super::*;
     use crate::identity::Arch;
     use crate::recipe::OtherService;
-    use crate::target::{PointerName, Slot, Use};
+    use crate::target::Slot;
     use time::macros::datetime;
 
     const NOW: OffsetDateTime = datetime!(2026-11-21 12:00 UTC);
@@ -199,6 +239,45 @@ mod tests {
             Verdict::Keep(reasons) => reasons.iter().map(|reason| reason.kind).collect(),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn what_home_and_its_own_region_say_of_a_copy_is_told_per_place_and_once_where_they_agree() {
+        let home: crate::identity::Region = "us-east-1".parse().unwrap();
+        let told = |here: usize, at_home: usize| -> Vec<String> {
+            let facts =
+                Facts { channels: vec![(prod(), here)], at_home: vec![(prod(), at_home, home.clone())], ..free() };
+            match decide(&facts, Some(&retention()), NOW) {
+                Verdict::Keep(reasons) => {
+                    reasons.iter().map(|r| format!("{}: {}", r.by.as_ref().unwrap(), r.why)).collect()
+                }
+                _ => Vec::new(),
+            }
+        };
+        let name = prod().to_string();
+        assert_eq!(told(0, 0), [format!("{name}, here and at home (us-east-1): it is what the channel names")]);
+        assert_eq!(
+            told(1, 0),
+            [
+                format!("{name}: rollback goes back to it"),
+                format!("{name} at home (us-east-1): it is what the channel names")
+            ]
+        );
+        assert_eq!(told(9, 1), [format!("{name} at home (us-east-1): rollback goes back to it")]);
+        assert_eq!(told(9, 9), [] as [String; 0]);
+    }
+
+    #[test]
+    fn what_goes_is_told_with_the_numbers_of_retention() {
+        let facts = Facts { channels: vec![(prod(), 4)], ..free() };
+        let told = [
+            goes(&facts, &retention()),
+            goes(
+                &Facts { place: None, channels: Vec::new(), ..free() },
+                &Retention { maximum_age: None, keep: Some(1), ..retention() },
+            ),
+        ];
+        insta::assert_snapshot!(told.join("\n"));
     }
 
     #[test]

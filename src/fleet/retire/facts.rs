@@ -1,6 +1,6 @@
 //! All that speaks for or against an image. Pure: what a target shows goes in.
 
-use crate::identity::{Arch, ImageId, RecipeName, Version};
+use crate::identity::{Arch, ImageId, RecipeName, Region, Version};
 use crate::pipeline::tags;
 use crate::release::History;
 use crate::release::revoke::built_on;
@@ -22,6 +22,8 @@ pub struct Facts {
     /// The channels that have named it, and how many other images each has named since. Images that are gone or revoked
     /// don't count: rollback passes over them.
     pub channels: Vec<(PointerName, usize)>,
+    /// Of a copy: the same of the image at home that it is a copy of, and where home is.
+    pub at_home: Vec<(PointerName, usize, Region)>,
     /// Channels that are being moved to it.
     pub moving: Vec<PointerName>,
     /// Images that were built on it.

@@ -71,7 +71,7 @@ impl Home {
         };
         for (name, history) in released.histories.iter().filter(|(name, _)| reaches(&name.slot)) {
             let back = source.and_then(|source| back(&source.parse().ok()?, history, images));
-            facts.channels.extend(back.map(|back| (name.clone(), back)));
+            facts.at_home.extend(back.map(|back| (name.clone(), back, self.region.clone())));
         }
         for underway in &released.underway {
             let goes_here = underway.elsewhere.regions.get(here) == Some(&copy.id);

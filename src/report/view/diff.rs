@@ -7,6 +7,24 @@ use crate::report::{Style, visible, wording};
 
 /// The comparison for people: `+` came, `-` went, `~` changed.
 pub fn diff(diff: &ImageDiff, style: Style) -> String {
+    compared(diff, style, inputs(&diff.inputs, style))
+}
+
+/// The same, with the inputs of the plan as a number: what they made of it stands above them.
+pub fn folded(diff: &ImageDiff, style: Style) -> String {
+    let inputs = match diff.inputs.len() {
+        0 => String::new(),
+        inputs => format!(
+            "\n{} of the plan changed: amifactory diff {} {} lists them\n",
+            wording::count(inputs, "input"),
+            diff.a.image,
+            diff.b.image
+        ),
+    };
+    compared(diff, style, inputs)
+}
+
+fn compared(diff: &ImageDiff, style: Style, inputs: String) -> String {
     let side = |side: &Side| format!("{} {} ({})", side.recipe, side.version, side.image);
     let mut text = format!("{} → {}\n", style.bold(&side(&diff.a)), style.bold(&side(&diff.b)));
     let mut field = |name: &str, value: String| {
@@ -28,7 +46,7 @@ pub fn diff(diff: &ImageDiff, style: Style) -> String {
     text.push_str(&named("package groups", &diff.groups, style));
     text.push_str(&named("packages", &diff.packages, style));
     text.push_str(&controls(diff, style));
-    text.push_str(&inputs(&diff.inputs, style));
+    text.push_str(&inputs);
     text
 }
 

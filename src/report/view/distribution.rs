@@ -2,6 +2,7 @@
 
 use crate::identity::{Arch, Digest, ImageId, RecipeName, Version};
 use crate::release::distribute::{self, Row, State, Wanted};
+use crate::release::wanted::Request;
 use crate::report::table::Table;
 use crate::report::{Style, visible, wording};
 use serde::Serialize;
@@ -23,12 +24,18 @@ pub struct Distributed {
     pub outcome: &'static str,
     /// What is where, home first.
     pub places: Vec<Row>,
+    /// The command that makes what is missing, and nothing that was not asked for.
+    #[serde(skip)]
+    pub again: String,
 }
 
 impl Distributed {
     /// Puts an image together with where it is.
-    pub fn of(wanted: &Wanted, done: &distribute::Distributed) -> Distributed {
+    pub fn of(wanted: &Wanted, done: &distribute::Distributed, asked: &Request) -> Distributed {
+        let to = asked.to.as_ref().map(|channel| format!(" --to {channel}")).unwrap_or_default();
+        let arch = asked.arch.map(|arch| format!(" --arch {arch}")).unwrap_or_default();
         Distributed {
+            again: format!("amifactory distribute {}@{}{to}{arch}", wanted.recipe, wanted.candidate.version),
             recipe: wanted.recipe.clone(),
             version: wanted.candidate.version,
             digest: wanted.record.digest.clone(),
@@ -51,8 +58,8 @@ pub fn distributed(shown: &Distributed, style: Style) -> String {
         "distributed" => text.push_str(&format!("\n{} it is in {of}\n", style.green("✓"))),
         _ => {
             text.push_str(&format!("\n{} it is in {good} of {of}\n", style.red("partly done:")));
-            let again = format!("amifactory distribute {recipe}@{version}");
-            text.push_str(&super::next(&[format!("{again}   (makes only what is missing)")], style));
+            let again = format!("{}   (makes only what is missing)", visible::line(&shown.again));
+            text.push_str(&super::next(&[again], style));
         }
     }
     text

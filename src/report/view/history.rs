@@ -7,7 +7,7 @@ use crate::release::{Break, History, Kind, Note};
 use crate::report::table::Table;
 use crate::report::wrap::fold;
 use crate::report::{Style, visible, wording};
-use crate::target::Pin;
+use crate::target::{Pin, Slot, Underway};
 use serde::Serialize;
 
 /// The result of `history`.
@@ -17,6 +17,9 @@ pub struct Histories {
     pub recipe: RecipeName,
     /// Its channels, in the factory's order.
     pub channels: Vec<ChannelHistory>,
+    /// Moves that someone has begun of channels that name nothing yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub first: Vec<Underway>,
 }
 
 /// The history of a channel.
@@ -36,6 +39,9 @@ pub struct ChannelHistory {
     pub breaks: Vec<Break>,
     /// Who holds the channel now.
     pub pin: Option<Pin>,
+    /// Moves of it that someone has begun and not ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub underway: Vec<Underway>,
     /// Places in which it does not name what it names at home, or that could not be looked at.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<Differs>,
@@ -86,6 +92,7 @@ impl ChannelHistory {
             verdict: history.verdict(),
             breaks: history.breaks.clone(),
             pin,
+            underway: Vec::new(),
             places: Vec::new(),
         }
     }
@@ -93,11 +100,40 @@ impl ChannelHistory {
 
 /// A table for each channel, newest first, and whether it can be trusted.
 pub fn histories(shown: &Histories, style: Style) -> String {
-    if shown.channels.is_empty() {
+    if shown.channels.is_empty() && shown.first.is_empty() {
         return format!("no channel that was asked for has named an image of {} yet\n", shown.recipe);
     }
     let each = shown.channels.iter().map(|channel| one(&shown.recipe, channel, style));
-    each.collect::<Vec<_>>().join("\n")
+    let first = shown.first.iter().map(|underway| {
+        let what = style.bold(&format!("{}", underway.name));
+        format!("{what}\n{}{}", under_way(underway, style), super::next(&[way_out(underway, true)], style))
+    });
+    each.chain(first).collect::<Vec<_>>().join("\n")
+}
+
+fn under_way(underway: &Underway, style: Style) -> String {
+    let Underway { image, by, since, until, over, note, .. } = underway;
+    let version = note.version.map(|version| format!(" ({version})")).unwrap_or_default();
+    let text = match over {
+        true => format!("a move to {image}{version} was begun by {by} at {since} and not ended"),
+        false => format!("is being moved to {image}{version} by {by} since {since}, until {until} at the latest"),
+    };
+    format!("{}\n", style.yellow(&visible::line(&text)))
+}
+
+/// The command that ends a move. Nobody else moves the channel before its time is over.
+fn way_out(underway: &Underway, is_first: bool) -> String {
+    let Underway { name, over, note, .. } = underway;
+    let Slot::Channel(channel) = &name.slot else { return "amifactory resume".to_owned() };
+    let (recipe, arch) = (&name.recipe, name.arch);
+    let dead = "(only where that run is certainly dead)";
+    match (over, is_first, note.version) {
+        (true, ..) => "amifactory resume   (finishes or clears it)".to_owned(),
+        (false, true, Some(version)) => format!(
+            "amifactory promote {recipe}@{version} --to {channel} --arch {arch} --take-over --why REASON --yes   {dead}"
+        ),
+        _ => format!("amifactory rollback {recipe} --channel {channel} --arch {arch} --take-over   {dead}"),
+    }
 }
 
 fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
@@ -106,6 +142,9 @@ fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
     if let Some(pin) = &shown.pin {
         let line = format!("pinned by {} {}: {}", pin.by, pin.end(), pin.why);
         text.push_str(&format!("{}\n", style.yellow(&visible::line(&line))));
+    }
+    for underway in &shown.underway {
+        text.push_str(&under_way(underway, style));
     }
     let mut table = Table::new(&["#", "WHEN", "WHAT", "VERSION", "IMAGE", "WHO", "WHY"]).right(&[0]).gives_way(6);
     for row in &shown.moves {
@@ -147,7 +186,10 @@ fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
         let head = style.red(&format!("{head} {}", differs.place));
         text.push_str(&format!("{head}: {}\n", visible::block(&differs.why)));
     }
-    if shown.places.iter().any(|differs| differs.known) {
+    if let Some(underway) = shown.underway.first() {
+        // The places may be on their way, and a promotion would be refused.
+        text.push_str(&super::next(&[way_out(underway, false)], style));
+    } else if shown.places.iter().any(|differs| differs.known) {
         let of =
             shown.moves.first().and_then(|row| row.version).map_or_else(String::new, |version| format!("@{version}"));
         let command = format!("amifactory promote {recipe}{of} --to {} --yes   (brings it there)", shown.channel);

@@ -1,18 +1,20 @@
 //! What the release verbs print.
 
-use crate::hardening::Status;
+use crate::hardening::{ControlEvidence, Status};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Slug, Version};
 use crate::release::distribute::Row;
 use crate::release::gate::Unmet;
 use crate::release::promote::Promotion;
 use crate::release::revoke::Revoked;
 use crate::release::revoke_places::Reached;
-use crate::release::rollback;
+use crate::release::rollback::{self, Ended};
+use crate::release::verify_places::Differs;
 use crate::report::diff::{ControlChange, ImageDiff};
 use crate::report::wrap::fold;
 use crate::report::{Style, visible, wording};
 use crate::target::Pin;
 use serde::Serialize;
+use time::Date;
 
 /// The result of `promote`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -42,17 +44,76 @@ pub struct Promoted {
     pub diff: Option<ImageDiff>,
     /// Controls that pass no more, or are new and don't.
     pub new_findings: Vec<Slug>,
-    /// Controls that pass now, or are no longer asked.
+    /// Controls that failed and are met, waived or not applicable now.
     pub resolved_findings: Vec<Slug>,
+    /// Controls that nobody looks at any more: what became of them is not known.
+    pub no_longer_checked: Vec<Slug>,
+    /// How many of those passed before.
+    pub passed_before: usize,
+    /// Whether it goes to an older version than the channel names.
+    pub older: bool,
+    /// The score of its image.
+    pub score: Option<f64>,
+    /// Controls that fail in its image.
+    pub failing: Vec<Slug>,
+    /// Waivers of its image, and their last days.
+    pub waived: Vec<Waived>,
+    /// Places in which the channel does not name what it names at home, or that could not be looked at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub behind: Vec<Differs>,
     /// How it stands in each place, where the channel reaches several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<Row>,
     /// The command that does what is missing.
     #[serde(skip)]
     pub again: String,
+    /// What to type where it was refused, first what is most likely right.
+    #[serde(skip)]
+    pub ways: Vec<String>,
     /// The command that brings the image to all places.
     #[serde(skip)]
     pub bring: String,
+}
+
+/// A control that is not met, on record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Waived {
+    /// Which.
+    pub control: Slug,
+    /// The last day of its waiver.
+    #[serde(with = "crate::recipe::date")]
+    pub expires: Date,
+}
+
+/// What becomes of controls from one image to the next.
+#[derive(Debug, Default, PartialEq)]
+struct Findings {
+    new: Vec<Slug>,
+    resolved: Vec<Slug>,
+    dropped: Vec<Slug>,
+    passed_before: usize,
+}
+
+impl Findings {
+    fn of<'c>(changes: impl Iterator<Item = &'c ControlChange>) -> Findings {
+        let mut findings = Findings::default();
+        for ControlChange { slug, from, to, .. } in changes {
+            if to.is_none() {
+                // That nobody looks any more resolves nothing.
+                findings.dropped.push(slug.clone());
+                findings.passed_before += usize::from(*from == Some(Status::Pass));
+            } else if is_finding(*to) && !is_finding(*from) {
+                findings.new.push(slug.clone());
+            } else if is_finding(*from) && !is_finding(*to) {
+                findings.resolved.push(slug.clone());
+            }
+        }
+        findings
+    }
+}
+
+fn is_finding(status: Option<Status>) -> bool {
+    matches!(status, Some(Status::Fail | Status::Error))
 }
 
 impl Promoted {
@@ -61,11 +122,12 @@ impl Promoted {
         let new = (&promotion.image, &promotion.record);
         let old = promotion.current.as_ref().zip(promotion.current_record.as_ref());
         let diff = old.map(|(pointer, record)| ImageDiff::between((&pointer.image, record), new));
-        let findings = |now: &dyn Fn(&ControlChange) -> bool| -> Vec<Slug> {
-            let changes = diff.iter().flat_map(|diff| &diff.controls);
-            changes.filter(|change| now(change)).map(|change| change.slug.clone()).collect()
+        let findings = Findings::of(diff.iter().flat_map(|diff| &diff.controls));
+        let controls = &promotion.record.controls;
+        let waived = |control: &ControlEvidence| {
+            let expires = control.waiver.as_ref()?.expires;
+            Some(Waived { control: control.slug.clone(), expires })
         };
-        let found = |status: Option<Status>| matches!(status, Some(Status::Fail | Status::Error));
         Promoted {
             recipe: promotion.name.recipe.clone(),
             channel: promotion.channel.clone(),
@@ -77,13 +139,26 @@ impl Promoted {
             from_image: promotion.current.as_ref().map(|pointer| pointer.image.clone()),
             unmet: promotion.unmet.clone(),
             overridden: promotion.note.overridden.clone(),
-            new_findings: findings(&|change| found(change.to) && !found(change.from)),
-            resolved_findings: findings(&|change| found(change.from) && !found(change.to)),
+            new_findings: findings.new,
+            resolved_findings: findings.resolved,
+            no_longer_checked: findings.dropped,
+            passed_before: findings.passed_before,
+            older: promotion.current_version.is_some_and(|current| promotion.version < current),
+            score: promotion.record.score,
+            failing: controls.iter().filter(|c| is_finding(Some(c.status))).map(|c| c.slug.clone()).collect(),
+            waived: controls.iter().filter_map(waived).collect(),
+            behind: Vec::new(),
             places: Vec::new(),
             again: String::new(),
+            ways: Vec::new(),
             bring: String::new(),
             diff,
         }
+    }
+
+    /// Whether the channel names the image at home already, so that it is only brought to other places.
+    fn brings_only(&self) -> bool {
+        self.from_image.as_ref() == Some(&self.image)
     }
 
     fn from(&self) -> String {
@@ -95,32 +170,115 @@ impl Promoted {
     }
 }
 
-/// What changes, what stands against it, and how it ended.
+/// What changes, what stands against it, and how it ended. What is to be decided by comes first, the comparison in full last.
 pub fn promotion(shown: &Promoted, style: Style) -> String {
     let mut text = String::new();
     if shown.outcome == "up-to-date" {
         return format!("{} names {} {} already\n", shown.channel, shown.recipe, shown.version);
     }
     let head = format!("{} {}: {} → {}", shown.recipe, shown.channel, shown.from(), shown.version);
-    text.push_str(&format!("{} ({}, {})\n\n", style.bold(&head), shown.image, shown.arch));
+    text.push_str(&format!("{} ({}, {})\n", style.bold(&head), shown.image, shown.arch));
+    text.push_str(&summary(shown, style));
+    text.push_str(&behind(shown, style));
     match &shown.diff {
-        Some(diff) => text.push_str(&super::diff(diff, style)),
+        Some(_) if shown.brings_only() => {}
+        Some(diff) => text.push_str(&format!("\n{}", super::diff::folded(diff, style))),
         None if shown.from_image.is_some() => {
-            text.push_str("what it names now can't be read any more: there is nothing to compare with\n");
+            text.push_str("\nwhat it names now can't be read any more: there is nothing to compare with\n");
         }
-        None => text.push_str("it is the first image of this channel\n"),
-    }
-    if shown.diff.is_some() {
-        text.push_str(&format!(
-            "\n{}, {}\n",
-            wording::count(shown.new_findings.len(), "new finding"),
-            wording::count(shown.resolved_findings.len(), "resolved finding")
-        ));
+        None => {}
     }
     if !shown.unmet.is_empty() {
         text.push_str(&unmet(shown, style));
     }
     text.push_str(&promoted(shown, style));
+    text
+}
+
+/// So many names of controls stand in a line.
+const NAMED: usize = 8;
+
+fn some_of(slugs: &[Slug]) -> String {
+    let named: Vec<&str> = slugs.iter().take(NAMED).map(Slug::as_str).collect();
+    let more = slugs.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", named.join(", "))
+}
+
+/// The change in a few lines; of a channel's first image all that there is to know of it.
+fn summary(shown: &Promoted, style: Style) -> String {
+    let plain = |text: &str| text.to_owned();
+    let (red, yellow) = (|text: &str| style.red(text), |text: &str| style.yellow(text));
+    type Paint<'p> = &'p dyn Fn(&str) -> String;
+    let mut lines: Vec<(Paint<'_>, String)> = Vec::new();
+    if shown.brings_only() {
+        return String::new();
+    }
+    if let (true, Some(from)) = (shown.older, shown.from_version) {
+        lines.push((&yellow, format!("an older version than {from}, which {} names", shown.channel)));
+    }
+    match &shown.diff {
+        Some(diff) => {
+            let (from, to) = (wording::score(diff.a.score), wording::score(diff.b.score));
+            let score = if from == to { from } else { format!("{from} → {to}") };
+            let (new, resolved) = (shown.new_findings.len(), shown.resolved_findings.len());
+            let (new, resolved) = (wording::count(new, "new finding"), wording::count(resolved, "resolved finding"));
+            lines.push((&plain, format!("score {score}: {new}, {resolved}")));
+            if !shown.new_findings.is_empty() {
+                lines.push((&red, format!("fails now: {}", some_of(&shown.new_findings))));
+            }
+            if !shown.no_longer_checked.is_empty() {
+                let controls = wording::count(shown.no_longer_checked.len(), "control");
+                let what = format!("{controls} no longer checked ({} passed before)", shown.passed_before);
+                lines.push((&red, what));
+            }
+        }
+        None => {
+            if shown.from_image.is_none() {
+                lines.push((&plain, "it is the first image of this channel".to_owned()));
+            }
+            let failing = match shown.failing.as_slice() {
+                [] => "no control fails".to_owned(),
+                failing => {
+                    let verb = if failing.len() == 1 { "fails" } else { "fail" };
+                    format!("{} {verb}: {}", wording::count(failing.len(), "control"), some_of(failing))
+                }
+            };
+            let scored = match shown.score {
+                None => "no score: nothing was checked, as its recipe names no hardening profile".to_owned(),
+                Some(score) => format!("score {}, {failing}", wording::score(Some(score))),
+            };
+            lines.push((if shown.failing.is_empty() { &plain } else { &red }, scored));
+            if !shown.waived.is_empty() {
+                let each = shown.waived.iter().map(|waived| format!("{} (until {})", waived.control, waived.expires));
+                let count = wording::count(shown.waived.len(), "waiver");
+                lines.push((&plain, format!("{count}: {}", each.collect::<Vec<_>>().join(", "))));
+            }
+        }
+    }
+    let width = style.width.saturating_sub(2);
+    let folded = lines.iter().flat_map(|(paint, text)| fold(text, width).into_iter().map(|line| paint(&line)));
+    folded.map(|line| format!("  {line}\n")).collect()
+}
+
+/// Places that don't name yet what home names.
+fn behind(shown: &Promoted, style: Style) -> String {
+    let Promoted { channel, recipe, version, behind, .. } = shown;
+    if behind.is_empty() {
+        return String::new();
+    }
+    let mut text = match shown.brings_only() {
+        true => format!(
+            "\n{channel} names {recipe} {version} at home, and not in {}\n",
+            wording::count(behind.len(), "other place")
+        ),
+        false => String::new(),
+    };
+    for differs in behind {
+        let head = if differs.known { "differs in" } else { "not known in" };
+        let head = style.red(&format!("{head} {}", differs.place));
+        text.push_str(&format!("{head}: {}\n", visible::block(&differs.why)));
+    }
     text
 }
 
@@ -165,21 +323,20 @@ pub fn promoted(shown: &Promoted, style: Style) -> String {
                 again()
             )
         }
-        "promoted" if !table.is_empty() => {
-            let back = shown.from_image.as_ref().map(|_| format!("amifactory rollback {recipe} --channel {channel}"));
-            let next = back.map_or_else(String::new, |back| super::next(&[back], style));
-            format!("{table}\n{} {channel} names {recipe} {version} in all places now\n{next}", style.green("✓"))
-        }
         "promoted" => {
-            let back = shown.from_image.as_ref().map(|_| format!("amifactory rollback {recipe} --channel {channel}"));
+            // What was only brought somewhere has left nothing to go back from.
+            let back = (shown.from_image.is_some() && !shown.brings_only())
+                .then(|| format!("amifactory rollback {recipe} --channel {channel}"));
             let next = back.map_or_else(String::new, |back| super::next(&[back], style));
-            format!("\n{} {channel} names {recipe} {version} now\n{next}", style.green("✓"))
+            let places = if table.is_empty() { "" } else { " in all places" };
+            format!("{table}\n{} {channel} names {recipe} {version}{places} now\n{next}", style.green("✓"))
         }
         "refused" => {
             let is_missing = shown.unmet.iter().any(|unmet| unmet.gate == "places");
-            let commands = is_missing.then_some(&shown.bring).into_iter().chain([&shown.again]);
+            let commands = is_missing.then_some(&shown.bring).into_iter().chain(&shown.ways);
             let next: Vec<String> = commands.map(|command| visible::line(command).into_owned()).collect();
-            format!("\n{} nothing was moved\n{}", style.red("refused:"), super::next(&next, style))
+            let next = if next.is_empty() { String::new() } else { super::next(&next, style) };
+            format!("\n{} nothing was moved\n{next}", style.red("refused:"))
         }
         _ => "\nnothing was moved yet\n".to_owned(),
     }
@@ -194,7 +351,8 @@ pub struct RolledBack {
     pub channel: Channel,
     /// For which architecture.
     pub arch: Arch,
-    /// `rolled-back`, or `up-to-date` where it named that image already.
+    /// `rolled-back`; `up-to-date` where it named that image already; `stayed` where another move was cleared before it had
+    /// happened.
     pub outcome: &'static str,
     /// What it names now.
     pub version: Version,
@@ -206,6 +364,9 @@ pub struct RolledBack {
     pub from_version: Option<Version>,
     /// The image of that.
     pub from_image: ImageId,
+    /// What others had begun to bring the channel to, and is cleared: versions, or else images.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cleared: Vec<String>,
     /// How it stands in each place, where the channel reaches several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<Row>,
@@ -218,12 +379,21 @@ impl RolledBack {
             recipe: done.name.recipe.clone(),
             channel: done.channel.clone(),
             arch: done.name.arch,
-            outcome: if done.moved { "rolled-back" } else { "up-to-date" },
+            outcome: match (done.moved, done.ended) {
+                (true, Some(Ended::Stayed)) => "stayed",
+                (true, _) => "rolled-back",
+                (false, _) => "up-to-date",
+            },
             forward: done.forward,
             version: done.version,
             image: done.image.clone(),
             from_version: done.from_version,
             from_image: done.from.image.clone(),
+            cleared: done
+                .cleared
+                .iter()
+                .map(|left| left.note.version.map_or_else(|| left.image.to_string(), |version| version.to_string()))
+                .collect(),
             places: done.rows.clone(),
         }
     }
@@ -238,18 +408,44 @@ pub fn rolled_back(shown: &RolledBack, style: Style) -> String {
     };
     let from = shown.from_version.map_or_else(|| shown.from_image.to_string(), |version| version.to_string());
     let again = if shown.forward { " for the first time, past its gates" } else { " again" };
+    let same = shown.from_image == shown.image;
     let said = match shown.outcome {
         "up-to-date" => format!("{channel} names {recipe} {version} already"),
+        "stayed" => {
+            let cleared = shown.cleared.join(", ");
+            format!("{channel} stays at {recipe} {version} ({image}), the move to {cleared} was cleared")
+        }
+        _ if same => {
+            let places = if places.is_empty() { "" } else { " in all places" };
+            format!("{channel} names {recipe} {version} ({image}){places} now")
+        }
         _ => format!("{channel} names {recipe} {version} ({image}){again}, and no more {from}"),
     };
     let behind = || places.iter().filter(|row| row.why.is_some());
     if behind().next().is_none() {
+        let history = format!("amifactory history {recipe} --channel {channel}");
+        // What was just left can be built or promoted again by the next nightly run, and other channels may name it.
+        let keep = |left: Version| {
+            [
+                format!(
+                    "amifactory pin {recipe} --channel {channel} --why TEXT   (no build and no promotion moves it)"
+                ),
+                format!("amifactory revoke {recipe}@{left} --reason TEXT   (nobody uses that version any more)"),
+            ]
+        };
+        let left = shown.from_version.filter(|left| !same && *left > *version);
         let next = match shown.outcome {
             "up-to-date" => return format!("{table}{said}\n"),
-            _ => super::next(&[format!("amifactory history {recipe} --channel {channel}")], style),
+            _ => {
+                super::next(&std::iter::once(history).chain(left.into_iter().flat_map(keep)).collect::<Vec<_>>(), style)
+            }
         };
         return format!("{table}{} {said}\n{next}", style.green("✓"));
     }
+    let said = match (shown.outcome, same) {
+        ("rolled-back", true) => format!("{channel} names {recipe} {version} ({image})"),
+        _ => said,
+    };
     // Where the image is missing it has to be brought first.
     let bring = format!("amifactory distribute {recipe}@{version} --to {channel}");
     let back = format!("amifactory rollback {recipe} --channel {channel} --to {version}");
@@ -300,18 +496,9 @@ pub struct Revocation {
 }
 
 impl Revocation {
-    /// With what to type next.
-    pub fn of(revoked: Vec<Revoked>, reached: Reached) -> Revocation {
-        let at_home =
-            revoked.iter().flat_map(|revoked| revoked.channels.iter().map(|channel| (&revoked.recipe, channel)));
-        let there = reached.channels.iter().map(|named| (&named.recipe, &named.channel));
-        let mut next: Vec<String> = Vec::new();
-        for (recipe, channel) in at_home.chain(there) {
-            let command = format!("amifactory rollback {recipe} --channel {channel}");
-            if !next.contains(&command) {
-                next.push(command);
-            }
-        }
+    /// With what to type next: `ways` take channels away from it.
+    pub fn of(revoked: Vec<Revoked>, reached: Reached, ways: Vec<String>) -> Revocation {
+        let mut next = ways;
         let unmarked = reached.copies.iter().any(|copy| copy.failed.is_some())
             || revoked.iter().any(|revoked| revoked.forgettable.is_some());
         if let (true, Some(first)) = (unmarked, revoked.first()) {
@@ -362,4 +549,158 @@ pub fn revocation(shown: &Revocation, style: Style) -> String {
         text.push_str(&super::next(&shown.next, style));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Digest;
+    use crate::release::distribute::State;
+    use crate::release::places::Place;
+    use crate::report::diff::{Change, NamedChange, Side};
+
+    fn image(last: char) -> ImageId {
+        format!("ami-0000000{last}").parse().unwrap()
+    }
+
+    fn slug(name: &str) -> Slug {
+        name.parse().unwrap()
+    }
+
+    fn change(name: &str, from: Option<Status>, to: Option<Status>) -> ControlChange {
+        ControlChange { slug: slug(name), title: format!("Ensure {name}"), from, to }
+    }
+
+    /// From 1.0.2 to 1.0.0, which no profile hardens.
+    fn shown() -> Promoted {
+        let side = |last, version: &str, score| Side {
+            image: image(last),
+            recipe: "bare".parse().unwrap(),
+            version: version.parse().unwrap(),
+            digest: Digest::of(version),
+            score,
+        };
+        let changes = vec![
+            change("sshd-root-login", Some(Status::Pass), None),
+            change("sshd-banner", Some(Status::Fail), None),
+            change("cron-enabled", Some(Status::Pass), None),
+        ];
+        let findings = Findings::of(changes.iter());
+        let inputs = (0..3).map(|n| NamedChange { name: format!("input {n}"), from: None, to: Some("x".into()) });
+        let diff = ImageDiff {
+            a: side('2', "1.0.2", Some(95.3)),
+            b: side('0', "1.0.0", None),
+            base: None,
+            profile: Some(Change { from: Some("cis-al2023-l1-server".into()), to: None }),
+            groups: Vec::new(),
+            packages: Vec::new(),
+            controls: changes,
+            inputs: inputs.collect(),
+        };
+        Promoted {
+            recipe: "bare".parse().unwrap(),
+            channel: "prod".parse().unwrap(),
+            arch: Arch::X86_64,
+            outcome: "planned",
+            version: "1.0.0".parse().unwrap(),
+            image: image('0'),
+            from_version: Some("1.0.2".parse().unwrap()),
+            from_image: Some(image('2')),
+            unmet: Vec::new(),
+            overridden: None,
+            diff: Some(diff),
+            new_findings: findings.new,
+            resolved_findings: findings.resolved,
+            no_longer_checked: findings.dropped,
+            passed_before: findings.passed_before,
+            older: true,
+            score: None,
+            failing: Vec::new(),
+            waived: Vec::new(),
+            behind: Vec::new(),
+            places: Vec::new(),
+            again: String::new(),
+            ways: Vec::new(),
+            bring: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_control_that_nobody_checks_any_more_is_not_resolved() {
+        let changes = [
+            change("a", Some(Status::Pass), None),
+            change("b", Some(Status::Fail), None),
+            change("c", Some(Status::Fail), Some(Status::Pass)),
+            change("d", Some(Status::Pass), Some(Status::Error)),
+            change("e", None, Some(Status::Fail)),
+            change("f", Some(Status::Fail), Some(Status::Error)),
+        ];
+        let expected = Findings {
+            new: vec![slug("d"), slug("e")],
+            resolved: vec![slug("c")],
+            dropped: vec![slug("a"), slug("b")],
+            passed_before: 1,
+        };
+        assert_eq!(Findings::of(changes.iter()), expected);
+    }
+
+    #[test]
+    fn what_a_promotion_is_decided_by_comes_first() {
+        insta::assert_snapshot!("an_older_one", promotion(&shown(), Style::PLAIN));
+    }
+
+    #[test]
+    fn of_the_first_image_of_a_channel_all_is_told_that_there_is_to_know() {
+        let first = Promoted {
+            from_version: None,
+            from_image: None,
+            diff: None,
+            older: false,
+            no_longer_checked: Vec::new(),
+            score: Some(95.3),
+            failing: vec![slug("sshd-banner"), slug("cron-enabled")],
+            waived: vec![Waived { control: slug("sshd-root-login"), expires: time::macros::date!(2027 - 01 - 31) }],
+            ..shown()
+        };
+        let unhardened = Promoted { score: None, failing: Vec::new(), waived: Vec::new(), ..first.clone() };
+        insta::assert_snapshot!("a_first_one", promotion(&first, Style::PLAIN) + &promotion(&unhardened, Style::PLAIN));
+    }
+
+    #[test]
+    fn what_is_only_brought_to_other_places_has_nothing_to_go_back_from() {
+        let place = Place { account: None, region: "us-west-2".parse().unwrap() };
+        let same = Promoted {
+            from_version: Some("1.0.0".parse().unwrap()),
+            from_image: Some(image('0')),
+            older: false,
+            behind: vec![Differs { place: place.clone(), known: true, why: "it names nothing there".into() }],
+            ..shown()
+        };
+        let row = Row { place, image: Some(image('9')), state: State::Moved, why: None };
+        let done = Promoted { outcome: "promoted", behind: Vec::new(), places: vec![row], ..same.clone() };
+        insta::assert_snapshot!("brought", promotion(&same, Style::PLAIN) + &promotion(&done, Style::PLAIN));
+        let moved = Promoted { outcome: "promoted", ..shown() };
+        assert!(promoted(&moved, Style::PLAIN).contains("amifactory rollback bare --channel prod"));
+    }
+
+    #[test]
+    fn a_rollback_says_what_it_did_and_how_that_is_kept() {
+        let back = RolledBack {
+            recipe: "bare".parse().unwrap(),
+            channel: "prod".parse().unwrap(),
+            arch: Arch::X86_64,
+            outcome: "rolled-back",
+            version: "1.0.3".parse().unwrap(),
+            forward: false,
+            image: image('3'),
+            from_version: Some("1.0.4".parse().unwrap()),
+            from_image: image('4'),
+            cleared: Vec::new(),
+            places: Vec::new(),
+        };
+        let same = RolledBack { from_version: Some(back.version), from_image: image('3'), ..back.clone() };
+        let stayed = RolledBack { outcome: "stayed", cleared: vec!["1.0.4".into()], ..same.clone() };
+        let all: String = [back, same, stayed].iter().map(|shown| rolled_back(shown, Style::PLAIN)).collect();
+        insta::assert_snapshot!("ways_back", all);
+    }
 }

@@ -1,5 +1,6 @@
 //! What `retire` has found: each image, whether it stays and why.
 
+use crate::fleet::retire::decide::goes;
 use crate::fleet::retire::restore::Restored;
 use crate::fleet::retire::{Item, Reason};
 use crate::identity::{Arch, ImageId, RecipeName, Region, TargetKind, Version};
@@ -8,7 +9,7 @@ use crate::report::wrap::fold;
 use crate::report::{Style, visible, wording};
 use crate::target::Rung;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What becomes, or became, of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -106,6 +107,9 @@ pub struct RetiredRow {
     /// What comes next, where it has to wait for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<NextStep>,
+    /// Of one that goes: the numbers of retention, beside its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goes_by: Option<String>,
     /// What becomes of it.
     #[serde(flatten)]
     pub outcome: Outcome,
@@ -139,6 +143,7 @@ impl RetiredRow {
                 true => permissions(item),
                 false => Vec::new(),
             },
+            goes_by: item.retention.as_ref().filter(|_| outcome.is_going()).map(|said| goes(&item.facts, said)),
             next,
             outcome,
         }
@@ -240,12 +245,18 @@ pub fn retired(shown: &Retired, style: Style) -> String {
     if shown.images.is_empty() {
         return format!("no images\n{unread}");
     }
-    let mut header = vec!["RECIPE", "VERSION", "IMAGE", "ARCH", "CREATED", "SIZE", "OUTCOME"];
+    let mut header = vec!["RECIPE", "VERSION", "IMAGE", "ARCH", "CREATED", "SIZE"];
+    let has_price = shown.images.iter().any(|row| row.monthly_usd.is_some());
+    if has_price {
+        header.push("A MONTH");
+    }
+    header.push("OUTCOME");
     let has_regions = shown.images.iter().any(|row| row.region.is_some());
     if has_regions {
         header.push("REGION");
     }
-    let mut table = Table::new(&header).right(&[5]);
+    let mut table = Table::new(&header).right(if has_price { &[5, 6] } else { &[5] });
+    let everywhere = everywhere(shown);
     for row in &shown.images {
         let mut cells = vec![
             style.bold(row.recipe.as_str()),
@@ -254,31 +265,35 @@ pub fn retired(shown: &Retired, style: Style) -> String {
             row.arch.to_string(),
             if row.created_at.is_empty() { "-".to_owned() } else { super::minute(&row.created_at) },
             row.bytes.map_or_else(|| "-".to_owned(), size),
-            match row.outcome {
-                Outcome::Keep(_) => "stays".to_owned(),
-                Outcome::Deprecate => style.yellow("would be deprecated"),
-                Outcome::Disable => style.yellow("would be disabled"),
-                Outcome::Remove => style.yellow("would go"),
-                Outcome::Wait => "waits".to_owned(),
-                Outcome::BringBack(_) => style.yellow("would be back"),
-                Outcome::Deprecated => style.green("deprecated"),
-                Outcome::Disabled => style.green("disabled"),
-                Outcome::Removed => style.green("gone"),
-                Outcome::BroughtBack(_) => style.green("is back"),
-                Outcome::Failed(_) => style.red("failed"),
-            },
         ];
+        if has_price {
+            cells.push(row.monthly_usd.map_or_else(|| "-".to_owned(), |dollars| format!("≤ ${dollars:.2}")));
+        }
+        cells.push(match row.outcome {
+            Outcome::Keep(_) => "stays".to_owned(),
+            Outcome::Deprecate => style.yellow("would be deprecated"),
+            Outcome::Disable => style.yellow("would be disabled"),
+            Outcome::Remove => style.yellow("would go"),
+            Outcome::Wait => "waits".to_owned(),
+            Outcome::BringBack(_) => style.yellow("would be back"),
+            Outcome::Deprecated => style.green("deprecated"),
+            Outcome::Disabled => style.green("disabled"),
+            Outcome::Removed => style.green("gone"),
+            Outcome::BroughtBack(_) => style.green("is back"),
+            Outcome::Failed(_) => style.red("failed"),
+        });
         if has_regions {
             cells.push(row.region.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string));
         }
         table.row(cells);
-        for line in because(&row.outcome).into_iter().chain(on_its_way(row)) {
+        let goes = row.goes_by.as_ref().map(|why| visible::line(why).into_owned());
+        for line in goes.into_iter().chain(because(&row.outcome, &everywhere)).chain(on_its_way(row)) {
             for line in fold(&line, style.width.saturating_sub(4)) {
                 table.under(style.dim(&format!("    {line}")));
             }
         }
     }
-    let mut text = table.render(style) + "\n" + &unread;
+    let mut text = table.render(style) + "\n" + &told_once(&everywhere, style) + &unread;
     text.push_str(&sums(shown));
     text.push('\n');
     if shown.recycle_bin.is_some() {
@@ -393,9 +408,11 @@ fn on_its_way(row: &RetiredRow) -> Vec<String> {
     let mut told = if lines.is_empty() { lines } else { vec![lines.join("; ")] };
     if !row.launch_permissions.is_empty() {
         let is_taken = row.disabled_at.is_some() || row.outcome == Outcome::Disabled;
-        let what = match is_taken {
-            true => "its launch permissions were taken",
-            false => "as it is disabled, its launch permissions are taken",
+        let what = match (is_taken, &row.outcome) {
+            (true, _) => "its launch permissions were taken",
+            (false, Outcome::Disable) => "as it is disabled, its launch permissions are taken",
+            // Whoever may launch it still may; that ends with a later step.
+            _ => "its launch permissions stay until it is disabled",
         };
         let whom: Vec<_> = row.launch_permissions.iter().map(|whom| visible::line(whom)).collect();
         told.push(format!("{what}: {}; --restore gives them back", whom.join(", ")));
@@ -403,14 +420,82 @@ fn on_its_way(row: &RetiredRow) -> Vec<String> {
     told
 }
 
-fn because(outcome: &Outcome) -> Vec<String> {
+/// What could not be read and keeps more than one image.
+type Everywhere<'a> = BTreeMap<(&'a str, &'a str), usize>;
+
+fn everywhere(shown: &Retired) -> Everywhere<'_> {
+    let mut found = Everywhere::new();
+    for row in &shown.images {
+        for reason in reasons(&row.outcome).iter().filter(|reason| reason.kind == "unknown") {
+            if let Some(by) = &reason.by {
+                *found.entry((by, &reason.why)).or_default() += 1;
+            }
+        }
+    }
+    found.retain(|_, images| *images > 1);
+    found
+}
+
+/// What the reasons of the images call it, once for all of them; services that nobody uses are said in one word together.
+fn told_once(everywhere: &Everywhere<'_>, style: Style) -> String {
+    const BEGIN: &str = "not_used_here: [";
+    let mut text = String::new();
+    let mut services: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
+    let mut say = |line: String| {
+        for line in fold(&line, style.width) {
+            text.push_str(&style.dim(&line));
+            text.push('\n');
+        }
+    };
+    for ((by, why), images) in everywhere {
+        match why.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(']')) {
+            Some((service, _)) => drop(services.insert(service, (by, *images))),
+            None => say(format!(
+                "{} keeps {}: {}",
+                visible::line(by),
+                wording::count(*images, "image"),
+                visible::joined(why)
+            )),
+        }
+    }
+    if let Some(most) = services.values().map(|(_, images)| *images).max() {
+        let titles: Vec<_> = services.values().map(|(title, _)| visible::line(title)).collect();
+        let words: Vec<_> = services.keys().map(|word| visible::line(word)).collect();
+        say(format!(
+            "{} that amifactory does not read yet may use images, and keep up to {}: {}; where this account uses none of \
+             them, say so: retention: {{{BEGIN}{}]}}",
+            wording::count(services.len(), "service"),
+            wording::count(most, "image"),
+            titles.join(", "),
+            words.join(", ")
+        ));
+    }
+    if text.is_empty() { text } else { text + "\n" }
+}
+
+fn reasons(outcome: &Outcome) -> &[Reason] {
+    match outcome {
+        Outcome::Keep(reasons) | Outcome::BringBack(reasons) | Outcome::BroughtBack(reasons) => reasons,
+        _ => &[],
+    }
+}
+
+fn because(outcome: &Outcome, everywhere: &Everywhere<'_>) -> Vec<String> {
+    let is_below =
+        |reason: &&Reason| reason.by.as_deref().is_some_and(|by| everywhere.contains_key(&(by, reason.why.as_str())));
     let line = |reason: &Reason| match &reason.by {
         Some(by) => format!("{}: {}", visible::line(by), visible::joined(&reason.why)),
         None => visible::joined(&reason.why),
     };
     match outcome {
         Outcome::Keep(reasons) | Outcome::BringBack(reasons) | Outcome::BroughtBack(reasons) => {
-            reasons.iter().map(line).collect()
+            let own = reasons.iter().filter(|reason| !is_below(reason)).map(line);
+            let below = match reasons.iter().filter(is_below).count() {
+                0 => None,
+                1 => Some("1 thing that could not be read may use it: see below".to_owned()),
+                number => Some(format!("{number} things that could not be read may use it: see below")),
+            };
+            own.chain(below).collect()
         }
         Outcome::Failed(error) => visible::block(error).lines().map(str::to_owned).collect(),
         _ => Vec::new(),
@@ -473,12 +558,34 @@ mod tests {
             disabled_at: None,
             launch_permissions: Vec::new(),
             next: next.map(|(step, at)| NextStep { step, at: at.into() }),
+            goes_by: outcome.is_going().then(|| "12 newer than it, and the newest 10 are kept".into()),
             outcome,
         }
     }
 
     fn used() -> Vec<Reason> {
         vec![Reason { kind: "in-use", by: Some("lt-1:2".into()), why: "a launch template uses it".into() }]
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_told_once_for_all_images() {
+        let unread = |service: &str| {
+            let hint = format!("say so: retention: {{not_used_here: [{service}]}}");
+            let why = format!("{service} could not be read: amifactory does not read it yet; {hint}");
+            Reason { kind: "unknown", by: Some(format!("the service {service}")), why }
+        };
+        let own = Reason { kind: "unknown", by: Some("copies in eu-west-1".into()), why: "no answer".into() };
+        let both = vec![unread("emr"), unread("batch")];
+        let three = [&both[..], &[own]].concat();
+        let rows = vec![
+            row("1.0.5", Outcome::Keep(both.clone()), None),
+            row("1.0.4", Outcome::Keep(three), None),
+            row("1.0.3", Outcome::Keep(used()), None),
+        ];
+        insta::assert_snapshot!("told_once", retired(&Retired::of(rows, false, true), Style::PLAIN));
+        // Of a single image it stands where it is.
+        let one = Retired::of(vec![row("1.0.5", Outcome::Keep(both), None)], false, true);
+        assert!(!retired(&one, Style::PLAIN).contains("below"));
     }
 
     #[test]

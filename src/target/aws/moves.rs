@@ -165,7 +165,7 @@ async fn take(api: &Api, wanted: &Move, intent: &Intent) -> Result<Instant, Targ
                     continue;
                 }
                 // It is not settled in passing: what its channel asks of it is not known here, and other places may wait.
-                return Err(busy(&underway));
+                return Err(busy(&underway, wanted));
             }
             // Just removed.
             None => {}
@@ -183,8 +183,15 @@ async fn has_landed(api: &Api, name: &PointerName, intent: &Intent) -> Result<bo
     Ok(history(api, name).await?.iter().any(is_it))
 }
 
-fn busy(underway: &Underway) -> TargetError {
-    TargetError::Busy { what: underway.name.to_string(), by: underway.by.clone(), until: underway.until.clone() }
+fn busy(underway: &Underway, wanted: &Move) -> TargetError {
+    TargetError::Busy {
+        name: Box::new(underway.name.clone()),
+        from: wanted.expected.as_ref().map(|pointer| pointer.image.clone()),
+        to: underway.image.clone(),
+        version: underway.note.version,
+        by: underway.by.clone(),
+        until: underway.until.clone(),
+    }
 }
 
 /// Looks whether the move still may happen. Answers with what the pointer has named so far.

@@ -25,7 +25,12 @@ fn home() -> Home {
     Home { account: OWNER.into(), region: "us-east-1".into() }
 }
 
+/// Its time is over.
 fn forge(cloud: &Cloud, follows: u64) {
+    forge_since(cloud, follows, Duration::from_secs(16 * 60));
+}
+
+fn forge_since(cloud: &Cloud, follows: u64, ago: Duration) {
     let by = "arn:aws:iam::123456789012:user/colleague";
     let note = json!({
         "at": "2026-11-20T12:00:00Z", "kind": "promote", "by": by, "version": "1.4.12", "from": "dev",
@@ -33,8 +38,7 @@ fn forge(cloud: &Cloud, follows: u64) {
     });
     let lock = json!({"id": "00", "by": by, "follows": follows, "to": IMAGE, "note": note});
     let mut world = cloud.fake.world();
-    // Its time is over.
-    let then = Instant::now().checked_sub(Duration::from_secs(16 * 60)).unwrap();
+    let then = Instant::now().checked_sub(ago).unwrap();
     let store = &mut world.ssm.place(&home()).parameters;
     store.put(Put::by_hand(LOCK, &lock.to_string()), then, Duration::ZERO).unwrap();
     store.settle(then, &|_| true);
@@ -106,4 +110,43 @@ fn a_promotion_and_a_rollback_say_what_they_clear() {
         "{text}"
     );
     assert!(text.contains("is cleared") && !is_locked(&cloud), "{text}");
+}
+
+#[test]
+fn who_meets_a_move_that_is_under_way_hears_of_it_once_and_how_it_is_taken_over() {
+    let (cloud, factory) = (world(), TestFactory::tiny("true"));
+    factory.write("amifactory.yaml", "default_target: aws\nchannels: [dev, prod]\n");
+    built(&cloud);
+    forge_since(&cloud, 0, Duration::from_secs(60));
+    let promote = ["promote", "tiny@1.4.12", "--to", "prod", "--override", "a test"];
+    let told = "amifactory promote tiny@1.4.12 --to prod --arch x86_64 --take-over --why REASON --yes";
+
+    let (code, text) = run(&cloud, &factory, &[&promote[..], &["--plan"]].concat());
+    assert!(code == 3 && text.contains("under-way") && text.contains("user/colleague moves it to"), "{code}: {text}");
+    let unfolded = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(unfolded.contains(told), "{text}");
+    let (code, text) = run(&cloud, &factory, &["history", "tiny"]);
+    assert!(code == 0 && text.contains(&format!("is being moved to {IMAGE} (1.4.12) by")), "{code}: {text}");
+    assert!(text.contains(told), "{text}");
+    let (code, text) = run(&cloud, &factory, &[&promote[..], &["--yes"]].concat());
+    assert!(code == 1 && text.matches("being moved to").count() == 1 && text.contains(told), "{code}: {text}");
+    let (code, text) = run(&cloud, &factory, &["rollback", "tiny", "--channel", "prod", "--take-over"]);
+    assert!(code == 2 && text.contains(told), "{code}: {text}");
+    // A reason goes with it.
+    let (code, text) = run(&cloud, &factory, &[&promote[..], &["--take-over", "--yes"]].concat());
+    assert!(code == 2 && text.contains("--why") && is_locked(&cloud), "{code}: {text}");
+    let dead = ["--take-over", "--why", "their machine burned", "--yes"];
+    let (code, text) = run(&cloud, &factory, &[&promote[..], &dead].concat());
+    assert!(code == 0 && text.contains("prod names tiny 1.4.12 now"), "{code}: {text}");
+    assert!(text.contains("user/colleague had begun is cleared") && !is_locked(&cloud), "{text}");
+    let (_, text) = run(&cloud, &factory, &["history", "tiny"]);
+    assert!(text.contains("their machine burned") && !text.contains("being moved"), "{text}");
+
+    // Once the channel names something, that is where it stays.
+    forge_since(&cloud, 1, Duration::from_secs(60));
+    let (_, text) = run(&cloud, &factory, &["history", "tiny"]);
+    assert!(text.contains("amifactory rollback tiny --channel prod --arch x86_64 --take-over"), "{text}");
+    let (code, text) = run(&cloud, &factory, &["rollback", "tiny", "--channel", "prod", "--take-over"]);
+    let stays = format!("prod stays at tiny 1.4.12 ({IMAGE}), the move to 1.4.12 was cleared");
+    assert!(code == 0 && text.contains(&stays) && !is_locked(&cloud), "{code}: {text}");
 }

@@ -92,7 +92,7 @@ async fn a_plan_names_the_launch_permissions_that_go() {
     let shown = view::retired(&Retired::of(vec![going], false, true).with_recycle_bin(true), Style::PLAIN);
     let text = shown.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
-        "as it is disabled, its launch permissions are taken: 044455556666, 111122223333,",
+        "its launch permissions stay until it is disabled: 044455556666, 111122223333,",
         "--restore gives them back",
         "only a Recycle Bin rule of the account would keep it for a while, and whether there is one was not asked",
     ] {

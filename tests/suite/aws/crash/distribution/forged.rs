@@ -23,6 +23,7 @@ fn request() -> promote::Request {
         why: None,
         overridden: None,
         approval: None,
+        take_over: false,
     }
 }
 

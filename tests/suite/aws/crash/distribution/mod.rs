@@ -128,6 +128,7 @@ impl Bench {
             why: None,
             overridden: None,
             approval: None,
+            take_over: false,
         };
         let promotion = promote::plan(target, &rules(), &request).await?;
         assert!(promotion.unmet.is_empty(), "{:?}", promotion.unmet);

@@ -4,7 +4,7 @@ use super::super::dying::{Death, Dying};
 use super::super::machine::Machine;
 use super::{Bench, OVER, promote, recipe_name, rules};
 use amifactory::pipeline::{StateFolder, sweep};
-use amifactory::release::rollback::{self, Request};
+use amifactory::release::rollback::{self, Ended, Request};
 use amifactory::release::{ReleaseError, revoke};
 use amifactory::target::aws::AwsTarget;
 use amifactory::target::{Settled, TargetError};
@@ -54,9 +54,102 @@ async fn a_rollback_takes_over_where_it_is_told_that_the_other_run_is_dead() {
     assert_eq!((bench.staging().as_str(), bench.locks().len()), ("1.0.2", 1));
     let error = rollback::roll_back(&bench.target(), &rules(), &back("1.0.0", false)).await.err().unwrap();
     assert!(matches!(error, ReleaseError::Target(TargetError::Busy { .. })), "{error}");
-    assert!(error.to_string().contains("amifactory rollback --take-over"), "{error}");
+    let told = "amifactory rollback web --channel staging --arch x86_64 --take-over";
+    assert!(error.to_string().contains(told) && error.to_string().contains("(1.0.1)"), "{error}");
     rollback::roll_back(&bench.target(), &rules(), &back("1.0.0", true)).await.unwrap();
     assert_eq!((bench.staging().as_str(), bench.locks().len()), ("1.0.0", 0));
+}
+
+fn take_over() -> Request {
+    Request { to: None, ..back("1.0.0", true) }
+}
+
+/// A step back from there would be one too many: two versions behind what was about to come.
+#[tokio::test(start_paused = true)]
+async fn a_take_over_stays_where_the_move_has_not_happened() {
+    let bench = dead(Some("1.0.2"), Death::BeforeSend).await;
+    assert_eq!((bench.staging().as_str(), bench.locks().len()), ("1.0.2", 1));
+    let done = rollback::roll_back(&bench.target(), &rules(), &take_over()).await.unwrap();
+    assert_eq!((done.ended, done.cleared.len()), (Some(Ended::Stayed), 1));
+    assert_eq!((bench.staging().as_str(), bench.locks().len()), ("1.0.2", 0));
+    bench.comes_to_rest("after it").await;
+    assert_eq!(bench.staging(), "1.0.2");
+    // The next one is a step back like any other.
+    rollback::roll_back(&bench.target(), &rules(), &Request { take_over: false, ..take_over() }).await.unwrap();
+    assert_eq!(bench.staging(), "1.0.0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_take_over_goes_back_where_the_move_has_happened() {
+    let bench = dead(Some("1.0.2"), Death::ReplyLost).await;
+    assert_eq!((bench.staging().as_str(), bench.locks().len()), ("1.0.1", 1));
+    let done = rollback::roll_back(&bench.target(), &rules(), &take_over()).await.unwrap();
+    assert_eq!(done.ended, None);
+    assert_eq!((bench.staging().as_str(), bench.locks().len()), ("1.0.2", 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_take_over_finishes_a_rollback_and_goes_no_step_further() {
+    for death in [Death::BeforeSend, Death::ReplyLost] {
+        let mut found = false;
+        for request in 5..40 {
+            let bench = Bench::new().await;
+            bench.promote("1.0.1").await.unwrap();
+            bench.promote("1.0.2").await.unwrap();
+            let machine = Machine::new(&bench.fake);
+            let wire = Dying::new(&bench.fake, machine.state.path(), "the rollback", Some((request, death)));
+            let target = AwsTarget::with_config(&wire.config());
+            let step = Request { take_over: false, ..take_over() };
+            assert!(wire.run(rollback::roll_back(&target, &rules(), &step)).await.is_none(), "it did not die");
+            let expected = if death == Death::ReplyLost { "1.0.1" } else { "1.0.2" };
+            if bench.locks().len() != 1 || bench.staging() != expected {
+                continue;
+            }
+            found = true;
+            let done = rollback::roll_back(&bench.target(), &rules(), &take_over()).await.unwrap();
+            assert_eq!(done.ended, Some(Ended::Finished), "{death:?}");
+            assert_eq!((bench.staging().as_str(), bench.locks().len()), ("1.0.1", 0), "{death:?}");
+            bench.comes_to_rest("after it").await;
+            assert_eq!(bench.staging(), "1.0.1");
+            break;
+        }
+        assert!(found, "no rollback died where it should: {death:?}");
+    }
+}
+
+/// A channel that names nothing has nothing to go back to and nothing to stay at.
+#[tokio::test(start_paused = true)]
+async fn a_first_promotion_that_died_is_taken_over_by_the_next_one() {
+    let to_prod = || amifactory::release::promote::Request { to: "prod".into(), ..super::request("1.0.0") };
+    for request in 5..40 {
+        let bench = Bench::new().await;
+        let machine = Machine::new(&bench.fake);
+        let wire = Dying::new(&bench.fake, machine.state.path(), "the first", Some((request, Death::BeforeSend)));
+        let target = AwsTarget::with_config(&wire.config());
+        let dies = async {
+            let shown = amifactory::release::promote::plan(&target, &rules(), &to_prod()).await.unwrap();
+            amifactory::release::promote::carry_out(&target, &shown).await
+        };
+        assert!(wire.run(dies).await.is_none(), "it did not die");
+        let prod = || bench.value(&super::CHANNEL.replace("staging", "prod"));
+        if bench.locks().len() != 1 || prod().is_some() {
+            continue;
+        }
+        let way_back = Request { channel: "prod".into(), ..take_over() };
+        let error = rollback::roll_back(&bench.target(), &rules(), &way_back).await.err().unwrap();
+        let told = "amifactory promote web@1.0.0 --to prod --arch x86_64 --take-over --why REASON --yes";
+        assert!(matches!(error, ReleaseError::Empty { .. }) && error.to_string().contains(told), "{error}");
+        let target = bench.target();
+        let shown = amifactory::release::promote::plan(&target, &rules(), &to_prod()).await.unwrap();
+        let error = amifactory::release::promote::carry_out(&target, &shown).await.unwrap_err();
+        assert!(error.to_string().contains(told), "{error}");
+        let asked = amifactory::release::promote::Request { take_over: true, ..to_prod() };
+        let shown = amifactory::release::promote::plan(&target, &rules(), &asked).await.unwrap();
+        amifactory::release::promote::carry_out(&target, &shown).await.unwrap();
+        assert_eq!((prod(), bench.locks().len()), (Some(bench.image("1.0.0")), 0));
+        return;
+    }
+    panic!("no promotion died where it should");
 }
 
 /// Finished first, the promotion that died would bring out the very image that someone wants to be rid of.

@@ -193,7 +193,7 @@ async fn a_lock_is_judged_by_the_rules_of_its_channel() {
     let soak: Change = |rule| rule.soak = 24 * HOUR;
     let never: Change = |rule| rule.from = Some("qa".parse().unwrap());
     // What is refused leaves everything as it was, so one world will do; the rest comes after that.
-    let tried: [(&str, Change, Value, &str); 16] = [
+    let tried: [(&str, Change, Value, &str); 17] = [
         ("no approval", approval, json!({}), "approval"),
         ("half an approval", approval, json!({"approved_by": "lead"}), "approval"),
         ("one's own approval", approval, json!({"approved_by": "Colleague", "approval": "ok"}), "approval"),
@@ -206,15 +206,22 @@ async fn a_lock_is_judged_by_the_rules_of_its_channel() {
         ("too old", |rule| rule.maximum_age = Some(Duration::ZERO), json!({}), "maximum_age"),
         ("no channel", |rule| rule.name = "canary".parse().unwrap(), json!({}), "Refused(NoChannel)"),
         ("a way back to nowhere", |_| {}, json!({"kind": "rollback", "from": null}), "Refused(NeverNamed)"),
+        ("an approval", approval, json!({"approved_by": "lead", "approval": "looked at it"}), "Finished"),
+        // From here on the channel has gone back from it.
+        ("what it went back from", |_| {}, json!({}), "rolled-back"),
         (
             "a way there with a reason",
             |_| {},
             json!({"kind": "rollback", "from": null, "override": "fire", "gates": ["all"]}),
             "Finished",
         ),
-        ("an approval", approval, json!({"approved_by": "lead", "approval": "looked at it"}), "Finished"),
-        ("too early, with a reason", soak, json!({"override": "fire", "gates": ["soak"]}), "Finished"),
-        ("never there, with a reason", never, json!({"from": "qa", "override": "fire", "gates": ["from"]}), "Finished"),
+        ("too early, with a reason", soak, json!({"override": "fire", "gates": ["soak", "rolled-back"]}), "Finished"),
+        (
+            "never there, with a reason",
+            never,
+            json!({"from": "qa", "override": "fire", "gates": ["from", "rolled-back"]}),
+            "Finished",
+        ),
     ];
     let bench = Bench::new().await;
     tokio::time::sleep(Duration::from_secs(60)).await;

@@ -161,6 +161,7 @@ fn request(version: &str) -> Request {
         why: Some(format!("{{{{it}}}} is \"time\" for {version}")),
         overridden: None,
         approval: None,
+        take_over: false,
     }
 }
 

@@ -1,0 +1,199 @@
+//! Which commands take a channel away from an image that it must not name any more: those that work, and not those that a
+//! pin or an empty past refuses.
+
+use super::history::History;
+use super::revoke::Revoked;
+use super::rollback::way_back;
+use super::scene::{self, Scene};
+use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
+use crate::recipe::ChannelRule;
+use crate::target::{PointerName, Slot, Target};
+use std::collections::BTreeSet;
+
+/// What the commands depend on.
+pub struct Ground<'a> {
+    /// What the channel has named so far.
+    pub history: &'a History,
+    /// What it names now.
+    pub current: &'a str,
+    /// The version of an image that can be used; none of all others.
+    pub usable: &'a dyn Fn(&str) -> Option<Version>,
+    /// Whether the channel is held.
+    pub pinned: bool,
+    /// Whether the recipe has images for several architectures, so that commands have to say which.
+    pub several: bool,
+    /// The rules of the factory's channels; empty where they are not known.
+    pub rules: &'a [ChannelRule],
+}
+
+/// The versions that a channel has named by moves of ours and that can be used, last named first; not what it names now.
+pub fn named(history: &History, current: &str, usable: impl Fn(&str) -> Option<Version>) -> Vec<Version> {
+    let ours = history.moves.iter().rev().filter(|moved| moved.note.is_some() && moved.image != current);
+    let mut found = Vec::new();
+    for version in ours.filter_map(|moved| usable(&moved.image)) {
+        if !found.contains(&version) {
+            found.push(version);
+        }
+    }
+    found
+}
+
+/// The commands, in the order in which they are to be typed.
+pub fn commands(name: &PointerName, ground: &Ground<'_>) -> Vec<String> {
+    let (recipe, Slot::Channel(channel)) = (&name.recipe, &name.slot) else { return Vec::new() };
+    let arch = if ground.several { format!(" --arch {}", name.arch) } else { String::new() };
+    let unpin = ground.pinned.then(|| format!("amifactory unpin {recipe} --channel {channel}{arch}"));
+    let back = format!("amifactory rollback {recipe} --channel {channel}{arch}");
+    let way = way_back(ground.history);
+    let step = way.iter().rev().any(|image| *image != ground.current && (ground.usable)(image).is_some());
+    let then = match named(ground.history, ground.current, ground.usable).first() {
+        _ if step => vec![back],
+        Some(version) => vec![format!("{back} --to {version}")],
+        None => anew(recipe, channel, &arch, ground.rules),
+    };
+    unpin.into_iter().chain(then).collect()
+}
+
+/// Where nothing is left to go back to.
+fn anew(recipe: &RecipeName, channel: &Channel, arch: &str, rules: &[ChannelRule]) -> Vec<String> {
+    let build = format!("amifactory build {recipe} --force   (nothing is left that {channel} could go back to)");
+    let is_first = rules.iter().any(|rule| rule.name == *channel && rule.from.is_none());
+    // Builds publish to the first channel themselves.
+    let promote = (!is_first).then(|| format!("amifactory promote {recipe}@VERSION --to {channel}{arch}"));
+    std::iter::once(build).chain(promote).collect()
+}
+
+/// What to type for each channel that names a revoked image, at home or elsewhere. What can't be read keeps nobody from
+/// being told.
+pub async fn after_revoke(
+    target: &dyn Target,
+    rules: &[ChannelRule],
+    revoked: &[Revoked],
+    elsewhere: &[(RecipeName, Arch, Channel)],
+) -> Vec<String> {
+    let gone: BTreeSet<&ImageId> = revoked.iter().map(|revoked| &revoked.image).collect();
+    let mut recipes: Vec<&RecipeName> = Vec::new();
+    for recipe in revoked.iter().map(|revoked| &revoked.recipe).chain(elsewhere.iter().map(|(recipe, ..)| recipe)) {
+        if !recipes.contains(&recipe) {
+            recipes.push(recipe);
+        }
+    }
+    let mut all: Vec<String> = Vec::new();
+    for recipe in recipes {
+        let Ok(scene) = Scene::look(target, recipe).await else {
+            let at_home =
+                revoked.iter().filter(|revoked| revoked.recipe == *recipe).flat_map(|revoked| &revoked.channels);
+            let there = elsewhere.iter().filter(|(other, ..)| other == recipe).map(|(.., channel)| channel);
+            all.extend(at_home.chain(there).map(|channel| format!("amifactory rollback {recipe} --channel {channel}")));
+            continue;
+        };
+        let mut names: Vec<PointerName> = scene
+            .channels()
+            .filter(|(_, pointer)| gone.contains(&pointer.image))
+            .map(|(_, pointer)| pointer.name.clone())
+            .collect();
+        let there = elsewhere.iter().filter(|(other, ..)| other == recipe);
+        names.extend(there.map(|(_, arch, channel)| scene.channel(*arch, channel)));
+        let archs: BTreeSet<Arch> = scene.pointers.iter().map(|pointer| pointer.name.arch).collect();
+        for name in names {
+            // A tag that was just written is not seen by everyone at once.
+            let usable = |image: &str| {
+                let image: ImageId = image.parse().ok().filter(|image| !gone.contains(image))?;
+                scene.fit(scene.version_of(&image)?, &image).ok().map(|candidate| candidate.version)
+            };
+            // Home may have moved on where another place has not: then all places have to follow it.
+            let at_home = scene.pointer(&name).map(|pointer| &pointer.image);
+            let behind = at_home.filter(|image| !gone.contains(image)).and_then(|image| scene.version_of(image));
+            if let (Some(version), Slot::Channel(channel)) = (behind, &name.slot) {
+                all.push(format!("amifactory rollback {recipe} --channel {channel} --to {version}"));
+                continue;
+            }
+            let history = match scene::history(target, &name).await {
+                Ok(history) => history,
+                Err(_) => super::history::History::of(&[]),
+            };
+            let pinned = target.pin(&name).await.ok().flatten().is_some_and(|pin| pin.holds(target.now()));
+            let current = at_home.map(ImageId::as_str).unwrap_or_default();
+            let several = archs.len() > 1;
+            all.extend(commands(
+                &name,
+                &Ground { history: &history, current, usable: &usable, pinned, several, rules },
+            ));
+        }
+    }
+    let mut told: Vec<String> = Vec::new();
+    for command in all {
+        if !told.contains(&command) {
+            told.push(command);
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::history::Moved;
+    use super::super::note::{Kind, Note};
+    use super::*;
+
+    fn told(moves: &[(Kind, &str)], usable: &[&str], pinned: bool) -> Vec<String> {
+        let moved = |(at, (kind, image)): (usize, &(Kind, &str))| Moved {
+            revision: at as u64 + 1,
+            at: String::new(),
+            image: (*image).to_owned(),
+            by: None,
+            note: Some(Note::new(*kind, String::new())),
+        };
+        let moves: Vec<Moved> = moves.iter().enumerate().map(moved).collect();
+        let current = moves.last().unwrap().image.clone();
+        let history = History { moves, earlier_dropped: false, breaks: Vec::new() };
+        let version = |image: &str| usable.contains(&image).then(|| format!("1.0.{image}").parse().unwrap());
+        let channel = |name: &str| name.parse::<Channel>().unwrap();
+        let rules = [ChannelRule::open(channel("dev"), None), ChannelRule::open(channel("prod"), Some(channel("dev")))];
+        let slot = Slot::Channel(channel("prod"));
+        let name = PointerName { recipe: "web".parse().unwrap(), arch: Arch::X86_64, slot };
+        let ground =
+            Ground { history: &history, current: &current, usable: &version, pinned, several: false, rules: &rules };
+        commands(&name, &ground)
+    }
+
+    #[test]
+    fn the_command_that_is_told_is_one_that_works() {
+        use Kind::{Promote, Rollback};
+        let stepped = [(Promote, "1"), (Promote, "3"), (Promote, "4")];
+        assert_eq!(told(&stepped, &["1", "3"], false), ["amifactory rollback web --channel prod"]);
+        // Back at the first of its way: no step is left, and what it has named can still be gone to by name.
+        let back = [&stepped[..], &[(Rollback, "1")]].concat();
+        assert_eq!(told(&back, &["3", "4"], false), ["amifactory rollback web --channel prod --to 1.0.4"]);
+        assert_eq!(told(&back, &["3"], false), ["amifactory rollback web --channel prod --to 1.0.3"]);
+        // A channel that is held goes nowhere before it is let go.
+        assert_eq!(
+            told(&back, &["4"], true),
+            ["amifactory unpin web --channel prod", "amifactory rollback web --channel prod --to 1.0.4"]
+        );
+        assert_eq!(
+            told(&back, &[], false),
+            [
+                "amifactory build web --force   (nothing is left that prod could go back to)",
+                "amifactory promote web@VERSION --to prod"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_channel_has_named_is_told_once_and_without_what_it_names() {
+        let note = |kind| Some(Note::new(kind, String::new()));
+        let moved = |image: &str, note| Moved { revision: 1, at: String::new(), image: image.into(), by: None, note };
+        let moves = vec![
+            moved("1", note(Kind::Promote)),
+            moved("3", note(Kind::Promote)),
+            moved("9", None),
+            moved("4", note(Kind::Promote)),
+            moved("3", note(Kind::Rollback)),
+            moved("1", note(Kind::Rollback)),
+        ];
+        let history = History { moves, earlier_dropped: false, breaks: Vec::new() };
+        let found = named(&history, "1", |image| format!("1.0.{image}").parse().ok());
+        assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), ["1.0.3", "1.0.4"]);
+    }
+}
