@@ -158,7 +158,11 @@ async fn settle_left(
         return Ok(false);
     }
     let sink = session.sink();
-    for (underway, settled, rows) in leftover::settle(target, places, &open.factory.channels, left).await? {
+    for damaged in &left.damaged {
+        let text = leftover::clear(target, damaged).await?;
+        sink.event(&Event::Notice { build: None, text });
+    }
+    for (underway, settled, rows) in leftover::settle(target, places, &open.factory.channels, left.moves).await {
         for text in leftover::all_told(&underway, &settled, &rows) {
             sink.event(&Event::Notice { build: None, text });
         }

@@ -41,7 +41,8 @@ impl Revoke {
             Some(places) => revoke_places::everywhere(&places, &open.factory.channels, &revoked, &not_used).await,
             None => revoke_places::at_home(&*open.target, &revoked, &not_used).await,
         };
-        let exit = if reached.is_complete() { Exit::Done } else { Exit::Partly };
+        let moving = revoked.iter().any(|revoked| !revoked.moving.is_empty());
+        let exit = if reached.is_complete() && !moving { Exit::Done } else { Exit::Partly };
         let shown = Revocation::of(revoked, reached);
         session.result(&shown, |style| view::revocation(&shown, style))?;
         Ok(exit)

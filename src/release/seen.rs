@@ -4,7 +4,7 @@ use super::error::ReleaseError;
 use super::opened::{self, Launchers};
 use crate::identity::{ImageId, RecipeName, Region};
 use crate::pipeline::tags;
-use crate::target::{Evidence, Histories, Image, Overview, Pointer, Slot, Target};
+use crate::target::{Evidence, Histories, Image, Overview, Pointer, PointerName, Slot, Target};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a place shows of some recipes.
@@ -20,6 +20,8 @@ pub struct Seen {
     pub histories: Histories,
     /// Of the images that their channels name.
     pub evidence: BTreeMap<ImageId, Evidence>,
+    /// Who wrote the locks that open gates by their own word, as the service says.
+    pub writers: BTreeMap<PointerName, String>,
     /// Who else may launch images.
     pub launchers: Launchers,
     /// Which region it is, where it is one.
@@ -66,6 +68,12 @@ impl Seen {
         let channels = seen.all_pointers().filter(|pointer| matches!(pointer.name.slot, Slot::Channel(_)));
         let channels: Vec<_> = channels.map(|pointer| pointer.name.clone()).collect();
         seen.histories = target.histories(&channels).await?;
+        let underway = seen.recipes.values().flat_map(|overview| overview.underway.iter().flatten());
+        let vouching = underway.filter(|underway| underway.note.vouches_for_itself());
+        let vouching: Vec<PointerName> = vouching.map(|underway| underway.name.clone()).collect();
+        for name in vouching {
+            seen.writers.extend(target.mover(&name).await?.map(|writer| (name, writer)));
+        }
         Ok(seen)
     }
 

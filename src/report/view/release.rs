@@ -11,7 +11,7 @@ use crate::release::rollback;
 use crate::report::diff::{ControlChange, ImageDiff};
 use crate::report::wrap::fold;
 use crate::report::{Style, visible, wording};
-use crate::target::Pin;
+use crate::target::{Pin, Underway};
 use serde::Serialize;
 
 /// The result of `promote`.
@@ -330,6 +330,18 @@ pub fn revocation(shown: &Revocation, style: Style) -> String {
         };
         let name = style.bold(&format!("{} {}", revoked.recipe, revoked.version));
         text.push_str(&format!("{name} ({}) is revoked: {}; {named}\n", revoked.image, visible::line(&revoked.reason)));
+        for underway in &revoked.moving {
+            let Underway { name, by, since, until, .. } = underway;
+            let may = format!(
+                "{name} may still come to name it: {} began that move at {since} and has not ended; it may until {until}",
+                visible::line(by)
+            );
+            text.push_str(&format!(
+                "{}\n  amifactory history {} shows what came of it\n",
+                style.red(&may),
+                name.recipe
+            ));
+        }
     }
     for copy in &shown.reached.copies {
         let marked = match &copy.failed {
