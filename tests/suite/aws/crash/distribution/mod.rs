@@ -1,6 +1,7 @@
 //! Images go to other regions and accounts: what must be there in the end, wherever the program dies and whatever goes
 //! wrong in one of the places.
 
+mod beside;
 mod dead;
 mod failures;
 mod forged;
