@@ -188,12 +188,16 @@ async fn settle_left(
     let target = &*open.target;
     let mut left = leftover::find(target, std::slice::from_ref(&promotion.name.recipe)).await?;
     // What is taken over is not finished first; what someone else still has is told by the refusal to move.
-    left.retain(|left| left.name != promotion.name || left.over && !promotion.takes_over);
+    left.moves.retain(|left| left.name != promotion.name || left.over && !promotion.takes_over);
     if left.is_empty() {
         return Ok(false);
     }
     let sink = session.sink();
-    for (underway, settled, rows) in leftover::settle(target, places, &open.factory.channels, left).await? {
+    for damaged in &left.damaged {
+        let text = leftover::clear(target, damaged).await?;
+        sink.event(&Event::Notice { build: None, text });
+    }
+    for (underway, settled, rows) in leftover::settle(target, places, &open.factory.channels, left.moves).await {
         for text in leftover::all_told(&underway, &settled, &rows) {
             sink.event(&Event::Notice { build: None, text });
         }
@@ -210,9 +214,8 @@ fn bring(asked: &Promote, promotion: &Promotion) -> String {
 
 /// Moves of the channel that others have begun.
 async fn begun(target: &dyn Target, promotion: &Promotion) -> Result<Vec<Underway>, CliError> {
-    let mut begun = leftover::find(target, std::slice::from_ref(&promotion.name.recipe)).await?;
-    begun.retain(|underway| underway.name == promotion.name);
-    Ok(begun)
+    let left = leftover::find(target, std::slice::from_ref(&promotion.name.recipe)).await?;
+    Ok(left.moves.into_iter().filter(|underway| underway.name == promotion.name).collect())
 }
 
 /// Whether a move has happened and nothing follows it, so that its lock keeps nobody from moving.

@@ -3,7 +3,7 @@
 use super::build;
 use super::distribute;
 use super::exit::{CliError, Exit};
-use super::session::Session;
+use super::session::{Open, Session};
 use crate::identity::{BuildId, RecipeName};
 use crate::pipeline::prepare::Planner;
 use crate::pipeline::resume::{self, Fate, Settled as Ended, Unfinished};
@@ -27,6 +27,17 @@ struct Nothing {
     resumed: Vec<BuildId>,
     removed: Vec<BuildId>,
     moves: Vec<Moved>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    damaged: Vec<Damaged>,
+}
+
+/// What stood where moves of a channel are locked and could not be read.
+#[derive(Serialize)]
+struct Damaged {
+    pointer: String,
+    outcome: &'static str,
+    #[serde(rename = "why")]
+    told: String,
 }
 
 /// A move of a channel that someone had begun, and what became of it.
@@ -46,10 +57,28 @@ impl Moved {
         let Underway { name, image, by, .. } = underway;
         let why = match outcome {
             Settled::Refused(foreign) => Some(foreign.to_string()),
+            Settled::Failed(why) => Some(why.clone()),
             _ => None,
         };
         Moved { pointer: name.to_string(), image: image.to_string(), by: by.clone(), outcome: outcome.clone(), why }
     }
+}
+
+/// What became of the moves that someone began, and of what can't be read as one.
+async fn left(open: &Open) -> Result<(Vec<leftover::Ended>, Vec<Damaged>), CliError> {
+    let target = &*open.target;
+    let recipes = open.all_released().await?;
+    let places = distribute::places(open).ok().flatten();
+    let left = leftover::find(target, &recipes).await?;
+    let mut cleared = Vec::new();
+    for damaged in &left.damaged {
+        let (outcome, told) = match leftover::clear(target, damaged).await {
+            Ok(told) => ("cleared", told),
+            Err(error) => ("failed", format!("{}, and is still there: {error}", leftover::why_damaged(&damaged.1))),
+        };
+        cleared.push(Damaged { pointer: damaged.0.to_string(), outcome, told });
+    }
+    Ok((leftover::settle(target, places.as_ref(), &open.factory.channels, left.moves).await, cleared))
 }
 
 impl Resume {
@@ -114,24 +143,33 @@ impl Resume {
                 }
             }
         }
-        let recipes = open.all_released().await?;
-        let places = distribute::places(&open).ok().flatten();
-        let left = leftover::find(target, &recipes).await?;
-        let moves = leftover::settle(target, places.as_ref(), &open.factory.channels, left).await?;
-        for (underway, settled, rows) in &moves {
-            for text in leftover::all_told(underway, settled, rows) {
-                sink.event(&Event::Notice { build: None, text });
+        let told = |text: String| sink.event(&Event::Notice { build: None, text });
+        // Whatever stands where moves are locked, dead builds are finished.
+        let (moves, cleared, unsettled) = match left(&open).await {
+            Ok((moves, cleared)) => (moves, cleared, false),
+            Err(error) => {
+                told(format!("moves of channels were not looked at: {error}"));
+                (Vec::new(), Vec::new(), true)
             }
+        };
+        let uncleared = cleared.iter().any(|cleared| cleared.outcome == "failed");
+        cleared.iter().for_each(|cleared| told(cleared.told.clone()));
+        for (underway, settled, rows) in &moves {
+            leftover::all_told(underway, settled, rows).into_iter().for_each(told);
         }
-        let behind = moves.iter().any(|(_, _, rows)| rows.iter().any(|row| row.why.is_some()));
-        let settled = moves.iter().any(|(_, settled, _)| *settled != Settled::Underway);
+        let failed = |(_, settled, rows): &leftover::Ended| {
+            matches!(settled, Settled::Failed(_)) || rows.iter().any(|row| row.why.is_some())
+        };
+        let behind = unsettled || uncleared || moves.iter().any(failed);
+        let is_over = |settled: &Settled| !matches!(settled, Settled::Underway | Settled::Failed(_));
+        let settled = moves.iter().any(|(_, settled, _)| is_over(settled)) || (!cleared.is_empty() && !uncleared);
         sink.close();
         let finish: BTreeSet<RecipeName> =
             found.iter().filter(|u| u.fate == Fate::Finish).map(|Unfinished { recipe, .. }| recipe.clone()).collect();
         let finish: Vec<RecipeName> = finish.into_iter().collect();
         if finish.is_empty() {
             let moves = moves.iter().map(|(underway, settled, _)| Moved::of(underway, settled)).collect();
-            let nothing = Nothing { resumed: Vec::new(), removed, moves };
+            let nothing = Nothing { resumed: Vec::new(), removed, moves, damaged: cleared };
             session.result(&nothing, |_| match nothing.removed.len() {
                 0 if settled => "moves of channels were settled\n".to_owned(),
                 0 if kept => "nothing could be finished\n".to_owned(),

@@ -45,7 +45,8 @@ impl Revoke {
         };
         let what = format!("revoke: {recipe} {version} is marked; who uses it");
         let reached = session.looking(what, &*open.target, look).await;
-        let whole = reached.is_complete() && revoked.iter().all(|revoked| revoked.forgettable.is_none());
+        let whole = reached.is_complete()
+            && revoked.iter().all(|revoked| revoked.forgettable.is_none() && revoked.moving.is_empty());
         let exit = if whole { Exit::Done } else { Exit::Partly };
         let there: Vec<_> =
             reached.channels.iter().map(|named| (named.recipe.clone(), named.arch, named.channel.clone())).collect();

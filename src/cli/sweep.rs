@@ -10,7 +10,7 @@ use crate::recipe;
 use crate::release::leftover;
 use crate::release::places::Place;
 use crate::report::{view, visible};
-use crate::target::{Settled, Target, TargetError, Underway};
+use crate::target::{PointerName, Settled, Target, TargetError, Underway};
 use clap::Args;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -52,21 +52,39 @@ impl Sweep {
             }
         }
         let recipes = open.all_released().await?;
-        let moves = leftover::find(&*open.target, &recipes).await?;
-        let (over, running): (Vec<_>, Vec<_>) = moves.into_iter().partition(|underway| underway.over);
+        let left = leftover::find(&*open.target, &recipes).await?;
+        let (over, running): (Vec<_>, Vec<_>) = left.moves.into_iter().partition(|underway| underway.over);
         let rows = |some: &[LeftOver], why: Option<&str>| some.iter().map(|left| row(left, why)).collect::<Vec<_>>();
         let mut found = rows(&dead, None);
         found.extend(copies);
         found.extend(over.iter().map(left_move));
+        for damaged in &left.damaged {
+            let row = damaged_lock(damaged);
+            let cleared = match self.yes {
+                true => leftover::clear(&*open.target, damaged).await.err(),
+                false => None,
+            };
+            match cleared {
+                None => found.push(row),
+                Some(error) => failed.push(view::Leftover { why: not_removed(&error), ..row }),
+            }
+        }
         let mut refused = Vec::new();
         if self.yes {
             let places = distribute::places(&open).ok().flatten();
-            let ended = leftover::settle(&*open.target, places.as_ref(), &open.factory.channels, over).await?;
-            let ended = ended.into_iter().filter(|(_, settled, _)| matches!(settled, Settled::Refused(_)));
-            refused.extend(ended.map(|(underway, settled, _)| view::Leftover {
-                why: leftover::told(&underway, &settled),
-                ..left_move(&underway)
-            }));
+            for (underway, settled, _) in
+                leftover::settle(&*open.target, places.as_ref(), &open.factory.channels, over).await
+            {
+                let row = view::Leftover { why: leftover::told(&underway, &settled), ..left_move(&underway) };
+                match settled {
+                    Settled::Refused(_) => refused.push(row),
+                    Settled::Failed(_) => {
+                        found.retain(|other| other.kind != row.kind || other.id != row.id);
+                        failed.push(row);
+                    }
+                    _ => {}
+                }
+            }
         }
         let spared = rows(&spared, Some("another machine began it and may be at work"));
         let swept = view::Swept { found, removed: self.yes, failed, spared, refused };
@@ -139,6 +157,17 @@ fn left_move(underway: &Underway) -> view::Leftover {
         build: None,
         created_at: underway.since.clone(),
         why: format!("{} began it and did not end it: it is finished or cleared", underway.by),
+    }
+}
+
+/// What stands where moves of a channel are locked, and can't be read as a lock.
+fn damaged_lock((name, error): &(PointerName, TargetError)) -> view::Leftover {
+    view::Leftover {
+        kind: "move".into(),
+        id: name.to_string(),
+        build: None,
+        created_at: String::new(),
+        why: visible::joined(&format!("{}: it moves nothing, and is nobody's", leftover::why_damaged(error))),
     }
 }
 

@@ -57,7 +57,7 @@ mod tests {
 
     fn entry(revision: u64, image: &str, note: Option<&Note>) -> Entry {
         let note = note.map(Note::text).unwrap_or_default();
-        Entry { revision, image: image.into(), at: String::new(), by: None, note, wrong: None }
+        Entry { revision, image: image.into(), at: String::new(), note, ..Entry::default() }
     }
 
     #[test]

@@ -102,7 +102,54 @@ impl Distributed {
 pub async fn distribute(places: &Places<'_>, wanted: &Wanted, sink: &dyn Sink) -> Distributed {
     let regions = places.regions(&wanted.reach);
     let each = regions.iter().map(|region| region_and_accounts(places, wanted, region, sink));
-    Distributed { rows: join_all(each).await.into_iter().flatten().collect() }
+    let mut rows: Vec<Row> = join_all(each).await.into_iter().flatten().collect();
+    // What was revoked since the last look is ready nowhere. Whoever revoked it has seen these copies; marking them twice
+    // harms nothing.
+    if let Err(error) = stands(places, wanted).await {
+        for row in rows.iter_mut().filter(|row| matches!(row.state, State::Ready | State::Shared)) {
+            (row.state, row.why) = (State::Failed, Some(error.to_string()));
+            if row.place.account.is_none()
+                && row.place.region != places.known.home
+                && let Some(copy) = &row.image
+                && let Err(error) = mark(places, wanted, &row.place, copy).await
+            {
+                row.why = Some(error.to_string());
+            }
+        }
+    }
+    Distributed { rows }
+}
+
+/// Looks at the image at home once more: a copy takes its time, and a revocation that came in between has perhaps found no
+/// copy that it could mark.
+async fn stands(places: &Places<'_>, wanted: &Wanted) -> Result<(), TargetError> {
+    let reason = revoked(places, wanted).await?.and_then(|mark| mark.get(tags::REVOKED).cloned());
+    match reason {
+        None => Ok(()),
+        Some(reason) => Err(TargetError::Revoked {
+            image: wanted.candidate.image.id.clone(),
+            reason,
+            what: "that was not so when it was to be distributed".into(),
+            help: format!("take another version (amifactory images {}), or build a new one", wanted.recipe),
+        }),
+    }
+}
+
+/// The tags by which the image at home says that it is revoked; none where it does not.
+async fn revoked(places: &Places<'_>, wanted: &Wanted) -> Result<Option<Tags>, TargetError> {
+    let source = &wanted.candidate.image.id;
+    let now = places.home.images_of(&wanted.recipe).await?.into_iter().find(|image| image.id == *source);
+    let now = now.filter(|image| tags::revoked(&image.tags).is_some());
+    Ok(now.map(|image| {
+        let all = image.tags.into_iter();
+        all.filter(|(key, _)| [tags::REVOKED, tags::REVOKED_BY].contains(&key.as_str())).collect()
+    }))
+}
+
+/// Marks a copy as its source is.
+async fn mark(places: &Places<'_>, wanted: &Wanted, place: &Place, copy: &ImageId) -> Result<(), TargetError> {
+    let Some(mark) = revoked(places, wanted).await? else { return Ok(()) };
+    places.at(place).await?.tag_image(copy, &mark).await
 }
 
 async fn region_and_accounts(places: &Places<'_>, wanted: &Wanted, region: &Region, sink: &dyn Sink) -> Vec<Row> {
@@ -151,6 +198,7 @@ async fn in_region(
     let source = &wanted.candidate.image;
     if *region == places.known.home {
         let parts = whole(places.home, source, region).await?;
+        stands(places, wanted).await?;
         places.home.share(&source.id, &parts, &audience(&wanted.reach)).await?;
         return Ok((source.id.clone(), parts));
     }
@@ -161,6 +209,10 @@ async fn in_region(
     let parts = whole(there, &copy, region).await?;
     if there.record(&copy.id).await.ok().as_ref() != Some(&wanted.record) {
         there.put_record(&copy.id, &wanted.record).await?;
+    }
+    if let Err(error) = stands(places, wanted).await {
+        mark(places, wanted, &Place { account: None, region: region.clone() }, &copy.id).await?;
+        return Err(error.into());
     }
     there.share(&copy.id, &parts, &audience(&wanted.reach)).await?;
     let state = tags::ImageState::of(&source.tags).as_str().to_owned();

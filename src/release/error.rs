@@ -273,7 +273,7 @@ impl ReleaseError {
     /// What kind of failure it is.
     pub fn class(&self) -> Class {
         match self {
-            ReleaseError::Target(TargetError::Held { .. }) => Class::Refused,
+            ReleaseError::Target(TargetError::Held { .. } | TargetError::Revoked { .. }) => Class::Refused,
             ReleaseError::Target(_)
             | ReleaseError::Gone { .. }
             | ReleaseError::AnotherImage { .. }

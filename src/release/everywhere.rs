@@ -71,6 +71,10 @@ async fn follow(
         };
         match followed {
             Ok(()) => Row { place, image: Some(image), state: State::Moved, why: None },
+            // It has followed, and should not have.
+            Err(error @ TargetError::Unusable { .. }) => {
+                Row { place, image: Some(image), state: State::Failed, why: Some(error.to_string()) }
+            }
             Err(error) => Row { place, image: Some(image), state: State::Behind, why: Some(error.to_string()) },
         }
     });

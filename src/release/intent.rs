@@ -40,6 +40,17 @@ pub enum Foreign {
     /// It did not pass the gates of its channel when it was begun, and no reason is recorded for that.
     #[error("it did not meet the gates of its channel when it was begun: {}", told(.0))]
     Gates(Vec<Unmet>),
+    /// It says of itself that gates don't count for it, or that someone said yes, and its mover did not write it.
+    #[error(
+        "it is to record an override or an approval of {}, and was written by {}: nobody else can say that for them",
+        named.as_deref().unwrap_or("nobody"), writer.as_deref().unwrap_or("someone who is not known")
+    )]
+    Vouched {
+        /// Who moves it, as its note says.
+        named: Option<String>,
+        /// Who wrote the lock, as the service says.
+        writer: Option<String>,
+    },
     /// A way back to where the channel never was, without a reason.
     #[error("its channel has never named its image, and it is to record no reason for going there")]
     NeverNamed,

@@ -115,6 +115,11 @@ impl Note {
         }
     }
 
+    /// Whether it opens a gate by its own word: by an override, or by someone's yes.
+    pub fn vouches_for_itself(&self) -> bool {
+        self.overridden.is_some() || !self.gates.is_empty() || self.approved_by.is_some() || self.approval.is_some()
+    }
+
     /// The note after this entry.
     pub fn after(&self, before: Option<(&str, &str)>) -> Note {
         Note { before: before.map(|(image, note)| hash(image, note)), ..self.clone() }

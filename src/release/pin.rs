@@ -12,9 +12,9 @@ use std::time::Duration;
 use time::Date;
 
 /// How long a move that was begun before is waited for: most take seconds.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// How often is looked whether it has ended.
-const LOOK: Duration = Duration::from_secs(2);
+pub(super) const LOOK: Duration = Duration::from_secs(2);
 
 /// Which channel.
 #[derive(Debug, Clone)]

@@ -1,11 +1,12 @@
 //! Revoking an image, and with it all images that were built on it.
 
 use super::error::{ReleaseError, one_line};
+use super::pin::{LOOK, PATIENCE};
 use super::scene::{Scene, history};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::tags::ImageState;
 use crate::pipeline::{clock, tags};
-use crate::target::{Image, PointerName, Revocation, Slot, Tags, Target, TargetError};
+use crate::target::{Image, PointerName, Revocation, Slot, Tags, Target, TargetError, Underway};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -28,6 +29,9 @@ pub struct Revoked {
     /// Why nothing is written down that outlives the image; none where it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forgettable: Option<String>,
+    /// Moves of channels to it that were begun before it was revoked, and may still happen.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub moving: Vec<Underway>,
 }
 
 /// Revokes a version. The image itself comes first, and just before its tags the mark that outlives it: whatever happens
@@ -108,9 +112,22 @@ pub async fn revoke(
             reason,
             channels: Vec::new(),
             forgettable,
+            moving: Vec::new(),
         });
     }
     let recipes: BTreeSet<RecipeName> = revoked.iter().map(|revoked| revoked.recipe.clone()).collect();
+    // Whoever began to move a channel to one of them before that may not have seen the mark. Whoever begins after it does.
+    let began = tokio::time::Instant::now();
+    let mut moving = moving(target, &recipes, &revoked).await?;
+    while !moving.is_empty() && began.elapsed() <= PATIENCE {
+        tokio::time::sleep(LOOK).await;
+        moving = self::moving(target, &recipes, &revoked).await?;
+    }
+    for underway in moving {
+        if let Some(revoked) = revoked.iter_mut().find(|revoked| revoked.image == underway.image) {
+            revoked.moving.push(underway);
+        }
+    }
     for recipe in recipes {
         for pointer in target.pointers(&recipe).await? {
             let Slot::Channel(channel) = pointer.name.slot else { continue };
@@ -134,6 +151,21 @@ async fn remember(
         Err(error @ TargetError::Credentials { .. }) => Err(error),
         Err(error) => Ok(Some(error.to_string())),
     }
+}
+
+/// Moves of channels to one of these images that still may happen. One whose time is over is finished by nobody: the image
+/// is revoked.
+async fn moving(
+    target: &dyn Target,
+    recipes: &BTreeSet<RecipeName>,
+    revoked: &[Revoked],
+) -> Result<Vec<Underway>, TargetError> {
+    let mut found = Vec::new();
+    for recipe in recipes {
+        let underway = target.underway(recipe).await?.into_iter();
+        found.extend(underway.filter(|u| !u.over && revoked.iter().any(|revoked| revoked.image == u.image)));
+    }
+    Ok(found)
 }
 
 /// All images that were built on this one, and on those, nearest first.

@@ -29,11 +29,18 @@ pub struct Ground<'a> {
     pub images: &'a [Image],
     /// The record of that; where it is not at hand, what it says is not asked.
     pub record: Option<&'a ImageRecord>,
+    /// Who wrote the lock, as the service says; it counts only where the note opens gates by its own word.
+    pub writer: Option<&'a str>,
 }
 
 /// Why a move is to be finished by nobody; none where its channel's rules let it.
 pub fn wrong(underway: &Underway, ground: &Ground<'_>) -> Option<Foreign> {
-    match underway.note.kind {
+    let note = &underway.note;
+    // Whoever may write parameters can write any reason, and anybody's name under it.
+    if note.vouches_for_itself() && (ground.writer.is_none() || ground.writer != note.by.as_deref()) {
+        return Some(Foreign::Vouched { named: note.by.clone(), writer: ground.writer.map(str::to_owned) });
+    }
+    match note.kind {
         Kind::Rollback => way_back(&underway.note, ground),
         // Anything but a promotion is refused for what it is.
         _ => promotion(underway, ground),

@@ -22,6 +22,8 @@ pub struct Seen {
     pub evidence: BTreeMap<ImageId, Evidence>,
     /// Of the channels that name what can't be used, those that are held.
     pub held: BTreeSet<PointerName>,
+    /// Who wrote the locks that open gates by their own word, as the service says.
+    pub writers: BTreeMap<PointerName, String>,
     /// Who else may launch images.
     pub launchers: Launchers,
     /// Which region it is, where it is one.
@@ -91,6 +93,12 @@ impl Seen {
         let channels = seen.all_pointers().filter(|pointer| matches!(pointer.name.slot, Slot::Channel(_)));
         let channels: Vec<_> = channels.map(|pointer| pointer.name.clone()).collect();
         seen.histories = target.histories(&channels).await?;
+        let underway = seen.recipes.values().flat_map(|overview| overview.underway.iter().flatten());
+        let vouching = underway.filter(|underway| underway.note.vouches_for_itself());
+        let vouching: Vec<PointerName> = vouching.map(|underway| underway.name.clone()).collect();
+        for name in vouching {
+            seen.writers.extend(target.mover(&name).await?.map(|writer| (name, writer)));
+        }
         Ok(seen)
     }
 

@@ -58,6 +58,10 @@ pub struct Unknown {
     pub why: String,
 }
 
+/// How many versions of a parameter are kept (Systems Manager quotas): the oldest one goes for each new one, unless someone
+/// has labelled it. Then nothing is written any more.
+const KEPT: usize = 100;
+
 struct Look<'a> {
     seen: &'a Seen,
     recipe: &'a RecipeName,
@@ -126,7 +130,9 @@ fn unruly(seen: &Seen, rules: &[ChannelRule], underway: &Underway, image: &Image
         Some(from) => entries(&PointerName { slot: Slot::Channel(from.clone()), ..name.clone() })?,
         None => &[],
     };
-    rightful::wrong(underway, &Ground { rule, own: entries(name)?, from, image, images: &seen.images, record: None })
+    let writer = seen.writers.get(name).map(String::as_str);
+    let own = entries(name)?;
+    rightful::wrong(underway, &Ground { rule, own, from, image, images: &seen.images, record: None, writer })
 }
 
 impl Look<'_> {
@@ -368,6 +374,19 @@ impl Look<'_> {
             Some(Err(error)) => return self.damaged(error),
             Some(Ok(entries)) => entries,
         };
+        let oldest = entries.iter().take(KEPT / 10).rfind(|entry| !entry.labels.is_empty());
+        if let Some(labelled) = oldest.filter(|_| entries.len() >= KEPT - KEPT / 10) {
+            let at = entries.iter().position(|entry| entry.revision == labelled.revision).unwrap_or_default();
+            let room = KEPT - entries.len() + at;
+            let wrong = format!(
+                "{KEPT} of its versions are kept, {} are there, and revision {} has a label ({}): after {room} more moves \
+                 it can't be written any more",
+                entries.len(),
+                labelled.revision,
+                line(&labelled.labels.join(", "))
+            );
+            self.wrong(name, wrong, labelled.unlabel(name));
+        }
         let history = History::of(entries);
         if !history.is_whole() {
             let mend = "its history can't be trusted before that: find out who could write there, and restore it from a backup";

@@ -240,6 +240,18 @@ pub enum TargetError {
         /// Why.
         why: String,
     },
+    /// An image that must not be used any more.
+    #[error("{image} is revoked: {}; {what}\n  {help}", line(reason))]
+    Revoked {
+        /// Which image.
+        image: ImageId,
+        /// Why it is.
+        reason: String,
+        /// What comes of that.
+        what: String,
+        /// What to do.
+        help: String,
+    },
     /// An image that can't be used where it should be.
     #[error("{image} can't be used in {place}: {why}\n  {help}")]
     Unusable {

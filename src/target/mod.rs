@@ -272,7 +272,13 @@ pub trait Target: Send + Sync {
         for recipe in recipes {
             let mut read = self.pointers_told_apart(recipe).await?;
             let (revocations, pointers) = (std::mem::take(&mut read.revocations), read.one_by_one());
-            let underway = self.underway(recipe).await?.into_iter().map(Ok).collect();
+            let (mut underway, mut unreadable) = (Vec::new(), Vec::new());
+            for read in self.underway_read(recipe).await? {
+                underway.push(read.map_err(|(name, error)| {
+                    unreadable.push(name);
+                    error
+                }));
+            }
             let retirements = match self.shelf() {
                 Some(shelf) => match shelf.retirements(recipe).await {
                     Ok(found) => found.into_iter().map(Ok).collect(),
@@ -281,7 +287,7 @@ pub trait Target: Send + Sync {
                 },
                 None => Vec::new(),
             };
-            all.insert(recipe.clone(), Overview { pointers, underway, retirements, revocations });
+            all.insert(recipe.clone(), Overview { pointers, underway, unreadable, retirements, revocations });
         }
         Ok(all)
     }
@@ -322,6 +328,21 @@ pub trait Target: Send + Sync {
     /// Moves of a recipe's channels that are under way, or that someone left.
     async fn underway(&self, _recipe: &RecipeName) -> Result<Vec<Underway>, TargetError> {
         Ok(Vec::new())
+    }
+    /// The same, one by one, with those whose record can't be read.
+    async fn underway_read(
+        &self,
+        recipe: &RecipeName,
+    ) -> Result<Vec<Result<Underway, (PointerName, TargetError)>>, TargetError> {
+        Ok(self.underway(recipe).await?.into_iter().map(Ok).collect())
+    }
+    /// Who has begun this move, as the target itself knows: what it says of itself anybody may have written.
+    async fn mover(&self, _name: &PointerName) -> Result<Option<String>, TargetError> {
+        Ok(None)
+    }
+    /// Removes what can't be read as a move of this pointer; what can is left as it is.
+    async fn clear_damaged(&self, _name: &PointerName) -> Result<(), TargetError> {
+        Ok(())
     }
     /// Finishes or clears a move whose time is over. `refused` is why its channel's rules don't let it be finished.
     async fn settle_move(&self, _underway: &Underway, _refused: Option<Foreign>) -> Result<Settled, TargetError> {
@@ -364,6 +385,17 @@ pub trait Target: Send + Sync {
     /// accepted waits here until it shows, or is certain not to.
     async fn read_back(&self, names: &[PointerName], _image: &ImageId) -> Result<Vec<Pointer>, TargetError> {
         self.pointers_named(names).await
+    }
+
+    /// The same for what a build has written without a lock, with the pins that were there before it wrote a channel. A
+    /// target that looks at pins as it writes has none to tell.
+    async fn read_back_held(&self, names: &[PointerName], image: &ImageId) -> Result<Standing, TargetError> {
+        Ok(Standing { pointers: self.read_back(names, image).await?, pins: Vec::new() })
+    }
+    /// Puts a channel that names this image back to what it named before, where it named anything and nobody has moved it
+    /// on. Answers with what it names after that.
+    async fn put_back(&self, name: &PointerName, _image: &ImageId) -> Result<Option<Pointer>, TargetError> {
+        self.pointer(name).await
     }
 
     /// Parts that belong to no builder and no image any more, and carry our tags.

@@ -22,9 +22,24 @@ pub struct Entry {
     pub by: Option<String>,
     /// The note that came with it, to the letter; empty where none did.
     pub note: String,
+    /// Labels that someone has put on it: a parameter's oldest version that has one is not dropped for a new one.
+    #[serde(skip)]
+    pub labels: Vec<String>,
     /// What the target itself finds wrong with it: it was edited.
     #[serde(skip)]
     pub wrong: Option<String>,
+}
+
+impl Entry {
+    /// The command that takes its labels from it.
+    pub fn unlabel(&self, name: &PointerName) -> String {
+        format!(
+            "move them to a newer version, or take them away: aws ssm unlabel-parameter-version --name {name} \
+             --parameter-version {} --labels {}",
+            self.revision,
+            self.labels.join(" ")
+        )
+    }
 }
 
 /// A move of a channel's pointer by someone who must be alone in it.
@@ -117,6 +132,8 @@ pub enum Settled {
     Underway,
     /// It is none that may be finished for whoever began it: the pointer stays where it is, and what was left is gone.
     Refused(#[serde(skip)] Foreign),
+    /// It could not be settled: it is left to the next look.
+    Failed(#[serde(skip)] String),
 }
 
 /// A channel that nobody moves.

@@ -18,6 +18,8 @@ pub struct Overview {
     pub pointers: Vec<Result<Pointer, TargetError>>,
     /// Moves of its channels that are under way, or that someone left.
     pub underway: Vec<Result<Underway, TargetError>>,
+    /// The pointers of those among them that can't be read, in their order.
+    pub unreadable: Vec<PointerName>,
     /// Its images that are on their way out, or gone; each as far as the image bears it out.
     pub retirements: Vec<Result<Retirement, TargetError>>,
     /// Its versions that must not be used.

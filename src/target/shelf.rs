@@ -38,6 +38,9 @@ pub struct Retirement {
     /// their units, `all`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub permissions: Vec<String>,
+    /// When someone began to bring it back, RFC 3339: whoever is about to remove it sees that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restoring_at: Option<String>,
     /// When it was brought back, RFC 3339; none while it is on its way out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored_at: Option<String>,
@@ -60,6 +63,7 @@ impl Retirement {
             deprecated_before: None,
             disabled_at: None,
             permissions: Vec::new(),
+            restoring_at: None,
             restored_at: None,
             removed_at: None,
         }

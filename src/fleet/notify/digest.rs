@@ -239,7 +239,7 @@ fn names(seen: &Seen, before: &Memory) -> BTreeMap<Fingerprint, (Fingerprint, Op
 }
 
 /// The riskiest, and of those that are alike rather those that were told: what is beyond changes nothing from day to day.
-fn bounded<'a>(mut heard: Vec<&'a Item>, is_told: impl Fn(&Item) -> bool) -> (Vec<&'a Item>, usize) {
+fn bounded(mut heard: Vec<&Item>, is_told: impl Fn(&Item) -> bool) -> (Vec<&Item>, usize) {
     let beyond = heard.len().saturating_sub(MOST);
     if beyond > 0 {
         heard.sort_by_key(|item| (item.level, item.status != Status::Revoked.as_str(), !is_told(item)));

@@ -5,6 +5,7 @@ use crate::identity::{Channel, ImageId, Version};
 use crate::pipeline::tags::{self, ImageState};
 use crate::pipeline::{clock, published};
 use crate::release::{Kind, Note};
+use crate::report::visible::line;
 use crate::target::{LaunchBase, Pin, Pointer, PointerName, Slot, Standing, Tags, TargetError};
 use async_trait::async_trait;
 
@@ -43,7 +44,7 @@ impl Step for Publish {
         let Some(image) = build.image.clone() else { return Ok(()) };
         let target = build.target;
         base_stands(build, &image.id).await?;
-        let (mut found, mut kept, mut pinned) = (Vec::new(), None, None);
+        let (mut found, mut held, mut kept, mut pinned) = (Vec::new(), Vec::new(), None, None);
         for round in 1..=VERSIONS {
             create_version(build, &image.id).await?;
             let version = pointer(build, Slot::Version(build.version));
@@ -60,7 +61,8 @@ impl Step for Publish {
                 }
             }
             // A write that was accepted is not a write that happened: all of them are read back.
-            found = build.read(target.read_back(&written, &image.id)).await?;
+            let back = build.read(target.read_back_held(&written, &image.id)).await?;
+            (found, held) = (back.pointers, back.pins);
             match check(build, &written, &found, before.as_ref(), &image.id) {
                 // Two writes of one version were accepted, and the other one happened.
                 Err(BuildError::Target(TargetError::Conflict { .. })) if !build.version_asked && round < VERSIONS => {
@@ -71,6 +73,12 @@ impl Step for Publish {
                     break;
                 }
             }
+        }
+        for (name, pin) in held {
+            let names = give_way(build, &image.id, &name, &pin).await?;
+            found.retain(|pointer| pointer.name != name);
+            found.extend(names);
+            pinned = Some((name, pin));
         }
         if target.is_remote() {
             let pins = pinned.into_iter().collect();
@@ -256,6 +264,31 @@ async fn move_channel(build: &mut Build<'_>, channel: &Channel, image: &ImageId)
         },
         Err(error) => Err(error),
     }
+}
+
+/// Someone held the channel between this build's look and its write: it goes back to what it named.
+async fn give_way(
+    build: &mut Build<'_>,
+    image: &ImageId,
+    name: &PointerName,
+    pin: &Pin,
+) -> Result<Option<Pointer>, BuildError> {
+    let target = build.target;
+    let names = build.mutate("put pointer back", name.to_string(), target.put_back(name, image)).await?;
+    match (&names, &name.slot) {
+        // There is nothing that it could go back to.
+        (Some(pointer), _) if pointer.image == *image => build.notice(format!(
+            "{name} was pinned by {} while this build wrote it for the first time, and names its image: {}",
+            line(&pin.by),
+            line(&pin.why)
+        )),
+        (_, Slot::Channel(channel)) => {
+            let channel = channel.clone();
+            pinned(build, &channel, name.clone(), pin.clone());
+        }
+        _ => {}
+    }
+    Ok(names)
 }
 
 fn pinned(build: &mut Build<'_>, channel: &Channel, name: PointerName, pin: Pin) -> Moved {

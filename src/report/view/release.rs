@@ -12,7 +12,7 @@ use crate::release::verify_places::Differs;
 use crate::report::diff::{ControlChange, ImageDiff};
 use crate::report::wrap::fold;
 use crate::report::{Style, visible, wording};
-use crate::target::Pin;
+use crate::target::{Pin, Underway};
 use serde::Serialize;
 use time::Date;
 
@@ -522,6 +522,18 @@ pub fn revocation(shown: &Revocation, style: Style) -> String {
         if let Some(why) = &revoked.forgettable {
             let what = "  forgotten once the image is gone, because that could not be written down:";
             text.push_str(&format!("{}\n  {}\n", style.red(what), visible::block(why)));
+        }
+        for underway in &revoked.moving {
+            let Underway { name, by, since, until, .. } = underway;
+            let may = format!(
+                "{name} may still come to name it: {} began that move at {since} and has not ended; it may until {until}",
+                visible::line(by)
+            );
+            text.push_str(&format!(
+                "{}\n  amifactory history {} shows what came of it\n",
+                style.red(&may),
+                name.recipe
+            ));
         }
     }
     for copy in &shown.reached.copies {

@@ -14,11 +14,21 @@ use tokio::time::{Instant, sleep};
 const LOOK: Duration = Duration::from_secs(1);
 
 /// A write that is to follow just this revision; 0 where the pointer does not exist.
+#[derive(Clone, Copy)]
 pub struct Write<'a> {
     pub name: &'a PointerName,
     pub follows: u64,
     pub image: &'a ImageId,
     pub note: &'a Note,
+}
+
+impl Write<'_> {
+    /// The same where the service has given it this number. One that is not higher than what it was to follow belongs to a
+    /// pointer that was deleted meanwhile, and made anew by this write or by another: that begins at 1.
+    pub fn at(self, revision: u64) -> Self {
+        let follows = if revision <= self.follows { 0 } else { self.follows };
+        Write { follows, ..self }
+    }
 }
 
 /// Writes, waits until the write shows, and answers with the pointer where it was the first after that revision.
@@ -34,7 +44,7 @@ pub async fn write(api: &Api, wanted: &Write<'_>, entries: &[Entry]) -> Result<P
     };
     // Any other number says at once that someone came between, or that this call was made twice.
     if revision != wanted.follows + 1 {
-        return judged(api, wanted).await;
+        return judged(api, &wanted.at(revision)).await;
     }
     let began = Instant::now();
     loop {
@@ -68,7 +78,8 @@ pub async fn judged(api: &Api, wanted: &Write<'_>) -> Result<Pointer, TargetErro
             }
             Outcome::TakeBack(other) => {
                 if let Some(late) = late {
-                    take_back(api, wanted, &other, &late).await?;
+                    let why = format!("revision {} was there first", other.revision);
+                    take_back(api, wanted, &other, &late, why).await?;
                 }
                 return Err(overtaken(wanted.name, &other));
             }
@@ -93,13 +104,19 @@ fn mine_shows(since: &[Entry], wanted: &Write<'_>) -> bool {
 }
 
 /// Puts back what someone else had written first.
-async fn take_back(api: &Api, wanted: &Write<'_>, other: &Entry, late: &Entry) -> Result<(), TargetError> {
+pub async fn take_back(
+    api: &Api,
+    wanted: &Write<'_>,
+    other: &Entry,
+    late: &Entry,
+    why: String,
+) -> Result<(), TargetError> {
     // Garbage that someone wrote by hand is not written again: `verify` names it.
     let Ok(image) = other.image.parse::<ImageId>() else { return Ok(()) };
     let note = Note {
         by: wanted.note.by.clone(),
         version: Note::read(&other.note).and_then(|note| note.version),
-        why: Some(format!("revision {} was there first", other.revision)),
+        why: Some(why),
         ..Note::new(Kind::Restore, clock::rfc3339(api.clock.now()))
     };
     let note = note.after(Some((&late.image, &late.note)));

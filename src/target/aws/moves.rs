@@ -8,9 +8,9 @@
 use super::api::{Api, op};
 use super::contest::{self, Write};
 use super::parameters::{self, Plain};
-use super::pointers::{self, available, history};
+use super::pointers::{self, Unfit, history, unfit};
 use super::tags;
-use crate::identity::{Arch, Channel, ImageId, RecipeName};
+use crate::identity::{Arch, ImageId, RecipeName};
 use crate::pipeline::clock;
 use crate::release::intent::{self, Foreign};
 use crate::release::note::same_move;
@@ -108,7 +108,14 @@ pub async fn hold(api: &Api, wanted: &Move, by: &str) -> Result<(Pointer, Held),
     };
     let write = Write { name: &wanted.name, follows: intent.follows, image: &wanted.image, note: &wanted.note };
     match contest::write(api, &write, &entries).await {
-        Ok(moved) => Ok((moved, Held { name: wanted.name.clone(), lock: intent.id })),
+        Ok(moved) => {
+            // Whoever revoked or removed it after the look has seen a channel that did not name it yet.
+            if let Some(unfit) = unfit(api, &wanted.image).await? {
+                release(api, &wanted.name, &intent.id).await?;
+                return Err(named_unfit(&wanted.name, &wanted.image, &unfit));
+            }
+            Ok((moved, Held { name: wanted.name.clone(), lock: intent.id }))
+        }
         // Where it is not known what came of the write, the intent stays for whoever comes next.
         Err(error @ (TargetError::GaveUp { .. } | TargetError::Credentials { .. })) => Err(error),
         Err(error) => {
@@ -132,7 +139,28 @@ pub async fn follow(api: &Api, name: &PointerName, image: &ImageId, note: &Note)
         _ => {}
     }
     let follows = entries.last().map_or(0, |last| last.revision);
-    contest::write(api, &Write { name, follows, image, note }, &entries).await
+    let moved = contest::write(api, &Write { name, follows, image, note }, &entries).await?;
+    // Of another account's image nothing else is known here, and it was shown to be usable before.
+    match unfit(api, image).await? {
+        Some(unfit @ Unfit::Revoked(_)) => Err(named_unfit(name, image, &unfit)),
+        _ => Ok(moved),
+    }
+}
+
+/// The error where a channel came to name what must not or can't be used: that was not so before the move.
+fn named_unfit(name: &PointerName, image: &ImageId, unfit: &Unfit) -> TargetError {
+    let help = match &name.slot {
+        Slot::Channel(channel) => {
+            format!("take the channel back at once: amifactory rollback {} --channel {channel}", name.recipe)
+        }
+        Slot::Version(_) => format!("amifactory verify {} says what to do", name.recipe),
+    };
+    TargetError::Unusable {
+        image: image.clone(),
+        place: name.to_string(),
+        why: format!("{unfit}, since the move was begun, and the channel NAMES IT NOW"),
+        help,
+    }
 }
 
 async fn take(api: &Api, wanted: &Move, intent: &Intent) -> Result<Instant, TargetError> {
@@ -215,13 +243,15 @@ async fn look(api: &Api, wanted: &Move, taken: Instant) -> Result<Vec<Entry>, Ta
         return Err(TargetError::Held { what: wanted.name.to_string(), by: pin.by, why: pin.why });
     }
     // Someone may have revoked or removed it since the move was decided.
-    if !available(api, &wanted.image).await? {
-        return Err(TargetError::Unsupported {
-            what: format!(
-                "image {} is gone, not available or revoked, so {} stays where it is",
-                wanted.image, wanted.name
-            ),
-            help: format!("amifactory images {} shows what can be used", wanted.name.recipe),
+    if let Some(unfit) = unfit(api, &wanted.image).await? {
+        let image = wanted.image.clone();
+        let what = format!("{} stays where it is", wanted.name);
+        let help = format!("amifactory images {} shows what can be used", wanted.name.recipe);
+        return Err(match unfit {
+            Unfit::Revoked(reason) => TargetError::Revoked { image, reason, what, help },
+            unfit => {
+                TargetError::Unusable { image, place: wanted.name.to_string(), why: format!("{unfit}; {what}"), help }
+            }
         });
     }
     // Calls that were made again and again have used the time up: the intent may be someone else's by now.
@@ -261,18 +291,38 @@ fn underway_of(api: &Api, name: PointerName, found: &Plain<Intent>) -> Underway 
     }
 }
 
-/// Moves of a recipe's channels that are under way, or that someone left.
+/// Moves of a recipe's channels that are under way, or that someone left. Locks that can't be read are left out.
 pub async fn of_recipe(api: &Api, recipe: &RecipeName) -> Result<Vec<Underway>, TargetError> {
+    Ok(read_of_recipe(api, recipe).await?.into_iter().flatten().collect())
+}
+
+/// The same, with those that can't be read.
+pub async fn read_of_recipe(
+    api: &Api,
+    recipe: &RecipeName,
+) -> Result<Vec<Result<Underway, (PointerName, TargetError)>>, TargetError> {
     let mut found = Vec::new();
     for &arch in Arch::ALL {
         let path = format!("/amifactory/{recipe}/{arch}/moves");
-        for (name, lock) in parameters::below::<Intent>(api, &path).await? {
-            let Some(channel) = name.rsplit('/').next().and_then(|name| name.parse::<Channel>().ok()) else { continue };
-            let name = PointerName { recipe: recipe.clone(), arch, slot: Slot::Channel(channel) };
-            found.push(underway_of(api, name, &lock));
+        for parameter in parameters::list(api, &path, false).await? {
+            let Some(name) = parse_lock(parameter.name().unwrap_or_default()) else { continue };
+            found.push(in_parameter(api, name.clone(), &parameter).map_err(|error| (name, error)));
         }
     }
     Ok(found)
+}
+
+/// Who wrote the lock of a move that is there now.
+pub async fn writer(api: &Api, name: &PointerName) -> Result<Option<String>, TargetError> {
+    Ok(parameters::written(api, &lock_name(name)).await?.pop().and_then(|version| version.by))
+}
+
+/// Removes a lock that can't be read: it moves nothing, and is nobody's.
+pub async fn clear_damaged(api: &Api, name: &PointerName) -> Result<(), TargetError> {
+    match parameters::get::<Intent>(api, &lock_name(name)).await {
+        Err(TargetError::Damaged { .. }) => parameters::delete(api, &lock_name(name)).await,
+        read => read.map(drop),
+    }
 }
 
 /// Finishes a move whose time is over, where the pointer has not moved and may still move there; clears it otherwise. What
@@ -342,7 +392,13 @@ pub async fn settle_held(api: &Api, underway: &Underway, refused: Option<Foreign
     if may_move {
         let write = Write { name, follows: intent.follows, image: &intent.to, note: &intent.note };
         settled = match contest::write(api, &write, &entries).await {
-            Ok(_) => Settled::Finished,
+            Ok(_) => {
+                if let Some(unfit) = unfit(api, &intent.to).await? {
+                    release(api, name, &intent.id).await?;
+                    return Err(named_unfit(name, &intent.to, &unfit));
+                }
+                Settled::Finished
+            }
             Err(TargetError::Overtaken { .. } | TargetError::Dropped { .. }) => Settled::Cleared,
             Err(error) => return Err(error),
         };

@@ -30,7 +30,9 @@ pub async fn of(api: &Api, recipes: &[RecipeName]) -> Result<BTreeMap<RecipeName
         } else if let Some(name) = moves::parse_lock(text)
             && let Some(overview) = found.get_mut(&name.recipe)
         {
-            overview.underway.push(moves::in_parameter(api, name, parameter));
+            let read = moves::in_parameter(api, name.clone(), parameter);
+            overview.unreadable.extend(read.is_err().then_some(name));
+            overview.underway.push(read);
         } else if let Some(recipe) = way_out::recipe_of(text) {
             if let Some(overview) = found.get_mut(&recipe) {
                 overview.retirements.push(way_out::read(text, parameter));

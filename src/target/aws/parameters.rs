@@ -15,6 +15,7 @@ const PAGE: i32 = 10;
 pub const LONGEST: usize = 4096;
 
 /// A document, and when the service has written it.
+#[derive(Debug)]
 pub struct Plain<T> {
     /// What it holds.
     pub value: T,
@@ -38,7 +39,9 @@ fn way_out(name: &str) -> String {
             format!("someone wrote it by hand, and it holds nobody: amifactory unpin {recipe} --channel {channel}")
         }
         (Some(_), Some("moves"), Some(channel)) => {
-            format!("someone wrote it by hand, and it moves nothing: the next move of {channel} removes it")
+            format!(
+                "someone wrote it by hand, and it moves nothing: the next move of {channel} removes it, and so does amifactory resume"
+            )
         }
         (Some(recipe), Some("revoked"), Some(version)) => format!(
             "someone wrote it by hand, and it revokes nothing: delete it (aws ssm delete-parameter --name {name}); then \
@@ -68,16 +71,6 @@ pub async fn get<T: DeserializeOwned>(api: &Api, name: &str) -> Result<Option<Pl
     answer.parameters().first().map(|parameter| read(name, parameter)).transpose()
 }
 
-/// All below a path, one level deep; those that can't be read are left out.
-pub async fn below<T: DeserializeOwned>(api: &Api, path: &str) -> Result<Vec<(String, Plain<T>)>, TargetError> {
-    let listed = list(api, path, false).await?;
-    let read_one = |parameter: &Parameter| {
-        let name = parameter.name().unwrap_or_default();
-        Some((name.to_owned(), read(name, parameter).ok()?))
-    };
-    Ok(listed.iter().filter_map(read_one).collect())
-}
-
 /// All parameters below a path, in its folders too where it is `recursive`.
 pub(super) async fn list(api: &Api, path: &str, recursive: bool) -> Result<Vec<Parameter>, CallError> {
     let (mut found, mut page) = (Vec::new(), None);
@@ -100,19 +93,33 @@ pub async fn create<T: Serialize>(api: &Api, name: &str, value: &T) -> Result<()
     put(api, name, value, false).await.map(drop)
 }
 
-/// The versions of one, oldest first; those that can't be read are left out.
-async fn versions<T: DeserializeOwned>(api: &Api, name: &str) -> Result<Vec<Plain<T>>, TargetError> {
-    let mut found: Vec<Plain<T>> = Vec::new();
+/// One version of a parameter, as it was written.
+pub struct Written {
+    /// What it holds.
+    pub value: String,
+    /// When, RFC 3339.
+    pub at: String,
+    /// The number of the write.
+    pub revision: u64,
+    /// Who wrote it, as the service knows.
+    pub by: Option<String>,
+}
+
+/// The versions of one, oldest first; none where it does not exist.
+pub async fn written(api: &Api, name: &str) -> Result<Vec<Written>, TargetError> {
+    let mut found: Vec<Written> = Vec::new();
     let mut page = None;
     loop {
         let ask = || api.ssm.get_parameter_history().name(name).set_next_token(page.clone()).send();
-        let answer = api.caller.call(op::PARAMETER_HISTORY, name, ask).await?;
-        found.extend(answer.parameters().iter().filter_map(|version| {
-            Some(Plain {
-                value: serde_json::from_str(version.value()?).ok()?,
-                written_at: version.last_modified_date().map(clock::rfc3339_ms).unwrap_or_default(),
-                revision: u64::try_from(version.version()).ok()?,
-            })
+        let answer = match api.caller.call(op::PARAMETER_HISTORY, name, ask).await {
+            Err(error) if error.is("ParameterNotFound") => return Ok(found),
+            answer => answer?,
+        };
+        found.extend(answer.parameters().iter().map(|version| Written {
+            value: version.value().unwrap_or_default().to_owned(),
+            at: version.last_modified_date().map(clock::rfc3339_ms).unwrap_or_default(),
+            revision: u64::try_from(version.version()).unwrap_or_default(),
+            by: version.last_modified_user().map(str::to_owned),
         }));
         page = answer.next_token;
         if page.as_deref().is_none_or(str::is_empty) {
@@ -120,6 +127,15 @@ async fn versions<T: DeserializeOwned>(api: &Api, name: &str) -> Result<Vec<Plai
             return Ok(found);
         }
     }
+}
+
+/// The versions of one, oldest first; those that can't be read are left out.
+pub async fn versions<T: DeserializeOwned>(api: &Api, name: &str) -> Result<Vec<Plain<T>>, TargetError> {
+    let read = |version: Written| {
+        let value = serde_json::from_str(&version.value).ok()?;
+        Some(Plain { value, written_at: version.at, revision: version.revision })
+    };
+    Ok(written(api, name).await?.into_iter().filter_map(read).collect())
 }
 
 /// Answers with the number of the write.
@@ -151,11 +167,6 @@ pub async fn delete(api: &Api, name: &str) -> Result<(), TargetError> {
 pub fn pin_name(name: &PointerName) -> Option<String> {
     let Slot::Channel(channel) = &name.slot else { return None };
     Some(format!("/amifactory/{}/{}/pins/{channel}", name.recipe, name.arch))
-}
-
-/// The pin in a parameter.
-pub fn read_pin(parameter: &Parameter) -> Result<Pin, TargetError> {
-    Ok(read::<Pin>(parameter.name().unwrap_or_default(), parameter)?.value)
 }
 
 /// The pin of a channel.

@@ -2,16 +2,18 @@
 //! later, and a value that fails is dropped without a word. So the engine reads back, and reading back waits.
 
 use super::api::{Api, EVENTUAL, op};
+use super::clock;
 use super::contest::{self, Write};
 use super::moves::Intent;
-use super::{clock, parameters, revoked};
+use super::parameters::{self, Plain};
+use super::revoked;
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::tags;
-use crate::release::Note;
 use crate::release::contest::only_older_builds;
+use crate::release::{Kind, Note};
 use crate::report::visible::line;
-use crate::target::{DamagedPointer, Entry, Pin, Pointer, PointerName, Pointers, Slot, Standing, TargetError};
-use aws_sdk_ec2::types::{Filter, Image, ImageState};
+use crate::target::{DamagedPointer, Entry, Pin, Pointer, PointerName, Pointers, Slot, Standing, TargetError, moment};
+use aws_sdk_ec2::types::{Filter, ImageState};
 use aws_sdk_ssm::types::{Parameter, ParameterType};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -41,11 +43,23 @@ pub async fn read(api: &Api, names: &[PointerName]) -> Result<Vec<Pointer>, Targ
 
 /// What several pointers name, and the pins of their channels: in the same calls.
 pub async fn standing(api: &Api, names: &[PointerName]) -> Result<Standing, TargetError> {
+    let (pointers, pins) = with_pins(api, names).await?;
+    let mut standing = Standing { pointers, pins: Vec::new() };
+    for (name, pin) in pins {
+        standing.pins.push((name, pin?.value));
+    }
+    Ok(standing)
+}
+
+/// The pin of a channel, with when it was written.
+type Pinned = (PointerName, Result<Plain<Pin>, TargetError>);
+
+async fn with_pins(api: &Api, names: &[PointerName]) -> Result<(Vec<Pointer>, Vec<Pinned>), TargetError> {
     let pins: Vec<(String, &PointerName)> =
         names.iter().filter_map(|name| Some((parameters::pin_name(name)?, name))).collect();
     let pointers: Vec<(String, &PointerName)> = names.iter().map(|name| (name.to_string(), name)).collect();
     let texts: Vec<&String> = pointers.iter().chain(&pins).map(|(text, _)| text).collect();
-    let mut standing = Standing::default();
+    let (mut found, mut held) = (Vec::new(), Vec::new());
     for some in texts.chunks(NAMES) {
         let some: Vec<String> = some.iter().map(|text| (*text).clone()).collect();
         let ask = || api.ssm.get_parameters().set_names(Some(some.clone())).send();
@@ -53,13 +67,13 @@ pub async fn standing(api: &Api, names: &[PointerName]) -> Result<Standing, Targ
         for parameter in answer.parameters() {
             let text = parameter.name().unwrap_or_default();
             if let Some((_, name)) = pointers.iter().find(|(pointer, _)| pointer == text) {
-                standing.pointers.push(pointer(parameter, (*name).clone())?);
+                found.push(pointer(parameter, (*name).clone())?);
             } else if let Some((_, name)) = pins.iter().find(|(pin, _)| pin == text) {
-                standing.pins.push(((*name).clone(), parameters::read_pin(parameter)?));
+                held.push(((*name).clone(), parameters::read::<Pin>(text, parameter)));
             }
         }
     }
-    Ok(standing)
+    Ok((found, held))
 }
 
 /// All that is kept of a pointer's writes, oldest first: the last hundred.
@@ -81,6 +95,7 @@ pub async fn history(api: &Api, name: &PointerName) -> Result<Vec<Entry>, Target
             at: version.last_modified_date().map(clock::rfc3339_ms).unwrap_or_default(),
             by: version.last_modified_user().map(str::to_owned),
             note: version.description().unwrap_or_default().to_owned(),
+            labels: version.labels().to_vec(),
             wrong: None,
         }));
         page = answer.next_token;
@@ -91,15 +106,43 @@ pub async fn history(api: &Api, name: &PointerName) -> Result<Vec<Entry>, Target
     }
 }
 
-/// Whether an image is there, can be used, and was not revoked.
-pub async fn available(api: &Api, image: &ImageId) -> Result<bool, TargetError> {
+/// Why no channel may come to name an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfit {
+    /// It is not there, or not ours.
+    Gone,
+    /// It is there, and nobody can launch it; in EC2's word for its state.
+    Not(String),
+    /// Someone has revoked it, for this reason.
+    Revoked(String),
+}
+
+impl std::fmt::Display for Unfit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Unfit::Gone => f.write_str("it is gone"),
+            Unfit::Not(state) => write!(f, "it is not available, but {}", line(state)),
+            Unfit::Revoked(reason) => write!(f, "it is revoked: {}", line(reason)),
+        }
+    }
+}
+
+/// Whether an image is there, can be used, and was not revoked; none where all that is so. It is asked for now, whatever
+/// was seen before.
+pub async fn unfit(api: &Api, image: &ImageId) -> Result<Option<Unfit>, TargetError> {
     let ask = || {
         let by_id = Filter::builder().name("image-id").values(image.as_str()).build();
-        api.ec2.describe_images().owners("self").filters(by_id).send()
+        api.ec2.describe_images().owners("self").filters(by_id).include_disabled(true).send()
     };
     let answer = api.caller.call(op::DESCRIBE_IMAGES, image.as_str(), ask).await?;
-    let revoked = |found: &Image| found.tags().iter().any(|tag| tag.key() == Some(tags::REVOKED));
-    Ok(answer.images().iter().any(|found| found.state() == Some(&ImageState::Available) && !revoked(found)))
+    let Some(found) = answer.images().first() else { return Ok(Some(Unfit::Gone)) };
+    if let Some(mark) = found.tags().iter().find(|tag| tag.key() == Some(tags::REVOKED)) {
+        return Ok(Some(Unfit::Revoked(mark.value().unwrap_or_default().to_owned())));
+    }
+    Ok(match found.state() {
+        Some(&ImageState::Available) => None,
+        state => Some(Unfit::Not(state.map_or("?", ImageState::as_str).to_owned())),
+    })
 }
 
 /// All pointers of a recipe.
@@ -161,6 +204,17 @@ pub async fn refused(api: &Api, name: &PointerName, error: super::api::CallError
         {
             return damaged;
         }
+    }
+    if error.is("ParameterMaxVersionLimitExceeded")
+        && let Ok(entries) = history(api, name).await
+        && let Some(oldest) = entries.first().filter(|oldest| !oldest.labels.is_empty())
+    {
+        return TargetError::Service {
+            call: error.action.into(),
+            resource: error.resource,
+            said: error.message,
+            help: format!("it keeps its last 100 versions, and the oldest has a label; {}", oldest.unlabel(name)),
+        };
     }
     error.into()
 }
@@ -272,7 +326,7 @@ pub async fn replace(
         return Ok(());
     }
     // Made again after a lost reply, or written by someone else too.
-    contest::judged(api, &Write { name, follows, image, note }).await.map(drop)
+    contest::judged(api, &Write { name, follows, image, note }.at(revision)).await.map(drop)
 }
 
 /// Writes a pointer with its note; answers with the revision that the service gives it.
@@ -304,12 +358,49 @@ pub async fn read_back(api: &Api, names: &[PointerName], image: &ImageId) -> Res
     let began = Instant::now();
     loop {
         let found = read(api, names).await?;
-        let all = names.iter().all(|name| found.iter().any(|p| p.name == *name && p.image == *image));
-        // A version that names another image is never written again.
-        let lost = found.iter().any(|p| matches!(p.name.slot, Slot::Version(_)) && p.image != *image);
-        if all || lost || began.elapsed() > EVENTUAL {
+        if is_certain(names, image, &found, began) {
             return Ok(found);
         }
         sleep(Duration::from_secs(1)).await;
     }
+}
+
+/// The same, in as many calls, with the pins that were written before the channels among them were.
+pub async fn read_back_held(api: &Api, names: &[PointerName], image: &ImageId) -> Result<Standing, TargetError> {
+    let began = Instant::now();
+    loop {
+        let (found, pins) = with_pins(api, names).await?;
+        if is_certain(names, image, &found, began) {
+            let was_before = |name: &PointerName, pin: &Plain<Pin>| {
+                let written = found.iter().find(|pointer| pointer.name == *name).and_then(|p| moment(&p.written_at));
+                written.zip(moment(&pin.written_at)).is_some_and(|(written, pinned)| pinned <= written)
+            };
+            // What someone wrote by hand holds nobody.
+            let pins = pins.into_iter().filter_map(|(name, pin)| Some((name, pin.ok()?)));
+            let held = pins.filter(|(name, pin)| pin.value.holds(api.clock.now()) && was_before(name, pin));
+            let pins = held.map(|(name, pin)| (name, pin.value)).collect();
+            return Ok(Standing { pointers: found, pins });
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+fn is_certain(names: &[PointerName], image: &ImageId, found: &[Pointer], began: Instant) -> bool {
+    let all = names.iter().all(|name| found.iter().any(|p| p.name == *name && p.image == *image));
+    // A version that names another image is never written again.
+    let lost = found.iter().any(|p| matches!(p.name.slot, Slot::Version(_)) && p.image != *image);
+    all || lost || began.elapsed() > EVENTUAL
+}
+
+/// Puts a channel back to what it named before it came to name this image: someone held it by then. Where it named nothing,
+/// or someone has moved it on, it stays.
+pub async fn put_back(api: &Api, name: &PointerName, image: &ImageId) -> Result<Option<Pointer>, TargetError> {
+    let entries = history(api, name).await?;
+    let is_it = |entry: &&Entry| entry.image == image.as_str();
+    if let (Some(last), Some(before)) = (entries.last().filter(is_it), entries.iter().rev().find(|e| !is_it(e))) {
+        let note = Note::read(&last.note).unwrap_or_else(|| Note::new(Kind::Publish, last.at.clone()));
+        let late = Write { name, follows: last.revision, image, note: &note };
+        contest::take_back(api, &late, before, last, "the channel was pinned before that".into()).await?;
+    }
+    Ok(read(api, std::slice::from_ref(name)).await?.pop())
 }

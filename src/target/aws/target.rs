@@ -497,6 +497,21 @@ impl Target for AwsTarget {
         moves::of_recipe(&self.api, recipe).await
     }
 
+    async fn underway_read(
+        &self,
+        recipe: &RecipeName,
+    ) -> Result<Vec<Result<Underway, (PointerName, TargetError)>>, TargetError> {
+        moves::read_of_recipe(&self.api, recipe).await
+    }
+
+    async fn mover(&self, name: &PointerName) -> Result<Option<String>, TargetError> {
+        moves::writer(&self.api, name).await
+    }
+
+    async fn clear_damaged(&self, name: &PointerName) -> Result<(), TargetError> {
+        moves::clear_damaged(&self.api, name).await
+    }
+
     async fn settle_move(&self, underway: &Underway, refused: Option<Foreign>) -> Result<Settled, TargetError> {
         moves::settle(&self.api, underway, refused).await
     }
@@ -547,6 +562,14 @@ impl Target for AwsTarget {
 
     async fn read_back(&self, names: &[PointerName], image: &ImageId) -> Result<Vec<Pointer>, TargetError> {
         pointers::read_back(&self.api, names, image).await
+    }
+
+    async fn read_back_held(&self, names: &[PointerName], image: &ImageId) -> Result<Standing, TargetError> {
+        pointers::read_back_held(&self.api, names, image).await
+    }
+
+    async fn put_back(&self, name: &PointerName, image: &ImageId) -> Result<Option<Pointer>, TargetError> {
+        pointers::put_back(&self.api, name, image).await
     }
 
     async fn orphans(&self) -> Result<Vec<Orphan>, TargetError> {

@@ -3,6 +3,8 @@
 //! `/amifactory/<recipe>/<arch>/retired/<version>`: any machine finds it, and it outlives the image.
 
 use super::api::{Api, EVENTUAL, Operation, op};
+use super::moves::LEASE;
+use super::parameters::Plain;
 use super::target::AwsTarget;
 use super::view::{Ami, View};
 use super::{images, parameters, pointers, sharing, tags};
@@ -57,6 +59,7 @@ pub fn read(text: &str, found: &Parameter) -> Result<Retirement, TargetError> {
         &retirement.deprecated_at,
         &retirement.deprecated_before,
         &retirement.disabled_at,
+        &retirement.restoring_at,
         &retirement.restored_at,
         &retirement.removed_at,
     ];
@@ -176,7 +179,11 @@ impl WayOut for AwsTarget {
                 vouch(self.api(), self.view(), &retirement).await?;
                 Ok(retirement)
             }
-            Rung::Remove => Ok(retirement),
+            Rung::Remove => {
+                let versions = parameters::versions(self.api(), &record_of(&retirement)?).await?;
+                refuse_restoring(self.api(), &retirement, &versions)?;
+                Ok(Retirement { restoring_at: None, ..retirement })
+            }
         }
     }
 
@@ -222,6 +229,8 @@ impl WayOut for AwsTarget {
         if let Some(error) = of_another(retirement, &there(api, view, id).await?) {
             return Err(error);
         }
+        intent("write down that it comes back")?;
+        come_back(api, retirement).await?;
         let mut looks = 0;
         let mut sent = false;
         loop {
@@ -335,16 +344,23 @@ async fn remove(target: &AwsTarget, retirement: &Retirement, intent: Intent<'_>)
     let (api, view, id) = (target.api(), target.view(), &retirement.image);
     let image = seen(api, view, id).await?;
     if image.as_ref().is_some_and(|image| !image.disabled) {
-        return Err(TargetError::Service {
-            call: op::DEREGISTER_IMAGE.action.into(),
-            resource: id.to_string(),
-            said: "it is not disabled any more: someone has enabled it".into(),
-            help: "the next run begins anew with it; nothing of it was removed".into(),
-        });
+        return Err(enabled(id));
     }
     if let Some(error) = image.as_ref().and_then(|image| of_another(retirement, image)) {
         return Err(error);
     }
+    let own = image.iter().flat_map(|image| image.snapshots.iter().cloned());
+    let of_build = of_build(api, view, retirement, image.as_ref()).await?;
+    let snapshots: BTreeSet<String> = own.chain(of_build).collect();
+    if image.is_some() {
+        intent("DeregisterImage")?;
+        nobody_restores(api, retirement).await?;
+        // By other hands than ours.
+        if let Some(error) = seen(api, view, id).await?.filter(|image| !image.disabled).map(|_| enabled(id)) {
+            return Err(error);
+        }
+    }
+    // Nothing lies between this look and the end but that call itself.
     let pointers = pointers::of_recipe(api, &retirement.name.recipe).await?;
     if !pointers.iter().any(|pointer| pointer.name == retirement.name && pointer.image == *id) {
         let text = parameter(&retirement.name).unwrap_or_default();
@@ -355,11 +371,7 @@ async fn remove(target: &AwsTarget, retirement: &Retirement, intent: Intent<'_>)
             return Err(TargetError::Conflict { what: pointer.name.to_string(), found: id.to_string() });
         }
     }
-    let own = image.iter().flat_map(|image| image.snapshots.iter().cloned());
-    let of_build = of_build(api, view, retirement, image.as_ref()).await?;
-    let snapshots: BTreeSet<String> = own.chain(of_build).collect();
     if image.is_some() {
-        intent("DeregisterImage")?;
         deregister(api, id).await?;
         gone(api, view, id).await?;
         view.deleted(id.as_str());
@@ -375,6 +387,109 @@ async fn remove(target: &AwsTarget, retirement: &Retirement, intent: Intent<'_>)
         }
     }
     Ok(())
+}
+
+fn enabled(id: &ImageId) -> TargetError {
+    TargetError::Service {
+        call: op::DEREGISTER_IMAGE.action.into(),
+        resource: id.to_string(),
+        said: "it is not disabled any more: someone has enabled it".into(),
+        help: "the next run begins anew with it; nothing of it was removed".into(),
+    }
+}
+
+/// The parameter in which it is written down.
+fn record_of(retirement: &Retirement) -> Result<String, TargetError> {
+    let missing = || TargetError::NotFound { what: format!("a version that {} names", retirement.name) };
+    parameter(&retirement.name).ok_or_else(missing)
+}
+
+/// Whoever brings an image back and whoever removes it write into one parameter, and look at its versions after that: of
+/// two at once at least one sees the other. This is said to whoever removes it: someone has begun to bring it back, and has
+/// not ended.
+fn refuse_restoring(api: &Api, retirement: &Retirement, versions: &[Plain<Retirement>]) -> Result<(), TargetError> {
+    let begun = versions.iter().fold(None, |begun, version| match &version.value {
+        Retirement { restored_at: Some(_), .. } => None,
+        // Written by whoever began it, and again with later steps; nobody says that it will begin.
+        Retirement { restoring_at: Some(at), .. } => moment(at).min(moment(&version.written_at)),
+        _ => begun,
+    });
+    let Some(begun) = begun.filter(|begun| api.clock.now() < *begun + LEASE) else { return Ok(()) };
+    Err(TargetError::Service {
+        call: op::DEREGISTER_IMAGE.action.into(),
+        resource: retirement.image.to_string(),
+        said: format!("someone began to bring it back at {}", clock::rfc3339(begun)),
+        help: format!(
+            "nothing of it was removed; where that run is dead, the same command goes on after {}",
+            clock::rfc3339(begun + LEASE)
+        ),
+    })
+}
+
+/// Looks whether the last word about an image is still that it is removed, and that not long ago: until then whoever would
+/// bring it back waits.
+async fn nobody_restores(api: &Api, retirement: &Retirement) -> Result<(), TargetError> {
+    let name = record_of(retirement)?;
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        let versions: Vec<Plain<Retirement>> = parameters::versions(api, &name).await?;
+        refuse_restoring(api, retirement, &versions)?;
+        let last = versions.last().filter(|last| {
+            last.value.is_open() && last.value.rung == Rung::Remove && last.value.image == retirement.image
+        });
+        match last {
+            Some(last) if moment(&last.written_at).is_some_and(|at| api.clock.now() < at + LEASE / 2) => return Ok(()),
+            Some(last) => {
+                return Err(TargetError::GaveUp {
+                    call: op::DEREGISTER_IMAGE.action.into(),
+                    resource: retirement.image.to_string(),
+                    attempts: 0,
+                    seconds: (LEASE / 2).as_secs(),
+                    last: format!("the time for this step, which was begun at {}, is over", last.written_at),
+                });
+            }
+            None if looks < LOOKS => sleep(LOOK).await,
+            None => {
+                return Err(damaged(&name, "it does not say any more that its image is being removed".into()));
+            }
+        }
+    }
+}
+
+/// Writes down that an image comes back, unless someone is removing it at this moment.
+async fn come_back(api: &Api, retirement: &Retirement) -> Result<(), TargetError> {
+    let name = record_of(retirement)?;
+    let removing = |since: &str| {
+        let until = moment(since).map(|since| clock::rfc3339(since + LEASE)).unwrap_or_default();
+        TargetError::Unusable {
+            image: retirement.image.clone(),
+            place: api.region.clone(),
+            why: format!("it is being removed since {since}"),
+            help: format!("where that run is dead, the same command brings it back after {until}"),
+        }
+    };
+    let is_removed = |found: &Retirement| found.is_open() && found.rung == Rung::Remove && found.restoring_at.is_none();
+    let before = parameters::get::<Retirement>(api, &name).await?;
+    if let Some(before) = &before {
+        if before.value.removed_at.is_some() && before.value.image == retirement.image {
+            return Err(TargetError::NotFound { what: format!("image {}", retirement.image) });
+        }
+        let is_young = moment(&before.written_at).is_some_and(|at| api.clock.now() < at + LEASE);
+        if is_removed(&before.value) && is_young {
+            return Err(removing(&before.written_at));
+        }
+    }
+    let mark = Retirement { restoring_at: Some(clock::rfc3339(api.clock.now())), ..retirement.clone() };
+    parameters::replace(api, &name, &mark).await?;
+    // Whoever wrote between that look and the mark is perhaps past their own last look.
+    let follows = before.map_or(0, |before| before.revision);
+    let versions: Vec<Plain<Retirement>> = parameters::versions(api, &name).await?;
+    let other = versions.iter().filter(|version| version.revision > follows && version.value != mark);
+    match other.map(|version| (is_removed(&version.value), version)).find(|(removed, _)| *removed) {
+        Some((_, version)) => Err(removing(&version.written_at)),
+        None => Ok(()),
+    }
 }
 
 async fn deregister(api: &Api, id: &ImageId) -> Result<(), TargetError> {

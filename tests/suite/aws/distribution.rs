@@ -485,7 +485,7 @@ fn verify_tells_places_it_can_not_look_at_and_what_was_left_in_others() {
         let expected = colleague.pointer(&channel).await.unwrap();
         let image = expected.as_ref().unwrap().image.clone();
         let note = Note {
-            by: Some("a colleague".into()),
+            by: Some("arn:aws:iam::123456789012:user/operator".into()),
             version: Some("1.4.12".parse().unwrap()),
             from: Some("dev".parse().unwrap()),
             overridden: Some("a test".into()),

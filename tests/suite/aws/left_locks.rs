@@ -150,3 +150,32 @@ fn who_meets_a_move_that_is_under_way_hears_of_it_once_and_how_it_is_taken_over(
     let stays = format!("prod stays at tiny 1.4.12 ({IMAGE}), the move to 1.4.12 was cleared");
     assert!(code == 0 && text.contains(&stays) && !is_locked(&cloud), "{code}: {text}");
 }
+
+/// What can't be read as a lock moves nothing, and stops neither `resume` nor `sweep`.
+#[test]
+fn a_lock_that_can_not_be_read_is_told_and_removed() {
+    let (cloud, factory) = forged();
+    let damage = || {
+        let mut world = cloud.fake.world();
+        let now = world.clock.now();
+        let store = &mut world.ssm.place(&home()).parameters;
+        store.put(Put::by_hand(LOCK, "{\"who\":\"knows\"}"), now, Duration::ZERO).unwrap();
+        store.settle(now, &|_| true);
+    };
+    damage();
+    let (code, text) = run(&cloud, &factory, &["sweep"]);
+    assert!(code == 0 && text.contains("it moves nothing, and is nobody's") && is_locked(&cloud), "{code}: {text}");
+    // Its build can't be planned here, which is told beside it.
+    let (_, text) = run(&cloud, &factory, &["resume"]);
+    assert!(text.contains("it moved nothing, and was nobody's"), "{text}");
+    assert!(text.contains("moves of channels were settled") && !is_locked(&cloud), "{text}");
+    damage();
+    let (code, text) = run(&cloud, &factory, &["sweep", "--yes", "--format", "json"]);
+    let result: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap_or_else(|_| panic!("{text}"));
+    let found = &result["found"][0];
+    assert_eq!(
+        (code, &found["kind"], &found["id"]),
+        (0, &json!("move"), &json!("/amifactory/tiny/x86_64/channels/prod"))
+    );
+    assert!(!is_locked(&cloud));
+}

@@ -6,7 +6,7 @@ pub mod distribution;
 mod doubles;
 mod dying;
 pub mod machine;
-mod moves;
+pub mod moves;
 mod retirement;
 pub mod scene;
 mod single;

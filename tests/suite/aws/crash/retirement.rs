@@ -1,8 +1,9 @@
 //! The way out dies at each of its requests, and other machines that know nothing of it go on. An image is never
 //! deregistered while something uses it, no snapshot of one that is gone is left, and who could launch it can be given back.
 
+use super::moves::frozen::{Frozen, Stands};
 use super::threads::{self, Work};
-use crate::aws::ladder::{Stands, apply, bring_back};
+use crate::aws::ladder::{Stands as State, apply, bring_back};
 use crate::aws::retire::Bench;
 use crate::aws::wire::{Cut, Wire};
 use amifactory::target::aws::AwsTarget;
@@ -66,7 +67,7 @@ async fn bench() -> Bench {
 }
 
 /// Runs what `retire --apply` does until it has this to say of the image. It is never more than a few runs away.
-async fn until(bench: &Bench, image: &str, wanted: &dyn Fn(Option<&Stands>) -> bool, place: &str) {
+async fn until(bench: &Bench, image: &str, wanted: &dyn Fn(Option<&State>) -> bool, place: &str) {
     for _ in 0..4 {
         if wanted(bench.stands(image).as_ref()) {
             return;
@@ -81,7 +82,7 @@ async fn until(bench: &Bench, image: &str, wanted: &dyn Fn(Option<&Stands>) -> b
 async fn every_request(verb: Verb, after: After, cut: Cut) -> usize {
     let bench = bench().await;
     let (image, before) = (bench.image(), bench.stands(&bench.image()).unwrap());
-    let disabled = |stands: Option<&Stands>| stands.is_some_and(|stands| stands.state == "disabled");
+    let disabled = |stands: Option<&State>| stands.is_some_and(|stands| stands.state == "disabled");
     let (first, stride) = sample(cut);
     let mut points = 0;
     for request in (first..).step_by(stride) {
@@ -114,7 +115,7 @@ async fn every_request(verb: Verb, after: After, cut: Cut) -> usize {
             bench.template(TEMPLATE, &[&image]);
         }
         assert!(bench.stands(&image).is_some(), "{place}: it is there");
-        let ready = |stands: Option<&Stands>| match (verb, after) {
+        let ready = |stands: Option<&State>| match (verb, after) {
             (Verb::Deprecate, After::Again) => stands.is_some_and(|stands| stands.deprecated),
             (Verb::Disable, After::Again) => disabled(stands),
             _ => stands == Some(&before),
@@ -159,7 +160,7 @@ async fn every_removal(after: After, cut: Cut, lingering: Duration) -> usize {
     let builds: Vec<String> = images.iter().map(|image| bench.build(image)).collect();
     let before = bench.stands(&images[0]).unwrap();
     for image in &images {
-        let disabled = |stands: Option<&Stands>| stands.is_some_and(|stands| stands.state == "disabled");
+        let disabled = |stands: Option<&State>| stands.is_some_and(|stands| stands.state == "disabled");
         until(&bench, image, &disabled, "at first").await;
     }
     let world = bench.saved();
@@ -180,7 +181,8 @@ async fn every_removal(after: After, cut: Cut, lingering: Duration) -> usize {
         if after == After::InUse && there[0] {
             bench.template(TEMPLATE, &[&images[0]]);
         }
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        // While someone may be removing it, nobody brings it back.
+        tokio::time::sleep(Duration::from_secs(16 * 60)).await;
         for _ in 0..4 {
             apply(&bench, &bench.target()).await;
         }
@@ -199,6 +201,96 @@ async fn every_removal(after: After, cut: Cut, lingering: Duration) -> usize {
         }
     }
     unreachable!("a run has an end");
+}
+
+/// Who stands still while the other one runs from beginning to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Still {
+    Remover,
+    Restorer,
+}
+
+/// One removes an image while another brings it back. Whatever both say is so.
+async fn removal_beside_restore(still: Still, stands: Stands) {
+    let bench = bench().await;
+    let image = bench.image();
+    let before = bench.stands(&image).unwrap();
+    let disabled = |stands: Option<&State>| stands.is_some_and(|stands| stands.state == "disabled");
+    until(&bench, &image, &disabled, "at first").await;
+    let world = bench.saved();
+    let (mut gone, mut back) = (0, 0);
+    for at in 0.. {
+        bench.set_back(&world);
+        let place = format!("the {still:?} stands {stands:?} {at}");
+        let wire = Frozen::new(&bench.fake, at, stands);
+        let (target, other) = (AwsTarget::with_config(&wire.config()), bench.target());
+        let (removed, restored) = match still {
+            Still::Remover => {
+                let (removed, restored) = wire.run(apply(&bench, &target), bring_back(&other, &image)).await;
+                (Some(removed), restored)
+            }
+            Still::Restorer => {
+                let (restored, removed) = wire.run(bring_back(&target, &image), apply(&bench, &other)).await;
+                (removed, Some(restored))
+            }
+        };
+        let (Some(removed), Some(restored)) = (removed, restored) else {
+            assert!(at > 10, "{still:?} makes more requests than {at}");
+            break;
+        };
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let told = format!("{place}: {:?}, {:?}", removed.get("1.0.0"), restored.as_ref().map_err(ToString::to_string));
+        let took = removed.get("1.0.0").is_some_and(|word| word == "Remove");
+        match bench.stands(&image) {
+            Some(stands) => {
+                assert!(!took, "{told}");
+                // Nothing keeps it, so that it may be on its first step again.
+                assert!(restored.is_err() || stands.state == "available", "{told}: {stands:?}");
+                back += usize::from(restored.is_ok());
+            }
+            None => {
+                assert!(restored.is_err(), "{told}");
+                gone += 1;
+            }
+        }
+        // Nothing is in anybody's way for long.
+        tokio::time::sleep(Duration::from_secs(16 * 60)).await;
+        if disabled(bench.stands(&image).as_ref()) {
+            bring_back(&bench.target(), &image).await.unwrap_or_else(|error| panic!("{told}, then {error}"));
+            assert_eq!(bench.stands(&image).as_ref(), Some(&before), "{told}");
+        }
+    }
+    assert!(gone > 0 && back > 0, "{still:?} {stands:?}: {gone} gone, {back} back");
+}
+
+#[test]
+fn what_is_brought_back_is_never_removed_by_whoever_was_at_it() {
+    let mut work: Vec<Work> = Vec::new();
+    for still in [Still::Remover, Still::Restorer] {
+        for stands in [Stands::BeforeSend, Stands::BeforeReply] {
+            work.push(threads::piece(move || async move {
+                removal_beside_restore(still, stands).await;
+                1
+            }));
+        }
+    }
+    assert_eq!(threads::all(work), 4);
+}
+
+/// At the last moment before an image is deregistered.
+#[tokio::test(start_paused = true)]
+async fn nobody_brings_back_or_promotes_what_is_being_removed() {
+    let bench = bench().await;
+    let image = bench.image();
+    let disabled = |stands: Option<&State>| stands.is_some_and(|stands| stands.state == "disabled");
+    until(&bench, &image, &disabled, "at first").await;
+    let wire = Frozen::before(&bench.fake, "DeregisterImage", &[&image]);
+    let target = AwsTarget::with_config(&wire.config());
+    let other = bench.target();
+    let (_, restored) = wire.run(apply(&bench, &target), bring_back(&other, &image)).await;
+    let error = restored.unwrap().unwrap_err().to_string();
+    assert!(error.contains("it is being removed since") && error.contains("brings it back after"), "{error}");
+    assert_eq!(bench.stands(&image), None);
 }
 
 #[test]

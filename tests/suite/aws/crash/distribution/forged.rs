@@ -33,7 +33,7 @@ async fn settle(bench: &Bench) -> (Settled, Vec<Row>, Duration) {
     let target = bench.target();
     let places = Places::new(&target, &bench.known).unwrap();
     let found = leftover::find(&target, &[recipe_name()]).await.unwrap();
-    let mut settled = leftover::settle(&target, Some(&places), &rules(), found).await.unwrap();
+    let mut settled = leftover::settle(&target, Some(&places), &rules(), found.moves).await;
     assert_eq!(settled.len(), 1);
     let (_, settled, rows) = settled.remove(0);
     (settled, rows, began.elapsed())
@@ -99,7 +99,7 @@ async fn no_place_follows_that_the_factory_file_does_not_let_the_channel_reach()
     let target = bench.target();
     let places = Places::new(&target, &bench.known).unwrap();
     let found = leftover::find(&target, &[recipe_name()]).await.unwrap();
-    let settled = leftover::settle(&target, Some(&places), &rules, found).await.unwrap();
+    let settled = leftover::settle(&target, Some(&places), &rules, found.moves).await;
     let (_, outcome, rows) = &settled[0];
     assert_eq!((outcome, bench.locks()), (&Settled::Finished, 0));
     // Home, and the one region; no account.

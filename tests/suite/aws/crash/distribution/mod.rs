@@ -1,6 +1,7 @@
 //! Images go to other regions and accounts: what must be there in the end, wherever the program dies and whatever goes
 //! wrong in one of the places.
 
+mod beside;
 mod dead;
 mod failures;
 mod forged;
@@ -119,7 +120,7 @@ impl Bench {
     pub async fn promote(&self, target: &AwsTarget, version: &str) -> Result<Vec<Row>, ReleaseError> {
         let places = Places::new(target, &self.known)?;
         let found = leftover::find(target, &[recipe_name()]).await?;
-        leftover::settle(target, Some(&places), &rules(), found).await?;
+        leftover::settle(target, Some(&places), &rules(), found.moves).await;
         let request = promote::Request {
             recipe: recipe_name(),
             version: Some(version.parse().unwrap()),
@@ -163,7 +164,7 @@ impl Bench {
         let target = self.target();
         let places = Places::new(&target, &self.known).unwrap();
         let found = leftover::find(&target, &[recipe_name()]).await.unwrap();
-        let settled = leftover::settle(&target, Some(&places), &rules(), found).await.unwrap();
+        let settled = leftover::settle(&target, Some(&places), &rules(), found.moves).await;
         settled.into_iter().map(|(_, settled, _)| settled).collect()
     }
 

@@ -200,7 +200,7 @@ async fn an_image_that_was_revoked_since_it_was_shown_is_not_moved_to() {
     revoke::revoke(&bench.target(), &recipe_name(), version, None, "a key was left in it").await.unwrap();
     tokio::time::sleep(std::time::Duration::from_secs(10)).await;
     let error = amifactory::release::promote::carry_out(&target, &shown).await.unwrap_err();
-    assert!(error.to_string().contains("gone, not available or revoked"), "{error}");
+    assert!(error.to_string().contains("is revoked: a key was left in it"), "{error}");
     let again = amifactory::release::promote::again(&target, &rules(), &super::request("1.0.1"), &shown).await;
     assert!(matches!(again, Err(ReleaseError::Revoked { .. })));
     assert_eq!((bench.staging().as_str(), bench.locks().len()), ("1.0.0", 0));

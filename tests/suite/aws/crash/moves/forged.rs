@@ -87,7 +87,7 @@ async fn an_image_of_someone_else_is_moved_to_by_no_lock() {
     }
     let target = bench.target();
     let found = leftover::find(&target, &[recipe_name()]).await.unwrap();
-    let settled = leftover::settle(&target, None, &rules(), found).await.unwrap();
+    let settled = leftover::settle(&target, None, &rules(), found.moves).await;
     let [(underway, Settled::Refused(Foreign::Another), rows)] = settled.as_slice() else { panic!("{settled:?}") };
     assert!(rows.is_empty());
     let told = leftover::told(underway, &Settled::Refused(Foreign::Another));

@@ -23,9 +23,13 @@ pub enum Stands {
 #[derive(Clone)]
 pub struct Frozen(Arc<Inner>);
 
+/// Which request it is, by its number and by what it says.
+type Which = Box<dyn Fn(usize, &str) -> bool + Send + Sync>;
+
 struct Inner {
     wire: Wire,
-    at: usize,
+    at: Which,
+    stood: AtomicBool,
     stands: Stands,
     sent: AtomicUsize,
     held: AtomicBool,
@@ -41,9 +45,22 @@ impl std::fmt::Debug for Frozen {
 
 impl Frozen {
     pub fn new(fake: &Fake, at: usize, stands: Stands) -> Frozen {
+        Frozen::at(fake, stands, Box::new(move |number, _| number == at))
+    }
+
+    /// Stands still before the first request of this action, in whose body all these words are.
+    pub fn before(fake: &Fake, action: &'static str, words: &[&str]) -> Frozen {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let is_it =
+            move |_: usize, text: &str| text.contains(action) && words.iter().all(|word| text.contains(word.as_str()));
+        Frozen::at(fake, Stands::BeforeSend, Box::new(is_it))
+    }
+
+    fn at(fake: &Fake, stands: Stands, at: Which) -> Frozen {
         Frozen(Arc::new(Inner {
             wire: Wire::new(fake),
             at,
+            stood: AtomicBool::new(false),
             stands,
             sent: AtomicUsize::new(0),
             held: AtomicBool::new(false),
@@ -89,7 +106,11 @@ impl Frozen {
     }
 
     async fn carry(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let here = self.0.sent.fetch_add(1, Ordering::SeqCst) == self.0.at;
+        let number = self.0.sent.fetch_add(1, Ordering::SeqCst);
+        let named = request.headers().get("x-amz-target").unwrap_or_default();
+        let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default());
+        let is_it = !self.0.stood.load(Ordering::SeqCst) && (self.0.at)(number, &format!("{named} {body}"));
+        let here = is_it && !self.0.stood.swap(true, Ordering::SeqCst);
         if here && self.0.stands == Stands::BeforeSend {
             self.stand().await;
         }

@@ -1,10 +1,11 @@
 //! Channels are moved alone: wherever the program dies, whoever comes between, and whatever someone writes by hand.
 
 mod back;
+mod beside;
 mod dead;
 mod evidence;
 mod forged;
-mod frozen;
+pub mod frozen;
 mod races;
 mod verbs;
 
@@ -92,7 +93,7 @@ impl Bench {
     async fn settle_by(&self, rules: &[ChannelRule]) -> Vec<Settled> {
         let target = self.target();
         let found = leftover::find(&target, &[recipe_name()]).await.unwrap();
-        let settled = leftover::settle(&target, None, rules, found).await.unwrap();
+        let settled = leftover::settle(&target, None, rules, found.moves).await;
         settled.into_iter().map(|(_, settled, _)| settled).collect()
     }
 
@@ -127,6 +128,14 @@ impl Bench {
         let store = &mut world.ssm.place(&home).parameters;
         store.put(put, now, Duration::ZERO).unwrap();
         store.settle(now, &|_| true);
+    }
+
+    fn ec2(&self) -> aws_sdk_ec2::Client {
+        aws_sdk_ec2::Client::new(&Wire::new(&self.fake).config())
+    }
+
+    fn ssm(&self) -> aws_sdk_ssm::Client {
+        aws_sdk_ssm::Client::new(&Wire::new(&self.fake).config())
     }
 
     /// Someone deletes a parameter.
@@ -174,7 +183,7 @@ async fn promote(target: &dyn Target, version: &str) -> Result<(), ReleaseError>
     }
     let left = leftover::find(target, &[recipe_name()]).await?;
     if !left.is_empty() {
-        leftover::settle(target, None, &rules(), left).await?;
+        leftover::settle(target, None, &rules(), left.moves).await;
         promotion = promote::again(target, &rules(), &request(version), &promotion).await?;
     }
     promote::carry_out(target, &promotion).await.map(drop)
