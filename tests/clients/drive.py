@@ -11,6 +11,7 @@ import traceback
 import account
 import blocks
 import commands
+import imagebuilder
 import images
 import instances
 import items
@@ -37,10 +38,11 @@ SCENARIOS = {
     "metrics": metrics,
     "commands": commands,
     "rollout": rollout,
+    "imagebuilder": imagebuilder,
 }
 # Moto has no agents and runs nothing, and no OpsItems; of what takes images out of use it knows too little, and of refreshes
-# nothing.
-ONLY_FAKE = {"commands", "items", "metrics", "retirement", "rollout"}
+# and Image Builder nothing.
+ONLY_FAKE = {"commands", "imagebuilder", "items", "metrics", "retirement", "rollout"}
 # A warm pool comes into the fake by tests alone: nothing that a client can call makes one.
 NOT_FROM_OUTSIDE = {"autoscaling:DescribeWarmPool"}
 

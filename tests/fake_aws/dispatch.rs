@@ -2,7 +2,7 @@
 
 use super::credentials;
 use super::params::Params;
-use super::{Request, cloudwatch, ebs};
+use super::{Request, cloudwatch, ebs, imagebuilder};
 use serde_json::Value;
 use std::io::Read;
 
@@ -16,6 +16,7 @@ pub enum Service {
     Logs,
     Kms,
     Ebs,
+    ImageBuilder,
     AutoScaling,
     Sns,
     /// Over CBOR, as the SDK for Rust speaks with it.
@@ -35,6 +36,7 @@ impl Service {
             Service::Logs => "logs",
             Service::Kms => "kms",
             Service::Ebs => "ebs",
+            Service::ImageBuilder => "imagebuilder",
             Service::AutoScaling => "autoscaling",
             Service::Sns => "sns",
             Service::CloudWatch | Service::CloudWatchJson => "cloudwatch",
@@ -79,6 +81,12 @@ pub fn route(request: &Request) -> Result<Routed, Lost> {
         let announced = request.header("content-type").is_some_and(|kind| kind.contains("json"));
         let json = if announced { json(request) } else { Value::Null };
         return Ok(Routed { service: Service::Ebs, action, params: Params::default(), json });
+    }
+    // Its paths are its own, and so are those that it does not know.
+    if credentials::scope(request).is_some_and(|scope| scope.service == "imagebuilder") {
+        let action = imagebuilder::action(&request.method, &request.path);
+        let params = Params::parse(request.query.as_bytes());
+        return Ok(Routed { service: Service::ImageBuilder, action, params, json: json(request) });
     }
     let form = if request.body.is_empty() { request.query.as_bytes() } else { request.body.as_slice() };
     let params = Params::parse(form);

@@ -1,5 +1,5 @@
 //! A stateful fake AWS that speaks the real wire protocols: EC2, STS, SNS and Auto Scaling query, SSM, Service Quotas and Logs JSON,
-//! EBS direct REST, CloudWatch CBOR and JSON. In process under tokio's paused time, or on loopback ([`serve`]).
+//! EBS direct and Image Builder REST, CloudWatch CBOR and JSON. In process under tokio's paused time, or on loopback ([`serve`]).
 //!
 //! What it does not do: signatures are not verified. The access key id alone decides who calls.
 
@@ -15,6 +15,7 @@ mod dispatch;
 pub mod ebs;
 pub mod ec2;
 pub mod faults;
+pub mod imagebuilder;
 pub mod json_error;
 pub mod kms;
 pub mod logs;

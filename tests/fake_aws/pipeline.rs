@@ -8,8 +8,8 @@ use super::reply::{Body, Done, Failure, Incoming, Reply};
 use super::world::Errand;
 use super::xml::{document, node, text};
 use super::{
-    Broken, Fake, Request, Response, World, autoscaling, cloudwatch, ebs, ec2, json_error, kms, logs, quotas, seen,
-    sns, ssm, sts, throttle,
+    Broken, Fake, Request, Response, World, autoscaling, cloudwatch, ebs, ec2, imagebuilder, json_error, kms, logs,
+    quotas, seen, sns, ssm, sts, throttle,
 };
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -50,7 +50,7 @@ async fn pause(fake: &Fake, routed: Option<&Routed>) {
 }
 
 /// One runner at a time: errands happen in the order in which their causes did.
-async fn run_errands(fake: &Fake) {
+pub(super) async fn run_errands(fake: &Fake) {
     let _turn = fake.0.errands.lock().await;
     let errands = std::mem::take(&mut fake.world().errands);
     let agent = fake.agent();
@@ -99,7 +99,7 @@ fn answer(fake: &Fake, world: &mut World, request: &Request, routed: &Routed) ->
         world.unknown_calls.push(UnknownCall { service, action });
     }
     if fault == Some(Fault::ServerErrorAfter) {
-        reply = Err(faults::server_error(world.random.bool()));
+        reply = Err(server_error(routed.service, world.random.bool()));
     }
     call.outcome = match &reply {
         _ if fault == Some(Fault::LostReply) => Outcome::ReplyLost,
@@ -137,10 +137,10 @@ fn admitted(
     let place = format!("{} {} {}", caller.account(), caller.region, routed.service.prefix());
     let limit = throttle::limit(routed.service, &routed.action, ec2::is_filtered(&routed.params));
     if fault == Some(Fault::Throttle) || !world.throttle.admit(&place, &routed.action, limit, now) {
-        return Err(throttled(routed.service));
+        return Err(throttled(routed));
     }
     if fault == Some(Fault::ServerError) {
-        return Err(faults::server_error(world.random.bool()));
+        return Err(server_error(routed.service, world.random.bool()));
     }
     allowed(&caller, &permission(routed))?;
     Ok(caller)
@@ -158,6 +158,11 @@ fn caller(world: &World, request: &Request, service: Service, now: Instant) -> R
             Service::Sts | Service::AutoScaling | Service::Sns => {
                 Failure::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
             }
+            Service::ImageBuilder => Failure::new(
+                403,
+                "UnrecognizedClientException",
+                "The security token included in the request is invalid.",
+            ),
             _ => Failure::bad("UnrecognizedClientException", "The security token included in the request is invalid."),
         });
     };
@@ -166,6 +171,9 @@ fn caller(world: &World, request: &Request, service: Service, now: Instant) -> R
             Service::Ec2 => Failure::bad("RequestExpired", "Request has expired."),
             Service::Sts | Service::AutoScaling | Service::Sns => {
                 Failure::new(403, "ExpiredToken", "The security token included in the request is expired")
+            }
+            Service::ImageBuilder => {
+                Failure::new(403, "ExpiredTokenException", "The security token included in the request is expired")
             }
             _ => Failure::bad("ExpiredTokenException", "The security token included in the request is expired"),
         });
@@ -200,6 +208,8 @@ pub(super) fn allowed(caller: &Caller, action: &str) -> Result<(), Failure> {
         (403, "AuthorizationError")
     } else if action.starts_with("sts:") || action.starts_with("autoscaling:") {
         (403, "AccessDenied")
+    } else if action.starts_with("imagebuilder:") {
+        (403, "AccessDeniedException")
     } else {
         (400, "AccessDeniedException")
     };
@@ -216,13 +226,29 @@ fn permission(routed: &Routed) -> String {
     format!("{}:{}", routed.service.prefix(), routed.action)
 }
 
-fn throttled(service: Service) -> Failure {
-    match service {
+/// A 5xx, by the names that the service's model has for it.
+fn server_error(service: Service, flip: bool) -> Failure {
+    let failure = faults::server_error(flip);
+    let code = match (service, failure.status) {
+        (Service::ImageBuilder, 500) => "ServiceException",
+        (Service::ImageBuilder, _) => "ServiceUnavailableException",
+        _ => return failure,
+    };
+    Failure { code: code.to_owned(), ..failure }
+}
+
+fn throttled(routed: &Routed) -> Failure {
+    match routed.service {
         Service::Ec2 => Failure::new(503, "RequestLimitExceeded", "Request limit exceeded."),
         Service::Sts | Service::AutoScaling | Service::CloudWatch => Failure::bad("Throttling", "Rate exceeded"),
         Service::Sns => Failure::new(429, "Throttled", "Rate exceeded"),
         Service::Quotas => Failure::bad("TooManyRequestsException", "Rate exceeded"),
         Service::Ebs => Failure::bad("RequestThrottledException", "Rate exceeded").with("Reason", "ACCOUNT_THROTTLED"),
+        // The model of calls about tags does not have the other name.
+        Service::ImageBuilder if routed.action.ends_with("tagResource") || routed.action.contains("Tag") => {
+            Failure::new(429, "TooManyRequestsException", "Rate exceeded")
+        }
+        Service::ImageBuilder => Failure::new(429, "CallRateLimitExceededException", "Rate exceeded"),
         _ => Failure::bad("ThrottlingException", "Rate exceeded"),
     }
 }
@@ -253,6 +279,7 @@ fn serve(
         Service::Logs => logs::handle(world, &incoming),
         Service::Kms => kms::handle(world, &incoming),
         Service::Ebs => ebs::handle(world, &incoming),
+        Service::ImageBuilder => imagebuilder::handle(fake, world, &incoming),
         Service::AutoScaling => autoscaling::handle(world, &incoming),
         Service::Sns => sns::handle(world, &incoming),
         Service::CloudWatch | Service::CloudWatchJson => cloudwatch::handle(world, &incoming),
@@ -268,7 +295,7 @@ fn write(routed: &Routed, request_id: &str, reply: Reply) -> Response {
     let kind = match routed.service {
         Service::Ec2 => "text/xml;charset=UTF-8",
         Service::Sts | Service::AutoScaling | Service::Sns => "text/xml",
-        Service::Ebs => "application/json",
+        Service::Ebs | Service::ImageBuilder => "application/json",
         Service::CloudWatch => "application/cbor",
         _ => "application/x-amz-json-1.1",
     };

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 #[derive(Debug, Clone)]
 pub struct Call {
     pub at: Instant,
-    /// `ec2`, `ssm`, `sts`, `servicequotas`, `logs`, `ebs`.
+    /// `ec2`, `ssm`, `sts`, `servicequotas`, `logs`, `ebs`, `imagebuilder`.
     pub service: &'static str,
     pub action: String,
     pub region: String,

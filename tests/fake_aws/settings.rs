@@ -66,6 +66,8 @@ pub struct Latencies {
     pub delivery: Duration,
     /// Parameter Store's check of an `aws:ec2:image` value.
     pub parameter_check: Duration,
+    /// A step of an Image Builder workflow, beside what is done in it.
+    pub image_builder: Duration,
 }
 
 impl Latencies {
@@ -82,6 +84,7 @@ impl Latencies {
             reboot: Duration::ZERO,
             delivery: Duration::ZERO,
             parameter_check: Duration::ZERO,
+            image_builder: Duration::ZERO,
         }
     }
 
@@ -99,6 +102,7 @@ impl Latencies {
             reboot: self.reboot / by,
             delivery: self.delivery / by,
             parameter_check: self.parameter_check / by,
+            image_builder: self.image_builder / by,
         }
     }
 
@@ -115,6 +119,7 @@ impl Latencies {
             reboot: Duration::from_secs(25),
             delivery: Duration::from_secs(1),
             parameter_check: Duration::from_secs(3),
+            image_builder: Duration::from_secs(5),
         }
     }
 }

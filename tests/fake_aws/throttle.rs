@@ -1,7 +1,7 @@
 //! Token buckets, one per account, region and API, as the services document them.
 
 use super::dispatch::Service;
-use super::{autoscaling, cloudwatch, ebs, ec2, kms, logs, quotas, sns, ssm, sts};
+use super::{autoscaling, cloudwatch, ebs, ec2, imagebuilder, kms, logs, quotas, sns, ssm, sts};
 use std::collections::BTreeMap;
 use tokio::time::Instant;
 
@@ -64,6 +64,7 @@ pub(super) fn limit(service: Service, action: &str, filtered: bool) -> Limit {
         Service::Logs => logs::limit(action),
         Service::Kms => kms::limit(action),
         Service::Ebs => ebs::limit(action),
+        Service::ImageBuilder => imagebuilder::limit(action),
         Service::AutoScaling => autoscaling::limit(action),
         Service::Sns => sns::limit(action),
         Service::CloudWatch | Service::CloudWatchJson => cloudwatch::limit(action),

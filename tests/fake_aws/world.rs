@@ -6,7 +6,7 @@ use super::faults::Weather;
 use super::record::{Call, UnknownCall};
 use super::settings::{Consistency, Latencies, Settings};
 use super::throttle::Throttle;
-use super::{autoscaling, cloudwatch, ebs, ec2, kms, logs, quotas, sns, ssm, sts};
+use super::{autoscaling, cloudwatch, ebs, ec2, imagebuilder, kms, logs, quotas, sns, ssm, sts};
 use tokio::time::Instant;
 
 pub struct World {
@@ -29,6 +29,7 @@ pub struct World {
     pub logs: logs::State,
     pub kms: kms::State,
     pub ebs: ebs::State,
+    pub imagebuilder: imagebuilder::State,
     pub autoscaling: autoscaling::State,
     pub sns: sns::State,
     pub cloudwatch: cloudwatch::State,
@@ -71,6 +72,7 @@ impl World {
             logs: logs::State::new(settings),
             kms: kms::State::default(),
             ebs: ebs::State::new(settings),
+            imagebuilder: imagebuilder::State::default(),
             autoscaling: autoscaling::State::default(),
             sns: sns::State::default(),
             cloudwatch: cloudwatch::State::default(),

@@ -201,6 +201,12 @@ fn send_command(
     Ok(Done::json(json!({ "Command": shown })).made([id]))
 }
 
+/// The newest value of a parameter, AWS's own included.
+pub fn value(world: &mut World, home: &Home, name: &str) -> Option<String> {
+    let own = world.ssm.place(home).parameters.get(name).and_then(Parameter::newest).map(|newest| newest.value.clone());
+    own.or_else(|| Some(public(world, &home.region).get(name)?.newest()?.value.clone()))
+}
+
 /// AWS's own parameters that name the newest Amazon Linux.
 fn public(world: &World, region: &str) -> BTreeMap<String, Parameter> {
     const PATH: &str = "/aws/service/ami-amazon-linux-latest";

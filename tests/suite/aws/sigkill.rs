@@ -34,6 +34,7 @@ fn latencies() -> Latencies {
         reboot: ms(200),
         delivery: ms(100),
         parameter_check: ms(200),
+        image_builder: ms(100),
     }
 }
 

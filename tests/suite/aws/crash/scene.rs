@@ -32,6 +32,7 @@ pub const QUICK: Latencies = Latencies {
     reboot: Duration::from_secs(5),
     delivery: Duration::from_secs(1),
     parameter_check: Duration::from_secs(1),
+    image_builder: Duration::from_secs(1),
 };
 
 impl Scene {
