@@ -6,6 +6,7 @@ use super::lines::LINE;
 use crate::identity::{BuildId, Digest, RecipeName};
 use crate::plan::{Bundle, Bundles};
 use crate::recipe::ExtraVolume;
+use crate::target::TargetError;
 use crate::target::aws::command::{self, CommandError, Options, Parcel, inline};
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -113,6 +114,24 @@ pub fn documents(bundles: &Bundles, wanted: &Wanted<'_>) -> Result<Vec<Component
         components if components > MAX_COMPONENTS => Err(DocumentError::TooMany { components }),
         _ => Ok(all),
     }
+}
+
+/// Whether components can carry these bundles: those of the image first, then the one of its test.
+pub fn check(build: &BuildId, together: &[&[&Bundle]]) -> Result<(), TargetError> {
+    let refused = |why: String| TargetError::Unsupported {
+        what: format!("{build} can't be built by EC2 Image Builder"),
+        help: why,
+    };
+    let [[apply, seal], [boot_test]] = together else {
+        return Err(refused("it has other bundles than Image Builder has phases".into()));
+    };
+    let bundles = Bundles { apply: (*apply).clone(), seal: (*seal).clone(), boot_test: (*boot_test).clone() };
+    // `<recipe>-<digits of the plan>-<attempt>`
+    let recipe = build.as_str().rsplitn(3, '-').nth(2).and_then(|recipe| recipe.parse().ok());
+    let recipe: RecipeName = recipe.ok_or_else(|| refused("its id names no recipe".into()))?;
+    let plan = Digest::of(build.as_str());
+    let wanted = Wanted { recipe: &recipe, plan: &plan, limit: SHORT, volumes: &[] };
+    documents(&bundles, &wanted).map(drop).map_err(|error| refused(error.to_string()))
 }
 
 /// What is the same for all of them: an answer is printed whole, in lines.

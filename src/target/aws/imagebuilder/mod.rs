@@ -4,15 +4,30 @@
 //! |---|---|
 //! | [`document`] | a plan's bundles as component documents: pure text |
 //! | [`lines`] | results, read from the log group: pure text |
+//! | [`order`] | what is asked of the service for one build: pure data |
+//! | [`make`], [`builds`] | what the service is asked |
+//! | [`log`], [`service`] | waiting, and the seam to the AWS target |
 //!
 //! The bundles are run by the wrapper that SSM commands carry too (`command/wrapper.sh`): apply in the phase `build`, seal in
 //! `validate`, both on the instance that becomes the image; the boot test in `test`, on one that was started from it.
 
+#[cfg(feature = "aws")]
+mod builds;
 mod document;
 mod lines;
+#[cfg(feature = "aws")]
+mod log;
+#[cfg(feature = "aws")]
+mod make;
+mod order;
+#[cfg(feature = "aws")]
+mod service;
 
-pub use document::{Component, DocumentError, MAX_COMPONENTS, MAX_DATA, Wanted, documents};
+pub use document::{Component, DocumentError, MAX_COMPONENTS, MAX_DATA, Wanted, check, documents};
 pub use lines::{LINE, Lines, Missing, Results};
+pub use order::{Device, Distribution, Infrastructure, Order, OrderError, Parent, Recipe, order};
+#[cfg(feature = "aws")]
+pub(super) use service::Service;
 
 /// Where an answer was printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -58,6 +58,12 @@ pub enum Grant {
     Alarm,
     /// Bringing images to Auto Scaling groups: for whoever rolls out.
     Rollout,
+    /// What plans have in common in EC2 Image Builder: for whoever builds with it.
+    ImageBuilderShared,
+    /// One build there.
+    ImageBuilderBuild,
+    /// What knows no resources there.
+    ImageBuilderLook,
     /// What `doctor` alone asks.
     Doctor,
 }

@@ -1,0 +1,4 @@
+//! Builds by EC2 Image Builder, on the fake of the service.
+
+mod build;
+mod shared;
