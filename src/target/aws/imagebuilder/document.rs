@@ -173,8 +173,8 @@ fn carried(wanted: &Wanted<'_>, parcel: &Parcel, phase: Label) -> Vec<Component>
             parcel.id(),
             inline(part),
         );
-        let description =
-            format!("part {} of {} of plan {} of {}", number + 1, parts.len(), wanted.plan.short(), wanted.recipe);
+        // Nothing that differs between plans: the same part is the same component in all respects.
+        let description = format!("part {} of {} of a bundle of {}", number + 1, parts.len(), wanted.recipe);
         component(wanted, "part", description, phase, SHORT, &script)
     };
     parts.iter().enumerate().map(one).collect()

@@ -50,7 +50,8 @@ pub struct Service {
 /// An image build that this program has begun or found.
 struct Known {
     arn: String,
-    since: Instant,
+    /// When it was begun or asked for by its token here; none where it was found by its image.
+    since: Option<Instant>,
     token: String,
     bundles: Option<Bundles>,
     log: tokio::sync::Mutex<Log>,
@@ -63,7 +64,12 @@ struct Known {
 impl Service {
     /// Nothing asked yet.
     pub fn new() -> Service {
-        Service { place: tokio::sync::OnceCell::new(), list: Shared::new(), known: Mutex::default(), gone: Mutex::default() }
+        Service {
+            place: tokio::sync::OnceCell::new(),
+            list: Shared::new(),
+            known: Mutex::default(),
+            gone: Mutex::default(),
+        }
     }
 
     async fn place(&self, api: &Api) -> Result<&Place, TargetError> {
@@ -105,7 +111,7 @@ impl Service {
         if matches!(found.stage, Stage::Over(..)) {
             return Err(spent());
         }
-        let known = self.remember(&found, request);
+        let known = self.remember(&found, request, Some(Instant::now()));
         Ok(builder(&found, &known))
     }
 
@@ -127,16 +133,16 @@ impl Service {
             tags: image.tags.clone(),
             amis: vec![image.id.clone()],
         });
-        let known = self.remember(&found, request);
+        let known = self.remember(&found, request, None);
         Ok(Builder { state: BuilderState::Running, ..builder(&found, &known) })
     }
 
-    fn remember(&self, found: &ImageBuild, request: &LaunchRequest) -> Arc<Known> {
+    fn remember(&self, found: &ImageBuild, request: &LaunchRequest, since: Option<Instant>) -> Arc<Known> {
         let mut known = locked(&self.known);
         let entry = known.entry(found.id.clone()).or_insert_with(|| {
             Arc::new(Known {
                 arn: found.arn.clone(),
-                since: Instant::now(),
+                since,
                 token: request.token.clone(),
                 bundles: request.bundles.as_deref().cloned(),
                 log: tokio::sync::Mutex::default(),
@@ -149,6 +155,12 @@ impl Service {
 
     fn known(&self, id: &BuilderId) -> Option<Arc<Known>> {
         locked(&self.known).get(id).cloned()
+    }
+
+    /// Whether it may not be known everywhere yet.
+    fn is_new(&self, id: &BuilderId) -> bool {
+        let since = self.known(id).and_then(|known| known.since);
+        since.is_some_and(|since| since.elapsed() < crate::target::aws::api::EVENTUAL)
     }
 
     /// All image builds of ours that say whose they are.
@@ -187,7 +199,7 @@ impl Service {
             return Ok(Some(found.clone()));
         }
         let Some(arn) = self.place(api).await?.build(id) else { return Ok(None) };
-        let is_new = self.known(id).is_some_and(|known| known.since.elapsed() < crate::target::aws::api::EVENTUAL);
+        let is_new = self.is_new(id);
         Ok(builds::get(api, &arn, is_new).await?)
     }
 
@@ -396,7 +408,7 @@ impl Service {
     async fn terminate_one(&self, api: &Api, view: &View, id: &BuilderId) -> Result<(), TargetError> {
         let place = self.place(api).await?;
         let Some(arn) = place.build(id) else { return Ok(()) };
-        let is_new = self.known(id).is_some_and(|known| known.since.elapsed() < crate::target::aws::api::EVENTUAL);
+        let is_new = self.is_new(id);
         let Some(mut build) = builds::get(api, &arn, is_new).await? else { return Ok(()) };
         let began = Instant::now();
         if !build.is_over() {

@@ -113,3 +113,53 @@ async fn results_that_never_came_are_no_success() {
     assert_eq!(place.leaks().await, [] as [String; 0]);
     assert_eq!(shared::left(&place), [] as [String; 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn its_policy_allows_all_that_is_called_and_little_else() {
+    use amifactory::target::aws::policy::{Scope, image_builder};
+    let place = Place::new(|_| {});
+    built(&place, &BuildOptions::default()).await;
+    let policy = image_builder(&Scope::default());
+    let world = place.fake.world();
+    for call in &world.calls {
+        let action = format!("{}:{}", call.service, call.action);
+        // Anyone may ask who he is.
+        let is_free = action == "sts:GetCallerIdentity";
+        assert!(is_free || policy.allows(&action), "{action} was called and is not allowed");
+    }
+    for action in ["ec2:RunInstances", "ec2:TerminateInstances", "ssm:SendCommand", "imagebuilder:DeleteComponent"] {
+        assert!(!policy.allows(action), "{action}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_it_made_is_promoted_like_any_other() {
+    use amifactory::recipe::ChannelRule;
+    use amifactory::release::promote::{self, Request};
+    use amifactory::target::{PointerName, Slot};
+    let place = Place::new(|_| {});
+    let made = built(&place, &BuildOptions::default()).await;
+    let open = |name: &str, from: Option<&str>| {
+        ChannelRule::open(name.parse().unwrap(), from.map(|from| from.parse().unwrap()))
+    };
+    let rules = [open("dev", None), open("staging", Some("dev"))];
+    let request = Request {
+        recipe: "web".parse().unwrap(),
+        version: Some(made.record.version),
+        to: "staging".into(),
+        arch: None,
+        why: Some("it is time".into()),
+        overridden: None,
+        approval: None,
+    };
+    // Whoever promotes need not build with Image Builder.
+    let target = place.target();
+    let promotion = promote::plan(&target, &rules, &request).await.unwrap();
+    promote::carry_out(&target, &promotion).await.unwrap();
+    let name = PointerName {
+        recipe: "web".parse().unwrap(),
+        arch: made.record.base.arch,
+        slot: Slot::Channel("staging".parse().unwrap()),
+    };
+    assert_eq!(target.pointer(&name).await.unwrap().unwrap().image, made.image.id);
+}
