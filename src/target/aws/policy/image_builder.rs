@@ -2,7 +2,7 @@
 //! resources is in the Service Authorization Reference (Amazon EC2 Image Builder).
 
 use super::document::{Policy, Statement};
-use super::operator::{Grant, actions, doctor, everywhere, keys, look, parts, pointers, resource_tag};
+use super::operator::{Grant, actions, doctor, everywhere, keys, parts, pointers, resource_tag};
 use super::scope::Scope;
 use crate::pipeline::tags::{BUILD, PURPOSE};
 
@@ -14,9 +14,7 @@ const MADE_BY: &str = "aws:ResourceTag/Ec2ImageBuilderArn";
 /// The policy of whoever builds with Image Builder, instead of the operator's.
 pub fn image_builder(scope: &Scope) -> Policy {
     let statements = [
-        look(scope),
-        listings(scope),
-        shared(scope),
+        look_there(scope),
         builds(scope),
         roles(scope),
         log(scope),
@@ -34,27 +32,22 @@ fn ours(scope: &Scope, kinds: &[&str]) -> Vec<String> {
     kinds.iter().map(|kind| scope.arn("imagebuilder", &format!("{kind}/{OURS}"))).collect()
 }
 
-fn listings(scope: &Scope) -> Vec<Statement> {
-    let reason = "All image builds and configurations are listed at once: which of them are ours, their tags say.";
-    vec![everywhere(Statement::allow("List", actions(Grant::ImageBuilderLook), reason), scope)]
-}
-
-fn shared(scope: &Scope) -> Vec<Statement> {
-    let reason = "What plans are made of there. Nothing of it is ever changed or removed: a name holds the hash of its \
-                  content.";
-    let with_tags = actions(Grant::ImageBuilderShared).chain(["imagebuilder:TagResource"]);
-    vec![
-        Statement::allow("Plans", with_tags, reason)
-            .on(ours(scope, &["component", "image-recipe", "infrastructure-configuration"])),
-    ]
+/// What can't be narrowed down: finding what is there, and which of the image builds and configurations are ours.
+fn look_there(scope: &Scope) -> Vec<Statement> {
+    let reason = "Finding what is there. All image builds and configurations are listed at once: which of them are ours, \
+                  their tags say. Parameter Store checks pointers with the caller's ec2:DescribeImages.";
+    let actions = actions(Grant::Look).chain(actions(Grant::ImageBuilderLook));
+    vec![everywhere(Statement::allow("Look", actions, reason), scope)]
 }
 
 fn builds(scope: &Scope) -> Vec<Statement> {
-    let reason = "Image builds are begun, followed, cancelled and removed, with the configuration that each has.";
-    let with_tags = actions(Grant::ImageBuilderBuild).chain(["imagebuilder:TagResource"]);
+    let reason = "What plans are made of there is created and never changed or removed: a name holds the hash of its \
+                  content. Image builds are begun, followed, cancelled and removed, with the configuration that each has.";
+    let all = actions(Grant::ImageBuilderShared).chain(actions(Grant::ImageBuilderBuild));
+    let kinds = ["component", "image", "image-recipe", "infrastructure-configuration", "distribution-configuration"];
     vec![
-        Statement::allow("Builds", with_tags, reason)
-            .on(ours(scope, &["image", "image-recipe", "infrastructure-configuration", "distribution-configuration"]))
+        Statement::allow("ImageBuilder", all.chain(["imagebuilder:TagResource"]), reason)
+            .on(ours(scope, &kinds))
             .on([scope.arn("imagebuilder", "workflow-execution/*")]),
     ]
 }

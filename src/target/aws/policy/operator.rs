@@ -110,7 +110,7 @@ pub(super) fn everywhere(statement: Statement, scope: &Scope) -> Statement {
     }
 }
 
-pub(super) fn look(scope: &Scope) -> Vec<Statement> {
+fn look(scope: &Scope) -> Vec<Statement> {
     let reason = "Finding what is there and how commands went. EC2's Describe actions and these of Systems Manager \
                   know no resources. Parameter Store checks pointers (aws:ec2:image) with the caller's \
                   ec2:DescribeImages, after it has answered.";
