@@ -2,6 +2,7 @@
 
 use super::exit::{CliError, Exit};
 use super::session::Session;
+use crate::identity::TargetKind;
 use crate::report::view::{Policies, PolicyPart, policies};
 use crate::target::aws::policy::{self, Scope};
 use clap::{Args, ValueEnum};
@@ -76,6 +77,7 @@ impl IamPolicy {
                     .into(),
             ));
         }
+        let by_image_builder = session.kind(&factory) == TargetKind::ImageBuilder;
         let part = |whom, name, title, limit, policy| (whom, PolicyPart { name, title, limit, policy });
         let mut all = vec![
             part(
@@ -83,7 +85,10 @@ impl IamPolicy {
                 "operator",
                 "For whoever runs builds: a managed policy",
                 Some(policy::MANAGED_LIMIT),
-                policy::operator(&scope),
+                match by_image_builder {
+                    true => policy::image_builder(&scope),
+                    false => policy::operator(&scope),
+                },
             ),
             part(
                 Whom::Releaser,
@@ -125,7 +130,10 @@ impl IamPolicy {
                 "builder",
                 "For the role of the builders' instance profile: an inline policy",
                 Some(policy::INLINE_LIMIT),
-                policy::builder(&scope),
+                match by_image_builder {
+                    true => policy::image_builder_instance(&scope),
+                    false => policy::builder(&scope),
+                },
             ),
             part(Whom::Trust, "trust", "That role's trust policy", None, policy::trust(&scope)),
         ];

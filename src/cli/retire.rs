@@ -104,7 +104,7 @@ impl Retire {
         }
         let shown = view::Retired::of(rows, self.apply, open.factory.retention.is_some()).with_unread(unread);
         // A Recycle Bin is EC2's.
-        let shown = shown.with_recycle_bin(target.kind() == TargetKind::Aws);
+        let shown = shown.with_recycle_bin(target.kind() != TargetKind::Local);
         session.result(&shown, |style| view::retired(&shown, style))?;
         Ok(match (shown.failed, shown.steps + shown.brought_back) {
             (0, _) if shown.unread.is_empty() => Exit::Done,

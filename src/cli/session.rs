@@ -277,8 +277,10 @@ impl Session {
             TargetKind::Local => Box::new(LocalTarget::open(state.root(), folder)?),
             #[cfg(feature = "aws")]
             TargetKind::Aws => Box::new(aws()),
+            #[cfg(feature = "aws")]
+            TargetKind::ImageBuilder => Box::new(aws().by_image_builder()),
             #[cfg(not(feature = "aws"))]
-            TargetKind::Aws => {
+            TargetKind::Aws | TargetKind::ImageBuilder => {
                 return Err(CliError::Usage(
                     "this program was compiled without AWS\n  compile it with the feature `aws`, which is on by default, or build with --target local".into(),
                 ));

@@ -308,11 +308,13 @@ words!(
 );
 words!(
     /// Where builds run.
-    TargetKind, "a target", "local or aws", {
+    TargetKind, "a target", "local, aws or imagebuilder", {
         /// A sandbox on this machine.
         Local = "local",
         /// EC2 and SSM.
         Aws = "aws",
+        /// EC2 Image Builder, and all else as with `aws`.
+        ImageBuilder = "imagebuilder",
     }
 );
 

@@ -38,7 +38,7 @@ pub fn describe(plan: &Plan, target: TargetKind) -> Vec<(String, String)> {
 
 fn launch(plan: &Plan, target: TargetKind) -> String {
     let on = format!("a builder on {}", plan.base.description);
-    if target != TargetKind::Aws {
+    if target == TargetKind::Local {
         return on;
     }
     let aws = &plan.aws;

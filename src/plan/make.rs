@@ -112,7 +112,7 @@ pub fn make(
         aws.volumes.clear();
     }
     let mut inputs = inputs(library, recipe, &base, &own, &below, &controls, &bundles);
-    if target == TargetKind::Aws {
+    if target != TargetKind::Local {
         inputs.0.extend(volume(&recipe.aws.volume));
         inputs.0.extend(aws.volumes.iter().map(extra_volume));
     }

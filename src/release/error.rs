@@ -250,7 +250,9 @@ fn elsewhere(here: Option<&Region>, target: TargetKind) -> String {
 fn to_home(home: &Region, target: TargetKind) -> String {
     match target {
         TargetKind::Local => "a local image is a rehearsal, and stays here: --target aws".to_owned(),
-        TargetKind::Aws => format!("set AWS_REGION={home}, or `distribution: {{home: …}}` in amifactory.yaml"),
+        TargetKind::Aws | TargetKind::ImageBuilder => {
+            format!("set AWS_REGION={home}, or `distribution: {{home: …}}` in amifactory.yaml")
+        }
     }
 }
 

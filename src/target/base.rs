@@ -29,7 +29,7 @@ fn missing(spec: &BaseSpec, target: TargetKind) -> TargetError {
     };
     let key = match target {
         TargetKind::Local => "`local: host`",
-        TargetKind::Aws => {
+        TargetKind::Aws | TargetKind::ImageBuilder => {
             "`aws:`, such as `aws: {parameter: \
              /aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64}`"
         }

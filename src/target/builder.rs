@@ -2,7 +2,7 @@
 
 use super::{ResolvedBase, Tags};
 use crate::identity::{Arch, BuildId, BuilderId, Digest, ImageId};
-use crate::plan::{Bundle, StepResult};
+use crate::plan::{Bundle, Bundles, StepResult};
 use crate::recipe::{AwsSettings, BaseSpec, ExtraVolume, Limits, NetworkAccess};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -24,6 +24,8 @@ pub struct LaunchRequest {
     pub attempt: u32,
     /// Its tags.
     pub tags: Tags,
+    /// What will run on it, where it is launched to build or to test: an engine that is handed all at once needs it now.
+    pub bundles: Option<Box<Bundles>>,
 }
 
 /// What a builder starts from.
@@ -110,6 +112,9 @@ pub struct RunResult {
     pub end: RunEnd,
     /// Where the full output is, for people.
     pub log: PathBuf,
+    /// Where it ran, in the target's words, where a builder's id does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
 }
 
 /// How a bundle ended as a whole.

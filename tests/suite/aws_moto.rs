@@ -70,6 +70,7 @@ async fn launch_request(target: &AwsTarget, build: &str, aws: AwsSettings) -> La
         arch: Arch::X86_64,
         attempt: 1,
         tags: build_tags(build),
+        bundles: None,
     }
 }
 

@@ -26,6 +26,7 @@ mod fake_ssm;
 mod hostile_yaml;
 mod http_get;
 mod iam_policy;
+mod image_builder;
 #[cfg(feature = "lambda")]
 mod lambda;
 mod oci;

@@ -191,8 +191,13 @@ impl Target for Simulated {
                 std::fs::write(request.log, format!("==> step \"packages/all\" rc=0 bytes={}\n{list}\n", list.len()))
                     .unwrap();
                 let end = if interrupted { RunEnd::Interrupted } else { RunEnd::Completed };
-                let result =
-                    RunResult { bundle: request.bundle.digest.clone(), steps, end, log: request.log.to_owned() };
+                let result = RunResult {
+                    bundle: request.bundle.digest.clone(),
+                    steps,
+                    end,
+                    log: request.log.to_owned(),
+                    place: None,
+                };
                 if !interrupted {
                     world.results.insert(key, result.clone());
                 }

@@ -62,5 +62,6 @@ pub fn request(build: &Build<'_>, purpose: Purpose, token: String, base: LaunchB
         arch: build.plan.base.arch,
         attempt: build.attempt(),
         tags,
+        bundles: Some(Box::new(build.plan.bundles.clone())),
     }
 }

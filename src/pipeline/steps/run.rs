@@ -90,6 +90,10 @@ fn failure(
     output: &str,
     result: &RunResult,
 ) -> BuildError {
+    let what = match &result.place {
+        Some(place) => format!("{what} ({place})"),
+        None => what,
+    };
     let lines: Vec<String> = output.lines().map(str::to_owned).collect();
     let last_lines = lines[lines.len().saturating_sub(12)..].to_vec();
     BuildError::Step(Box::new(Failure {

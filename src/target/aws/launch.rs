@@ -259,6 +259,11 @@ async fn subnets(api: &Api, settings: &AwsSettings) -> Result<Vec<String>, Targe
     }
 }
 
+/// The subnet where one is asked for: of several the one with the most free addresses.
+pub async fn first_subnet(api: &Api, settings: &AwsSettings) -> Result<Option<String>, TargetError> {
+    Ok(subnets(api, settings).await?.into_iter().next())
+}
+
 async fn default_subnets(api: &Api) -> Result<Vec<String>, TargetError> {
     describe_subnets(api, vec![Filter::builder().name("default-for-az").values("true").build()]).await
 }

@@ -8,6 +8,7 @@
 //! | [`command`] | what is sent to a builder and what comes back: pure text |
 //! | [`doctor`] | what would make builds fail, found before any is started |
 //! | [`shelf`], [`uses`], [`way_out`] | what keeps images, and the steps by which they go |
+//! | [`imagebuilder`] | builds by EC2 Image Builder instead |
 //! | [`inventory`] | what runs and what would be launched, for `fleet` |
 //! | [`rollouts`] | groups, their refreshes, and the versions of templates that they go to |
 //! | [`policy`] | what IAM must allow for all this |
@@ -34,6 +35,7 @@ mod doctor;
 mod error;
 #[cfg(feature = "aws")]
 mod herald;
+pub mod imagebuilder;
 #[cfg(feature = "aws")]
 mod images;
 #[cfg(feature = "aws")]

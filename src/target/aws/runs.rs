@@ -344,7 +344,7 @@ fn without_answer(request: &RunRequest<'_>, output: &Output, why: String) -> Run
         }
     };
     let log = request.log.to_owned();
-    RunResult { bundle: request.bundle.digest.clone(), steps: Vec::new(), end, log }
+    RunResult { bundle: request.bundle.digest.clone(), steps: Vec::new(), end, log, place: None }
 }
 
 /// Whether commands can carry these bundles.

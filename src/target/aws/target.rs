@@ -1,6 +1,7 @@
 //! The target itself: what the engine asks for, in terms of the modules beside it.
 
 use super::api::{Api, Caller, op};
+use super::imagebuilder::{Parent, Service};
 use super::launch::{self, Launch};
 use super::runs::Runs;
 use super::shared::FRESH;
@@ -53,6 +54,8 @@ pub struct AwsTarget {
     /// The role that is assumed, by its ARN; none in one's own account.
     role: Option<String>,
     callers: Arc<Callers>,
+    /// Who makes builders and images, where that is not EC2 with Systems Manager.
+    service: Option<Service>,
 }
 
 /// Who calls in each place, by its region and the role that is assumed there: the service has one bucket for all targets
@@ -98,7 +101,13 @@ impl AwsTarget {
             config: config.clone(),
             role,
             callers,
+            service: None,
         }
+    }
+
+    /// The same, whose builders and images EC2 Image Builder makes. All else is as it was: pointers, records, moves, uses.
+    pub fn by_image_builder(self) -> AwsTarget {
+        AwsTarget { service: Some(Service::new()), ..self }
     }
 
     /// The clients: `doctor` asks questions that no build asks.
@@ -163,7 +172,10 @@ impl AwsTarget {
 #[async_trait]
 impl Target for AwsTarget {
     fn kind(&self) -> TargetKind {
-        TargetKind::Aws
+        match self.service {
+            Some(_) => TargetKind::ImageBuilder,
+            None => TargetKind::Aws,
+        }
     }
 
     fn can_see_runtime(&self) -> bool {
@@ -221,7 +233,10 @@ impl Target for AwsTarget {
     }
 
     fn accepts(&self, build: &BuildId, together: &[&[&Bundle]]) -> Result<(), TargetError> {
-        together.iter().try_for_each(|bundles| super::runs::check(build, bundles))
+        match self.service {
+            Some(_) => super::imagebuilder::check(build, together),
+            None => together.iter().try_for_each(|bundles| super::runs::check(build, bundles)),
+        }
     }
 
     async fn resolve_base(&self, base: &BaseSpec) -> Result<ResolvedBase, TargetError> {
@@ -232,21 +247,35 @@ impl Target for AwsTarget {
     }
 
     async fn builders(&self) -> Result<Vec<Builder>, TargetError> {
+        if let Some(service) = &self.service {
+            return service.builders(&self.api, FRESH).await;
+        }
         alive(self.view.builders(&self.api, FRESH).await?)
     }
 
     async fn builders_since(&self, then: Instant) -> Result<Vec<Builder>, TargetError> {
+        if let Some(service) = &self.service {
+            return service.builders(&self.api, then.elapsed()).await;
+        }
         let instances = self.view.instances(&self.api, then.elapsed()).await?;
         alive((instances, BTreeSet::new()))
     }
 
     async fn builder(&self, id: &BuilderId) -> Result<Option<Builder>, TargetError> {
+        if let Some(service) = &self.service {
+            return service.builder(&self.api, id).await;
+        }
         let seen = self.view.waited_for(&self.api, id.as_str()).await?;
         let seen = seen.filter(|(instance, _)| instance.life != Life::Gone);
         seen.map(|(instance, online)| builder(&instance, online)).transpose()
     }
 
     async fn launch(&self, request: &LaunchRequest) -> Result<Builder, TargetError> {
+        if let (Some(service), LaunchBase::Image(image)) = (&self.service, &request.base)
+            && Purpose::of(&request.tags) != Some(Purpose::Build)
+        {
+            return service.launch_test(&self.api, request, &self.our_image(image).await?).await;
+        }
         let (image, root_device, other_devices) = match &request.base {
             LaunchBase::Base(spec, resolved) => {
                 let known = locked(&self.bases).get(&resolved.id).cloned();
@@ -278,6 +307,18 @@ impl Target for AwsTarget {
                 (image.to_string(), Some(found.root_device), found.other_devices)
             }
         };
+        if let Some(service) = &self.service {
+            let subnet = launch::first_subnet(&self.api, &request.aws).await?;
+            let parent = Parent {
+                image: &image,
+                root_device: root_device.as_deref().unwrap_or_default(),
+                other_devices: &other_devices,
+                subnet: subnet.as_deref(),
+                region: &self.api.region,
+            };
+            let order = Service::order(request, &parent)?;
+            return service.launch(&self.api, request, &order).await;
+        }
         let launch =
             Launch { image: &image, root_device: root_device.as_deref(), other_devices: &other_devices, request };
         let instance = launch::launch(&self.api, &launch).await?;
@@ -286,13 +327,19 @@ impl Target for AwsTarget {
     }
 
     async fn run(&self, builder: &BuilderId, request: RunRequest<'_>) -> Result<RunResult, TargetError> {
-        self.runs.run(&self.api, &self.view, builder, &request).await
+        match &self.service {
+            Some(service) => service.run(&self.api, builder, &request).await,
+            None => self.runs.run(&self.api, &self.view, builder, &request).await,
+        }
     }
 
     /// What this program has not received itself is had by running the bundle again: the builder answers with what it
     /// has.
     async fn result(&self, builder: &BuilderId, bundle: &Digest) -> Result<Option<RunResult>, TargetError> {
-        Ok(self.runs.known(builder, bundle))
+        match &self.service {
+            Some(service) => service.result(builder, bundle).await,
+            None => Ok(self.runs.known(builder, bundle)),
+        }
     }
 
     async fn results_in_image(
@@ -303,16 +350,26 @@ impl Target for AwsTarget {
         log: &Path,
     ) -> Result<Option<Vec<RunResult>>, TargetError> {
         let digests: Vec<&Digest> = bundles.iter().map(|bundle| &bundle.digest).collect();
+        if let Some(service) = &self.service {
+            return service.results_in_image(builder, &digests, log).await;
+        }
         self.runs.in_image(&self.api, &self.view, builder, build, &digests, log).await
     }
 
     async fn why_gone(&self, builder: &BuilderId) -> Result<String, TargetError> {
+        if let Some(service) = &self.service {
+            return service.why_gone(&self.api, builder).await;
+        }
         let instances = self.view.instances(&self.api, FRESH).await?;
         let found = instances.into_iter().find(|instance| instance.id == builder.as_str());
         Ok(found.map_or_else(|| NO_REASON.to_owned(), |instance| instance.why()))
     }
 
     async fn stop(&self, builder: &BuilderId) -> Result<(), TargetError> {
+        if let Some(service) = &self.service {
+            service.stop(builder);
+            return Ok(());
+        }
         let stopped = super::stop::stop(&self.api, &self.view, builder.as_str()).await;
         self.or_gone(builder, stopped).await
     }
@@ -322,7 +379,10 @@ impl Target for AwsTarget {
     }
 
     async fn terminate_all(&self, builders: &[BuilderId]) -> Result<(), TargetError> {
-        super::stop::terminate(&self.api, &self.view, builders).await
+        match &self.service {
+            Some(service) => service.terminate(&self.api, &self.view, builders).await,
+            None => super::stop::terminate(&self.api, &self.view, builders).await,
+        }
     }
 
     async fn images(&self) -> Result<Vec<Image>, TargetError> {
@@ -339,8 +399,18 @@ impl Target for AwsTarget {
 
     async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError> {
         let tags = &request.tags;
-        let made = images::create(&self.api, &self.view, builder.as_str(), &request.name, tags).await;
-        let made = image(self.or_gone(builder, made).await?)?;
+        let made = match &self.service {
+            Some(service) => {
+                let id = service.image(&self.api, builder).await?;
+                let made = Ami::pending(id, &request.name, tags);
+                self.view.imaged(&made);
+                image(made)?
+            }
+            None => {
+                let made = images::create(&self.api, &self.view, builder.as_str(), &request.name, tags).await;
+                image(self.or_gone(builder, made).await?)?
+            }
+        };
         if let Some(record) = &request.record {
             locked(&self.records).insert(made.id.clone(), record.clone());
         }
@@ -573,10 +643,19 @@ impl Target for AwsTarget {
     }
 
     async fn orphans(&self) -> Result<Vec<Orphan>, TargetError> {
-        orphans::find(&self.api, &self.view).await
+        let mut found = orphans::find(&self.api, &self.view).await?;
+        if let Some(service) = &self.service {
+            found.extend(service.orphans(&self.api).await?);
+        }
+        Ok(found)
     }
 
     async fn remove_orphan(&self, orphan: &Orphan) -> Result<(), TargetError> {
+        if let Some(service) = &self.service
+            && service.remove_orphan(&self.api, &self.view, orphan).await?
+        {
+            return Ok(());
+        }
         orphans::remove(&self.api, orphan).await
     }
 

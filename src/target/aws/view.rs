@@ -509,6 +509,11 @@ async fn describe_images(api: &Api, filter: Option<Filter>) -> Result<Paged<Vec<
     }
 }
 
+/// The name that its build gave to an image: Image Builder puts a date behind it, after a space, and no build's name has one.
+fn build_name(name: &str) -> &str {
+    name.split(' ').next().unwrap_or_default()
+}
+
 /// From EC2's description; none where it has no id.
 pub fn read_image(image: &aws_sdk_ec2::types::Image) -> Option<Ami> {
     use aws_sdk_ec2::types::ImageState;
@@ -518,7 +523,7 @@ pub fn read_image(image: &aws_sdk_ec2::types::Image) -> Option<Ami> {
     let devices = image.block_device_mappings().iter().filter_map(|mapping| mapping.ebs()?.snapshot_id());
     Some(Ami {
         id: image.image_id()?.to_owned(),
-        name: image.name().unwrap_or_default().to_owned(),
+        name: build_name(image.name().unwrap_or_default()).to_owned(),
         tags: tags::read(image.tags()),
         available: image.state() == Some(&ImageState::Available),
         failed: match disabled {

@@ -35,7 +35,8 @@ pub async fn run(
     if let Some(result) = result(store, builder, &bundle.digest)? {
         return Ok(result);
     }
-    let ended = |steps, end| RunResult { bundle: bundle.digest.clone(), steps, end, log: request.log.to_owned() };
+    let ended =
+        |steps, end| RunResult { bundle: bundle.digest.clone(), steps, end, log: request.log.to_owned(), place: None };
     if document.builder.state != BuilderState::Running {
         return Ok(ended(Vec::new(), RunEnd::Died(format!("builder {builder} is not running"))));
     }

@@ -9,6 +9,7 @@ mod factory;
 mod fleet;
 mod holds;
 mod hostile;
+mod image_builder;
 pub mod ladder;
 mod left_locks;
 mod live;

@@ -8,7 +8,7 @@ use amifactory::target::aws::command::{self, AnswerError, CommandError, Incoming
 use std::io::Read as _;
 
 /// Text that does not compress.
-fn noise(bytes: usize) -> String {
+pub fn noise(bytes: usize) -> String {
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
     let mut text = String::new();
     while text.len() < bytes {

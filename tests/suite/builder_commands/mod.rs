@@ -8,3 +8,6 @@ mod restart;
 mod runner;
 mod secret;
 mod shipped;
+
+pub use builder::{Builder, bundle, step};
+pub use large::noise;

@@ -40,6 +40,8 @@ const THROTTLE: &[&str] = &[
     "ConcurrentLimitExceededException",
     // CopyImage: "100 concurrent AMI copies per destination region" (EC2 user guide, "Copy an AMI").
     "ResourceLimitExceeded",
+    // Image Builder (API reference, "Common errors" of its operations).
+    "CallRateLimitExceededException",
 ];
 /// Error codes of failures inside the service.
 const TRANSIENT: &[&str] = &[
@@ -52,6 +54,8 @@ const TRANSIENT: &[&str] = &[
     "Unavailable",
     "RequestTimeout",
     "RequestTimeoutException",
+    // Image Builder: "a failure of the service".
+    "ServiceException",
 ];
 const EXPIRED: &[&str] = &["RequestExpired", "ExpiredToken", "ExpiredTokenException"];
 const CREDENTIALS: &[&str] = &[
@@ -65,8 +69,15 @@ const CREDENTIALS: &[&str] = &[
     "IncompleteSignature",
     "OptInRequired",
 ];
-const DENIED: &[&str] =
-    &["UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "AuthorizationError", "NotAuthorized"];
+const DENIED: &[&str] = &[
+    "UnauthorizedOperation",
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",
+    "NotAuthorized",
+    // Image Builder.
+    "ForbiddenException",
+];
 
 /// Classifies an answer. `eventual` are the codes that mean "not yet" for this very operation; no code at all means
 /// that no answer was understood.

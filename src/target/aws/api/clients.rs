@@ -37,6 +37,8 @@ pub struct Api {
     sns: aws_sdk_sns::Client,
     /// Where credentials come from; none where nothing is set up at all.
     pub credentials: Option<SharedCredentialsProvider>,
+    /// EC2 Image Builder.
+    pub imagebuilder: aws_sdk_imagebuilder::Client,
     /// All calls go through it; so do those of others who speak to the same place.
     pub caller: Arc<Caller>,
     /// What time it is by Parameter Store.
@@ -62,6 +64,7 @@ impl Api {
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             sns: aws_sdk_sns::Client::new(&config),
+            imagebuilder: aws_sdk_imagebuilder::Client::new(&config),
             credentials: config.credentials_provider(),
             caller,
             clock,

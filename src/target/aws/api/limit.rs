@@ -40,12 +40,14 @@ pub enum Bucket {
     ListBlocks,
     /// `GetSnapshotBlock` and `PutSnapshotBlock`: 1,000 a second each (there too); kept lower, as they have half a MiB.
     Block,
+    /// Image Builder: its request rates are not published; kept low.
+    ImageBuilder,
     /// STS, Service Quotas, CloudWatch Logs, Auto Scaling: far above what is needed here.
     Other,
 }
 
 impl Bucket {
-    const ALL: [Bucket; 15] = [
+    const ALL: [Bucket; 16] = [
         Bucket::Describe,
         Bucket::Run,
         Bucket::Mutate,
@@ -60,6 +62,7 @@ impl Bucket {
         Bucket::Snapshot,
         Bucket::ListBlocks,
         Bucket::Block,
+        Bucket::ImageBuilder,
         Bucket::Other,
     ];
 
@@ -85,7 +88,7 @@ impl Bucket {
             Bucket::Snapshot => (10.0, 10.0),
             Bucket::ListBlocks => (50.0, 50.0),
             Bucket::Block => (200.0, 200.0),
-            Bucket::Command => (20.0, 10.0),
+            Bucket::Command | Bucket::ImageBuilder => (20.0, 10.0),
             Bucket::Other => (20.0, 10.0),
         }
     }

@@ -201,6 +201,57 @@ pub const START_REFRESH: Operation =
 /// `autoscaling:RollbackInstanceRefresh`
 pub const ROLL_BACK_REFRESH: Operation = op("autoscaling:RollbackInstanceRefresh", Grant::Rollout, Bucket::Other, &[]);
 
+/// `imagebuilder:CreateComponent`
+pub const IB_CREATE_COMPONENT: Operation =
+    op("imagebuilder:CreateComponent", Grant::ImageBuilderShared, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:GetComponent`
+pub const IB_GET_COMPONENT: Operation =
+    op("imagebuilder:GetComponent", Grant::ImageBuilderShared, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:CreateImageRecipe`
+pub const IB_CREATE_RECIPE: Operation =
+    op("imagebuilder:CreateImageRecipe", Grant::ImageBuilderShared, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:GetImageRecipe`
+pub const IB_GET_RECIPE: Operation =
+    op("imagebuilder:GetImageRecipe", Grant::ImageBuilderShared, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:CreateInfrastructureConfiguration`
+pub const IB_CREATE_INFRASTRUCTURE: Operation =
+    op("imagebuilder:CreateInfrastructureConfiguration", Grant::ImageBuilderShared, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:GetInfrastructureConfiguration`
+pub const IB_GET_INFRASTRUCTURE: Operation =
+    op("imagebuilder:GetInfrastructureConfiguration", Grant::ImageBuilderShared, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:CreateDistributionConfiguration`
+pub const IB_CREATE_DISTRIBUTION: Operation =
+    op("imagebuilder:CreateDistributionConfiguration", Grant::ImageBuilderBuild, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:GetDistributionConfiguration`
+pub const IB_GET_DISTRIBUTION: Operation =
+    op("imagebuilder:GetDistributionConfiguration", Grant::ImageBuilderBuild, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:DeleteDistributionConfiguration`
+pub const IB_DELETE_DISTRIBUTION: Operation =
+    op("imagebuilder:DeleteDistributionConfiguration", Grant::ImageBuilderBuild, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:CreateImage`
+pub const IB_CREATE_IMAGE: Operation =
+    op("imagebuilder:CreateImage", Grant::ImageBuilderBuild, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:GetImage`
+pub const IB_GET_IMAGE: Operation = op("imagebuilder:GetImage", Grant::ImageBuilderBuild, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:CancelImageCreation`
+pub const IB_CANCEL: Operation =
+    op("imagebuilder:CancelImageCreation", Grant::ImageBuilderBuild, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:DeleteImage`
+pub const IB_DELETE_IMAGE: Operation =
+    op("imagebuilder:DeleteImage", Grant::ImageBuilderBuild, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:ListWorkflowExecutions`
+pub const IB_LIST_WORKFLOWS: Operation =
+    op("imagebuilder:ListWorkflowExecutions", Grant::ImageBuilderBuild, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:ListWorkflowStepExecutions`
+pub const IB_LIST_STEPS: Operation =
+    op("imagebuilder:ListWorkflowStepExecutions", Grant::ImageBuilderBuild, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:ListImageBuildVersions`
+pub const IB_LIST_BUILDS: Operation =
+    op("imagebuilder:ListImageBuildVersions", Grant::ImageBuilderLook, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:ListDistributionConfigurations`
+pub const IB_LIST_DISTRIBUTIONS: Operation =
+    op("imagebuilder:ListDistributionConfigurations", Grant::ImageBuilderLook, Bucket::ImageBuilder, &[]);
+
 /// All of them.
 pub const ALL: &[Operation] = &[
     RUN_INSTANCES,
@@ -278,6 +329,23 @@ pub const ALL: &[Operation] = &[
     CREATE_TEMPLATE_VERSION,
     START_REFRESH,
     ROLL_BACK_REFRESH,
+    IB_CREATE_COMPONENT,
+    IB_GET_COMPONENT,
+    IB_CREATE_RECIPE,
+    IB_GET_RECIPE,
+    IB_CREATE_INFRASTRUCTURE,
+    IB_GET_INFRASTRUCTURE,
+    IB_CREATE_DISTRIBUTION,
+    IB_GET_DISTRIBUTION,
+    IB_DELETE_DISTRIBUTION,
+    IB_CREATE_IMAGE,
+    IB_GET_IMAGE,
+    IB_CANCEL,
+    IB_DELETE_IMAGE,
+    IB_LIST_WORKFLOWS,
+    IB_LIST_STEPS,
+    IB_LIST_BUILDS,
+    IB_LIST_DISTRIBUTIONS,
 ];
 
 #[cfg(test)]

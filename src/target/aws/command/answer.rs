@@ -98,7 +98,15 @@ struct Reply<'a> {
 impl Incoming {
     /// Reads the output of a command that runs or reads these bundles.
     pub fn begin(expected: &[&Digest], stdout: &str, stderr: &str) -> Result<Incoming, AnswerError> {
-        let reply = reply("answer", stdout, stderr)?;
+        Incoming::of(expected, reply("answer", stdout, stderr, STDOUT_BYTES)?)
+    }
+
+    /// Reads an answer that came whole, by a way that cuts nothing.
+    pub fn whole(expected: &[&Digest], text: &str) -> Result<Vec<Answer>, AnswerError> {
+        Incoming::of(expected, reply("answer", text, "", usize::MAX)?)?.finish()
+    }
+
+    fn of(expected: &[&Digest], reply: Reply<'_>) -> Result<Incoming, AnswerError> {
         if reply.total > MAX_PAYLOAD {
             return Err(AnswerError::TooLarge(format!("{} bytes are announced", reply.total)));
         }
@@ -137,7 +145,7 @@ impl Incoming {
     /// Adds the output of a command that fetched what was missing. Each call brings at least a byte, or fails: so
     /// fetching ends.
     pub fn add(&mut self, stdout: &str, stderr: &str) -> Result<(), AnswerError> {
-        let reply = reply("slice", stdout, stderr)?;
+        let reply = reply("slice", stdout, stderr, STDOUT_BYTES)?;
         if reply.payload != self.payload || reply.total != self.total {
             return Err(AnswerError::Slice("it is of another answer".into()));
         }
@@ -205,8 +213,8 @@ fn announced(field: &str, digest: &Digest) -> Result<Announced, AnswerError> {
 }
 
 /// Finds the wrapper's last header in the output and reads what is behind it. Whatever else a machine prints when a
-/// shell starts comes before.
-fn reply<'a>(kind: &str, stdout: &'a str, stderr: &str) -> Result<Reply<'a>, AnswerError> {
+/// shell starts comes before. `most` is how many bytes standard output can bring.
+fn reply<'a>(kind: &str, stdout: &'a str, stderr: &str, most: usize) -> Result<Reply<'a>, AnswerError> {
     let failed = stdout.lines().rev().find_map(|line| line.strip_prefix("amifactory failed 1 "));
     let Some((fields, body)) = last_header(stdout, kind) else {
         return Err(match failed {
@@ -221,7 +229,7 @@ fn reply<'a>(kind: &str, stdout: &'a str, stderr: &str) -> Result<Reply<'a>, Ans
     let total: u64 = next()?.parse().map_err(|_| wrong())?;
     let offset: u64 = next()?.parse().map_err(|_| wrong())?;
     let mut bytes = decode(body)?;
-    if bytes.len() > STDOUT_BYTES {
+    if bytes.len() > most {
         return Err(AnswerError::Damaged("more than a command prints".into()));
     }
     // Standard error goes on where standard output is full; behind one that was cut it would leave a gap.
@@ -288,6 +296,6 @@ impl Answer {
     pub fn run_result(&self, bundle: &Digest, log: &std::path::Path) -> Option<RunResult> {
         let State::Ended(end) = &self.state else { return None };
         let (bundle, steps, log) = (bundle.clone(), self.results.clone(), log.to_owned());
-        Some(RunResult { bundle, steps, end: end.clone(), log })
+        Some(RunResult { bundle, steps, end: end.clone(), log, place: None })
     }
 }

@@ -114,15 +114,14 @@ pub fn run_in_parts(bundles: &[&Bundle], options: &Options<'_>) -> Result<Vec<Co
             format!("amifactory: part {} of {} of {} of {}", number + 1, parts.len(), packed.names, options.build);
         commands.push(check(command(&comment, &head, SHORT), &packed.names)?);
     }
-    let from_parts = format!("AF_PACK={}\nAF_PARTS={}\naf_packed() {{ af_parts; }}\n", short(&id), parts.len());
+    let from_parts = from_parts(&id, parts.len());
     commands.push(check(packed.command(options, &from_parts), &packed.names)?);
     Ok(commands)
 }
 
 /// Reads the results of bundles where there are any. Runs nothing.
 pub fn result(bundles: &[&Digest], options: &Options<'_>) -> Command {
-    let head = format!("AF_VERB=result\n{}", asked(bundles, options));
-    command(&format!("amifactory: read results of {}", options.build), &head, SHORT)
+    command(&format!("amifactory: read results of {}", options.build), &reading(bundles, options), SHORT)
 }
 
 /// Fetches a slice of an answer that did not come whole.
@@ -189,20 +188,67 @@ impl Packed {
         }
     }
 
-    fn command(&self, options: &Options<'_>, source: &str) -> Command {
+    /// The lines that say what to run: the first so many bundles, and where they come from.
+    fn head(&self, options: &Options<'_>, count: usize, source: &str) -> String {
         let mounts: Vec<&str> = options.volumes.iter().map(|volume| volume.mount.as_str()).collect();
-        let head = format!(
+        format!(
             "AF_VERB=run\nAF_MOUNTS='{}'\nAF_BUNDLES='{}'\nAF_COMMON={}\nAF_LIMIT={}\n{}{source}",
             mounts.join(" "),
-            self.entries.join(" "),
+            self.entries[..count.min(self.entries.len())].join(" "),
             self.shared,
             options.limit.as_secs().max(1),
             common(options),
-        );
+        )
+    }
+
+    fn command(&self, options: &Options<'_>, source: &str) -> Command {
+        let head = self.head(options, self.entries.len(), source);
         let bundles = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         let time = options.limit.saturating_mul(bundles).saturating_add(MARGIN).min(LONGEST);
         command(&format!("amifactory: {} of {}", self.names, options.build), &head, time)
     }
+}
+
+fn from_parts(pack: &Digest, parts: usize) -> String {
+    format!("AF_PACK={}\nAF_PARTS={parts}\naf_packed() {{ af_parts; }}\n", short(pack))
+}
+
+/// The same bundles for whoever brings them to a builder by another way than SSM: the packed bytes in parts, and the lines
+/// that have the wrapper run them.
+pub struct Parcel(Packed, Digest);
+
+impl Parcel {
+    /// Packs bundles that run one after the other.
+    pub fn of(bundles: &[&Bundle]) -> Result<Parcel, CommandError> {
+        let packed = Packed::of(bundles)?;
+        let id = Digest::of(&packed.bytes);
+        Ok(Parcel(packed, id))
+    }
+
+    /// What parts of it are called on the builder, below `parts`: this, a full stop and their number.
+    pub fn id(&self) -> &str {
+        short(&self.1)
+    }
+
+    /// The bytes, in parts.
+    pub fn parts(&self, most: usize) -> Vec<&[u8]> {
+        self.0.bytes.chunks(most.max(1)).collect()
+    }
+
+    /// How many bytes there are.
+    pub fn bytes(&self) -> usize {
+        self.0.bytes.len()
+    }
+
+    /// The lines that have the first so many bundles run, from this many parts.
+    pub fn run(&self, options: &Options<'_>, count: usize, parts: usize) -> String {
+        self.0.head(options, count, &from_parts(&self.1, parts))
+    }
+}
+
+/// The lines that have the results of bundles read.
+pub fn reading(bundles: &[&Digest], options: &Options<'_>) -> String {
+    format!("AF_VERB=result\n{}", asked(bundles, options))
 }
 
 /// The first two lines, which name the bundle, and the rest.
@@ -219,7 +265,7 @@ fn same_beginning<'a>(one: &'a str, other: &str) -> &'a str {
 }
 
 /// Shell that prints these bytes.
-fn inline(bytes: &[u8]) -> String {
+pub fn inline(bytes: &[u8]) -> String {
     let text = STANDARD.encode(bytes);
     let mut lines = String::from("base64 -d <<'AF_END'\n");
     let mut rest = text.as_str();
@@ -234,15 +280,18 @@ fn inline(bytes: &[u8]) -> String {
 }
 
 /// The wrapper as it travels: every byte counts against the limit.
-static WRAPPED: LazyLock<String> = LazyLock::new(|| {
+static WRAPPED: LazyLock<String> = LazyLock::new(|| wrapped(""));
+
+/// The wrapper as it travels, with more shell behind it.
+pub fn wrapped(more: &str) -> String {
+    let all = shell::plain(&format!("{WRAPPER}\n{more}"));
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-    let packed = gzip.write_all(shell::plain(WRAPPER).as_bytes()).and_then(|()| gzip.finish());
-    match packed {
+    match gzip.write_all(all.as_bytes()).and_then(|()| gzip.finish()) {
         Ok(packed) => format!("af_wrapper() {{\n{}\n}}\neval \"$(af_wrapper | gzip -dc)\"", inline(&packed)),
         // Not where memory is written to; as it is it would do as well.
-        Err(_) => shell::plain(WRAPPER),
+        Err(_) => all,
     }
-});
+}
 
 fn command(comment: &str, head: &str, execution_timeout: Duration) -> Command {
     let lines = std::iter::once("#!/bin/sh").chain(head.lines()).chain(WRAPPED.lines()).chain(["af_command"]);

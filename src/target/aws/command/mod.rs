@@ -13,7 +13,9 @@ mod user_data;
 
 pub use answer::{Answer, AnswerError, Incoming, More, State, put};
 pub use live::Live;
-pub use make::{Command, CommandError, MAX_BYTES, Options, fetch, result, run, run_in_parts};
+pub use make::{
+    Command, CommandError, MAX_BYTES, Options, Parcel, fetch, inline, reading, result, run, run_in_parts, wrapped,
+};
 pub use user_data::user_data;
 
 /// Standard output comes back up to 24,000 characters, standard error up to 8,000 (GetCommandInvocation in the SSM API

@@ -74,7 +74,8 @@ af_run() {
         offset=$((offset + ${head%:*} + ${head#*:}))
         af_ended_whole || break
     done
-    rm -rf "$AF_STATE/parts"
+    # Where further bundles of the same pack come by another way, they need it yet.
+    [ "${AF_KEEP:-0}" = 1 ] || rm -rf "$AF_STATE/parts"
     sync
 }
 

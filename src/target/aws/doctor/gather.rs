@@ -311,7 +311,8 @@ pub async fn launch(
         Err(_) => return not_an_image(image),
     });
     let aws = wanted.aws.clone();
-    let request = LaunchRequest { token: String::new(), base, limits: wanted.limits, aws, arch, attempt: 1, tags };
+    let (token, limits) = (String::new(), wanted.limits);
+    let request = LaunchRequest { token, base, limits, aws, arch, attempt: 1, tags, bundles: None };
     let launch = Launch { image, root_device, other_devices: &[], request: &request };
     let place = Placement { instance_type, subnet, spot: false };
     let send = || launch::rehearsal(api, &launch, profile, &place).send();

@@ -58,6 +58,12 @@ pub enum Grant {
     Alarm,
     /// Bringing images to Auto Scaling groups: for whoever rolls out.
     Rollout,
+    /// What plans have in common in EC2 Image Builder: for whoever builds with it.
+    ImageBuilderShared,
+    /// One build there.
+    ImageBuilderBuild,
+    /// What knows no resources there.
+    ImageBuilderLook,
     /// What `doctor` alone asks.
     Doctor,
 }
@@ -188,7 +194,7 @@ fn tags(scope: &Scope) -> Vec<Statement> {
     ]
 }
 
-fn parts(scope: &Scope) -> Vec<Statement> {
+pub(super) fn parts(scope: &Scope) -> Vec<Statement> {
     let reason = "Sweep removes what dead builds left, and images that no pointer names. The blocks of evidence are \
                   written and read. Never what others made.";
     vec![
@@ -217,7 +223,7 @@ fn live(scope: &Scope) -> Vec<Statement> {
     vec![Statement::allow("Progress", actions(Grant::Live), reason).on(scope.log_streams())]
 }
 
-fn pointers(scope: &Scope) -> Vec<Statement> {
+pub(super) fn pointers(scope: &Scope) -> Vec<Statement> {
     let ours = || scope.arn("ssm", POINTERS);
     let bases = scope.base_parameters.iter().map(|name| scope.parameter_arn(name));
     let write = |sid, reason| Statement::allow(sid, actions(Grant::WritePointer), reason);
@@ -287,7 +293,7 @@ pub(super) fn keys(scope: &Scope) -> Vec<Statement> {
     statements
 }
 
-fn doctor(scope: &Scope) -> Vec<Statement> {
+pub(super) fn doctor(scope: &Scope) -> Vec<Statement> {
     let reason = "What amifactory doctor alone asks: builds go on without it.";
     vec![everywhere(Statement::allow("Doctor", actions(Grant::Doctor), reason), scope)]
 }

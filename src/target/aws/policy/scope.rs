@@ -178,6 +178,17 @@ impl Scope {
         format!("ec2.{}", self.suffix())
     }
 
+    /// Image Builder, as its service-linked role has it.
+    pub fn image_builder_principal(&self) -> String {
+        format!("imagebuilder.{}", self.suffix())
+    }
+
+    /// The service-linked role of Image Builder.
+    pub fn image_builder_role(&self) -> String {
+        let path = "aws-service-role/imagebuilder.amazonaws.com/AWSServiceRoleForImageBuilder";
+        format!("arn:{}:iam::{}:role/{path}", self.partition(), self.account())
+    }
+
     /// Streams of the configured log groups.
     pub fn log_streams(&self) -> Vec<String> {
         self.log_groups.iter().map(|group| self.arn("logs", &format!("log-group:{group}:*"))).collect()

@@ -51,19 +51,26 @@ fn every_operation_is_allowed_and_nothing_else() {
     let (fleet, fleet_role, notify) = (fleet(&full()), fleet_role(&full()), fleet_notify(&full()).unwrap());
     let (rollout, alarms) = (rollout(&full()), fleet_alarms(&full()).unwrap());
     let called: BTreeSet<&str> = op::ALL.iter().map(|operation| operation.action).collect();
+    let (service, instance) = (image_builder(&full()), image_builder_instance(&full()));
     for action in &called {
-        let all = [&operator, &releaser, &distributor, &retirer, &apply, &fleet, &notify, &alarms, &rollout];
+        let all = [&service, &operator, &releaser, &distributor, &retirer, &apply, &fleet, &notify, &alarms, &rollout];
         assert!(all.iter().any(|policy| policy.allows(action)), "{action} is called and not allowed");
     }
     // What the services do in the caller's name is called by nobody here.
     let in_our_name =
-        |action: &str| action == "iam:PassRole" || action.starts_with("kms:") || action.starts_with("imagebuilder:");
+        |action: &str| action.starts_with("iam:") || action.starts_with("kms:") || action.starts_with("imagebuilder:");
     let all = operator.actions().into_iter().chain(releaser.actions()).chain(retirer.actions());
     let all = all.chain(distributor.actions()).chain(consumer.actions()).chain(apply.actions());
     let all = all.chain(fleet.actions()).chain(fleet_role.actions()).chain(notify.actions()).chain(rollout.actions());
-    let all = all.chain(alarms.actions());
+    let all = all.chain(alarms.actions()).chain(service.actions());
     let spare: Vec<_> = all.filter(|a| !called.contains(a) && !in_our_name(a)).collect();
     assert!(spare.is_empty(), "allowed and never called: {spare:?}");
+    // Image Builder launches, stops and commands; whoever builds with it does not.
+    for action in ["ec2:RunInstances", "ec2:TerminateInstances", "ec2:CreateImage", "ssm:SendCommand"] {
+        assert!(operator.allows(action) && !service.allows(action), "{action}");
+    }
+    assert!(!operator.allows("imagebuilder:CreateImage") && instance.allows("imagebuilder:GetComponent"));
+    assert!(service.length() <= MANAGED_LIMIT && instance.length() <= INLINE_LIMIT, "{}", service.length());
     assert!(!operator.allows("ssm:DeleteParameter") && !operator.allows("ec2:DescribeInstanceAttribute"));
     // Whoever releases removes locks, and starts, stops, makes and removes nothing else.
     let removes = releaser.statement.iter().filter(|s| s.actions.iter().any(|action| action == "ssm:DeleteParameter"));

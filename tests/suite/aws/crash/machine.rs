@@ -81,6 +81,8 @@ fn harmless() -> Bundles {
 pub struct Machine {
     pub fake: Fake,
     pub state: TempDir,
+    /// Whether it builds with EC2 Image Builder.
+    by_service: bool,
 }
 
 impl Machine {
@@ -89,7 +91,17 @@ impl Machine {
         let memory = Path::new("/dev/shm");
         let state = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         StateFolder::open(state.path()).unwrap();
-        Machine { fake: fake.clone(), state }
+        Machine { fake: fake.clone(), state, by_service: false }
+    }
+
+    /// One that builds with EC2 Image Builder.
+    pub fn with_image_builder(fake: &Fake) -> Machine {
+        Machine { by_service: true, ..Machine::new(fake) }
+    }
+
+    fn target(&self, wire: &Dying) -> AwsTarget {
+        let target = AwsTarget::with_config(&wire.config());
+        if self.by_service { target.by_image_builder() } else { target }
     }
 
     /// Runs the build; none where it dies at that request.
@@ -100,7 +112,7 @@ impl Machine {
         death: Option<(usize, Death)>,
     ) -> Option<Result<Built, BuildError>> {
         let wire = Dying::new(&self.fake, self.state.path(), place, death);
-        let target = AwsTarget::with_config(&wire.config());
+        let target = self.target(&wire);
         wire.run(async {
             let (plan, launch) = planned(factory, &target).await;
             build(&target, &state(self.state.path()), &plan, &launch).await
@@ -116,7 +128,7 @@ impl Machine {
     /// What the verb `resume` does. Answers with the builds that were found.
     pub async fn resume(&self, factory: &Factory, place: &str) -> Vec<(BuildId, Fate)> {
         let wire = Dying::new(&self.fake, self.state.path(), place, None);
-        let target = AwsTarget::with_config(&wire.config());
+        let target = self.target(&wire);
         let state = state(self.state.path());
         let planner = Planner::new(factory, library(), &target);
         let found = resume::find(&target, &state, factory, &planner, &|_| false).await.unwrap();
@@ -149,7 +161,7 @@ impl Machine {
     /// Finds and removes what is left, from the target's own tags alone; all of it belongs to builds of that plan.
     pub async fn sweep(&self, prefix: &str, place: &str) -> usize {
         let wire = Dying::new(&self.fake, self.state.path(), place, None);
-        let target = AwsTarget::with_config(&wire.config());
+        let target = self.target(&wire);
         let state = state(self.state.path());
         let found = sweep::find(&target, &state).await.unwrap();
         for left in &found {

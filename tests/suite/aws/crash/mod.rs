@@ -4,7 +4,7 @@
 pub mod contract;
 pub mod distribution;
 mod doubles;
-mod dying;
+pub mod dying;
 pub mod machine;
 pub mod moves;
 mod retirement;

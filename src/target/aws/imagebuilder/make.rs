@@ -1,0 +1,282 @@
+//! Creates what a build needs, or finds it as it was created before. A name holds the hash of its content, so what is there
+//! under a name is the same, or it is not ours.
+
+use super::builds::Place;
+use super::document::Component;
+use super::order::{Device, Distribution, Infrastructure, Order, Recipe, VERSION};
+use crate::pipeline::tags as keys;
+use crate::target::aws::api::{Api, CallError, Operation, op};
+use crate::target::aws::tags::{LONGEST_VALUE, fit};
+use crate::target::{Tags, TargetError};
+use aws_sdk_imagebuilder::operation::get_image_recipe::GetImageRecipeOutput;
+use aws_sdk_imagebuilder::types::{
+    AmiDistributionConfiguration, ComponentConfiguration, Distribution as InRegion,
+    EbsInstanceBlockDeviceSpecification, EbsVolumeType, ImageTestsConfiguration, InstanceBlockDeviceMapping,
+    InstanceMetadataOptions, Platform,
+};
+use std::collections::HashMap;
+
+const EXISTS: &str = "ResourceAlreadyExistsException";
+const NOT_THERE: &str = "ResourceNotFoundException";
+
+/// What became of a request for an image build.
+pub enum Made {
+    /// The build version's ARN.
+    Build(String),
+    /// The token was used with other words.
+    Otherwise,
+}
+
+/// Sees to all that the build needs, and begins it.
+pub async fn make(api: &Api, place: &Place, order: &Order) -> Result<Made, TargetError> {
+    let recipe = recipe(api, place, order).await?;
+    let infrastructure = infrastructure(api, place, &order.infrastructure, &order.shared_tags).await?;
+    let distribution = distribution(api, place, &order.distribution, &order.tags).await?;
+    let tests =
+        ImageTestsConfiguration::builder().image_tests_enabled(true).timeout_minutes(order.test_minutes).build();
+    let begin = || {
+        api.imagebuilder
+            .create_image()
+            .image_recipe_arn(&recipe)
+            .infrastructure_configuration_arn(&infrastructure)
+            .distribution_configuration_arn(&distribution)
+            .image_tests_configuration(tests.clone())
+            // The seal bundle lists packages itself.
+            .enhanced_image_metadata_enabled(false)
+            .client_token(&order.token)
+            .set_tags(tagged(&order.tags))
+            .send()
+    };
+    // What was created a moment ago may not be known everywhere.
+    let operation = Operation { eventual: &[NOT_THERE], ..op::IB_CREATE_IMAGE };
+    match api.caller.call(operation, &order.recipe.name, begin).await {
+        Ok(answer) => match answer.image_build_version_arn {
+            Some(arn) => Ok(Made::Build(arn)),
+            None => Err(TargetError::NotFound { what: format!("the build of {}, just begun,", order.recipe.name) }),
+        },
+        Err(error) if error.is("IdempotentParameterMismatchException") => Ok(Made::Otherwise),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn recipe(api: &Api, place: &Place, order: &Order) -> Result<String, TargetError> {
+    let (wanted, arn) = (&order.recipe, place.arn(&format!("image-recipe/{}/{VERSION}", order.recipe.name)));
+    let components: Vec<String> = wanted.components.iter().map(|name| component_arn(place, name)).collect();
+    // One that is there has all its components.
+    match get_recipe(api, &arn).await {
+        Ok(found) => return same_recipe(&found, wanted, &components).map(|()| arn),
+        Err(error) if error.is(NOT_THERE) => {}
+        Err(error) => return Err(error.into()),
+    }
+    for component in &order.components {
+        ensure_component(api, place, component, &order.shared_tags).await?;
+    }
+    let listed = |arn: &String| ComponentConfiguration::builder().component_arn(arn).build();
+    // Only what has no ARN is refused here.
+    let listed: Vec<ComponentConfiguration> = components.iter().filter_map(|arn| listed(arn).ok()).collect();
+    let token = chance();
+    let create = || {
+        api.imagebuilder
+            .create_image_recipe()
+            .name(&wanted.name)
+            .semantic_version(VERSION)
+            .description("made by amifactory")
+            .parent_image(&wanted.parent)
+            .set_components(Some(listed.clone()))
+            .set_block_device_mappings(Some(wanted.devices.iter().map(mapping).collect()))
+            .client_token(&token)
+            .set_tags(tagged(&order.shared_tags))
+            .send()
+    };
+    // A component that was created a moment ago may not be known everywhere; that is no wrong value then.
+    let operation = Operation { eventual: &["InvalidParameterValueException"], ..op::IB_CREATE_RECIPE };
+    match api.caller.call_within(SOON, operation, &wanted.name, create).await {
+        Ok(_) => Ok(arn),
+        Err(error) if error.is(EXISTS) => {
+            let found = get_recipe(api, &arn).await?;
+            same_recipe(&found, wanted, &components).map(|()| arn)
+        }
+        Err(error) => Err(refused(error)),
+    }
+}
+
+/// How long a value that is refused is taken for one that is not known yet.
+const SOON: std::time::Duration = std::time::Duration::from_secs(30);
+
+async fn get_recipe(api: &Api, arn: &str) -> Result<GetImageRecipeOutput, CallError> {
+    api.caller.call(op::IB_GET_RECIPE, arn, || api.imagebuilder.get_image_recipe().image_recipe_arn(arn).send()).await
+}
+
+fn same_recipe(found: &GetImageRecipeOutput, wanted: &Recipe, components: &[String]) -> Result<(), TargetError> {
+    let Some(found) = found.image_recipe() else { return Err(another("image recipe", &wanted.name)) };
+    let listed: Vec<&str> = found.components().iter().map(ComponentConfiguration::component_arn).collect();
+    let devices: Vec<InstanceBlockDeviceMapping> = wanted.devices.iter().map(mapping).collect();
+    let is_same = found.parent_image() == Some(wanted.parent.as_str())
+        && listed == components
+        && found.block_device_mappings() == devices;
+    if is_same { Ok(()) } else { Err(another("image recipe", &wanted.name)) }
+}
+
+fn component_arn(place: &Place, name: &str) -> String {
+    place.arn(&format!("component/{name}/{VERSION}/1"))
+}
+
+async fn ensure_component(api: &Api, place: &Place, wanted: &Component, tags: &Tags) -> Result<(), TargetError> {
+    let (arn, token) = (component_arn(place, &wanted.name), chance());
+    let create = || {
+        api.imagebuilder
+            .create_component()
+            .name(&wanted.name)
+            .semantic_version(VERSION)
+            .description(&wanted.description)
+            .platform(Platform::Linux)
+            .data(&wanted.data)
+            .client_token(&token)
+            .set_tags(tagged(tags))
+            .send()
+    };
+    match api.caller.call(op::IB_CREATE_COMPONENT, &wanted.name, create).await {
+        // Another build number than the first one: something else has this name.
+        Ok(made) if made.component_build_version_arn() == Some(arn.as_str()) => Ok(()),
+        Ok(_) => Err(another("component", &wanted.name)),
+        Err(error) if error.is(EXISTS) => {
+            let get = || api.imagebuilder.get_component().component_build_version_arn(&arn).send();
+            let operation = Operation { eventual: &[NOT_THERE], ..op::IB_GET_COMPONENT };
+            let found = api.caller.call(operation, &wanted.name, get).await?;
+            match found.component().and_then(|found| found.data()) {
+                Some(data) if data == wanted.data => Ok(()),
+                _ => Err(another("component", &wanted.name)),
+            }
+        }
+        Err(error) => Err(refused(error)),
+    }
+}
+
+async fn infrastructure(api: &Api, place: &Place, wanted: &Infrastructure, tags: &Tags) -> Result<String, TargetError> {
+    let arn = place.arn(&format!("infrastructure-configuration/{}", wanted.name));
+    let metadata = InstanceMetadataOptions::builder().http_tokens("required").http_put_response_hop_limit(1).build();
+    let groups = Some(wanted.security_groups.clone()).filter(|groups| !groups.is_empty());
+    let token = chance();
+    let create = || {
+        api.imagebuilder
+            .create_infrastructure_configuration()
+            .name(&wanted.name)
+            .description("made by amifactory")
+            .set_instance_types(Some(wanted.instance_types.clone()))
+            .instance_profile_name(&wanted.profile)
+            .set_subnet_id(wanted.subnet.clone())
+            .set_security_group_ids(groups.clone())
+            .terminate_instance_on_failure(true)
+            .instance_metadata_options(metadata.clone())
+            .set_resource_tags(tagged(&wanted.resource_tags))
+            .client_token(&token)
+            .set_tags(tagged(tags))
+            .send()
+    };
+    match api.caller.call(op::IB_CREATE_INFRASTRUCTURE, &wanted.name, create).await {
+        Ok(_) => return Ok(arn),
+        Err(error) if error.is(EXISTS) => {}
+        Err(error) => return Err(refused(error)),
+    }
+    let get = || api.imagebuilder.get_infrastructure_configuration().infrastructure_configuration_arn(&arn).send();
+    let operation = Operation { eventual: &[NOT_THERE], ..op::IB_GET_INFRASTRUCTURE };
+    let found = api.caller.call(operation, &wanted.name, get).await?;
+    // A configuration can be changed: what decides on what a build runs must be as it was made.
+    let is_same = found.infrastructure_configuration().is_some_and(|found| {
+        found.instance_types() == wanted.instance_types
+            && found.instance_profile_name() == Some(wanted.profile.as_str())
+            && found.subnet_id() == wanted.subnet.as_deref()
+            && found.security_group_ids() == wanted.security_groups
+            && found.terminate_instance_on_failure() == Some(true)
+            && found.key_pair().is_none()
+            && found.instance_metadata_options() == Some(&metadata)
+    });
+    if is_same { Ok(arn) } else { Err(another("infrastructure configuration", &wanted.name)) }
+}
+
+async fn distribution(api: &Api, place: &Place, wanted: &Distribution, tags: &Tags) -> Result<String, TargetError> {
+    let arn = place.arn(&format!("distribution-configuration/{}", wanted.name));
+    let ami = AmiDistributionConfiguration::builder()
+        .name(&wanted.ami_name)
+        .set_ami_tags(tagged(&wanted.ami_tags))
+        .description("made by amifactory")
+        .build();
+    let region = InRegion::builder().region(&wanted.region).ami_distribution_configuration(ami).build();
+    // Only one without a region is refused here.
+    let regions: Vec<InRegion> = region.into_iter().collect();
+    let token = chance();
+    let create = || {
+        api.imagebuilder
+            .create_distribution_configuration()
+            .name(&wanted.name)
+            .set_distributions(Some(regions.clone()))
+            .client_token(&token)
+            .set_tags(tagged(tags))
+            .send()
+    };
+    match api.caller.call(op::IB_CREATE_DISTRIBUTION, &wanted.name, create).await {
+        Ok(_) => return Ok(arn),
+        Err(error) if error.is(EXISTS) => {}
+        Err(error) => return Err(refused(error)),
+    }
+    let get = || api.imagebuilder.get_distribution_configuration().distribution_configuration_arn(&arn).send();
+    let operation = Operation { eventual: &[NOT_THERE], ..op::IB_GET_DISTRIBUTION };
+    let found = api.caller.call(operation, &wanted.name, get).await?;
+    // An older run of this build may have given it another version: it is the build's all the same.
+    let build = wanted.ami_tags.get(keys::BUILD);
+    let is_its = found.distribution_configuration().is_some_and(|found| match found.distributions() {
+        [only] => only.ami_distribution_configuration().is_some_and(|ami| {
+            ami.name() == Some(wanted.ami_name.as_str())
+                && ami.ami_tags().and_then(|tags| tags.get(keys::BUILD)) == build
+                && ami.launch_permission().is_none()
+        }),
+        _ => false,
+    });
+    if is_its { Ok(arn) } else { Err(another("distribution configuration", &wanted.name)) }
+}
+
+fn mapping(device: &Device) -> InstanceBlockDeviceMapping {
+    let ebs = EbsInstanceBlockDeviceSpecification::builder()
+        .encrypted(true)
+        .delete_on_termination(true)
+        .set_volume_size(device.size_gib)
+        .set_volume_type(device.gp3.then_some(EbsVolumeType::Gp3))
+        .set_kms_key_id(device.kms_key.clone())
+        .build();
+    InstanceBlockDeviceMapping::builder().device_name(&device.name).ebs(ebs).build()
+}
+
+fn tagged(tags: &Tags) -> Option<HashMap<String, String>> {
+    let all = tags.iter().map(|(key, value)| (key.clone(), fit(value, LONGEST_VALUE)));
+    Some(all.collect::<HashMap<_, _>>()).filter(|tags| !tags.is_empty())
+}
+
+/// A token for what is found by its name: it lasts for one call with all its repetitions, because the service may remember
+/// longer than what was made is there.
+fn chance() -> String {
+    format!("amifactory-{:016x}", fastrand::u64(..))
+}
+
+fn another(kind: &str, name: &str) -> TargetError {
+    TargetError::Service {
+        call: "imagebuilder".into(),
+        resource: format!("{kind} {name}"),
+        said: "it is there, and holds something else than its name says: someone has made or changed it".into(),
+        help: format!("delete this {kind} in EC2 Image Builder, then run the same command again"),
+    }
+}
+
+fn refused(error: CallError) -> TargetError {
+    if error.is("ServiceQuotaExceededException") {
+        return TargetError::Service {
+            call: error.action.into(),
+            resource: error.resource,
+            said: error.message,
+            help:
+                "ask for a higher quota (Service Quotas, EC2 Image Builder), or delete components and recipes of old \
+                   plans: their names begin with amifactory-"
+                    .into(),
+        };
+    }
+    error.into()
+}

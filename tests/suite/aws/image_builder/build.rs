@@ -1,0 +1,165 @@
+//! A whole build: the image that comes out is like those of the other target.
+
+use super::shared::{self, built, seconds};
+use crate::aws::factory::{self, bundle, step};
+use crate::aws::weather::place::{Place, plain};
+use amifactory::identity::TargetKind;
+use amifactory::pipeline::BuildOptions;
+use amifactory::pipeline::tags::ImageState;
+use amifactory::plan::{BundleStep, OnFailure};
+use amifactory::target::{Tags, Target as _};
+
+#[tokio::test(start_paused = true)]
+async fn a_build_is_up_to_date_afterwards_for_either_target() {
+    let place = Place::new(|_| {});
+    let target = shared::target(&place);
+    assert_eq!(target.kind(), TargetKind::ImageBuilder);
+    let (plan, launch) = factory::plan(&target).await;
+    let ended = place.build_on(&target, &plan, &launch, &BuildOptions::default()).await;
+    let image = ended.well_within(seconds(900)).image.clone();
+    assert_eq!(image.name, format!("web-{}-1", plan.digest.short()));
+    assert_eq!(ImageState::of(&image.tags), ImageState::Verified);
+    let record = &ended.result.as_ref().unwrap().record;
+    assert_eq!(record.packages.len(), 1);
+    assert_eq!(record.target, TargetKind::ImageBuilder);
+    insta::assert_snapshot!(shared::changes(&place, 0).join("\n"));
+    assert_eq!(place.leaks().await, [] as [String; 0]);
+    assert_eq!(shared::left(&place), [] as [String; 0]);
+
+    // A second run changes nothing, whichever target it is for.
+    let before = place.fake.world().calls.len();
+    for target in [shared::target(&place), place.target()] {
+        let again = place.build_on(&target, &plan, &launch, &BuildOptions::default()).await;
+        assert!(!again.well_within(seconds(90)).fresh);
+    }
+    assert_eq!(shared::changes(&place, before), [] as [String; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_built_before_is_adopted_and_not_created_again() {
+    let place = Place::new(|_| {});
+    built(&place, &BuildOptions::default()).await;
+    let before = place.fake.world().calls.len();
+    built(&place, &BuildOptions { force: true, ..BuildOptions::default() }).await;
+    let made: Vec<String> = shared::changes(&place, before);
+    let made: Vec<&str> = made.iter().map(String::as_str).filter(|action| action.starts_with("Create")).collect();
+    // One configuration is there, and asked for in the same call; components and recipe are looked at alone.
+    assert_eq!(
+        made,
+        ["CreateInfrastructureConfiguration", "CreateDistributionConfiguration", "CreateImage", "CreateTags"],
+        "{made:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_image_is_the_same_as_the_other_targets_but_for_ids_and_times() {
+    let (here, there) = (Place::new(|_| {}), Place::new(|_| {}));
+    let by_service = built(&here, &BuildOptions::default()).await;
+    let by_us = there.build().await;
+    let by_us = by_us.well_within(seconds(300));
+    let comparable = |tags: &Tags| -> Tags {
+        let own = |key: &&String| !["CreatedBy", "Ec2ImageBuilderArn"].contains(&key.as_str());
+        tags.iter().filter(|(key, _)| own(key)).map(|(key, value)| (key.clone(), plain(value))).collect()
+    };
+    assert_eq!(comparable(&by_service.image.tags), comparable(&by_us.image.tags));
+    assert_eq!(by_service.image.name, by_us.image.name);
+    let (service, us) = (&by_service.record, &by_us.record);
+    assert_eq!((&service.packages, &service.controls), (&us.packages, &us.controls));
+    let tests = |record: &amifactory::target::ImageRecord| -> Vec<String> {
+        record.tests.iter().map(|test| format!("{} {}", test.name, test.exit)).collect()
+    };
+    assert_eq!(tests(service), tests(us));
+}
+
+fn go_on(id: &str, body: &str) -> BundleStep {
+    BundleStep { on_failure: OnFailure::Continue, ..step(id, body) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_fails_says_component_phase_and_last_lines_and_leaves_nothing() {
+    let mut told = Vec::new();
+    for case in ["apply", "seal", "test"] {
+        let place = Place::new(|_| {});
+        let target = shared::target(&place);
+        let (mut plan, launch) = factory::plan(&target).await;
+        let failing = "echo 'no such thing'; exit 7";
+        let list = step("packages/all", "printf 'bash\\t5.2\\tx86_64\\trpm\\n'");
+        match case {
+            "apply" => plan.bundles.apply = bundle("apply", &[step("group/hello/0", failing)]),
+            "seal" => plan.bundles.seal = bundle("seal", &[list, step("seal/logs", failing)]),
+            _ => {
+                plan.bundles.boot_test = bundle("boot-test", &[list, go_on("test/0", failing), step("test/1", "true")])
+            }
+        }
+        let ended = place.build_on(&target, &plan, &launch, &BuildOptions::default()).await;
+        let error = ended.result.as_ref().unwrap_err().to_string();
+        assert!(ended.took < seconds(900), "{case}: {:?}", ended.took);
+        told.push(format!("{case}: {}", plain(&error)));
+        assert_eq!(place.leaks().await, [] as [String; 0], "{case}");
+        assert_eq!(shared::left(&place), [] as [String; 0], "{case}");
+    }
+    insta::assert_snapshot!(told.join("\n\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_that_never_came_are_no_success() {
+    let place = Place::new(|_| {});
+    place.fake.world().imagebuilder.pokes.lost_logs = true;
+    let target = shared::target(&place);
+    let (plan, launch) = factory::plan(&target).await;
+    let ended = place.build_on(&target, &plan, &launch, &BuildOptions::default()).await;
+    let error = ended.badly_within(seconds(1200));
+    assert!(error.contains("has no results in its log"), "{error}");
+    assert_eq!(place.leaks().await, [] as [String; 0]);
+    assert_eq!(shared::left(&place), [] as [String; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_policy_allows_all_that_is_called_and_little_else() {
+    use amifactory::target::aws::policy::{Scope, image_builder};
+    let place = Place::new(|_| {});
+    built(&place, &BuildOptions::default()).await;
+    let policy = image_builder(&Scope::default());
+    let world = place.fake.world();
+    for call in &world.calls {
+        let action = format!("{}:{}", call.service, call.action);
+        // Anyone may ask who he is.
+        let is_free = action == "sts:GetCallerIdentity";
+        assert!(is_free || policy.allows(&action), "{action} was called and is not allowed");
+    }
+    for action in ["ec2:RunInstances", "ec2:TerminateInstances", "ssm:SendCommand", "imagebuilder:DeleteComponent"] {
+        assert!(!policy.allows(action), "{action}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_it_made_is_promoted_like_any_other() {
+    use amifactory::recipe::ChannelRule;
+    use amifactory::release::promote::{self, Request};
+    use amifactory::target::{PointerName, Slot};
+    let place = Place::new(|_| {});
+    let made = built(&place, &BuildOptions::default()).await;
+    let open = |name: &str, from: Option<&str>| {
+        ChannelRule::open(name.parse().unwrap(), from.map(|from| from.parse().unwrap()))
+    };
+    let rules = [open("dev", None), open("staging", Some("dev"))];
+    let request = Request {
+        recipe: "web".parse().unwrap(),
+        version: Some(made.record.version),
+        to: "staging".into(),
+        arch: None,
+        why: Some("it is time".into()),
+        overridden: None,
+        approval: None,
+    };
+    // Whoever promotes need not build with Image Builder.
+    let target = place.target();
+    let promotion = promote::plan(&target, &rules, &request).await.unwrap();
+    promote::carry_out(&target, &promotion).await.unwrap();
+    let name = PointerName {
+        recipe: "web".parse().unwrap(),
+        arch: made.record.base.arch,
+        slot: Slot::Channel("staging".parse().unwrap()),
+    };
+    assert_eq!(target.pointer(&name).await.unwrap().unwrap().image, made.image.id);
+}
