@@ -151,6 +151,7 @@ async fn what_it_made_is_promoted_like_any_other() {
         why: Some("it is time".into()),
         overridden: None,
         approval: None,
+        take_over: false,
     };
     // Whoever promotes need not build with Image Builder.
     let target = place.target();
