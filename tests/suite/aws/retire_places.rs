@@ -116,7 +116,7 @@ async fn copies_stay_while_home_names_their_image_or_moves_a_channel_to_it() {
     let wanted = Wanted { factory: &factory, recipes: &recipes(), only: None, busy: &busy, home: None };
     let items = survey(&*there, there.shelf().unwrap(), &wanted).await.unwrap();
     let first = items.iter().find(|item| item.version.to_string() == "1.0.0").unwrap();
-    assert!(!first.facts.channels.is_empty() && !first.facts.moving.is_empty(), "{:?}", first.facts);
+    assert!(!first.facts.at_home.is_empty() && !first.facts.moving.is_empty(), "{:?}", first.facts);
 }
 
 #[tokio::test(start_paused = true)]

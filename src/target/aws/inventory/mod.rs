@@ -122,11 +122,29 @@ fn sighting(instance: &Instance, groups: &Groups, (home, now): (bool, OffsetDate
         },
         via: None,
         stopped: matches!(state, Some(InstanceStateName::Stopped | InstanceStateName::Stopping)),
-        // Elsewhere there are none, whatever tags say. None belongs to a group, and none lives for long: it ends itself.
+        // Elsewhere there are none, whatever tags say.
         builder: home
             && tag(keys::BUILD).is_some()
             && tag(keys::PURPOSE).is_some()
-            && tag(GROUP).is_none()
-            && instance.launch_time().is_some_and(|at| now.unix_timestamp() - at.secs() < LONGEST_BUILDER),
+            && may_be_builder(tag(GROUP), instance.launch_time().map(|at| at.secs()), now.unix_timestamp()),
+    }
+}
+
+/// Tags alone make no builder: whoever may tag could hide behind them. None belongs to a group, and none lives for long.
+fn may_be_builder(group: Option<&str>, launched: Option<i64>, now: i64) -> bool {
+    group.is_none() && launched.is_some_and(|at| now - at < LONGEST_BUILDER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lives_too_long_or_belongs_to_a_group_is_no_builder() {
+        let now = 1_795_000_000;
+        assert!(may_be_builder(None, Some(now - 24 * 3600), now));
+        assert!(!may_be_builder(None, Some(now - LONGEST_BUILDER), now), "it ends itself within a day");
+        assert!(!may_be_builder(Some("web"), Some(now - 60), now));
+        assert!(!may_be_builder(None, None, now));
     }
 }
