@@ -95,3 +95,18 @@ impl Builds {
         Builds { outcome, builds, duration_s, calls }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_one_line_for_every_reader_and_the_same_object() {
+        let hostile = "one\u{2028}two\u{85}three\u{202e}four\u{2066}five";
+        let mut out = Vec::new();
+        line(&mut out, &[hostile]).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.is_ascii() && text.ends_with("]\n"), "{text:?}");
+        assert_eq!(serde_json::from_str::<[String; 1]>(&text).unwrap(), [hostile]);
+    }
+}

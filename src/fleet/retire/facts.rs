@@ -241,6 +241,17 @@ mod tests {
     }
 
     #[test]
+    fn a_history_that_was_edited_keeps_everything() {
+        let images: Vec<Image> = (0..3).map(|n| image(n, &format!("1.0.{n}"))).collect();
+        let mut released = released(&images, &[1, 2]);
+        assert!(of(&images[0], &images, &released, 2).unread.is_empty());
+        let broken = crate::release::Break { revision: 2, what: "what came before it was taken away".into() };
+        released.histories.values_mut().for_each(|history| history.breaks.push(broken.clone()));
+        let unread = of(&images[0], &images, &released, 2).unread;
+        assert!(unread[0].why.contains("its history was edited (revision 2"), "{unread:?}");
+    }
+
+    #[test]
     fn revoked_and_broken_images_take_no_place_among_the_newest() {
         let mut images: Vec<Image> = (0..4).map(|n| image(n, &format!("1.0.{n}"))).collect();
         images[3].tags.insert(tags::REVOKED.into(), "leaked".into());
