@@ -265,7 +265,7 @@ pub enum TargetError {
         help: String,
     },
     /// Reading or writing failed.
-    #[error("{what}: {source}")]
+    #[error("{what}: {source}{}", of_disk(source))]
     Io {
         /// What was being done, to which file.
         what: String,
@@ -284,9 +284,37 @@ pub enum TargetError {
     },
 }
 
+/// What helps where it is the disk, or the right to write on it, that is missing.
+fn of_disk(source: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind;
+    match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "\n  make room on that disk (amifactory retire and amifactory sweep tell what may go), or keep the state \
+             elsewhere: --state DIR; then run the same command again"
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            "\n  keep the state where this user may write: --state DIR, or AMIFACTORY_STATE"
+        }
+        ErrorKind::PermissionDenied => {
+            "\n  give this user the right to it, or keep the state where it has: --state DIR, or AMIFACTORY_STATE"
+        }
+        _ => "",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_no_room_or_no_right_is_told_what_to_do() {
+        let told = |code| {
+            let source = std::io::Error::from_raw_os_error(code);
+            TargetError::Io { what: "writing .amifactory/local/images/img-1/image.json".into(), source }.to_string()
+        };
+        use nix::errno::Errno::{EACCES, EIO, ENOSPC, EROFS};
+        insta::assert_snapshot!([ENOSPC, EROFS, EACCES, EIO].map(|errno| told(errno as i32)).join("\n"));
+    }
 
     fn denied(who: &str) -> String {
         let message = format!("User: {who} is not authorized to perform: ec2:DescribeInstances");

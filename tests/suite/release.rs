@@ -459,6 +459,35 @@ fn a_revoked_image_goes_nowhere_and_takes_those_built_on_it_along() {
     assert_eq!(ok(&factory, &["images", "child"])["images"][0]["state"], "revoked");
 }
 
+/// One image that nobody can read is no reason to know nothing of the others.
+#[test]
+fn an_image_whose_document_is_damaged_stops_only_what_needs_it() {
+    if !can_build_on_host("an_image_whose_document_is_damaged_stops_only_what_needs_it") {
+        return;
+    }
+    let factory = built(THREE);
+    let images = ok(&factory, &["images"]);
+    let of = |version: &str| {
+        let mut rows = images["images"].as_array().unwrap().iter();
+        rows.find(|row| row["version"] == version).unwrap()["image"].as_str().unwrap().to_owned()
+    };
+    let (older, newer) = (of("1.0.0"), of("1.0.1"));
+    fs::write(factory.state().join("local/images").join(&newer).join("image.json"), "{\"image\":").unwrap();
+    // Its channel names what can't be used: told, with a way out that works.
+    let (code, verified) = factory.json(&["verify"]);
+    let drift = verified["drift"].to_string();
+    assert!(code == 4 && drift.contains(&format!("it names {newer}, which is damaged (")), "{drift}");
+    let (code, text) = refused(&factory, &["promote", "tiny@1.0.1", "--to", "staging", "--yes"]);
+    assert!(code != 0 && text.contains("1.0.1"), "{text}");
+    assert_eq!(ok(&factory, &["images"])["images"][0]["image"], *older);
+    ok(&factory, &["promote", "tiny@1.0.0", "--to", "staging", "--yes"]);
+    ok(&factory, &["rollback", "tiny@1.0.0", "--channel", "dev"]);
+    ok(&factory, &["retire"]);
+    ok(&factory, &["sweep"]);
+    // The version was given away: the next build takes another.
+    assert_eq!(build(&factory)["version"], "1.0.1");
+}
+
 /// A gate whose name is misspelt is none.
 #[test]
 fn a_mistake_in_the_factory_file_stops_what_moves_and_is_told_by_what_looks() {

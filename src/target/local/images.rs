@@ -7,7 +7,6 @@ use super::oci::BlobStore;
 use super::store::{self, Store};
 use crate::identity::{Digest, ImageId};
 use crate::pipeline::tags;
-use crate::report::visible;
 use crate::target::{Image, ImageRecord, Tags, TargetError};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -54,16 +53,53 @@ pub fn expect_usable(store: &Store, id: &ImageId) -> Result<(), TargetError> {
     let document = get(store, id)?.filter(|document| document.image.available).ok_or_else(gone)?;
     match tags::revoked(&document.image.tags) {
         None => Ok(()),
-        Some(reason) => Err(TargetError::Unusable {
+        Some(reason) => Err(TargetError::Revoked {
             image: id.clone(),
-            place: "channels".into(),
-            why: format!("it is revoked: {}", visible::line(reason)),
+            reason: reason.to_owned(),
+            what: "no channel was moved".into(),
             help: "take another version (amifactory images), or build a new one".into(),
         }),
     }
 }
 
-/// All images, half-made and half-removed ones too.
+/// All images as everyone sees them. One whose document can't be read is none that can be used, and keeps nobody from the
+/// others.
+pub fn shown(store: &Store) -> Result<Vec<Image>, TargetError> {
+    let mut shown = Vec::new();
+    for name in store::names(&store.images())? {
+        let Ok(id) = name.parse::<ImageId>() else { continue };
+        match get(store, &id) {
+            Ok(None) => {}
+            Ok(Some(mut document)) => {
+                document.image.available &= is_whole(store, &document);
+                shown.push(document.image);
+            }
+            Err(TargetError::Damaged { what, why, .. }) => shown.push(damaged(id, &format!("{what}: {why}"))),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(shown)
+}
+
+/// Nothing can be started, or said, of an image whose layers or record someone has taken away.
+fn is_whole(store: &Store, document: &ImageDocument) -> bool {
+    document.layers.iter().all(|layer| layers::upper(store, layer).is_dir())
+        && folder(store, &document.image.id).join("record.json").is_file()
+}
+
+fn damaged(id: ImageId, why: &str) -> Image {
+    Image {
+        name: id.to_string(),
+        id,
+        tags: Tags::new(),
+        available: false,
+        failed: Some(format!("damaged ({why})")),
+        created_at: String::new(),
+        public: false,
+    }
+}
+
+/// All images, half-made and half-removed ones too. Fails where one can't be read: it may hold any layer.
 pub fn all(store: &Store) -> Result<Vec<ImageDocument>, TargetError> {
     let mut all = Vec::new();
     for name in store::names(&store.images())? {

@@ -167,15 +167,7 @@ impl Target for LocalTarget {
     }
 
     async fn images(&self) -> Result<Vec<Image>, TargetError> {
-        let mut images = images::all(&self.inner.store)?;
-        for document in &mut images {
-            // Nothing can be started, or said, of an image whose layers or record someone has taken away.
-            let store = &self.inner.store;
-            let whole = document.layers.iter().all(|layer| layers::upper(store, layer).is_dir())
-                && images::folder(store, &document.image.id).join("record.json").is_file();
-            document.image.available &= whole;
-        }
-        Ok(images.into_iter().map(|document| document.image).collect())
+        images::shown(&self.inner.store)
     }
 
     async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError> {

@@ -486,7 +486,7 @@ mod tests {
         images::tag(&store, &image(1), &[(crate::pipeline::tags::REVOKED.to_owned(), reason)].into()).unwrap();
         let channel = name(Slot::Channel("dev".parse().unwrap()));
         let error = replace(&store, &channel, None, &image(1), &note()).unwrap_err().to_string();
-        assert!(error.contains("it is revoked: a key\\nwas left"), "{error}");
+        assert!(error.contains("is revoked: a key\\nwas left"), "{error}");
         assert_eq!(get(&store, &channel).unwrap(), None);
     }
 
