@@ -25,6 +25,7 @@ pub mod everywhere;
 pub mod examine;
 pub mod gate;
 mod history;
+mod in_accounts;
 pub mod intent;
 pub mod leftover;
 pub mod note;

@@ -16,7 +16,7 @@ pub struct Seen {
     of_recipe: BTreeMap<RecipeName, Vec<usize>>,
     /// The recipes that were asked for.
     pub recipes: BTreeMap<RecipeName, Overview>,
-    /// The history of each of their channels.
+    /// The history of each of their channels; on this machine that of each version too.
     pub histories: Histories,
     /// Of the images that their channels name.
     pub evidence: BTreeMap<ImageId, Evidence>,
@@ -90,9 +90,10 @@ impl Seen {
     pub async fn pointers_of(target: &dyn Target, recipes: &[RecipeName]) -> Result<Seen, ReleaseError> {
         let overview = target.overview(recipes).await?;
         let mut seen = Seen { recipes: overview, ..Seen::default() };
-        let channels = seen.all_pointers().filter(|pointer| matches!(pointer.name.slot, Slot::Channel(_)));
-        let channels: Vec<_> = channels.map(|pointer| pointer.name.clone()).collect();
-        seen.histories = target.histories(&channels).await?;
+        // In Parameter Store a version's revision says that it was written once; a file can say anything.
+        let has_history = |name: &PointerName| matches!(name.slot, Slot::Channel(_)) || !target.is_remote();
+        let named: Vec<_> = seen.all_pointers().map(|pointer| pointer.name.clone()).filter(has_history).collect();
+        seen.histories = target.histories(&named).await?;
         let underway = seen.recipes.values().flat_map(|overview| overview.underway.iter().flatten());
         let vouching = underway.filter(|underway| underway.note.vouches_for_itself());
         let vouching: Vec<PointerName> = vouching.map(|underway| underway.name.clone()).collect();

@@ -249,6 +249,7 @@ impl Look<'_> {
                 "someone overwrote it by hand: find out who did (its history says), and publish another version",
             );
         }
+        self.once(name);
         let Some(image) = self.image(pointer).cloned() else {
             let wrong = format!("it names {}, which is gone", pointer.image);
             self.wrong(name, wrong, self.delete(name));
@@ -403,10 +404,29 @@ impl Look<'_> {
         }
     }
 
+    /// A version's history, where it was asked for: it is one line.
+    fn once(&mut self, name: &PointerName) {
+        match self.seen.histories.get(name) {
+            None => {}
+            Some(Err(error)) => self.damaged(error),
+            Some(Ok(entries)) => {
+                let history = History::of(entries);
+                let mend = "find out who wrote there: restore it from a backup, or publish another version";
+                if !history.is_whole() {
+                    self.wrong(name, history.verdict(), mend);
+                }
+                if entries.last().is_some_and(|last| Note::read(&last.note).is_none()) {
+                    self.wrong(name, "it was not written by amifactory", mend);
+                }
+            }
+        }
+    }
+
     /// A version that a channel has named had a pointer, which is never deleted while its image is there.
     fn unnamed(&mut self) {
         let mut left: BTreeMap<PointerName, (&Image, &PointerName)> = BTreeMap::new();
-        let ours = self.seen.histories.iter().filter(|(name, _)| name.recipe == *self.recipe);
+        let is_channel = |name: &PointerName| matches!(name.slot, Slot::Channel(_));
+        let ours = self.seen.histories.iter().filter(|(name, _)| name.recipe == *self.recipe && is_channel(name));
         for (channel, entries) in ours.filter_map(|(name, read)| Some((name, read.as_ref().ok()?))) {
             for image in entries.iter().filter_map(|entry| self.seen.image(&entry.image.parse().ok()?)) {
                 let Some(owner) = tags::owner(&image.tags).filter(|owner| owner.recipe == *self.recipe) else {

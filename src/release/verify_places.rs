@@ -3,6 +3,7 @@
 use super::distribute::copy_of;
 use super::error::ReleaseError;
 use super::history::History;
+use super::in_accounts;
 use super::opened::rollback_target;
 use super::places::{Place, Places, audience};
 use super::seen::Seen;
@@ -165,6 +166,9 @@ impl Against<'_, '_> {
 
     fn recipe(&mut self) {
         self.gone_at_home();
+        for drift in in_accounts::versions(self.recipe, &self.all.seen) {
+            self.verified.drift.push(drift);
+        }
         let at_home: Vec<&Pointer> = self.home.pointers(self.recipe).collect();
         for pointer in &at_home {
             match &pointer.name.slot {

@@ -222,10 +222,13 @@ pub trait Target: Send + Sync {
 
     /// All images that carry an `amifactory:` tag.
     async fn images(&self) -> Result<Vec<Image>, TargetError>;
-    /// Those that say that they are of this recipe: what moves one recipe does not look through all of them.
+    /// Those that say that they are of this recipe, or that can't say whose they are any more: what moves one recipe does
+    /// not look through all of them.
     async fn images_of(&self, recipe: &RecipeName) -> Result<Vec<Image>, TargetError> {
-        let is_its =
-            |image: &Image| image.tags.get(crate::pipeline::tags::RECIPE).is_some_and(|name| name == recipe.as_str());
+        let is_its = |image: &Image| match image.tags.get(crate::pipeline::tags::RECIPE) {
+            Some(name) => name == recipe.as_str(),
+            None => image.failed.is_some(),
+        };
         Ok(self.images().await?.into_iter().filter(is_its).collect())
     }
     /// One image that is waited for; none where it is not seen.

@@ -481,11 +481,17 @@ fn an_image_whose_document_is_damaged_stops_only_what_needs_it() {
     assert!(code != 0 && text.contains("1.0.1"), "{text}");
     assert_eq!(ok(&factory, &["images"])["images"][0]["image"], *older);
     ok(&factory, &["promote", "tiny@1.0.0", "--to", "staging", "--yes"]);
-    ok(&factory, &["rollback", "tiny@1.0.0", "--channel", "dev"]);
+    ok(&factory, &["rollback", "tiny", "--channel", "dev", "--to", "1.0.0"]);
     ok(&factory, &["retire"]);
     ok(&factory, &["sweep"]);
     // The version was given away: the next build takes another.
-    assert_eq!(build(&factory)["version"], "1.0.1");
+    assert_eq!(build(&factory)["version"], "1.0.2");
+    // What was kept for it goes with it.
+    let layers = || fs::read_dir(factory.state().join("local/layers")).unwrap().count();
+    let kept = layers();
+    fs::remove_dir_all(factory.state().join("local/images").join(&newer)).unwrap();
+    assert_eq!(build(&factory)["outcome"], "up-to-date");
+    assert_eq!((kept, layers()), (4, 2), "of three images and a sandbox, of two images");
 }
 
 /// A gate whose name is misspelt is none.
@@ -578,6 +584,15 @@ fn what_was_changed_behind_our_back_is_found_and_has_a_way_out() {
     fs::write(&pointer, by_hand.to_string()).unwrap();
     drift("not by amifactory");
     ok(&factory, &["rollback", "tiny", "--channel", "staging", "--to", "1.0.1", "--why", "put back"]);
+    assert_eq!(ok(&factory, &["verify", "tiny"])["drift"], json!([]));
+    // A version's was: what it names could be of that version by its tags.
+    let version = pointers(&factory, "versions").join("1.0.0.json");
+    let once = fs::read_to_string(&version).unwrap();
+    let mut by_hand: Value = serde_json::from_str(&once).unwrap();
+    by_hand["image"] = json!("img-0000000000000beef");
+    fs::write(&version, by_hand.to_string()).unwrap();
+    drift("it was not written by amifactory");
+    fs::write(&version, once).unwrap();
     assert_eq!(ok(&factory, &["verify", "tiny"])["drift"], json!([]));
     // It holds garbage.
     fs::write(&pointer, "garbage").unwrap();

@@ -7,6 +7,7 @@ use super::tree::FileOperation;
 use super::{builders, images};
 use crate::identity::{BuilderId, ImageId};
 use crate::target::TargetError;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The overlay's upper directory of a layer.
@@ -43,7 +44,7 @@ pub fn remove_folder(files: &Files, folder: &Path) -> Result<(), TargetError> {
     files.run(&operation).map(drop).map_err(|failure| failure.of_stored(folder))
 }
 
-/// Whether any image but one, or any builder but one, is made of this layer.
+/// Whether any image but one, or any builder but one, is made of this layer. An image that can't be read may be.
 pub fn used_by_others(
     store: &Store,
     layer: &str,
@@ -51,9 +52,31 @@ pub fn used_by_others(
     builder: Option<&BuilderId>,
 ) -> Result<bool, TargetError> {
     let names = |layers: &[String]| layers.iter().any(|other| other == layer);
-    let by_image = images::all(store)?.iter().any(|other| Some(&other.image.id) != image && names(&other.layers));
+    let by_image = match images::all(store) {
+        Ok(all) => all.iter().any(|other| Some(&other.image.id) != image && names(&other.layers)),
+        Err(TargetError::Damaged { .. }) => true,
+        Err(error) => return Err(error),
+    };
     let by_builder = builders::all(store)?.iter().any(|other| {
         Some(&other.builder.id) != builder && (names(&other.layers) || other.builder.id.as_str() == layer)
     });
     Ok(by_image || by_builder)
+}
+
+/// Removes layers that nothing is made of: they stayed while an image could not be read. Whoever calls this holds the
+/// store's lock.
+pub fn remove_unused(store: &Store, files: &Files) -> Result<(), TargetError> {
+    let (images, builders) = match (images::all(store), builders::all(store)) {
+        (Err(TargetError::Damaged { .. }), _) | (_, Err(TargetError::Damaged { .. })) => return Ok(()),
+        (images, builders) => (images?, builders?),
+    };
+    let mut used: BTreeSet<&str> = images.iter().flat_map(|image| &image.layers).map(String::as_str).collect();
+    for builder in &builders {
+        used.insert(builder.builder.id.as_str());
+        used.extend(builder.layers.iter().map(String::as_str));
+    }
+    for layer in store::names(&store.layers())?.iter().filter(|layer| !used.contains(layer.as_str())) {
+        remove(store, files, layer)?;
+    }
+    Ok(())
 }

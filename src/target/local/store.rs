@@ -56,8 +56,8 @@ impl Store {
         self.root.join("cache")
     }
 
-    /// Removes folders that were made for a builder or an image whose document was never written: whoever made them
-    /// died in between.
+    /// Removes folders that were made for a builder or an image whose document was never written, because whoever made them
+    /// died in between, and layers that nothing is made of.
     pub fn remove_ownerless(&self, files: &Files) -> Result<(), TargetError> {
         let _lock = self.lock()?;
         for (folders, document) in [(self.builders(), "builder.json"), (self.images(), "image.json")] {
@@ -69,7 +69,7 @@ impl Store {
                 }
             }
         }
-        Ok(())
+        layers::remove_unused(self, files)
     }
 
     /// Waits for the right to change the store. Held for moments only; the system gives it back when a process dies.

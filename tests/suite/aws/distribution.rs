@@ -6,6 +6,7 @@ use crate::fake_aws::autoscaling::{Group, Mixed, Override};
 use crate::fake_aws::ec2::consumers::Template;
 use crate::fake_aws::ec2::model::Snapshot;
 use crate::fake_aws::ec2::{Home, Timeline};
+use crate::fake_aws::ssm::parameters::Put;
 use crate::program::{TestFactory, stderr};
 use crate::reports::fixture;
 use amifactory::identity::TargetKind;
@@ -14,6 +15,7 @@ use amifactory::release::{Kind, Note};
 use amifactory::target::aws::AwsTarget;
 use amifactory::target::{ImageRecord, Move, PointerName, Slot, Tags, Target};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 pub const OWNER: &str = "123456789012";
 const CONSUMER: &str = "111122223333";
@@ -508,6 +510,41 @@ fn verify_tells_places_it_can_not_look_at_and_what_was_left_in_others() {
     let (code, result) = verify();
     let mend = |drift: &Value| drift["what"] == version && drift["mend"].as_str().unwrap().contains("put-parameter");
     assert!(code == 4 && result["drift"].as_array().unwrap().iter().any(mend), "{result}");
+}
+
+/// Nothing lies in another account but what was written there, and whoever is there trusts it.
+#[test]
+fn verify_sees_versions_of_other_accounts_that_are_not_the_regions_own() {
+    let (cloud, factory) = (world(), factory());
+    built(&cloud);
+    let (code, text) =
+        run(&cloud, &factory, &["promote", "tiny@1.4.12", "--to", "prod", "--yes", "--override", "a test"]);
+    assert_eq!(code, 0, "{text}");
+    let there = Home { account: CONSUMER.into(), region: "us-west-2".into() };
+    let names = ["9.9.9", "1.4.12"].map(|version| format!("/amifactory/tiny/x86_64/versions/{version}"));
+    {
+        let mut world = cloud.fake.world();
+        let now = tokio::time::Instant::now();
+        for name in &names {
+            let store = &mut world.ssm.place(&there).parameters;
+            let data_type = Some("aws:ec2:image".to_owned());
+            let put = Put { data_type, ..Put::by_hand(name, "ami-0000000000000bad0") };
+            store.put(put, now, Duration::ZERO).unwrap();
+            store.settle(now, &|_| true);
+        }
+    }
+    let (code, text) = run(&cloud, &factory, &["verify", "--format", "json"]);
+    let result: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let drift = result["drift"].as_array().unwrap();
+    assert_eq!((code, drift.len()), (4, 2), "{result:#}");
+    let starts = |drift: &&Value, name: &str| drift["what"].as_str().unwrap().starts_with(name);
+    let of = |name: &str| drift.iter().find(|drift| starts(drift, name)).unwrap_or_else(|| panic!("{result:#}"));
+    let (unknown, other) = (of(&names[0]), of(&names[1]));
+    assert!(unknown["what"].as_str().unwrap().contains(CONSUMER), "{unknown}");
+    assert!(unknown["wrong"].as_str().unwrap().contains("us-west-2 has no such version"), "{unknown}");
+    assert!(!unknown["mend"].as_str().unwrap().contains("distribute"), "{unknown}");
+    assert!(other["wrong"].as_str().unwrap().contains("and the version is ami-"), "{other}");
+    assert!(other["mend"].as_str().unwrap().ends_with("then amifactory distribute tiny@1.4.12"), "{other}");
 }
 
 #[test]

@@ -1,0 +1,71 @@
+//! Version pointers in other accounts, against those of the region's own: no image lies there, so nothing but the two can
+//! say what a version is.
+
+use super::places::Place;
+use super::seen::Seen;
+use super::verify::Drift;
+use crate::identity::RecipeName;
+use crate::target::{Pointer, Slot, TargetError};
+use std::collections::BTreeMap;
+
+/// What is wrong with the version pointers of a recipe in other accounts.
+pub fn versions(recipe: &RecipeName, seen: &BTreeMap<Place, Seen>) -> Vec<Drift> {
+    let mut found = Vec::new();
+    for (place, there) in seen.iter().filter(|(place, _)| place.account.is_some()) {
+        let own = Place { account: None, region: place.region.clone() };
+        // What an account is to name is known only by the region's own pointers.
+        let Some(own) = seen.get(&own) else { continue };
+        let drift = |what: &str, wrong: String, mend: String| Drift {
+            recipe: recipe.clone(),
+            what: format!("{what} in {place}"),
+            wrong,
+            mend,
+        };
+        for pointer in there.pointers(recipe) {
+            let Slot::Version(version) = pointer.name.slot else { continue };
+            let said = own.pointers(recipe).find(|said| said.name == pointer.name);
+            let name = pointer.name.to_string();
+            let Some(wrong) = differs(pointer, said, place) else { continue };
+            let mut mend = delete(&name, place);
+            if said.is_some() {
+                mend.push_str(&format!(", then amifactory distribute {recipe}@{version}"));
+            }
+            found.push(drift(&name, wrong, mend));
+        }
+        let overview = there.recipes.get(recipe).into_iter();
+        for read in overview.flat_map(|overview| &overview.pointers) {
+            match read {
+                // Damaged channels are told with what they should name.
+                Err(TargetError::Damaged { what, why, .. }) if what.contains("/versions/") => {
+                    let name = what.trim_start_matches("pointer ");
+                    found.push(drift(name, why.clone(), delete(name, place)));
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+fn delete(name: &str, place: &Place) -> String {
+    format!(
+        "find out who wrote it, then delete it with the credentials of that account: aws ssm delete-parameter --name \
+         {name} --region {}",
+        place.region
+    )
+}
+
+/// How it differs from what the region's own pointer says; none where it does not.
+fn differs(pointer: &Pointer, said: Option<&Pointer>, place: &Place) -> Option<String> {
+    let region = &place.region;
+    match said {
+        None => Some(format!("it names {}, and {region} has no such version", pointer.image)),
+        Some(said) if said.image != pointer.image => {
+            Some(format!("it names {}, and the version is {} in {region}", pointer.image, said.image))
+        }
+        Some(_) if pointer.revision > 1 => {
+            Some(format!("it was written {} times, and a version is written once", pointer.revision))
+        }
+        Some(_) => None,
+    }
+}
