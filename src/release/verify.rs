@@ -355,7 +355,9 @@ impl Look<'_> {
             let before = PointerName { slot: Slot::Channel(from.clone()), ..name.clone() };
             let overview = self.seen.recipes.get(self.recipe);
             let is_it = |read: &Result<Pointer, TargetError>| read.as_ref().map_or(true, |found| found.name == before);
-            if overview.is_some_and(|overview| overview.pointers.iter().any(is_it)) {
+            // A channel that the factory has no more may go: nobody takes anything from it again.
+            let is_declared = self.rules.is_empty() || self.rules.iter().any(|rule| rule.name == from);
+            if !is_declared || overview.is_some_and(|overview| overview.pointers.iter().any(is_it)) {
                 continue;
             }
             let wrong =
@@ -531,7 +533,11 @@ impl Look<'_> {
             (true, Slot::Version(_)) => {
                 format!("delete the pointer, where nobody needs it: aws ssm delete-parameter --name {name}{region}")
             }
-            (false, Slot::Channel(_)) => "leave it as it is: nobody moves it".to_owned(),
+            (false, Slot::Channel(channel)) => format!(
+                "delete the pointer, where nobody needs it: {channel}.json and {channel}.history in \
+                 local/pointers/{}/{}/channels of the state folder (amifactory history {} --format json keeps its history)",
+                name.recipe, name.arch, name.recipe
+            ),
             (false, Slot::Version(_)) => "build another version; this one stays taken".to_owned(),
         }
     }

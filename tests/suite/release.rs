@@ -548,6 +548,28 @@ fn a_channel_that_was_deleted_is_found_by_those_that_took_from_it_and_keeps_its_
     }
 }
 
+/// Whoever renames a channel is not told of the old one for ever.
+#[test]
+fn a_channel_that_the_factory_has_no_more_can_be_deleted_as_verify_says() {
+    if !can_build_on_host("a_channel_that_the_factory_has_no_more_can_be_deleted_as_verify_says") {
+        return;
+    }
+    let factory = built(THREE);
+    for channel in ["staging", "prod"] {
+        ok(&factory, &["promote", "tiny@1.0.0", "--to", channel, "--yes"]);
+    }
+    factory.write("amifactory.yaml", "default_target: local\nchannels: [dev, canary, prod]\n");
+    let (code, verified) = factory.json(&["verify", "tiny"]);
+    let drift = verified["drift"].as_array().unwrap();
+    assert_eq!((code, drift.len()), (4, 1), "{verified}");
+    let mend = drift[0]["mend"].as_str().unwrap();
+    assert!(mend.contains("staging.json and staging.history in local/pointers/tiny/"), "{mend}");
+    for file in ["staging.json", "staging.history"] {
+        fs::remove_file(pointers(&factory, "channels").join(file)).unwrap();
+    }
+    assert_eq!(ok(&factory, &["verify", "tiny"])["drift"], json!([]));
+}
+
 #[test]
 fn what_was_changed_behind_our_back_is_found_and_has_a_way_out() {
     if !can_build_on_host("what_was_changed_behind_our_back_is_found_and_has_a_way_out") {
