@@ -9,6 +9,12 @@
 //! | [`look`] | looks at all places |
 //! | [`notify`] | what people are told of all that, and were told before |
 //! | [`retire`] | which images may go, and their way out |
+//!
+//! # What holds here
+//!
+//! - The fleet is read a page at a time and folded into a sum by image, so that memory grows with images and not with
+//!   instances. What is seen is judged only at the end, when the catalogue is there too: places, copies and channels
+//!   are read side by side. What could not be read is a finding of its own; no default makes it fine.
 
 pub mod catalogue;
 pub mod exemption;

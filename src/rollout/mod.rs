@@ -13,6 +13,13 @@
 //!
 //! Nothing is kept on this machine. What is due is decided anew from what AWS shows, so the same command goes on from
 //! wherever another run has died: it finds the version that was made, and watches the refresh that was begun.
+//!
+//! # What holds here
+//!
+//! - A roll-out keeps nothing on this machine: the description of a template's version says for which group and over
+//!   which version it was made, its client token is a function of that, and a refresh says where it goes. So the same
+//!   command goes on from anywhere. What failed in a group, or what it was brought back from, is read from its
+//!   refreshes too, as long as AWS keeps them.
 
 pub mod alarms;
 pub mod carry_out;

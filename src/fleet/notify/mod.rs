@@ -8,6 +8,12 @@
 //! | [`metrics`] | pure: a few numbers of each check, and alarms for when there are none |
 //! | [`tickets`] | keeps items in OpsCenter in step with that |
 //! | [`tell`] | tells each audience, and remembers that it did |
+//!
+//! # What holds here
+//!
+//! - What an audience was told lies in Parameter Store (`/amifactory/_notify/<audience>.<way>/`), written after it
+//!   was sent: a digest is the difference to that, by fingerprints without ages and counts (`fleet/notify/`). A
+//!   memory that is not whole is told, and replaced.
 
 pub mod digest;
 pub mod item;

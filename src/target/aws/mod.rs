@@ -18,6 +18,26 @@
 //! | [`moves`], [`contest`], [`parameters`] | moving a channel alone; who was first; documents in parameters |
 //! | [`herald`], [`memory`], [`webhook`], [`tickets`], [`metrics`] | telling people, and remembering what was told |
 //! | [`overview`] | many recipes in one listing |
+//!
+//! # What holds here
+//!
+//! - A call is made again in one place (`api/call.rs`), by the class of its error: throttled, not yet there, failed
+//!   on the way, expired, denied, refused. Every call can be made twice: client tokens, unique names, create-only
+//!   writes, and a wrapper on the builder that runs a bundle once and answers a second command with the first one's
+//!   result.
+//! - Describes are shared (`shared.rs`): their number grows with time, not with builds. Over them lies what our own
+//!   calls were answered (`view.rs`), because a describe may not know it yet.
+//! - Apply and seal travel in one SSM command. Its answer is compressed into the 24,000 + 8,000 characters that
+//!   GetCommandInvocation gives; what does not fit is fetched, and its checksum says whether all of it came.
+//! - Volumes of their own are laid out by a boot hook before the agent is up (`command/volumes.sh`); no bundle runs
+//!   where one is not mounted.
+//! - A launch is found by its token, so no look comes before it; another placement or attempt has another token. A
+//!   builder ends itself when its time is over; that is disarmed just before it is stopped for its image. One on the
+//!   spot market can be neither stopped nor disarmed: its image is made while it runs, which restarts it. Between
+//!   disarming and the image a builder that nobody comes back for stays, stopped, until `sweep`.
+//! - The evidence of an image is one block in a snapshot of its own (EBS direct): it carries tags from its first
+//!   moment, is whole or not there, and needs no bucket. Until it is written, results travel in the image under
+//!   `/var/lib/amifactory`.
 
 pub mod api;
 #[cfg(feature = "aws")]

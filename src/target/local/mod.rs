@@ -8,6 +8,13 @@
 //! | [`oci`] | OCI image layouts, in and out |
 //! | [`trial`] | throw-away roots, and the contract of one control on them |
 //! | `store`, `builders`, `images`, `layers`, `pointers` | what is on disk |
+//!
+//! # What holds here
+//!
+//! - On this machine a pointer is a document with its newest entry in it and a history beside it, a line for each
+//!   entry (`target/local/history.rs`). The document is written first, so that a crash leaves at most a line to be
+//!   written with the next move; any other difference between the two is someone's hand, and is told. An entry's time
+//!   is its note's, so that the chain of hashes holds it too.
 
 pub mod base;
 mod builders;

@@ -10,6 +10,23 @@
 //!
 //! The bundles are run by the wrapper that SSM commands carry too (`command/wrapper.sh`): apply in the phase `build`, seal in
 //! `validate`, both on the instance that becomes the image; the boot test in `test`, on one that was started from it.
+//!
+//! # What holds here
+//!
+//! - EC2 Image Builder is a seam inside the AWS target (`imagebuilder/service.rs`): who makes builders and images.
+//!   One image build stands for both builders. Its components are made of the plan alone (results are kept under the
+//!   plan's name, not the build's), so a plan finds them again; names hold the hash of what they name. Only the
+//!   distribution configuration is a build's own, because the AMI's tags are; an AMI has them when its tests are
+//!   through, and until then the service's tag `Ec2ImageBuilderArn` alone says whose it is. So `create image` waits
+//!   for the service's own tests, and a test that fails fails there.
+//! - Image builds are found by a client token (of the build's id) and by their tags; all other creates are found by
+//!   name, with tokens by chance, because the service may remember a token longer than what it made is there.
+//!   Everything is listed in one shared listing of image builds. The service wants a date in an AMI's name: what
+//!   stands before the space is the build's id, and the only part that counts (`view.rs`).
+//! - What a component printed comes as numbered lines of 800 characters, each with the checksum and the length of the
+//!   answer it is of (`imagebuilder/lines.rs`): lines may be lost, cut, repeated or out of order. The validate stage
+//!   tells the results of the build stage again, and the test stage those of both. What is nowhere is unknown, and
+//!   the build fails.
 
 #[cfg(feature = "aws")]
 mod builds;
