@@ -3,7 +3,7 @@
 use super::exit::{CliError, Exit};
 use super::interrupt::or_interrupted;
 use super::session::Session;
-use crate::identity::Arch;
+use crate::identity::{Arch, RecipeName};
 use crate::pipeline::Event;
 use crate::release::one_line;
 use crate::report::view::{self, RolledOut};
@@ -44,6 +44,9 @@ pub struct Rollout {
     /// Try again what has failed before, or what groups were brought back from
     #[arg(long)]
     retry: bool,
+    /// Also groups that run images of this other recipe: they come to run RECIPE's
+    #[arg(long, value_name = "OTHER", conflicts_with = "rollback")]
+    take_over: Option<RecipeName>,
     /// Don't ask
     #[arg(long, conflicts_with = "plan")]
     yes: bool,
@@ -85,8 +88,8 @@ impl Rollout {
         // In its window nothing was out of order, whatever was said.
         let is_open = policy.window.as_ref().is_none_or(|window| window.is_open(target.now()));
         let why_kept = why.clone().filter(|_| !is_open && !self.rollback);
-        let mut request =
-            Request { goal, waves, policy, back: self.rollback, why: why_kept, despite: None, retry: self.retry };
+        let (back, retry, take_over) = (self.rollback, self.retry, self.take_over.clone());
+        let mut request = Request { goal, waves, policy, back, why: why_kept, despite: None, retry, take_over };
         if let Some(why) = despite {
             let alarms = Alarms::look(rollouts, &request.policy.alarms).await?.ringing;
             match alarms.is_empty() {

@@ -1,7 +1,9 @@
 //! Why a group can't be rolled, and what to do about it.
 
+use super::Goal;
 use super::mends::{self, Place};
-use crate::identity::{Arch, Channel, ImageId, Version};
+use crate::hardening::shell::shown;
+use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::clock::rfc3339;
 use crate::report::visible::line;
 use crate::target::RefreshState;
@@ -191,6 +193,19 @@ pub enum Refusal {
         its: Arch,
         /// What would be rolled.
         ours: Arch,
+    },
+    /// The group is another recipe's.
+    #[error(
+        "it runs an image of {its}, and this one is of {}\n  where that is what you want: {} --take-over {its} --group {}; \
+         else roll {its} out to it", goal.recipe, goal.command(), line(&shown(group))
+    )]
+    AnotherRecipe {
+        /// The recipe of what it runs.
+        its: RecipeName,
+        /// What would be rolled.
+        goal: Goal,
+        /// The group.
+        group: String,
     },
     /// The last try failed.
     #[error(

@@ -6,7 +6,7 @@ use amifactory::rollout::{carry_out, survey};
 use amifactory::target::Target;
 use std::time::Duration;
 
-const THERE: Asked<'static> = Asked { back: false, retry: false, why: None, despite: None };
+const THERE: Asked<'static> = Asked { back: false, retry: false, why: None, despite: None, take_over: None };
 const BACK: Asked<'static> = Asked { back: true, ..THERE };
 const RETRY: Asked<'static> = Asked { retry: true, ..THERE };
 

@@ -2,6 +2,7 @@
 
 mod crash;
 mod goes_wrong;
+mod meanwhile;
 mod other_hands;
 mod program;
 mod refused;
@@ -37,6 +38,7 @@ struct Asked<'a> {
     retry: bool,
     why: Option<&'a str>,
     despite: Option<&'a str>,
+    take_over: Option<&'a str>,
 }
 
 impl Bench {
@@ -75,7 +77,8 @@ impl Bench {
             false => goal::read(target, channels, wanted).await?,
         };
         let waves = waves.iter().map(|wave| wave.iter().map(|name| (*name).to_owned()).collect()).collect();
-        let Asked { back, retry, why, despite } = asked;
+        let Asked { back, retry, why, despite, take_over } = asked;
+        let take_over = take_over.map(|recipe| recipe.parse().unwrap());
         let policy = self.policy.clone();
         let despite = match despite {
             Some(why) => {
@@ -84,7 +87,8 @@ impl Bench {
             }
             None => None,
         };
-        Ok((Request { goal, waves, policy, back, why: why.map(str::to_owned), despite, retry }, scene))
+        let why = why.map(str::to_owned);
+        Ok((Request { goal, waves, policy, back, why, despite, retry, take_over }, scene))
     }
 
     async fn plan(&self, waves: &[&[&str]], asked: Asked<'_>) -> Result<Vec<GroupPlan>, RolloutError> {
