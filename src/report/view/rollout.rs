@@ -77,6 +77,9 @@ pub struct GroupRow {
     /// Where it is as it should be and its template's default has another image: the command that moves the default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moves_default: Option<String>,
+    /// Whether a refresh was in flight or may have been.
+    #[serde(skip)]
+    touched: bool,
     /// The default's image, as people know it.
     #[serde(skip)]
     default: Option<String>,
@@ -191,6 +194,7 @@ impl RolledOut {
             (row.state, row.why) = why;
             row.to = ended.to.or(row.to);
             row.refresh = ended.refresh;
+            row.touched = ended.touched;
         }
         let count = |state: &str| shown.groups.iter().filter(|row| row.state == state).count();
         shown.outcome = match (count("failed"), count("not-begun"), count("done")) {
@@ -280,6 +284,7 @@ fn row(plan: &GroupPlan, scene: &Scene, request: &Request) -> GroupRow {
         why,
         warnings: plan.seen.warnings(&request.pace()),
         moves_default: None,
+        touched: false,
         default: None,
         place: plan.seen.place(),
     }
@@ -350,9 +355,10 @@ pub fn rolled_out(shown: &RolledOut, style: Style) -> String {
     out
 }
 
-/// What AWS has brought back needs no way back: it needs a reason. What stands half way needs one.
+/// What AWS has brought back needs no way back: it needs a reason. What stands half way needs one. What was never begun is as it
+/// was, and going back would bring it to what it had before that.
 fn after_a_failure(shown: &RolledOut, again: &str) -> Vec<String> {
-    let failed = shown.groups.iter().filter(|row| row.state == "failed");
+    let failed = shown.groups.iter().filter(|row| row.state == "failed" && row.touched);
     let (back, stuck): (Vec<&GroupRow>, Vec<&GroupRow>) =
         failed.partition(|row| row.refresh == Some(RefreshState::RollbackSuccessful));
     let mut commands = Vec::new();
@@ -364,6 +370,9 @@ fn after_a_failure(shown: &RolledOut, again: &str) -> Vec<String> {
         commands.extend(back.iter().map(|row| format!("{}   # why it came back", line(&row.place.activities()))));
         commands.push(format!("{}   # where the image is bad: the channel moves back", shown.goal.moves_back()));
         commands.push(format!("{again} --retry{}   # where it was chance", line(&targets(shown))));
+    }
+    if commands.is_empty() {
+        commands.push(format!("{again}{}   # once more: no group was touched that failed", line(&targets(shown))));
     }
     commands
 }
