@@ -2,6 +2,7 @@
 
 use super::Style;
 use console::{measure_text_width, pad_str, truncate_str};
+use std::borrow::Cow;
 
 /// Rows under a header. Cells may be painted; the widest cell of a column decides, and the column that may give way
 /// does so where the whole is wider than the terminal.
@@ -10,6 +11,7 @@ pub struct Table {
     rows: Vec<Row>,
     right: Vec<usize>,
     gives_way: Option<usize>,
+    in_the_middle: bool,
 }
 
 struct Row {
@@ -23,7 +25,7 @@ const NARROWEST: usize = 12;
 impl Table {
     /// An empty table with these column titles.
     pub fn new(header: &[&'static str]) -> Table {
-        Table { header: header.to_vec(), rows: Vec::new(), right: Vec::new(), gives_way: None }
+        Table { header: header.to_vec(), rows: Vec::new(), right: Vec::new(), gives_way: None, in_the_middle: false }
     }
 
     /// These columns hold numbers.
@@ -36,6 +38,11 @@ impl Table {
     pub fn gives_way(mut self, column: usize) -> Table {
         self.gives_way = Some(column);
         self
+    }
+
+    /// This one is, and each cell in its middle: what tells names apart is often their end. Its cells are not painted.
+    pub fn gives_way_in_the_middle(self, column: usize) -> Table {
+        Table { in_the_middle: true, ..self.gives_way(column) }
     }
 
     /// Adds a row. Control characters in it would break the columns: cells come from `visible::line`.
@@ -87,11 +94,34 @@ impl Table {
                 line.push_str(&" ".repeat(GAP));
             }
             let side = if self.right.contains(&column) { console::Alignment::Right } else { console::Alignment::Left };
-            line.push_str(&pad_str(&truncate_str(cell, width, "…"), width, side, None));
+            let fits = match self.in_the_middle && self.gives_way == Some(column) {
+                true => middle(cell, width),
+                false => truncate_str(cell, width, "…"),
+            };
+            line.push_str(&pad_str(&fits, width, side, None));
         }
         line.truncate(line.trim_end().len());
         line
     }
+}
+
+/// No wider than that: its beginning and its end.
+fn middle(text: &str, width: usize) -> Cow<'_, str> {
+    if measure_text_width(text) <= width {
+        return Cow::Borrowed(text);
+    }
+    let seen = |c: char| measure_text_width(c.encode_utf8(&mut [0; 4]));
+    let within = |most: usize| {
+        let mut filled = 0;
+        move |c: &char| {
+            filled += seen(*c);
+            filled <= most
+        }
+    };
+    let left = width.saturating_sub(1);
+    let head: String = text.chars().take_while(within(left / 2)).collect();
+    let tail: Vec<char> = text.chars().rev().take_while(within(left - left / 2)).collect();
+    Cow::Owned(format!("{head}…{}", tail.into_iter().rev().collect::<String>()))
 }
 
 #[cfg(test)]
@@ -129,5 +159,15 @@ mod tests {
         assert!(text.contains('…'));
         let text = sample().render(Style { color: false, width: 18 });
         assert!(text.lines().all(|line| measure_text_width(line) <= 18), "{text}");
+    }
+    #[test]
+    fn what_gives_way_in_its_middle_keeps_both_ends() {
+        let mut table = Table::new(&["A", "WHAT", "WHERE"]).gives_way_in_the_middle(1);
+        table.row(vec!["a".into(), "group the-first-of-many-parts-blue".into(), "here".into()]);
+        table.row(vec!["a".into(), "日本語日本語日本語日本語日本語".into(), "here".into()]);
+        let narrow = table.render(Style { color: false, width: 30 });
+        assert_eq!(narrow.lines().nth(1), Some("a  group the-…any-parts-blue  here"), "{narrow}");
+        assert!(narrow.lines().all(|line| measure_text_width(line) <= 30), "{narrow}");
+        assert!(!table.render(Style { color: false, width: 80 }).contains('…'));
     }
 }
