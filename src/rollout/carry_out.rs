@@ -4,6 +4,7 @@
 
 use super::decide::{Stage, lacks};
 use super::gate::{ASKED, Asked, Gate, Open};
+use super::goal::Site;
 use super::survey::{GroupPlan, Request, due, look};
 use super::tries::{Answer, Tries};
 use super::{Refusal, RolloutError, label};
@@ -61,6 +62,7 @@ impl Came {
 /// What all groups share.
 pub(super) struct Work<'a> {
     pub target: &'a dyn Target,
+    pub home: Option<&'a dyn Target>,
     pub rollouts: &'a dyn Rollouts,
     pub channels: &'a [ChannelRule],
     pub request: &'a Request,
@@ -70,14 +72,14 @@ pub(super) struct Work<'a> {
 
 /// Carries it out; `plans` as they were shown. `tell` hears of each change, in words for people.
 pub async fn carry_out(
-    target: &dyn Target,
+    Site { target, home }: Site<'_>,
     channels: &[ChannelRule],
     request: &Request,
     plans: &[GroupPlan],
     tell: &(dyn Fn(String) + Send + Sync),
 ) -> Result<Vec<Ended>, RolloutError> {
     let rollouts = target.rollouts().ok_or_else(|| RolloutError::NoGroups(target.kind()))?;
-    let work = Work { target, rollouts, channels, request, tell, asked: Asked::default() };
+    let work = Work { target, home, rollouts, channels, request, tell, asked: Asked::default() };
     let mut all: Vec<Ended> = Vec::with_capacity(plans.len());
     let mut halted: Option<String> = None;
     for wave in 0..request.waves.len() {

@@ -4,6 +4,7 @@
 use super::alarms::Alarms;
 use super::carry_out::Work;
 use super::decide::{Seen, Stage};
+use super::goal::Site;
 use super::survey::{GroupPlan, comes_back_to, makes_a_version, shared, unfit};
 use super::{Refusal, RolloutError, error, goal};
 use crate::pipeline::tags;
@@ -114,7 +115,8 @@ impl Work<'_> {
         }
         let waived = std::mem::take(&mut alarms.ringing);
         let asked = (&wanted.recipe, wanted.channel.as_str(), Some(wanted.arch));
-        match goal::read(self.target, self.channels, asked).await {
+        let site = Site { target: self.target, home: self.home };
+        match goal::read(site, self.channels, asked).await {
             Ok((now, _)) if now == *wanted => Ok(Gate::Open(Open { scene: None, waived })),
             Ok((now, _)) => Ok(Gate::Closed(format!("{} names {} meanwhile", now.channel, now.version))),
             Err(RolloutError::Target(error) | RolloutError::Release(ReleaseError::Target(error))) => Err(error),

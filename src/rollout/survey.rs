@@ -148,7 +148,7 @@ pub async fn survey(
     let missing: Vec<String> =
         names.iter().filter(|name| !groups.iter().any(|group| group.name == **name)).cloned().collect();
     if !missing.is_empty() {
-        return Err(RolloutError::NoGroup(missing));
+        return Err(RolloutError::NoGroup { names: missing, region: request.goal.region.clone() });
     }
     let looks = groups.into_iter().map(|group| async move {
         let seen = look(rollouts, group, &request.goal, now).await?;

@@ -4,7 +4,7 @@ use super::super::Style;
 use super::super::visible::line;
 use super::next;
 use crate::hardening::shell;
-use crate::identity::ImageId;
+use crate::identity::{ImageId, Region};
 use crate::recipe::Window;
 use crate::release::scene::Scene;
 use crate::rollout::decide::Stage;
@@ -119,6 +119,9 @@ pub struct RolledOut {
     pub version: String,
     /// Its image.
     pub image: ImageId,
+    /// The region, where it is not the home region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<Region>,
     /// `planned`, `refused`, `up-to-date`, `rolled-out`, `partly`, `failed`, `interrupted`.
     pub outcome: &'static str,
     /// Whether groups go back.
@@ -153,6 +156,7 @@ impl RolledOut {
             channel: goal.channel.to_string(),
             version: goal.version.to_string(),
             image: goal.image.clone(),
+            region: goal.region.clone(),
             outcome,
             rollback: request.back,
             pace: PaceRow {
@@ -292,7 +296,8 @@ fn row(plan: &GroupPlan, scene: &Scene, request: &Request) -> GroupRow {
 
 /// For people.
 pub fn rolled_out(shown: &RolledOut, style: Style) -> String {
-    let what = format!("{} {} ({})", shown.recipe, shown.version, shown.image);
+    let region = shown.region.as_ref().map(|region| format!(" in {region}")).unwrap_or_default();
+    let what = format!("{} {} ({}{region})", shown.recipe, shown.version, shown.image);
     let mut out = match (shown.outcome, shown.rollback) {
         ("refused", _) => format!("{} nothing is begun: not every group can be rolled\n", style.red("refused:")),
         ("planned", false) => format!("{what} from {} goes out\n", shown.channel),

@@ -15,6 +15,7 @@ fn goal() -> Goal {
         arch: Arch::X86_64,
         version: "1.0.2".parse().unwrap(),
         image: NEW.parse().unwrap(),
+        region: None,
     }
 }
 

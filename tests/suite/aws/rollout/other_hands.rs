@@ -4,6 +4,7 @@ use super::{Asked, Bench, OWN, TEMPLATE, Wire, home, image, words};
 use crate::fake_aws::Consistency;
 use crate::fake_aws::autoscaling::Group;
 use crate::fake_aws::autoscaling::refresh::Status;
+use amifactory::rollout::goal::Site;
 use amifactory::rollout::{GroupPlan, carry_out, survey};
 use amifactory::target::Target;
 use std::time::Duration;
@@ -23,7 +24,7 @@ impl Bench {
         let (request, scene) = self.request(&target, WEB, asked).await.unwrap();
         let plans = survey(target.rollouts().unwrap(), &request, &scene, target.now()).await.unwrap().plans;
         happens().await;
-        words(&carry_out(&target, &self.scene.factory.channels, &request, &plans, &|_| {}).await.unwrap())
+        words(&carry_out(Site::home(&target), &self.scene.factory.channels, &request, &plans, &|_| {}).await.unwrap())
     }
 }
 
