@@ -1,6 +1,7 @@
 //! Columns that line up.
 
 use super::Style;
+use super::wrap::wrap;
 use console::{measure_text_width, pad_str, truncate_str};
 use std::borrow::Cow;
 
@@ -21,6 +22,8 @@ struct Row {
 
 const GAP: usize = 2;
 const NARROWEST: usize = 12;
+/// Before what stands below a row because it was cut there.
+const INDENT: usize = 4;
 
 impl Table {
     /// An empty table with these column titles.
@@ -40,7 +43,8 @@ impl Table {
         self
     }
 
-    /// This one is, and each cell in its middle: what tells names apart is often their end. Its cells are not painted.
+    /// This one is, and each cell in its middle: what tells names apart is often their end. What is cut stands below its row
+    /// as a whole. Its cells are not painted.
     pub fn gives_way_in_the_middle(self, column: usize) -> Table {
         Table { in_the_middle: true, ..self.gives_way(column) }
     }
@@ -80,6 +84,12 @@ impl Table {
         let mut text = fit(self.line(&header, &widths)) + "\n";
         for row in &self.rows {
             text.push_str(&(fit(self.line(&row.cells, &widths)) + "\n"));
+            let cut = self.gives_way.filter(|_| self.in_the_middle);
+            let cut = cut.map(|column| (&row.cells[column], widths[column]));
+            if let Some((cell, _)) = cut.filter(|(cell, width)| measure_text_width(cell) > *width) {
+                let whole = wrap(cell, style.width.saturating_sub(INDENT));
+                text.extend(whole.iter().map(|line| style.dim(&format!("{:INDENT$}{line}", "")) + "\n"));
+            }
             for under in &row.under {
                 text.push_str(&format!("{}\n", truncate_str(under, style.width, "…")));
             }
@@ -166,7 +176,9 @@ mod tests {
         table.row(vec!["a".into(), "group the-first-of-many-parts-blue".into(), "here".into()]);
         table.row(vec!["a".into(), "日本語日本語日本語日本語日本語".into(), "here".into()]);
         let narrow = table.render(Style { color: false, width: 30 });
-        assert_eq!(narrow.lines().nth(1), Some("a  group the-…any-parts-blue  here"), "{narrow}");
+        let (row, whole) = (narrow.lines().nth(1), narrow.lines().skip(2).take(2).collect::<Vec<_>>());
+        assert_eq!(row, Some("a  group the…parts-blue  here"), "{narrow}");
+        assert_eq!(whole, ["    group", "    the-first-of-many-parts-blue"], "{narrow}");
         assert!(narrow.lines().all(|line| measure_text_width(line) <= 30), "{narrow}");
         assert!(!table.render(Style { color: false, width: 80 }).contains('…'));
     }

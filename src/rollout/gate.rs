@@ -57,7 +57,7 @@ impl Work<'_> {
             return Ok(Gate::Closed(Refusal::Changed(what).to_string()));
         }
         if makes_a_version(stage)
-            && let Some(refusal) = shared(seen, &*self.users().await?)
+            && let Some(refusal) = shared(seen, &self.users().await?)
         {
             return Ok(Gate::Closed(refusal.to_string()));
         }

@@ -1,8 +1,6 @@
 //! Why a group can't be rolled, and what to do about it.
 
-use super::Goal;
 use super::mends::{self, Place};
-use crate::hardening::shell::shown;
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::clock::rfc3339;
 use crate::report::visible::line;
@@ -196,16 +194,16 @@ pub enum Refusal {
     },
     /// The group is another recipe's.
     #[error(
-        "it runs an image of {its}, and this one is of {}\n  where that is what you want: {} --take-over {its} --group {}; \
-         else roll {its} out to it", goal.recipe, goal.command(), line(&shown(group))
+        "it runs an image of {its}, and this one is of {ours}\n  where that is what you want: {}; else roll {its} out to it",
+        line(way)
     )]
     AnotherRecipe {
         /// The recipe of what it runs.
         its: RecipeName,
         /// What would be rolled.
-        goal: Goal,
-        /// The group.
-        group: String,
+        ours: RecipeName,
+        /// The command that rolls it all the same.
+        way: String,
     },
     /// The last try failed.
     #[error(

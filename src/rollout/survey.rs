@@ -4,6 +4,7 @@ use super::alarms::Alarms;
 use super::decide::{Seen, Stage, UNSETTLED, back, forward};
 use super::label::Reasons;
 use super::{Goal, Refusal, RolloutError, mends};
+use crate::hardening::shell::shown;
 use crate::identity::{ImageId, RecipeName};
 use crate::pipeline::tags;
 use crate::recipe::RolloutPolicy;
@@ -277,8 +278,9 @@ pub fn due(request: &Request, seen: &Seen, forgiven: Option<&str>) -> Result<Sta
     let stage = forward(seen, &request.goal, request.reasons(), forgiven)?;
     match (&stage, &seen.recipe) {
         (Stage::Due { .. }, Some(its)) if *its != request.goal.recipe && request.take_over.as_ref() != Some(its) => {
-            let (its, goal) = (its.clone(), request.goal.clone());
-            Err(Refusal::AnotherRecipe { its, goal, group: seen.group.name.clone() })
+            let command = request.goal.command();
+            let way = format!("{command} --take-over {its} --group {}", shown(&seen.group.name));
+            Err(Refusal::AnotherRecipe { its: its.clone(), ours: request.goal.recipe.clone(), way })
         }
         _ => Ok(stage),
     }
