@@ -58,6 +58,7 @@ resource "aws_cloudwatch_metric_alarm" "unread" {
   alarm_description   = "For two days amifactory's check of the fleet could not read everything: what it can't see is unknown; ${aws_cloudwatch_log_group.job["check"].name} says where and why"
   namespace           = "amifactory"
   metric_name         = "PlacesUnread"
+  dimensions          = var.factory == null ? {} : { Factory = var.factory }
   statistic           = "Maximum"
   period              = 86400
   evaluation_periods  = 2

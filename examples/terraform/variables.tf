@@ -50,6 +50,12 @@ variable "environment" {
   sensitive   = true
 }
 
+variable "factory" {
+  description = "The name that `notify: {factory: …}` gives in amifactory.yaml, where several factories look from one account and region; null where it gives none."
+  type        = string
+  default     = null
+}
+
 variable "alarm_emails" {
   description = "Who is told when a job fails or no longer runs, or the check can't read everything."
   type        = list(string)

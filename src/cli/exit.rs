@@ -98,12 +98,14 @@ impl From<crate::rollout::RolloutError> for CliError {
         match error {
             RolloutError::Release(error) => error.into(),
             RolloutError::Target(error) => error.into(),
-            RolloutError::NotTested { .. } | RolloutError::Doubt { .. } | RolloutError::Closed { .. } => {
-                CliError::Refused(error.to_string())
-            }
+            RolloutError::NotTested { .. }
+            | RolloutError::Doubt { .. }
+            | RolloutError::Behind { .. }
+            | RolloutError::Closed { .. } => CliError::Refused(error.to_string()),
             RolloutError::NoGroups(_)
             | RolloutError::NoneNamed(_)
-            | RolloutError::NoGroup(_)
+            | RolloutError::NoGroup { .. }
+            | RolloutError::NotReached { .. }
             | RolloutError::Twice(_) => CliError::Usage(error.to_string()),
         }
     }

@@ -71,7 +71,7 @@ impl Fleet {
         let began = Instant::now();
         let looked = session.looking("fleet: what runs".into(), target, look_from(&open, &here)).await?;
         let seen = self.notify.then(|| Seen::of(&looked));
-        let mut points = (self.notify && notify.metrics).then(|| metrics::points(&looked));
+        let mut points = (self.notify && notify.metrics).then(|| metrics::points(&looked, notify));
         let mut shown = view::Fleet::of(looked, clock::rfc3339(target.now()));
         if let Some(log) = session.log() {
             log.looked(&shown, began.elapsed());

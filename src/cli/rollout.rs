@@ -3,12 +3,13 @@
 use super::exit::{CliError, Exit};
 use super::interrupt::or_interrupted;
 use super::session::Session;
-use crate::identity::Arch;
+use crate::identity::{Arch, RecipeName, Region};
 use crate::pipeline::Event;
 use crate::release::one_line;
 use crate::report::view::{self, RolledOut};
 use crate::report::visible::line;
 use crate::rollout::alarms::Alarms;
+use crate::rollout::goal::Site;
 use crate::rollout::{Despite, GroupPlan, Request, RolloutError, carry_out, goal, survey};
 use clap::Args;
 
@@ -28,6 +29,9 @@ pub struct Rollout {
     /// Groups that go at once; the next wave begins when all of the one before are done
     #[arg(long = "wave", value_name = "NAME,NAME")]
     waves: Vec<String>,
+    /// In this region, which the channel reaches; groups of one region go at a time [default: the home region]
+    #[arg(long, value_name = "REGION")]
+    region: Option<Region>,
     /// For which architecture, where the recipe has several
     #[arg(long, value_name = "ARCH")]
     arch: Option<Arch>,
@@ -44,6 +48,9 @@ pub struct Rollout {
     /// Try again what has failed before, or what groups were brought back from
     #[arg(long)]
     retry: bool,
+    /// Also groups that run images of this other recipe: they come to run RECIPE's
+    #[arg(long, value_name = "OTHER", conflicts_with = "rollback")]
+    take_over: Option<RecipeName>,
     /// Don't ask
     #[arg(long, conflicts_with = "plan")]
     yes: bool,
@@ -65,7 +72,10 @@ impl Rollout {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
         // Going back is for emergencies.
         let open = if self.rollback { session.open_to_release()? } else { session.open_to_move()? };
-        let target = &*open.target;
+        let elsewhere = self.region.as_ref().filter(|region| open.target.region().as_ref() != Some(*region));
+        let there = elsewhere.map(|region| open.target.place(region, None)).transpose()?;
+        let target = there.as_deref().unwrap_or(&*open.target);
+        let site = Site { target, home: there.is_some().then_some(&*open.target) };
         let rollouts = target.rollouts().ok_or_else(|| RolloutError::NoGroups(target.kind()))?;
         open.reach().await?;
         let recipe = open.released(&self.recipe).await?;
@@ -75,8 +85,8 @@ impl Rollout {
         let channels = &open.factory.channels;
         let asked = (&recipe, self.channel.as_str(), self.arch);
         let (goal, scene) = match self.rollback {
-            true => goal::named(target, channels, asked).await?,
-            false => goal::read(target, channels, asked).await?,
+            true => goal::named(site, channels, asked).await?,
+            false => goal::read(site, channels, asked).await?,
         };
         let policy = open.factory.rollout.clone();
         let waves = waves.unwrap_or_else(|| policy.waves.get(&recipe).cloned().unwrap_or_default());
@@ -85,8 +95,8 @@ impl Rollout {
         // In its window nothing was out of order, whatever was said.
         let is_open = policy.window.as_ref().is_none_or(|window| window.is_open(target.now()));
         let why_kept = why.clone().filter(|_| !is_open && !self.rollback);
-        let mut request =
-            Request { goal, waves, policy, back: self.rollback, why: why_kept, despite: None, retry: self.retry };
+        let (back, retry, take_over) = (self.rollback, self.retry, self.take_over.clone());
+        let mut request = Request { goal, waves, policy, back, why: why_kept, despite: None, retry, take_over };
         if let Some(why) = despite {
             let alarms = Alarms::look(rollouts, &request.policy.alarms).await?.ringing;
             match alarms.is_empty() {
@@ -152,7 +162,7 @@ impl Rollout {
                 sink.event(&Event::RolloutStep { recipe, channel, group: None, text });
             }
         }
-        let done = or_interrupted(carry_out(target, channels, &request, plans, &tell)).await;
+        let done = or_interrupted(carry_out(site, channels, &request, plans, &tell)).await;
         sink.close();
         let Some(ended) = done else {
             // How far what goes on is; where that can't be read, what was planned.

@@ -15,9 +15,13 @@ use crate::report::{Style, json, sink, visible};
 use crate::source::{Diagnostic, Diagnostics, nearest};
 use crate::target::local::LocalTarget;
 use crate::target::{Image, Target};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use serde::Serialize;
+use std::fs::{File, OpenOptions};
 use std::future::Future;
 use std::io::Write;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -45,6 +49,24 @@ pub struct Open {
     pub target: Box<dyn Target>,
 }
 
+/// A file, or a device such as `/dev/null`. A pipe that nobody reads would hold the whole run up: as it is opened, or when it
+/// is full.
+fn open_log(path: &Path) -> std::io::Result<File> {
+    let is_device = || path.metadata().is_ok_and(|found| found.file_type().is_char_device());
+    let flags = if is_device() { OFlag::empty() } else { OFlag::O_NONBLOCK };
+    let pipe = || {
+        let what = "it is no file, and what nobody reads would hold the run up; `--log -` writes to standard error";
+        std::io::Error::new(std::io::ErrorKind::InvalidInput, what)
+    };
+    let file = match OpenOptions::new().create(true).append(true).custom_flags(flags.bits()).open(path) {
+        // What a pipe without a reader, or a socket, answers with.
+        Err(error) if error.raw_os_error() == Some(Errno::ENXIO as i32) => return Err(pipe()),
+        file => file?,
+    };
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() || kind.is_char_device() { Ok(file) } else { Err(pipe()) }
+}
+
 /// Mistakes in the factory file, and the others.
 fn apart(mistakes: Vec<Diagnostic>) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
     mistakes.into_iter().partition(|mistake| mistake.span.file.path == recipe::FACTORY_FILE)
@@ -61,9 +83,9 @@ impl Session {
         let out: Box<dyn Write + Send> = if self.logs_to_stderr() {
             Box::new(std::io::stderr())
         } else {
-            let open = std::fs::OpenOptions::new().create(true).append(true).open(path);
             let help = "name a file in a folder that you may write to";
-            Box::new(open.map_err(|error| CliError::Usage(format!("--log {}: {error}\n  {help}", path.display())))?)
+            let failed = |error| CliError::Usage(format!("--log {}: {error}\n  {help}", path.display()));
+            Box::new(open_log(path).map_err(failed)?)
         };
         self.log = Some(Arc::new(Ecs::new(out)));
         Ok(())

@@ -21,6 +21,8 @@ pub struct Known {
     pub published: bool,
     /// What became of it, where it can't be launched any more.
     pub gone: Option<Gone>,
+    /// Why it must not be used, as its own tags say: a copy in another region has tags of its own.
+    pub revoked: Option<String>,
 }
 
 /// How an image went.
@@ -162,6 +164,7 @@ impl Catalogue {
             arch,
             version: owner.version,
             gone: None,
+            revoked: tags::revoked(of).map(str::to_owned),
         };
         self.images.insert(id.to_owned(), known);
         true
@@ -189,7 +192,8 @@ impl Catalogue {
 
     fn gone(&mut self, id: &str, name: &PointerName, version: Option<Version>, how: Gone) {
         let Some(version) = version else { return };
-        let known = Known { recipe: name.recipe.clone(), arch: name.arch, version, published: true, gone: Some(how) };
+        let (recipe, arch) = (name.recipe.clone(), name.arch);
+        let known = Known { recipe, arch, version, published: true, gone: Some(how), revoked: None };
         match self.images.get_mut(id) {
             // What is retired says so before it is gone.
             Some(there) if how == Gone::Retired => there.gone = Some(how),
@@ -222,9 +226,10 @@ impl Catalogue {
         self.channels.get(&(recipe.clone(), arch, channel.clone()))
     }
 
-    /// Why this version must not be used, where it must not.
-    pub fn revoked(&self, known: &Known) -> Option<&str> {
-        self.revoked.get(&(known.recipe.clone(), known.arch, known.version)).map(String::as_str)
+    /// Why this image must not be used, where it must not: its version is revoked, or it says so itself.
+    pub fn revoked<'a>(&'a self, known: &'a Known) -> Option<&'a str> {
+        let version = self.revoked.get(&(known.recipe.clone(), known.arch, known.version));
+        version.or(known.revoked.as_ref()).map(String::as_str)
     }
 
     /// The versions that may be used: published, with an image that is there, and not revoked.

@@ -181,7 +181,7 @@ async fn own_account(home: &dyn Target) -> Result<Option<AccountId>, TargetError
 }
 
 async fn tally(target: &dyn Target, page: usize, alone: &BTreeSet<String>) -> Seen {
-    target.check().await?;
+    in_time(target.check()).await?;
     let Some(inventory) = target.inventory() else {
         return Ok((Tally::default(), Vec::new()));
     };
@@ -230,7 +230,7 @@ async fn name_strangers(
         asked.spawn(async move {
             let images: Vec<String> = images.into_iter().collect();
             let answer = match target.inventory() {
-                Some(inventory) => inventory.strangers(&images).await,
+                Some(inventory) => in_time(inventory.strangers(&images)).await,
                 None => Ok(BTreeMap::new()),
             };
             (at, answer)

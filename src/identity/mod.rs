@@ -7,7 +7,7 @@ mod version;
 
 pub use digest::Digest;
 pub use name::{
-    AccountId, Arch, AudienceName, BuildId, BuilderId, Channel, GroupName, ImageId, NameError, OrganizationArn,
-    OrganizationalUnitArn, OsFamily, RecipeName, Region, RoleName, Slug, TargetKind, TopicArn,
+    AccountId, Arch, AudienceName, BuildId, BuilderId, Channel, FactoryName, GroupName, ImageId, NameError,
+    OrganizationArn, OrganizationalUnitArn, OsFamily, RecipeName, Region, RoleName, Slug, TargetKind, TopicArn,
 };
 pub use version::{Version, VersionError, VersionLine};

@@ -190,6 +190,10 @@ name!(
     AudienceName, "an audience's name", LABEL, is_label
 );
 name!(
+    /// What tells a factory from others that look from the same account.
+    FactoryName, "a factory's name", LABEL, is_label
+);
+name!(
     /// A standard topic of SNS, by its ARN.
     TopicArn,
     "the ARN of a topic",

@@ -1,6 +1,6 @@
 //! Who is told what is new in the fleet, and how: `fleet: notify:` of `amifactory.yaml`.
 
-use crate::identity::{AccountId, AudienceName, RecipeName, TopicArn};
+use crate::identity::{AccountId, AudienceName, FactoryName, RecipeName, TopicArn};
 use std::collections::BTreeMap;
 
 /// `fleet: notify:`
@@ -10,6 +10,8 @@ pub struct Notify {
     pub audiences: BTreeMap<AudienceName, Audience>,
     /// `metrics:` whether each check puts metrics in CloudWatch.
     pub metrics: bool,
+    /// `factory:` what tells this factory's metrics, alarms and memories from those of others in the same account and region.
+    pub factory: Option<FactoryName>,
 }
 
 /// One of `audiences:`

@@ -22,8 +22,11 @@ pub struct Revoked {
     pub version: Version,
     /// The image.
     pub image: ImageId,
-    /// Why, as its tag says.
+    /// Why, as its tag says, or where it is gone the mark that is left of it.
     pub reason: String,
+    /// Whether it is gone: then nothing but that mark says so, and instances of it may run still.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
     /// The channels that name it.
     pub channels: Vec<Channel>,
     /// Why nothing is written down that outlives the image; none where it is.
@@ -66,20 +69,35 @@ pub async fn revoke(
         Some(first) => built_on(&images, first),
         None => built_on_bases(&images, bases_of_gone(target, &images, &name, version).await?, None),
     };
-    // Nothing is left that could be used.
-    if let (None, true, Err(error)) = (&first, children.is_empty(), fit) {
+    // What nobody can read names nothing for sure.
+    let pointer = scene.pointer(&name).filter(|_| first.is_none() && !scene.is_damaged(&name));
+    if let (None, None, true, Err(error)) = (&first, pointer, children.is_empty(), fit) {
         return Err(error);
     }
     let (at, who) = (clock::rfc3339(target.now()), target.who().await?);
-    // What is built on an image that is gone already is found by that image's pointer alone.
-    if let (None, Some(pointer)) = (&first, scene.pointer(&name)) {
+    let mut revoked = Vec::new();
+    // What is built on an image that is gone already, what was copied from it and what runs it still is found by that image's
+    // pointer alone.
+    if let Some(pointer) = pointer {
         let (image, reason) = (pointer.image.clone(), reason.clone());
         let mark = Revocation { image, reason, by: who.clone(), at: at.clone() };
         target.mark_revoked(&name, &mark).await?;
+        let marks = target.pointers_told_apart(recipe).await?.revocations;
+        let first = marks.get(&name).and_then(|mark| mark.as_ref().ok()).unwrap_or(&mark);
+        revoked.push(Revoked {
+            recipe: recipe.clone(),
+            version,
+            image: mark.image.clone(),
+            // The reason that was there first stays.
+            reason: first.reason.clone(),
+            gone: true,
+            channels: Vec::new(),
+            forgettable: None,
+            moving: Vec::new(),
+        });
     }
     let by = format!("{at} {who}");
     let by: String = by.chars().take(256).collect();
-    let mut revoked = Vec::new();
     let on = format!("built on {recipe} {version}: {reason}");
     let first = first.as_ref().map(|image| (image, &reason));
     for (image, reason) in first.into_iter().chain(children.into_iter().map(|image| (image, &on))) {
@@ -110,6 +128,7 @@ pub async fn revoke(
             version: owner.version,
             image: image.id.clone(),
             reason,
+            gone: false,
             channels: Vec::new(),
             forgettable,
             moving: Vec::new(),

@@ -1,7 +1,9 @@
 //! Columns that line up.
 
 use super::Style;
+use super::wrap::wrap;
 use console::{measure_text_width, pad_str, truncate_str};
+use std::borrow::Cow;
 
 /// Rows under a header. Cells may be painted; the widest cell of a column decides, and the column that may give way
 /// does so where the whole is wider than the terminal.
@@ -10,6 +12,7 @@ pub struct Table {
     rows: Vec<Row>,
     right: Vec<usize>,
     gives_way: Option<usize>,
+    in_the_middle: bool,
 }
 
 struct Row {
@@ -19,11 +22,13 @@ struct Row {
 
 const GAP: usize = 2;
 const NARROWEST: usize = 12;
+/// Before what stands below a row because it was cut there.
+const INDENT: usize = 4;
 
 impl Table {
     /// An empty table with these column titles.
     pub fn new(header: &[&'static str]) -> Table {
-        Table { header: header.to_vec(), rows: Vec::new(), right: Vec::new(), gives_way: None }
+        Table { header: header.to_vec(), rows: Vec::new(), right: Vec::new(), gives_way: None, in_the_middle: false }
     }
 
     /// These columns hold numbers.
@@ -36,6 +41,12 @@ impl Table {
     pub fn gives_way(mut self, column: usize) -> Table {
         self.gives_way = Some(column);
         self
+    }
+
+    /// This one is, and each cell in its middle: what tells names apart is often their end. What is cut stands below its row
+    /// as a whole. Its cells are not painted.
+    pub fn gives_way_in_the_middle(self, column: usize) -> Table {
+        Table { in_the_middle: true, ..self.gives_way(column) }
     }
 
     /// Adds a row. Control characters in it would break the columns: cells come from `visible::line`.
@@ -73,6 +84,12 @@ impl Table {
         let mut text = fit(self.line(&header, &widths)) + "\n";
         for row in &self.rows {
             text.push_str(&(fit(self.line(&row.cells, &widths)) + "\n"));
+            let cut = self.gives_way.filter(|_| self.in_the_middle);
+            let cut = cut.map(|column| (&row.cells[column], widths[column]));
+            if let Some((cell, _)) = cut.filter(|(cell, width)| measure_text_width(cell) > *width) {
+                let whole = wrap(cell, style.width.saturating_sub(INDENT));
+                text.extend(whole.iter().map(|line| style.dim(&format!("{:INDENT$}{line}", "")) + "\n"));
+            }
             for under in &row.under {
                 text.push_str(&format!("{}\n", truncate_str(under, style.width, "…")));
             }
@@ -87,11 +104,34 @@ impl Table {
                 line.push_str(&" ".repeat(GAP));
             }
             let side = if self.right.contains(&column) { console::Alignment::Right } else { console::Alignment::Left };
-            line.push_str(&pad_str(&truncate_str(cell, width, "…"), width, side, None));
+            let fits = match self.in_the_middle && self.gives_way == Some(column) {
+                true => middle(cell, width),
+                false => truncate_str(cell, width, "…"),
+            };
+            line.push_str(&pad_str(&fits, width, side, None));
         }
         line.truncate(line.trim_end().len());
         line
     }
+}
+
+/// No wider than that: its beginning and its end.
+fn middle(text: &str, width: usize) -> Cow<'_, str> {
+    if measure_text_width(text) <= width {
+        return Cow::Borrowed(text);
+    }
+    let seen = |c: char| measure_text_width(c.encode_utf8(&mut [0; 4]));
+    let within = |most: usize| {
+        let mut filled = 0;
+        move |c: &char| {
+            filled += seen(*c);
+            filled <= most
+        }
+    };
+    let left = width.saturating_sub(1);
+    let head: String = text.chars().take_while(within(left / 2)).collect();
+    let tail: Vec<char> = text.chars().rev().take_while(within(left - left / 2)).collect();
+    Cow::Owned(format!("{head}…{}", tail.into_iter().rev().collect::<String>()))
 }
 
 #[cfg(test)]
@@ -129,5 +169,17 @@ mod tests {
         assert!(text.contains('…'));
         let text = sample().render(Style { color: false, width: 18 });
         assert!(text.lines().all(|line| measure_text_width(line) <= 18), "{text}");
+    }
+    #[test]
+    fn what_gives_way_in_its_middle_keeps_both_ends() {
+        let mut table = Table::new(&["A", "WHAT", "WHERE"]).gives_way_in_the_middle(1);
+        table.row(vec!["a".into(), "group the-first-of-many-parts-blue".into(), "here".into()]);
+        table.row(vec!["a".into(), "日本語日本語日本語日本語日本語".into(), "here".into()]);
+        let narrow = table.render(Style { color: false, width: 30 });
+        let (row, whole) = (narrow.lines().nth(1), narrow.lines().skip(2).take(3).collect::<Vec<_>>());
+        assert_eq!(row, Some("a  group the…parts-blue  here"), "{narrow}");
+        assert_eq!(whole, ["    group", "    the-first-of-many-parts-bl", "    ue"], "{narrow}");
+        assert!(narrow.lines().all(|line| measure_text_width(line) <= 30), "{narrow}");
+        assert!(!table.render(Style { color: false, width: 80 }).contains('…'));
     }
 }

@@ -4,7 +4,7 @@ use super::label::Reasons;
 use super::mends::Place;
 use super::{Goal, Refusal, label, mends};
 use crate::hardening::shell::shown;
-use crate::identity::Arch;
+use crate::identity::{Arch, RecipeName};
 use crate::target::{
     LaunchSource, Member, Pace, Refresh, RefreshState, ScalingGroup, TemplateRef, TemplateVersion, moment,
 };
@@ -32,6 +32,8 @@ pub struct Seen {
     pub refreshes: Vec<Refresh>,
     /// The architecture of the image that it launches, where that can be told.
     pub arch: Option<Arch>,
+    /// The recipe of the image that it launches, where its tags say so.
+    pub recipe: Option<RecipeName>,
     /// When it was looked at.
     pub at: OffsetDateTime,
 }

@@ -1,6 +1,6 @@
 //! Why a roll-out could not be begun.
 
-use crate::identity::{Channel, ImageId, RecipeName, TargetKind, Version};
+use crate::identity::{Channel, ImageId, RecipeName, Region, TargetKind, Version};
 use crate::pipeline::clock::rfc3339;
 use crate::release::ReleaseError;
 use crate::report::visible::line;
@@ -26,10 +26,17 @@ pub enum RolloutError {
     NoneNamed(RecipeName),
     /// A group that does not exist.
     #[error(
-        "there is no Auto Scaling group {} in this region and account; nothing was changed\n  \
-         aws autoscaling describe-auto-scaling-groups lists those there are", line(&.0.join(", "))
+        "there is no Auto Scaling group {} in {}; nothing was changed\n  \
+         aws autoscaling describe-auto-scaling-groups{} lists those there are; groups in a region that the channel reaches are \
+         rolled with --region REGION, those of other accounts can't be rolled from here",
+        line(&names.join(", ")), here(region.as_ref()), option(region.as_ref())
     )]
-    NoGroup(Vec<String>),
+    NoGroup {
+        /// Which.
+        names: Vec<String>,
+        /// Where it was looked, where that is known.
+        region: Option<Region>,
+    },
     /// A group that is named twice.
     #[error("the group {} is named twice", line(.0))]
     Twice(String),
@@ -56,6 +63,33 @@ pub enum RolloutError {
         /// Why.
         why: String,
     },
+    /// The channel has no image in that region.
+    #[error("{channel} does not reach {region}, so no image of it is there\n  {}", to(channel, reached))]
+    NotReached {
+        /// The channel.
+        channel: Channel,
+        /// The region.
+        region: Region,
+        /// Where it reaches beside home.
+        reached: Vec<Region>,
+    },
+    /// Another region is not where home is.
+    #[error(
+        "{channel} of {recipe} names {there} in {}, and {home} at home: nothing goes out there until both name the same\n  \
+         amifactory verify {recipe} names what is wrong and the command that mends it", place(region.as_ref())
+    )]
+    Behind {
+        /// The recipe.
+        recipe: RecipeName,
+        /// The channel.
+        channel: Channel,
+        /// The region.
+        region: Option<Region>,
+        /// What it names there.
+        there: Version,
+        /// What it names at home.
+        home: Version,
+    },
     /// The window is closed.
     #[error(
         "outside of the maintenance window ({window}) nothing is begun\n  it opens {}; --now REASON does it now: the reason \
@@ -67,6 +101,26 @@ pub enum RolloutError {
         /// When it opens.
         opens: Option<OffsetDateTime>,
     },
+}
+
+fn to(channel: &Channel, regions: &[Region]) -> String {
+    let all: Vec<&str> = regions.iter().map(Region::as_str).collect();
+    match all.as_slice() {
+        [] => format!("give it some in amifactory.yaml: {{name: {channel}, regions: […]}}"),
+        all => format!("it reaches {}; more in amifactory.yaml", all.join(", ")),
+    }
+}
+
+fn here(region: Option<&Region>) -> String {
+    region.map_or("this region and account".to_owned(), |region| format!("{region} of this account"))
+}
+
+fn option(region: Option<&Region>) -> String {
+    region.map(|region| format!(" --region {region}")).unwrap_or_default()
+}
+
+fn place(region: Option<&Region>) -> &str {
+    region.map_or("that region", Region::as_str)
 }
 
 pub(super) fn opening(opens: Option<OffsetDateTime>) -> String {

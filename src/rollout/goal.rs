@@ -1,7 +1,7 @@
 //! What is rolled out: the image that a channel names, if it may be used.
 
 use super::RolloutError;
-use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
+use crate::identity::{Arch, Channel, ImageId, RecipeName, Region, Version};
 use crate::pipeline::tags::ImageState;
 use crate::recipe::ChannelRule;
 use crate::release::promote::rule;
@@ -20,14 +20,33 @@ pub struct Goal {
     pub arch: Arch,
     /// Its version.
     pub version: Version,
-    /// The image.
+    /// The image; in another region the copy there.
     pub image: ImageId,
+    /// The region, where it is not the home region.
+    pub region: Option<Region>,
+}
+
+/// Where groups are rolled, and where it is decided what they come to.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    /// Where the groups are.
+    pub target: &'a dyn Target,
+    /// The home region, where the groups are in another one: a channel there follows what it names at home.
+    pub home: Option<&'a dyn Target>,
+}
+
+impl<'a> Site<'a> {
+    /// At home itself.
+    pub fn home(target: &'a dyn Target) -> Site<'a> {
+        Site { target, home: None }
+    }
 }
 
 impl Goal {
     /// The command that rolls it out, or more of it.
     pub fn command(&self) -> String {
-        format!("amifactory rollout {} --channel {} --arch {}", self.recipe, self.channel, self.arch)
+        let region = self.region.as_ref().map(|region| format!(" --region {region}")).unwrap_or_default();
+        format!("amifactory rollout {} --channel {} --arch {}{region}", self.recipe, self.channel, self.arch)
     }
 
     /// The command that brings the channel back to the image before.
@@ -48,13 +67,38 @@ impl Goal {
 }
 
 /// Reads what the channel names: it must be there, available, started and tested, and not be revoked; and the channel must
-/// have come to it through its gates.
+/// have come to it through its gates. In another region all that must be so there, and at home for the same version: a
+/// version that is revoked at home goes out nowhere.
 pub async fn read(
-    target: &dyn Target,
+    site: Site<'_>,
     channels: &[ChannelRule],
     asked: (&RecipeName, &str, Option<Arch>),
 ) -> Result<(Goal, Scene), RolloutError> {
-    let (goal, scene) = named(target, channels, asked).await?;
+    let (goal, scene) = read_one(site, channels, asked).await?;
+    if let Some(home) = site.home {
+        let (recipe, channel, _) = asked;
+        let (at_home, _) = read_one(Site::home(home), channels, (recipe, channel, Some(goal.arch))).await?;
+        if at_home.version != goal.version {
+            let (there, home) = (goal.version, at_home.version);
+            return Err(RolloutError::Behind {
+                recipe: goal.recipe,
+                channel: goal.channel,
+                region: goal.region,
+                there,
+                home,
+            });
+        }
+    }
+    Ok((goal, scene))
+}
+
+async fn read_one(
+    site: Site<'_>,
+    channels: &[ChannelRule],
+    asked: (&RecipeName, &str, Option<Arch>),
+) -> Result<(Goal, Scene), RolloutError> {
+    let target = site.target;
+    let (goal, scene) = named(site, channels, asked).await?;
     let (recipe, version) = (&goal.recipe, goal.version);
     if scene.is_damaged(&scene.channel(goal.arch, &goal.channel)) {
         return Err(damaged(&goal.channel, recipe, "what it holds names no image").into());
@@ -72,12 +116,17 @@ pub async fn read(
 
 /// The same without a gate: whoever goes back is often there because the image may no longer be used.
 pub async fn named(
-    target: &dyn Target,
+    site: Site<'_>,
     channels: &[ChannelRule],
     (recipe, channel, arch): (&RecipeName, &str, Option<Arch>),
 ) -> Result<(Goal, Scene), RolloutError> {
     let rule = rule(channels, channel)?;
-    let scene = Scene::look(target, recipe).await?;
+    let region = site.home.and(site.target.region());
+    if let Some(region) = region.as_ref().filter(|region| !rule.reach.regions.contains(region)) {
+        let reached = rule.reach.regions.clone();
+        return Err(RolloutError::NotReached { channel: rule.name.clone(), region: region.clone(), reached });
+    }
+    let scene = Scene::look(site.target, recipe).await?;
     let arch = scene.arch(arch)?;
     let empty = || ReleaseError::Empty {
         recipe: recipe.clone(),
@@ -90,7 +139,7 @@ pub async fn named(
         damaged(&rule.name, recipe, &why)
     };
     let version = scene.version_of(&image).ok_or_else(unknown)?;
-    Ok((Goal { recipe: recipe.clone(), channel: rule.name.clone(), arch, version, image }, scene))
+    Ok((Goal { recipe: recipe.clone(), channel: rule.name.clone(), arch, version, image, region }, scene))
 }
 
 /// Why the channel's last move passed no gate, or can't be vouched for. What was wrong before a later move through the gates

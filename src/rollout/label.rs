@@ -82,6 +82,7 @@ mod tests {
             arch: Arch::X86_64,
             version: "1.0.2".parse().unwrap(),
             image: "ami-0123456789abcdef0".parse().unwrap(),
+            region: None,
         }
     }
 

@@ -10,6 +10,9 @@
 //! | [`alarms`] | how the alarms stand that are to watch over it |
 //! | [`survey`] | looks at all groups before the first change |
 //! | [`carry_out`] | one wave after the other, each group to its end |
+//! | `gate` | what stands against beginning anything, asked just before each try |
+//! | `tries` | how long something is tried that AWS does not say it has begun |
+//! | `watch` | a refresh to its end; one that brings a revoked image is turned round |
 //!
 //! Nothing is kept on this machine. What is due is decided anew from what AWS shows, so the same command goes on from
 //! wherever another run has died: it finds the version that was made, and watches the refresh that was begun.
@@ -20,16 +23,23 @@
 //!   which version it was made, its client token is a function of that, and a refresh says where it goes. So the same
 //!   command goes on from anywhere. What failed in a group, or what it was brought back from, is read from its
 //!   refreshes too, as long as AWS keeps them.
+//! - Beginning a refresh and turning one round are the two calls that are not made again by the one owner of retries:
+//!   what was decided before may not hold any more. Where no answer comes, the group is looked at anew and all that
+//!   stands against it is asked again (`rollout/gate.rs`, `tries.rs`); what may have begun all the same shows, and is
+//!   watched.
 
 pub mod alarms;
 pub mod carry_out;
 pub mod decide;
 mod error;
+mod gate;
 pub mod goal;
 pub mod label;
 pub mod mends;
 mod refusal;
 pub mod survey;
+mod tries;
+mod watch;
 
 pub use carry_out::{Ended, Outcome, carry_out};
 pub use error::RolloutError;

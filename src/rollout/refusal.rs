@@ -1,7 +1,7 @@
 //! Why a group can't be rolled, and what to do about it.
 
 use super::mends::{self, Place};
-use crate::identity::{Arch, Channel, ImageId, Version};
+use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::clock::rfc3339;
 use crate::report::visible::line;
 use crate::target::RefreshState;
@@ -191,6 +191,19 @@ pub enum Refusal {
         its: Arch,
         /// What would be rolled.
         ours: Arch,
+    },
+    /// The group is another recipe's.
+    #[error(
+        "it runs an image of {its}, and this one is of {ours}\n  where that is what you want: {}; else roll {its} out to it",
+        line(way)
+    )]
+    AnotherRecipe {
+        /// The recipe of what it runs.
+        its: RecipeName,
+        /// What would be rolled.
+        ours: RecipeName,
+        /// The command that rolls it all the same.
+        way: String,
     },
     /// The last try failed.
     #[error(

@@ -4,9 +4,12 @@ use super::alarms::Alarms;
 use super::decide::{Seen, Stage, UNSETTLED, back, forward};
 use super::label::Reasons;
 use super::{Goal, Refusal, RolloutError, mends};
-use crate::identity::ImageId;
+use crate::hardening::shell::shown;
+use crate::identity::{ImageId, RecipeName};
+use crate::pipeline::tags;
 use crate::recipe::RolloutPolicy;
 use crate::release::scene::Scene;
+use crate::report::visible::line;
 use crate::target::{NamedAt, Pace, Rollouts, ScalingGroup, TargetError, TemplateUser};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::collections::BTreeSet;
@@ -37,6 +40,8 @@ pub struct Request {
     pub despite: Option<Despite>,
     /// Try again what has failed before.
     pub retry: bool,
+    /// The recipe whose groups may come to run this one's image.
+    pub take_over: Option<RecipeName>,
 }
 
 /// Alarms that ring, and don't hold up what may be just what quiets them.
@@ -144,7 +149,7 @@ pub async fn survey(
     let missing: Vec<String> =
         names.iter().filter(|name| !groups.iter().any(|group| group.name == **name)).cloned().collect();
     if !missing.is_empty() {
-        return Err(RolloutError::NoGroup(missing));
+        return Err(RolloutError::NoGroup { names: missing, region: request.goal.region.clone() });
     }
     let looks = groups.into_iter().map(|group| async move {
         let seen = look(rollouts, group, &request.goal, now).await?;
@@ -161,9 +166,10 @@ pub async fn survey(
         }
         silent = alarms.silent;
     }
-    if plans.iter().any(makes_a_version) {
+    let makes = |plan: &GroupPlan| plan.stage.as_ref().is_ok_and(makes_a_version);
+    if plans.iter().any(makes) {
         let users = rollouts.users().await?;
-        for plan in plans.iter_mut().filter(|plan| makes_a_version(plan)) {
+        for plan in plans.iter_mut().filter(|plan| makes(plan)) {
             if let Some(refusal) = shared(&plan.seen, &users) {
                 plan.stage = Err(refusal);
             }
@@ -177,12 +183,13 @@ fn is_due(plan: &GroupPlan) -> bool {
     matches!(plan.stage, Ok(Stage::Due { .. }))
 }
 
-fn makes_a_version(plan: &GroupPlan) -> bool {
-    matches!(plan.stage, Ok(Stage::Due { to: None, .. }))
+/// Whether the group's template gets a new version for it.
+pub(super) fn makes_a_version(stage: &Stage) -> bool {
+    matches!(stage, Stage::Due { to: None, .. })
 }
 
 /// Other groups that would take a new version of this one's template by themselves.
-fn shared(seen: &Seen, users: &[TemplateUser]) -> Option<Refusal> {
+pub(super) fn shared(seen: &Seen, users: &[TemplateUser]) -> Option<Refusal> {
     let template = &seen.group.template()?.template;
     let is_other = |user: &&TemplateUser| {
         user.group != seen.group.name && user.named.template == *template && user.named.version == "$Latest"
@@ -212,9 +219,19 @@ pub async fn unfit(
 ) -> Result<Option<Refusal>, TargetError> {
     let of_version = seen.versions.iter().find(|one| one.number == version);
     let Some(image) = of_version.and_then(|version| version.image.clone()) else { return Ok(None) };
-    let state = rollouts.image_seen(&image).await?.map_or_else(|| "gone".to_owned(), |image| image.state);
+    let seen = rollouts.image_seen(&image).await?;
+    let state = seen.as_ref().map_or_else(|| "gone".to_owned(), |image| image.state.clone());
     if state != "available" {
         return Ok(Some(Refusal::ImageGone { version, image, state }));
+    }
+    // An image says itself that it was revoked, whatever recipe it is of.
+    let tags = seen.map(|image| image.tags).unwrap_or_default();
+    if let Some(reason) = tags::revoked(&tags)
+        && tags::owner(&tags).is_none_or(|owner| owner.recipe != scene.recipe)
+    {
+        let what = tags::owner(&tags).map_or("it".to_owned(), |owner| format!("{} {}", owner.recipe, owner.version));
+        let why = format!("{what} is revoked: {}\n  roll another image out", line(reason));
+        return Ok(Some(Refusal::Unfit { version, image, why }));
     }
     let Ok(id) = image.parse::<ImageId>() else { return Ok(None) };
     // What a group had before it was rolled for the first time is perhaps no image of the recipe.
@@ -255,9 +272,17 @@ async fn plan(request: &Request, seen: Seen, rollouts: &dyn Rollouts, scene: &Sc
 
 /// What is due with a group.
 pub fn due(request: &Request, seen: &Seen, forgiven: Option<&str>) -> Result<Stage, Refusal> {
-    match request.back {
-        true => back(seen, &request.goal, forgiven),
-        false => forward(seen, &request.goal, request.reasons(), forgiven),
+    if request.back {
+        return back(seen, &request.goal, forgiven);
+    }
+    let stage = forward(seen, &request.goal, request.reasons(), forgiven)?;
+    match (&stage, &seen.recipe) {
+        (Stage::Due { .. }, Some(its)) if *its != request.goal.recipe && request.take_over.as_ref() != Some(its) => {
+            let command = request.goal.command();
+            let way = format!("{command} --take-over {its} --group {}", shown(&seen.group.name));
+            Err(Refusal::AnotherRecipe { its: its.clone(), ours: request.goal.recipe.clone(), way })
+        }
+        _ => Ok(stage),
     }
 }
 
@@ -279,17 +304,18 @@ pub async fn look(
             }
         };
         let (versions, refreshes) = tokio::join!(versions, rollouts.refreshes(&names[0]));
-        let mut seen = Seen { group, versions: versions?, refreshes: refreshes?, arch: None, at: now };
+        let mut seen = Seen { group, versions: versions?, refreshes: refreshes?, arch: None, recipe: None, at: now };
         if seen.is_settled(goal.image.as_str(), now) || began.elapsed() > UNSETTLED {
             let number = seen.group.template().and_then(|named| named.number());
             let current = seen.versions.iter().find(|version| Some(version.number) == number);
             if let Some(image) = current.and_then(|version| version.image.as_deref()).filter(|i| i.starts_with("ami-"))
             {
-                let is_goal = image == goal.image.as_str();
-                seen.arch = match is_goal {
-                    true => Some(goal.arch),
-                    false => rollouts.image_seen(image).await?.and_then(|image| image.arch),
-                };
+                if image == goal.image.as_str() {
+                    (seen.arch, seen.recipe) = (Some(goal.arch), Some(goal.recipe.clone()));
+                } else if let Some(image) = rollouts.image_seen(image).await? {
+                    seen.arch = image.arch;
+                    seen.recipe = tags::owner(&image.tags).map(|owner| owner.recipe);
+                }
             }
             return Ok(seen);
         }

@@ -55,7 +55,7 @@ pub struct Point {
     pub value: f64,
 }
 
-/// An alarm over one of our metrics without dimensions.
+/// An alarm over one of our metrics.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alarm {
     /// Its name.
@@ -64,6 +64,8 @@ pub struct Alarm {
     pub description: String,
     /// The metric; empty where it is not one of ours.
     pub metric: String,
+    /// Whose: nothing where the factory has no name.
+    pub dimensions: Vec<(String, String)>,
     /// Whether the sum of a period counts, or else its maximum.
     pub is_sum: bool,
     /// Whether it rings below the threshold, or else above it.

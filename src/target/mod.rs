@@ -30,7 +30,7 @@ pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Prov
 pub use revocation::{Revocation, Revocations};
 pub use rollouts::{
     AlarmSeen, AlarmState, Begun, ImageSeen, LaunchSource, Member, NamedAt, NewVersion, Pace, Refresh, RefreshState,
-    Rollouts, ScalingGroup, TemplateRef, TemplateUser, TemplateVersion,
+    Rollouts, ScalingGroup, TemplateRef, TemplateUser, TemplateVersion, Turned,
 };
 pub use shelf::{Intent, Retirement, Rung, Shelf, Unread, Use, Uses, WayOut};
 

@@ -1,7 +1,7 @@
 //! Rolling images out: Auto Scaling groups, the versions of the launch templates that they launch from, and the refreshes
 //! that replace their instances. What a target shows and does; what is to be done is decided in [`crate::rollout`].
 
-use super::TargetError;
+use super::{Tags, TargetError};
 use crate::identity::{Arch, Digest, ImageId};
 use async_trait::async_trait;
 use std::time::Duration;
@@ -129,6 +129,8 @@ pub struct ImageSeen {
     pub arch: Option<Arch>,
     /// Its state, in the service's words: only `available` can be launched.
     pub state: String,
+    /// Its tags, as this account sees them.
+    pub tags: Tags,
 }
 
 /// How far a refresh is (Auto Scaling API reference, `InstanceRefresh`, "Status").
@@ -255,6 +257,19 @@ pub enum Begun {
     Another,
     /// The service does not know the version, in its words: a new one is not known everywhere at once.
     NotKnown(String),
+    /// Nothing that could be understood came back, or that there are too many calls: it may have begun or not. Why.
+    Unheard(String),
+}
+
+/// What came of turning a refresh round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turned {
+    /// It goes back.
+    Yes,
+    /// None is in flight any more.
+    Over,
+    /// As with [`Begun::Unheard`].
+    Unheard(String),
 }
 
 /// How a CloudWatch alarm stands.
@@ -294,8 +309,9 @@ pub trait Rollouts: Send + Sync {
     async fn refreshes(&self, group: &str) -> Result<Vec<Refresh>, TargetError>;
     /// The alarms of these names as they are now; those that do not exist are left out.
     async fn alarms(&self, names: &[String]) -> Result<Vec<AlarmSeen>, TargetError>;
-    /// Begins to bring a group to a numbered version of its template. A policy of mixed instances keeps all else.
+    /// Begins to bring a group to a numbered version of its template. A policy of mixed instances keeps all else. It is
+    /// asked for once: what was decided before is not what an answer minutes later may be given to.
     async fn refresh(&self, group: &str, to: &TemplateRef, pace: &Pace) -> Result<Begun, TargetError>;
-    /// Has a refresh in flight replace once more what it has replaced. False where none is in flight any more.
-    async fn go_back(&self, group: &str) -> Result<bool, TargetError>;
+    /// Has a refresh in flight replace once more what it has replaced. It is asked for once, too.
+    async fn go_back(&self, group: &str) -> Result<Turned, TargetError>;
 }

@@ -89,6 +89,18 @@ fn a_log_for_stores_names_the_build_in_each_of_its_lines_and_how_the_run_ended()
     assert_eq!((output.status.code(), &only["log"]["level"]), (Some(2), &json!("error")), "{only}");
     let output = factory.run(&["images", "--log", "/no/such/folder/log"]);
     assert!(output.status.code() == Some(2) && stderr(&output).contains("--log /no/such/folder/log"), "{output:?}");
+    // A pipe holds nothing up, whether somebody reads it or not.
+    let pipe = factory.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for is_read in [false, true] {
+        let flags = nix::fcntl::OFlag::O_NONBLOCK;
+        let reader = is_read.then(|| nix::fcntl::open(&pipe, flags, nix::sys::stat::Mode::empty()).unwrap());
+        let output = factory.run(&["images", "--log", pipe.to_str().unwrap()]);
+        let told = "it is no file, and what nobody reads would hold the run up; `--log -` writes to standard error";
+        assert!(output.status.code() == Some(2) && stderr(&output).contains(told), "{output:?}");
+        drop(reader);
+    }
+    assert_ne!(factory.run(&["images", "--log", "/dev/null"]).status.code(), Some(2));
 
     if !can_build_on_host("a_log_for_stores_names_the_build_in_each_of_its_lines_and_how_the_run_ended") {
         return;

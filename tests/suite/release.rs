@@ -455,7 +455,8 @@ fn a_revoked_image_goes_nowhere_and_takes_those_built_on_it_along() {
     let rows = gone["revoked"].as_array().unwrap();
     let mut marked: Vec<_> = rows.iter().map(|row| (row["recipe"].as_str().unwrap(), &row["image"])).collect();
     marked.sort_by_key(|(recipe, _)| *recipe);
-    assert_eq!(marked, [("child", of_child), ("late", &of_late["images"][0]["image"])]);
+    assert_eq!(marked, [("child", of_child), ("late", &of_late["images"][0]["image"]), ("tiny", of_tiny)]);
+    assert_eq!((&rows[0]["gone"], &rows[1]["gone"]), (&json!(true), &Value::Null), "{gone}");
     assert_eq!(ok(&factory, &["images", "child"])["images"][0]["state"], "revoked");
 }
 

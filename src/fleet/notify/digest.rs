@@ -171,6 +171,7 @@ pub fn of(seen: &Seen, ear: &Ear, recall: &Recall, now: OffsetDateTime) -> (Dige
         };
         told.insert(item.fingerprint.clone(), as_told);
     }
+    let mut unknown: Vec<(&Fingerprint, &Told)> = Vec::new();
     let now_seen: BTreeMap<Fingerprint, &Item> = seen.items.iter().map(|item| (name(item).0, item)).collect();
     for (fingerprint, was) in &before.told {
         if told.contains_key(fingerprint) {
@@ -186,13 +187,15 @@ pub fn of(seen: &Seen, ear: &Ear, recall: &Recall, now: OffsetDateTime) -> (Dige
             // Of a level that is not asked for.
             Some(_) => {}
             None if !seen.places.contains(&was.place) => digest.forgotten.push(was.title.clone()),
-            None if is_unknown(seen, was) => {
-                digest.unknown += 1;
-                told.insert(fingerprint.clone(), was.clone());
-            }
+            None if is_unknown(seen, was) => unknown.push((fingerprint, was)),
             None => digest.resolved.push(over(None)),
         }
     }
+    // What can't be told now is remembered as far as there is room beside what can: the riskiest.
+    unknown.sort_by_key(|(_, was)| was.level);
+    digest.unknown = unknown.len().min(MOST.saturating_sub(told.len()));
+    digest.beyond += unknown.len() - digest.unknown;
+    told.extend(unknown.into_iter().take(digest.unknown).map(|(name, was)| (name.clone(), was.clone())));
     let first = matches!(recall, Recall::First | Recall::Damaged(_));
     let parts =
         [digest.new.len(), digest.worse.len(), digest.changed.len(), digest.resolved.len(), digest.forgotten.len()];

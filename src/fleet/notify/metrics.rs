@@ -18,9 +18,13 @@ const DAY: i32 = 86_400;
 /// How many alarm actions an alarm takes (CloudWatch API reference, `PutMetricAlarm`).
 const ACTIONS: usize = 5;
 
+/// The dimension that tells factories apart which have a name.
+pub const FACTORY: &str = "Factory";
+
 /// What is put after each look.
-pub fn points(looked: &Looked) -> Vec<Point> {
-    let point = |name, dimensions, value| Point { name, dimensions, value };
+pub fn points(looked: &Looked, notify: &Notify) -> Vec<Point> {
+    let own = || notify.factory.iter().map(|name| (FACTORY, name.to_string()));
+    let point = |name, of: Vec<_>, value| Point { name, dimensions: own().chain(of).collect(), value };
     let mut levels: BTreeMap<Level, u64> = Level::ALL.iter().map(|level| (*level, 0)).collect();
     // Of what is measured against a channel: what breaks the policy, and what is warned of.
     let mut recipes: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
@@ -66,8 +70,11 @@ pub fn alarms(notify: &Notify, here: &Region) -> Vec<Alarm> {
         .map(ToString::to_string)
         .collect();
     let actions: Vec<String> = topics.into_iter().take(ACTIONS).collect();
+    let own = notify.factory.as_ref();
     let alarm = |name: &str, metric: &str, description: &str, is_below| Alarm {
-        name: name.into(),
+        // Whoever may put alarms may put those that begin so.
+        name: own.map_or_else(|| format!("amifactory-{name}"), |own| format!("amifactory-{own}-{name}")),
+        dimensions: own.iter().map(|own| (FACTORY.to_owned(), own.to_string())).collect(),
         description: description.into(),
         metric: metric.into(),
         is_sum: is_below,
@@ -82,13 +89,13 @@ pub fn alarms(notify: &Notify, here: &Region) -> Vec<Alarm> {
     };
     vec![
         alarm(
-            "amifactory-fleet-check-stopped",
+            "fleet-check-stopped",
             "Runs",
             "amifactory fleet --notify has not run for two days: nobody hears of what is new in the fleet.",
             true,
         ),
         alarm(
-            "amifactory-fleet-unread",
+            "fleet-unread",
             "PlacesUnread",
             "For two days amifactory fleet could not read everything: what it can't see is unknown.",
             false,
@@ -111,7 +118,7 @@ mod tests {
             };
             points.iter().find(fits).map(|point| point.value)
         };
-        let empty = points(&looked(Vec::new()));
+        let empty = points(&looked(Vec::new()), &Notify::default());
         assert_eq!(
             (empty.len(), value(&empty, "Runs", None), value(&empty, "Uses", Some("fail"))),
             (8, Some(1.0), Some(0.0))
@@ -127,9 +134,23 @@ mod tests {
                 .collect(),
         );
         many.places[0].shown.unread.push(unread("instances"));
-        let points = points(&many);
+        let points = points(&many, &Notify::default());
         assert_eq!(points.len(), 8 + 2 * MOST);
         assert_eq!(value(&points, "Uses", Some("fail")), Some(10_000.0));
         assert_eq!((value(&points, "PlacesUnread", None), value(&points, "OldestDays", None)), (Some(1.0), Some(20.0)));
+    }
+
+    #[test]
+    fn two_factories_of_an_account_have_metrics_and_alarms_of_their_own() {
+        let of = |name: &str| Notify { factory: Some(name.parse().unwrap()), ..Notify::default() };
+        let here = "us-east-1".parse().unwrap();
+        let names = |notify: &Notify| alarms(notify, &here).into_iter().map(|alarm| alarm.name).collect::<Vec<_>>();
+        assert_eq!(names(&Notify::default()), ["amifactory-fleet-check-stopped", "amifactory-fleet-unread"]);
+        assert_eq!(names(&of("shop")), ["amifactory-shop-fleet-check-stopped", "amifactory-shop-fleet-unread"]);
+        let own = [("Factory".to_owned(), "shop".to_owned())];
+        assert!(alarms(&of("shop"), &here).iter().all(|alarm| alarm.dimensions == own));
+        let all = points(&looked(Vec::new()), &of("shop"));
+        assert!(all.iter().all(|point| point.dimensions[0] == (FACTORY, "shop".to_owned())), "{all:?}");
+        assert_eq!(all.iter().find(|point| point.name == RUNS).unwrap().dimensions.len(), 1);
     }
 }

@@ -5,7 +5,7 @@ use super::item::Seen;
 use super::memory::{Memory, Recall};
 use super::tickets;
 use crate::fleet::freshness::Level;
-use crate::identity::AudienceName;
+use crate::identity::{AudienceName, FactoryName};
 use crate::recipe::{Audience, Heard, Notify};
 use crate::report::notify as message;
 use crate::target::{Herald, Kept, TargetError};
@@ -89,14 +89,14 @@ pub async fn tell(herald: &dyn Herald, notify: &Notify, seen: &Seen, now: Offset
         let opscenter = audience.opscenter.then_some(Way::Opscenter);
         sns.into_iter().chain(webhook).chain(opscenter).map(move |way| (name, audience, way))
     });
-    join_all(ways.map(|(name, audience, way)| tell_one(herald, name, audience, way, seen, now))).await
+    let own = notify.factory.as_ref();
+    join_all(ways.map(|(name, audience, way)| tell_one(herald, own, (name, audience, way), seen, now))).await
 }
 
 async fn tell_one(
     herald: &dyn Herald,
-    name: &AudienceName,
-    audience: &Audience,
-    way: Way,
+    factory: Option<&FactoryName>,
+    (name, audience, way): (&AudienceName, &Audience, Way),
     seen: &Seen,
     now: OffsetDateTime,
 ) -> Telling {
@@ -114,8 +114,9 @@ async fn tell_one(
         damaged: None,
         error: None,
     };
-    // An audience's name has no dot.
-    let kept_as = format!("{name}.{}", way.as_str());
+    // Neither name has a dot: no factory's audience is another's.
+    let key = factory.map_or_else(|| name.to_string(), |factory| format!("{factory}.{name}"));
+    let kept_as = format!("{key}.{}", way.as_str());
     let recall = match herald.recall(&kept_as).await {
         Ok(kept) => recall(kept),
         Err(error) => {
@@ -135,7 +136,7 @@ async fn tell_one(
     let name = name.as_str();
     let sent = match (digest.news, way) {
         (_, Way::Opscenter) => {
-            let waiting = tickets::open(herald, name, &digest, &recall, &mut memory).await;
+            let waiting = tickets::open(herald, &key, &digest, &recall, &mut memory).await;
             waiting.map(|waiting| {
                 telling.new -= waiting.new;
                 telling.worse -= waiting.worse;
@@ -165,7 +166,7 @@ async fn tell_one(
     }
     // What is not in order there is put in order, news or not.
     if way == Way::Opscenter
-        && let Err(error) = tickets::resolve(herald, name, (seen, &ear), &memory).await
+        && let Err(error) = tickets::resolve(herald, &key, (seen, &ear), &memory).await
     {
         telling.error = Some(error.to_string());
         return telling;

@@ -390,3 +390,31 @@ fn of_too_many_the_riskiest_are_told_and_the_same_each_day() {
     let (digest, _) = next(&fleet(50), &memory, NOW);
     assert_eq!((digest.new.len() + digest.worse.len(), digest.resolved.len()), (50, 0));
 }
+
+/// Places that go dark one after the other, each with other things in it: what is remembered of them does not add up.
+#[test]
+fn what_is_remembered_of_what_can_not_be_told_is_bounded_too() {
+    let fleet = |day: usize| looked((0..MOST).map(|n| finding(day * MOST + n, Level::Warn, 1, 1)).collect());
+    let (_, mut memory) = next(&fleet(0), &Recall::First, NOW);
+    for day in 1..4 {
+        let mut today = fleet(day);
+        // Half of what there was can't be read today, and there is as much as ever beside it.
+        today.places[0].shown.unread.push(unread("instances"));
+        today.findings.truncate(MOST / 2);
+        today.findings.push(finding(9 * MOST + day, Level::Fail, 1, 1));
+        let (digest, of_today) = next_of(&today, &memory_of(&memory), NOW);
+        assert!(of_today.told.len() <= MOST, "{}", of_today.told.len());
+        assert!(digest.unknown > 0 && digest.beyond > 0, "day {day}: {} {}", digest.unknown, digest.beyond);
+        // What is worst is not what gives way.
+        let worst = of_today.told.values().filter(|told| told.level == Level::Fail).count();
+        assert!(worst >= day.min(2), "day {day}: {worst}");
+        memory = Recall::Known(of_today);
+    }
+}
+
+fn memory_of(recall: &Recall) -> Recall {
+    match recall {
+        Recall::Known(memory) => Recall::Known(Memory::read(&memory.write()).unwrap()),
+        other => other.clone(),
+    }
+}

@@ -18,8 +18,9 @@ pub(super) fn notify(node: &Node, names: &Known<'_>, diagnostics: &mut Diagnosti
         Some(audiences)
     });
     let metrics = maybe(&mut reader, "metrics", diagnostics, |node, d| node.boolean(d));
+    let factory = maybe(&mut reader, "factory", diagnostics, |node, d| node.parse(d));
     reader.finish();
-    Some(Notify { audiences: audiences?, metrics: metrics?.unwrap_or_default() })
+    Some(Notify { audiences: audiences?, metrics: metrics?.unwrap_or_default(), factory: factory? })
 }
 
 fn audience(node: &Node, names: &Known<'_>, diagnostics: &mut Diagnostics) -> Option<Audience> {

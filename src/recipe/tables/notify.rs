@@ -22,6 +22,12 @@ pub static NOTIFY: Shape = Shape {
             "Whether each check puts metrics in CloudWatch, a few dozen at most. `amifactory fleet --alarms` declares alarms \
              over them, which ring when the check stops.",
         ),
+        optional(
+            "factory",
+            NAME,
+            "A name for this factory, where several look from one account and region: it stands in the names of its alarms, is \
+             the dimension `Factory` of its metrics, and keeps apart what each audience was told.",
+        ),
     ],
     one_of: &[],
     pairs: &[],

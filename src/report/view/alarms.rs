@@ -59,7 +59,11 @@ impl AlarmRow {
 fn differs(wanted: &Alarm, found: &Alarm) -> Vec<String> {
     let metric = |alarm: &Alarm| match alarm.metric.as_str() {
         "" => "none of amifactory's metrics".to_owned(),
-        metric => metric.to_owned(),
+        metric => [metric.to_owned()]
+            .into_iter()
+            .chain(alarm.dimensions.iter().map(|(name, value)| format!("{name}={value}")))
+            .collect::<Vec<_>>()
+            .join(", "),
     };
     let statistic = |alarm: &Alarm| if alarm.is_sum { "the sum" } else { "no sum" }.to_owned();
     let side = |alarm: &Alarm| if alarm.is_below { "below it" } else { "not below it" }.to_owned();

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 
 /// How many commands are shown: those for the riskiest.
 const COMMANDS: usize = 8;
+/// The column that gives way: names of groups may be as long as 255 characters.
+const WHAT: usize = 5;
 
 /// How it stands with the fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -158,7 +160,8 @@ pub fn examples(finding: &Finding) -> String {
 
 /// The table. `all`: what is fine has a row too.
 pub fn fleet(shown: &Fleet, all: bool, style: Style) -> String {
-    let mut table = Table::new(&["LEVEL", "RECIPE", "VERSION", "BEHIND", "DAYS", "WHAT", "WHERE"]).right(&[3, 4]);
+    let table = Table::new(&["LEVEL", "RECIPE", "VERSION", "BEHIND", "DAYS", "WHAT", "WHERE"]).right(&[3, 4]);
+    let mut table = table.gives_way_in_the_middle(WHAT);
     let mut rows = 0;
     for finding in shown.findings.iter().filter(|finding| all || is_told(finding)) {
         rows += 1;

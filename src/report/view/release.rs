@@ -518,7 +518,9 @@ pub fn revocation(shown: &Revocation, style: Style) -> String {
             channels => style.red(&format!("named by {}", channels.join(", "))),
         };
         let name = style.bold(&format!("{} {}", revoked.recipe, revoked.version));
-        text.push_str(&format!("{name} ({}) is revoked: {}; {named}\n", revoked.image, visible::line(&revoked.reason)));
+        let gone = if revoked.gone { ", which is gone," } else { "" };
+        let why = visible::line(&revoked.reason);
+        text.push_str(&format!("{name} ({}){gone} is revoked: {why}; {named}\n", revoked.image));
         if let Some(why) = &revoked.forgettable {
             let what = "  forgotten once the image is gone, because that could not be written down:";
             text.push_str(&format!("{}\n  {}\n", style.red(what), visible::block(why)));

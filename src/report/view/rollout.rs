@@ -4,7 +4,7 @@ use super::super::Style;
 use super::super::visible::line;
 use super::next;
 use crate::hardening::shell;
-use crate::identity::ImageId;
+use crate::identity::{ImageId, Region};
 use crate::recipe::Window;
 use crate::release::scene::Scene;
 use crate::rollout::decide::Stage;
@@ -77,6 +77,9 @@ pub struct GroupRow {
     /// Where it is as it should be and its template's default has another image: the command that moves the default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moves_default: Option<String>,
+    /// Whether a refresh was in flight or may have been.
+    #[serde(skip)]
+    touched: bool,
     /// The default's image, as people know it.
     #[serde(skip)]
     default: Option<String>,
@@ -116,6 +119,9 @@ pub struct RolledOut {
     pub version: String,
     /// Its image.
     pub image: ImageId,
+    /// The region, where it is not the home region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<Region>,
     /// `planned`, `refused`, `up-to-date`, `rolled-out`, `partly`, `failed`, `interrupted`.
     pub outcome: &'static str,
     /// Whether groups go back.
@@ -150,6 +156,7 @@ impl RolledOut {
             channel: goal.channel.to_string(),
             version: goal.version.to_string(),
             image: goal.image.clone(),
+            region: goal.region.clone(),
             outcome,
             rollback: request.back,
             pace: PaceRow {
@@ -191,6 +198,7 @@ impl RolledOut {
             (row.state, row.why) = why;
             row.to = ended.to.or(row.to);
             row.refresh = ended.refresh;
+            row.touched = ended.touched;
         }
         let count = |state: &str| shown.groups.iter().filter(|row| row.state == state).count();
         shown.outcome = match (count("failed"), count("not-begun"), count("done")) {
@@ -280,6 +288,7 @@ fn row(plan: &GroupPlan, scene: &Scene, request: &Request) -> GroupRow {
         why,
         warnings: plan.seen.warnings(&request.pace()),
         moves_default: None,
+        touched: false,
         default: None,
         place: plan.seen.place(),
     }
@@ -287,7 +296,8 @@ fn row(plan: &GroupPlan, scene: &Scene, request: &Request) -> GroupRow {
 
 /// For people.
 pub fn rolled_out(shown: &RolledOut, style: Style) -> String {
-    let what = format!("{} {} ({})", shown.recipe, shown.version, shown.image);
+    let region = shown.region.as_ref().map(|region| format!(" in {region}")).unwrap_or_default();
+    let what = format!("{} {} ({}{region})", shown.recipe, shown.version, shown.image);
     let mut out = match (shown.outcome, shown.rollback) {
         ("refused", _) => format!("{} nothing is begun: not every group can be rolled\n", style.red("refused:")),
         ("planned", false) => format!("{what} from {} goes out\n", shown.channel),
@@ -350,9 +360,10 @@ pub fn rolled_out(shown: &RolledOut, style: Style) -> String {
     out
 }
 
-/// What AWS has brought back needs no way back: it needs a reason. What stands half way needs one.
+/// What AWS has brought back needs no way back: it needs a reason. What stands half way needs one. What was never begun is as it
+/// was, and going back would bring it to what it had before that.
 fn after_a_failure(shown: &RolledOut, again: &str) -> Vec<String> {
-    let failed = shown.groups.iter().filter(|row| row.state == "failed");
+    let failed = shown.groups.iter().filter(|row| row.state == "failed" && row.touched);
     let (back, stuck): (Vec<&GroupRow>, Vec<&GroupRow>) =
         failed.partition(|row| row.refresh == Some(RefreshState::RollbackSuccessful));
     let mut commands = Vec::new();
@@ -364,6 +375,9 @@ fn after_a_failure(shown: &RolledOut, again: &str) -> Vec<String> {
         commands.extend(back.iter().map(|row| format!("{}   # why it came back", line(&row.place.activities()))));
         commands.push(format!("{}   # where the image is bad: the channel moves back", shown.goal.moves_back()));
         commands.push(format!("{again} --retry{}   # where it was chance", line(&targets(shown))));
+    }
+    if commands.is_empty() {
+        commands.push(format!("{again}{}   # once more: no group was touched that failed", line(&targets(shown))));
     }
     commands
 }

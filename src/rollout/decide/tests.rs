@@ -15,6 +15,7 @@ fn goal() -> Goal {
         arch: Arch::X86_64,
         version: "1.0.2".parse().unwrap(),
         image: NEW.parse().unwrap(),
+        region: None,
     }
 }
 
@@ -68,7 +69,7 @@ fn seen(at: &str, members: &[&str], versions: &[TemplateVersion], refreshes: &[R
         warmup: None,
     };
     let (versions, refreshes) = (versions.to_vec(), refreshes.to_vec());
-    Seen { group, versions, refreshes, arch: Some(Arch::X86_64), at: datetime!(2026-11-20 12:00 UTC) }
+    Seen { group, versions, refreshes, arch: Some(Arch::X86_64), recipe: None, at: datetime!(2026-11-20 12:00 UTC) }
 }
 
 fn forth(seen: &Seen) -> Result<Stage, Refusal> {

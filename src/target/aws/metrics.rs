@@ -40,9 +40,10 @@ pub async fn alarms(api: &Api, names: &[&str]) -> Result<Vec<Alarm>, TargetError
         description: alarm.alarm_description().unwrap_or_default().to_owned(),
         // What someone else declared under this name is not ours.
         metric: match alarm.namespace() {
-            Some(NAMESPACE) if alarm.dimensions().is_empty() => alarm.metric_name().unwrap_or_default().to_owned(),
+            Some(NAMESPACE) => alarm.metric_name().unwrap_or_default().to_owned(),
             _ => String::new(),
         },
+        dimensions: alarm.dimensions().iter().map(named).collect(),
         is_sum: alarm.statistic() == Some(&Statistic::Sum),
         is_below: alarm.comparison_operator() == Some(&ComparisonOperator::LessThanThreshold),
         threshold: alarm.threshold().unwrap_or_default(),
@@ -59,6 +60,10 @@ pub async fn alarms(api: &Api, names: &[&str]) -> Result<Vec<Alarm>, TargetError
     Ok(found.collect())
 }
 
+fn named(dimension: &Dimension) -> (String, String) {
+    (dimension.name().unwrap_or_default().to_owned(), dimension.value().unwrap_or_default().to_owned())
+}
+
 /// Declares one, over what has its name.
 pub async fn put_alarm(api: &Api, alarm: &Alarm) -> Result<(), TargetError> {
     let compare = match alarm.is_below {
@@ -71,6 +76,9 @@ pub async fn put_alarm(api: &Api, alarm: &Alarm) -> Result<(), TargetError> {
         let request = request.namespace(NAMESPACE).metric_name(&alarm.metric).statistic(statistic.clone());
         let request = request.comparison_operator(compare.clone()).threshold(alarm.threshold).period(alarm.period);
         let request = request.evaluation_periods(alarm.periods);
+        let of = alarm.dimensions.iter().map(|(name, value)| Dimension::builder().name(name).value(value).build());
+        let of: Vec<Dimension> = of.collect();
+        let request = request.set_dimensions(Some(of).filter(|of| !of.is_empty()));
         let request = request.treat_missing_data(if alarm.breaching { "breaching" } else { "notBreaching" });
         request.set_alarm_actions(Some(alarm.actions.clone())).actions_enabled(true).send()
     };

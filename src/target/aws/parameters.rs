@@ -1,18 +1,25 @@
 //! Parameters that hold a document of ours: locks of moves, pins, and what is known of images that are revoked or on
 //! their way out.
 
-use super::api::{Api, CallError, op};
+use super::api::{Api, CallError, Class, op};
 use super::clock;
 use crate::target::{Pin, PointerName, Slot, TargetError};
+use aws_sdk_ssm::operation::get_parameters::GetParametersOutput;
 use aws_sdk_ssm::types::{Parameter, ParameterType};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Parameters per page (Systems Manager API reference, `GetParametersByPath`).
 const PAGE: i32 = 10;
+/// Names per call (the same, `GetParameters`).
+const NAMES: usize = 10;
 
 /// The longest value of a standard parameter, in bytes (Systems Manager quotas).
 pub const LONGEST: usize = 4096;
+
+/// What a parameter holds; none where it does not exist.
+pub type Value = Result<Option<String>, CallError>;
 
 /// A document, and when the service has written it.
 #[derive(Debug)]
@@ -69,6 +76,59 @@ pub async fn get<T: DeserializeOwned>(api: &Api, name: &str) -> Result<Option<Pl
     let ask = || api.ssm.get_parameters().names(name).send();
     let answer = api.caller.call(op::GET_PARAMETERS, name, ask).await?;
     answer.parameters().first().map(|parameter| read(name, parameter)).transpose()
+}
+
+/// The values of parameters as something else names them: by a name with a version or a label or without, or by an ARN. Each
+/// has its own answer: what it holds, none where it does not exist, or why it could not be read. An error: nothing can be read.
+pub async fn values(api: &Api, wanted: &BTreeSet<String>) -> Result<BTreeMap<String, Value>, CallError> {
+    let mut values = BTreeMap::new();
+    for some in batches(wanted) {
+        let ask = || api.ssm.get_parameters().set_names(Some(some.clone())).send();
+        match api.caller.call(op::GET_PARAMETERS, &some.join(", "), ask).await {
+            Ok(answer) => {
+                values.extend(some.iter().filter_map(|asked| Some((asked.clone(), Ok(told(&answer, asked)?)))))
+            }
+            Err(error) if error.is_credentials() => return Err(error),
+            // One that may not be read makes no other unreadable.
+            Err(error) if matches!(error.class, Class::Denied | Class::Permanent) => {}
+            Err(error) => values.extend(some.iter().map(|asked| (asked.clone(), Err(error.clone())))),
+        }
+    }
+    // What an answer to several did not tell, and ARNs.
+    for asked in wanted.iter().filter(|asked| !values.contains_key(*asked)).cloned().collect::<Vec<_>>() {
+        let ask = || api.ssm.get_parameters().names(&asked).send();
+        let value = match api.caller.call(op::GET_PARAMETERS, &asked, ask).await {
+            Err(error) if error.is_credentials() => return Err(error),
+            answer => answer.map(|answer| Some(answer.parameters().first()?.value()?.to_owned())),
+        };
+        values.insert(asked, value);
+    }
+    Ok(values)
+}
+
+/// What an answer to several names says of one: what it holds, or that it does not exist; none where it says nothing of it.
+fn told(answer: &GetParametersOutput, asked: &str) -> Option<Option<String>> {
+    let (name, selector) = asked.split_once(':').unwrap_or((asked, ""));
+    let its = |found: &Parameter| found.selector().unwrap_or_default().trim_start_matches(':') == selector;
+    let found = answer.parameters().iter().find(|found| found.name() == Some(name) && its(found));
+    let is_missing = answer.invalid_parameters().iter().any(|missing| missing == asked);
+    found.map(|found| found.value().map(str::to_owned)).or(is_missing.then_some(None))
+}
+
+/// As few calls as can be. An answer does not say by which of the ways to write a name it was asked: ARNs stand in none, and
+/// a parameter stands in each once.
+fn batches(wanted: &BTreeSet<String>) -> Vec<Vec<String>> {
+    let mut rounds: Vec<Vec<String>> = Vec::new();
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in wanted.iter().filter(|name| !name.starts_with("arn:")) {
+        let round = times.entry(name.split(':').next().unwrap_or_default()).or_default();
+        if rounds.len() <= *round {
+            rounds.push(Vec::new());
+        }
+        rounds[*round].push(name.clone());
+        *round += 1;
+    }
+    rounds.iter().flat_map(|round| round.chunks(NAMES).map(<[String]>::to_vec)).collect()
 }
 
 /// All parameters below a path, in its folders too where it is `recursive`.
@@ -237,5 +297,24 @@ mod tests {
         let text = json(&("{{ssm:x}}", "{{{{"));
         assert!(!text.contains("{{"), "{text}");
         assert_eq!(serde_json::from_str::<(String, String)>(&text).unwrap(), ("{{ssm:x}}".into(), "{{{{".into()));
+    }
+
+    #[test]
+    fn ten_names_stand_in_a_call_and_no_parameter_twice() {
+        let mut wanted: BTreeSet<String> = (0..21).map(|n| format!("/golden/{n:02}")).collect();
+        wanted.extend(["/golden/00:3", "/golden/00:prod", "arn:aws:ssm:us-east-1:1:parameter/x"].map(str::to_owned));
+        let all = batches(&wanted);
+        assert_eq!(all.iter().map(Vec::len).collect::<Vec<_>>(), [10, 10, 1, 1, 1]);
+        assert_eq!((all[3][0].as_str(), all[4][0].as_str()), ("/golden/00:3", "/golden/00:prod"));
+        let answer = GetParametersOutput::builder()
+            .parameters(Parameter::builder().name("/a").value("ami-1").version(7).build())
+            .parameters(Parameter::builder().name("/b").selector(":3").value("ami-2").version(3).build())
+            .invalid_parameters("/c:prod")
+            .build();
+        assert_eq!(told(&answer, "/a"), Some(Some("ami-1".into())));
+        assert_eq!(told(&answer, "/b:3"), Some(Some("ami-2".into())));
+        assert_eq!(told(&answer, "/c:prod"), Some(None));
+        // Neither what it holds nor that it does not exist is said of these.
+        assert_eq!((told(&answer, "/a:7"), told(&answer, "/b"), told(&answer, "/c")), (None, None, None));
     }
 }

@@ -1,11 +1,12 @@
 //! Auto Scaling groups and their refreshes, and the versions of launch templates that they go to.
 
-use super::api::{Api, CallError, op};
+use super::api::{Api, CallError, Class, PATIENCE, op};
+use super::tags;
 use super::target::AwsTarget;
 use crate::identity::{Arch, Digest};
 use crate::target::{
     AlarmSeen, AlarmState, Begun, ImageSeen, LaunchSource, Member, NamedAt, NewVersion, Pace, Refresh, RefreshState,
-    Rollouts, ScalingGroup, TargetError, TemplateRef, TemplateUser, TemplateVersion,
+    Rollouts, ScalingGroup, TargetError, TemplateRef, TemplateUser, TemplateVersion, Turned,
 };
 use async_trait::async_trait;
 use aws_sdk_autoscaling::types::{
@@ -28,6 +29,8 @@ const VERSIONS: i32 = 200;
 const PAGE: i32 = 100;
 /// Refreshes per page (the same, `DescribeInstanceRefreshes`: 100 at most).
 const REFRESHES: i32 = 100;
+/// For how long is asked what a group launches from, just before a refresh of it is begun.
+const JUST_BEFORE: Duration = Duration::from_secs(15);
 /// Instances of a warm pool per page (the same, `DescribeWarmPool`: 50 at most).
 const WARM: i32 = 50;
 
@@ -101,6 +104,7 @@ impl Rollouts for AwsTarget {
                 _ => None,
             },
             state: image.state().map(|state| state.as_str().to_owned()).unwrap_or_default(),
+            tags: tags::read(image.tags()),
         }))
     }
 
@@ -173,36 +177,55 @@ impl Rollouts for AwsTarget {
     async fn refresh(&self, group: &str, to: &TemplateRef, pace: &Pace) -> Result<Begun, TargetError> {
         let api = self.api();
         let names = [group.to_owned()];
-        let found = described(api, &names).await?;
+        let found = match described_within(JUST_BEFORE, api, &names).await {
+            Err(error) if is_unheard(&error) => return Ok(Begun::Unheard(unheard(error))),
+            found => found?,
+        };
         let gone = || TargetError::NotFound { what: format!("Auto Scaling group {group}") };
         let desired = desired(found.first().ok_or_else(gone)?, to);
         let ask = || {
             let request = api.autoscaling.start_instance_refresh().auto_scaling_group_name(group);
             request.desired_configuration(desired.clone()).preferences(preferences(pace)).send()
         };
-        match api.caller.call(op::START_REFRESH, group, ask).await {
+        match api.caller.call_within(Duration::ZERO, op::START_REFRESH, group, ask).await {
             Ok(answer) => Ok(Begun::Yes(answer.instance_refresh_id.unwrap_or_default())),
             Err(error) if error.is("InstanceRefreshInProgress") => Ok(Begun::Another),
             Err(error) if error.is("ValidationError") && error.message.contains("does not exist") => {
                 Ok(Begun::NotKnown(error.message))
             }
+            Err(error) if is_unheard(&error) => Ok(Begun::Unheard(unheard(error))),
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn go_back(&self, group: &str) -> Result<bool, TargetError> {
+    async fn go_back(&self, group: &str) -> Result<Turned, TargetError> {
         let api = self.api();
         let ask = || api.autoscaling.rollback_instance_refresh().auto_scaling_group_name(group).send();
-        match api.caller.call(op::ROLL_BACK_REFRESH, group, ask).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.is("ActiveInstanceRefreshNotFound") => Ok(false),
+        match api.caller.call_within(Duration::ZERO, op::ROLL_BACK_REFRESH, group, ask).await {
+            Ok(_) => Ok(Turned::Yes),
+            Err(error) if error.is("ActiveInstanceRefreshNotFound") => Ok(Turned::Over),
+            Err(error) if is_unheard(&error) => Ok(Turned::Unheard(unheard(error))),
             Err(error) => Err(error.into()),
         }
     }
 }
 
+/// Whether a call could have another answer a moment later.
+fn is_unheard(error: &CallError) -> bool {
+    matches!(error.class, Class::Throttle | Class::Eventual | Class::Transient | Class::Expired)
+}
+
+fn unheard(error: CallError) -> String {
+    if error.code.is_empty() { error.message } else { format!("{}: {}", error.code, error.message) }
+}
+
 /// The groups of these names; all where none is named.
 async fn described(api: &Api, names: &[String]) -> Result<Vec<AutoScalingGroup>, CallError> {
+    described_within(PATIENCE, api, names).await
+}
+
+/// The same with less patience.
+async fn described_within(most: Duration, api: &Api, names: &[String]) -> Result<Vec<AutoScalingGroup>, CallError> {
     let (mut found, mut page) = (Vec::new(), None);
     loop {
         let ask = || {
@@ -213,7 +236,7 @@ async fn described(api: &Api, names: &[String]) -> Result<Vec<AutoScalingGroup>,
             };
             request.set_next_token(page.clone()).send()
         };
-        let answer = api.caller.call(op::DESCRIBE_SCALING_GROUPS, &names.join(", "), ask).await?;
+        let answer = api.caller.call_within(most, op::DESCRIBE_SCALING_GROUPS, &names.join(", "), ask).await?;
         page = answer.next_token.clone();
         found.extend(answer.auto_scaling_groups.unwrap_or_default());
         if page.as_deref().is_none_or(str::is_empty) {

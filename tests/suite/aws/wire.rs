@@ -34,6 +34,8 @@ pub struct Wire {
     key: &'static str,
     /// How long requests are on their way at most, and by what chance; none where each arrives at once.
     way: Option<(Duration, Arc<Mutex<fastrand::Rng>>)>,
+    /// Hosts with this in their names answer to nothing.
+    silent: Option<&'static str>,
 }
 
 impl std::fmt::Debug for Wire {
@@ -52,6 +54,7 @@ impl Wire {
             dead: Arc::new(Notify::new()),
             key: crate::fake_aws::credentials::DEFAULT_KEY,
             way: None,
+            silent: None,
         }
     }
 
@@ -63,6 +66,11 @@ impl Wire {
     /// One on which some requests take longer than others.
     pub fn uneven(fake: &Fake, most: Duration) -> Wire {
         Wire { way: Some((most, Arc::new(Mutex::new(fastrand::Rng::with_seed(7))))), ..Wire::new(fake) }
+    }
+
+    /// One on whose other end some hosts never answer.
+    pub fn silent(fake: &Fake, hosts: &'static str) -> Wire {
+        Wire { silent: Some(hosts), ..Wire::new(fake) }
     }
 
     /// Tells when it was cut.
@@ -93,6 +101,9 @@ impl Wire {
         let due = self.cut.filter(|(at, _)| *at == number).map(|(_, cut)| cut);
         if due == Some(Cut::BeforeSend) {
             return self.die().await;
+        }
+        if self.silent.is_some_and(|hosts| request.uri().contains(hosts)) {
+            std::future::pending::<()>().await;
         }
         if let Some((most, chance)) = &self.way {
             let takes = most.mul_f64(chance.lock().unwrap().f64());

@@ -12,7 +12,7 @@ pub mod op;
 mod service_clock;
 
 #[cfg(feature = "aws")]
-pub use call::{CallError, Caller, EVENTUAL};
+pub use call::{CallError, Caller, EVENTUAL, PATIENCE};
 #[cfg(feature = "aws")]
 pub use class::Class;
 #[cfg(feature = "aws")]

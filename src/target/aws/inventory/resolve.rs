@@ -1,6 +1,7 @@
 //! Parameters that launch templates name their images by: what each gives now.
 
-use super::super::api::{Api, CallError, op};
+use super::super::api::{Api, CallError};
+use super::super::parameters;
 use super::strangers::is_id;
 use crate::target::TargetError;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,23 +18,18 @@ impl Resolved {
     }
 }
 
-/// Each is asked for alone: an answer does not say by which of the ways to write a name it was asked.
-pub async fn all(api: &Api, parameters: BTreeSet<String>) -> Result<Resolved, TargetError> {
-    let mut resolved = Resolved::default();
-    for parameter in parameters {
-        let ask = || api.ssm.get_parameters().names(&parameter).send();
-        let image = match api.caller.call(op::GET_PARAMETERS, &parameter, ask).await {
-            Err(error) if error.is_credentials() => return Err(error.into()),
+/// Reads them all.
+pub async fn all(api: &Api, wanted: BTreeSet<String>) -> Result<Resolved, TargetError> {
+    let image = |(parameter, value): (String, parameters::Value)| {
+        let image = match value {
             Err(error) => Err(unreadable(&parameter, error)),
-            Ok(answer) => match answer.parameters().first().and_then(|found| found.value()) {
-                Some(value) if is_id(value.trim()) => Ok(value.trim().to_owned()),
-                Some(_) => Err(format!("the parameter {parameter} holds no image")),
-                None => Err(format!("the parameter {parameter} does not exist, or is not seen from here")),
-            },
+            Ok(Some(value)) if is_id(value.trim()) => Ok(value.trim().to_owned()),
+            Ok(Some(_)) => Err(format!("the parameter {parameter} holds no image")),
+            Ok(None) => Err(format!("the parameter {parameter} does not exist, or is not seen from here")),
         };
-        resolved.0.insert(parameter, image);
-    }
-    Ok(resolved)
+        (parameter, image)
+    };
+    Ok(Resolved(parameters::values(api, &wanted).await?.into_iter().map(image).collect()))
 }
 
 fn unreadable(parameter: &str, error: CallError) -> String {

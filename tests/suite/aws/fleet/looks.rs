@@ -1,6 +1,7 @@
 //! What is seen, and what is made of it.
 
 use super::{OTHER, OWN, POLICY, Scene, add_image, home, image, told};
+use crate::aws::wire::Wire;
 use crate::fake_aws::Faults;
 use crate::fake_aws::autoscaling::{Group, Mixed, Override};
 use crate::fake_aws::ec2::Timeline;
@@ -385,4 +386,76 @@ async fn a_channel_that_went_back_leaves_newer_instances_behind() {
     assert_eq!(told["i-00000000000000002"], "fine fresh 1.0.1 -");
     // No version names it.
     assert_eq!(told["i-00000000000000003"], "fail unpublished 1.0.9 -");
+}
+
+#[tokio::test(start_paused = true)]
+async fn parameters_of_templates_are_read_ten_at_a_time_and_each_once() {
+    let scene = Scene::new("").await;
+    let before = scene.look().await;
+    let reads = || scene.fake.world().count("GetParameters");
+    let without = reads();
+    scene.look().await;
+    let without = reads() - without;
+    let (east, old) = (home(OWN, "us-east-1"), image(0, "us-east-1"));
+    let ssm = aws_sdk_ssm::Client::new(&Wire::new(&scene.fake).config());
+    for n in 0..25 {
+        ssm.put_parameter().name(format!("/golden/{n}")).value(&old).r#type("String".into()).send().await.unwrap();
+        for (of, image) in [("a", format!("/golden/{n}")), ("b", format!("/golden/{n}"))] {
+            let id = format!("lt-000000000000000{of}{n}");
+            scene.template(&id, east.clone(), &[&format!("resolve:ssm:{image}")], 1);
+        }
+    }
+    scene.template("lt-00000000000000c00", east.clone(), &["resolve:ssm:/golden/7:1"], 1);
+    scene.template("lt-00000000000000c01", east.clone(), &["resolve:ssm:/golden/7:9"], 1);
+    let read = reads();
+    let looked = scene.look().await;
+    // 25 names in three calls, and each other version of one in a call of its own.
+    assert_eq!(reads() - read, without + 5);
+    let templates = looked.findings.iter().filter(|finding| finding.kind == Kind::LaunchTemplate);
+    let (unknown, known): (Vec<_>, Vec<_>) = templates.partition(|finding| finding.image.is_none());
+    assert_eq!((unknown.len(), known.len()), (1, before.findings.len() + 51));
+    assert!(known.iter().all(|finding| finding.image.as_deref() == Some(old.as_str())));
+    // One that does not exist makes no other unreadable.
+    let why = &unknown[0].judgement.why;
+    assert!(why.contains("/golden/7:9 does not exist"), "{why}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_says_that_it_is_revoked_is() {
+    let scene = Scene::new(POLICY).await;
+    let (east, west) = (home(OWN, "us-east-1"), home(OTHER, "us-west-2"));
+    scene.instance("i-00000000000000001", &image(2, "us-east-1"), east, &[]).await;
+    scene.instance("i-00000000000000002", &image(2, "us-west-2"), west, &[]).await;
+    {
+        let mut world = scene.fake.world();
+        let now = world.clock.now();
+        let mut own = world.ec2.tags_at(&image(2, "us-west-2"), now);
+        own.insert("amifactory:revoked".into(), "leaked there".into());
+        world.ec2.tags.insert(image(2, "us-west-2"), Timeline::new(now, own));
+    }
+    let findings = scene.look().await.findings;
+    let told = told(&findings);
+    assert_eq!(told["i-00000000000000002"], "fail revoked 1.0.2 -");
+    assert!(findings[0].judgement.why.contains("leaked there"), "{}", findings[0].judgement.why);
+    // Its original does not say so.
+    assert_eq!(told["i-00000000000000001"], "fine fresh 1.0.2 -");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_gone_already_can_be_revoked_and_stays_so() {
+    let scene = Scene::new(POLICY).await;
+    scene.instance("i-00000000000000001", &image(2, "us-east-1"), home(OWN, "us-east-1"), &[]).await;
+    scene.fake.world().ec2.images.remove(&image(2, "us-east-1"));
+    let revoked = revoke_2(&scene, "leaked key").await.unwrap();
+    let row = &revoked[0];
+    assert_eq!((revoked.len(), row.gone, row.image.as_str()), (1, true, image(2, "us-east-1").as_str()));
+    assert_eq!(row.channels, ["prod".parse().unwrap()]);
+    let why = scene.look().await.findings[0].judgement.why.clone();
+    assert_eq!(why, "revoked: leaked key (deregistered since)");
+    // Again is no mistake, and the reason that was there first stays.
+    assert_eq!(revoke_2(&scene, "another").await.unwrap()[0].reason, "leaked key");
+    // A version that never was is one.
+    let web = "web".parse().unwrap();
+    let error = revoke::revoke(&scene.target(), &web, "1.0.9".parse().unwrap(), None, "x").await.unwrap_err();
+    assert!(matches!(error, ReleaseError::NoVersion { .. }), "{error}");
 }

@@ -88,3 +88,67 @@ fn alarms_are_shown_before_they_are_declared_and_declared_once() {
     let (code, text) = run(&cloud, &self::factory(""), &["fleet", "--alarms"]);
     assert!(code == 2 && text.contains("there are no metrics"), "{code}: {text}");
 }
+
+#[test]
+fn two_factories_of_an_account_do_not_overwrite_each_other() {
+    let cloud = world();
+    cloud.fake.world().sns.topics.insert(TOPIC.into(), Vec::new());
+    for own in ["", "factory: shop, ", "factory: bank, "] {
+        let factory = factory(&format!("metrics: true, {own}"));
+        run(&cloud, &factory, &["fleet", "--alarms", "--yes"]);
+        let (_, text) = run(&cloud, &factory, &["fleet", "--notify"]);
+        assert!(text.contains("10 metrics put"), "{own}: {text}");
+        let (code, text) = run(&cloud, &factory, &["fleet", "--alarms"]);
+        assert!(code == 0 && text.matches(": as it should be").count() == 2, "{own}: {text}");
+    }
+    let world = cloud.fake.world();
+    let names: Vec<&str> = world.cloudwatch.alarms.keys().map(|(_, name)| name.as_str()).collect();
+    let named = |own: &str| [format!("amifactory{own}-fleet-check-stopped"), format!("amifactory{own}-fleet-unread")];
+    assert_eq!(names, ["-bank", "", "-shop"].map(named).concat());
+    let runs = world.cloudwatch.points.iter().filter(|point| point.name == "Runs");
+    let whose: Vec<Option<&str>> = runs.map(|point| point.dimensions.get("Factory").map(String::as_str)).collect();
+    assert_eq!(whose, [None, Some("shop"), Some("bank")]);
+    // What has the name of an alarm and looks at another factory's metric is not as it should be.
+    drop(world);
+    let key = (home(OWN, "us-east-1"), "amifactory-shop-fleet-check-stopped".to_owned());
+    let other = json!([{"Name": "Factory", "Value": "bank"}]);
+    cloud.fake.world().cloudwatch.alarms.get_mut(&key).unwrap()["Dimensions"] = other;
+    let (_, text) = run(&cloud, &factory("metrics: true, factory: shop, "), &["fleet", "--alarms"]);
+    assert!(text.contains("what it looks at: Runs, Factory=bank; it should be: Runs, Factory=shop"), "{text}");
+}
+
+/// The alarm as it is declared, over the numbers as they are put: a check of which nobody can hear has not run.
+#[test]
+fn a_check_that_nobody_hears_of_counts_as_none_and_rings() {
+    let (cloud, factory) = (world(), factory("metrics: true, "));
+    cloud.fake.world().sns.topics.insert(TOPIC.into(), Vec::new());
+    run(&cloud, &factory, &["fleet", "--alarms", "--yes"]);
+    let rings = || {
+        let mut world = cloud.fake.world();
+        let key = (home(OWN, "us-east-1"), "amifactory-fleet-check-stopped".to_owned());
+        let alarm = world.cloudwatch.alarms[&key].clone();
+        let points = std::mem::take(&mut world.cloudwatch.points);
+        let its =
+            points.iter().filter(|point| alarm["MetricName"] == point.name.as_str() && point.dimensions.is_empty());
+        let values: Vec<f64> = its.map(|point| point.value).collect();
+        assert_eq!((&alarm["Statistic"], &alarm["ComparisonOperator"]), (&json!("Sum"), &json!("LessThanThreshold")));
+        let rings = match values.as_slice() {
+            [] => alarm["TreatMissingData"] == "breaching",
+            values => values.iter().sum::<f64>() < alarm["Threshold"].as_f64().unwrap(),
+        };
+        (values, rings)
+    };
+    assert_eq!(rings(), (vec![], true));
+    run(&cloud, &factory, &["fleet", "--notify"]);
+    assert_eq!(rings(), (vec![1.0], false));
+    cloud.fake.world().credentials.default_mut().denied.insert("sns:Publish".into());
+    cloud.fake.world().ec2.images.remove("ami-00000000000000a00");
+    let (code, text) = run(&cloud, &factory, &["fleet", "--notify"]);
+    assert!(code == 1 && text.contains("sns:Publish"), "{code}: {text}");
+    assert_eq!(rings(), (vec![0.0], true));
+    // Twice in a day, once heard: it has run.
+    run(&cloud, &factory, &["fleet", "--notify"]);
+    cloud.fake.world().credentials.default_mut().denied.clear();
+    run(&cloud, &factory, &["fleet", "--notify"]);
+    assert_eq!(rings(), (vec![0.0, 1.0], false));
+}

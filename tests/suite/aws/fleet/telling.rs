@@ -21,7 +21,7 @@ fn by(topic: &str) -> Audience {
 }
 
 fn notify() -> Notify {
-    Notify { audiences: [("all".parse().unwrap(), by(TOPIC))].into(), metrics: false }
+    Notify { audiences: [("all".parse().unwrap(), by(TOPIC))].into(), ..Notify::default() }
 }
 
 /// Old instances in so many groups, and a topic.
@@ -137,7 +137,7 @@ async fn one_that_cannot_be_told_keeps_nobody_else_from_hearing() {
     let gone = "arn:aws:sns:us-east-1:123456789012:gone";
     let audiences = [("a-gone", gone), ("all", TOPIC), ("far", FAR)];
     let audiences = audiences.map(|(name, topic)| (name.parse().unwrap(), by(topic)));
-    let three = Notify { audiences: audiences.into(), metrics: false };
+    let three = Notify { audiences: audiences.into(), ..Notify::default() };
     let tellings = told(&scene, &target, &three, &seen).await;
     let outcomes: Vec<Outcome> = tellings.iter().map(|telling| telling.outcome).collect();
     assert_eq!(outcomes, [Outcome::Failed, Outcome::Told, Outcome::Told], "{tellings:?}");

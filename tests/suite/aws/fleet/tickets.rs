@@ -14,7 +14,7 @@ use serde_json::Value;
 
 fn notify() -> Notify {
     let audience = Audience { opscenter: true, ..Audience::default() };
-    Notify { audiences: [("ops".parse().unwrap(), audience)].into(), metrics: false }
+    Notify { audiences: [("ops".parse().unwrap(), audience)].into(), ..Notify::default() }
 }
 
 fn items(scene: &Scene) -> Vec<OpsItem> {

@@ -1,10 +1,13 @@
 //! What can't be read is never fine.
 
 use super::{OTHER, OWN, POLICY, Scene, home, image};
+use crate::aws::wire::Wire;
 use crate::fake_aws::autoscaling::Group;
 use crate::fake_aws::faults::Fault;
 use amifactory::fleet::freshness::Level;
+use amifactory::fleet::look::{look, places};
 use amifactory::report::view::{Fleet, FleetOutcome};
+use amifactory::target::aws::AwsTarget;
 
 fn unread(report: &Fleet) -> Vec<String> {
     let of_place = |place: &amifactory::report::view::PlaceRow| {
@@ -125,4 +128,29 @@ async fn damaged_pointers_make_their_recipe_unknown() {
     let report = scene.report().await;
     assert_eq!(report.outcome, FleetOutcome::Unknown);
     assert!(report.findings.iter().all(|finding| finding.judgement.level == Level::Unknown), "{:?}", report.findings);
+}
+
+/// What never answers at all: the others are read meanwhile, and it is not waited for.
+#[tokio::test(start_paused = true)]
+async fn a_place_that_does_not_answer_is_unknown_after_three_minutes_and_holds_up_nobody() {
+    let scene = scene().await;
+    scene.instance("i-00000000000000002", &image(0, "us-east-1"), home(OWN, "us-east-1"), &[]).await;
+    let wanted = places(&scene.factory, &"us-east-1".parse().unwrap());
+    // One where nothing answers is given up before that; where some of it answers, calls are made again for longer.
+    for (hosts, least, most) in [("us-west-2", 0, 180), ("ec2.us-west-2", 180, 200)] {
+        let target = AwsTarget::with_config(&Wire::silent(&scene.fake, hosts).config());
+        let began = tokio::time::Instant::now();
+        let looked = look(&target, &scene.factory, &["web".parse().unwrap()], &wanted).await.unwrap();
+        let took = began.elapsed().as_secs();
+        assert!((least..most).contains(&took), "{hosts}: {took} s");
+        let report = Fleet::of(looked, "2040-03-31T00:00:00Z".into());
+        let is_silent = |place: &amifactory::report::view::PlaceRow| place.at.region.as_str() == "us-west-2";
+        for place in &report.places {
+            assert_eq!(place.unread.is_empty(), !is_silent(place), "{hosts}: {place:?}");
+            let in_time = place.unread.iter().any(|unread| unread.why.contains("it did not answer in time"));
+            assert_eq!(in_time, is_silent(place) && least > 0, "{hosts}: {place:?}");
+        }
+        // What was seen counts as ever.
+        assert_eq!((report.outcome, report.levels["fail"], report.places_unread), (FleetOutcome::Stale, 1, 2));
+    }
 }

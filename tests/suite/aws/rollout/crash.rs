@@ -22,7 +22,7 @@ struct Case {
 }
 
 const ONE: &[&[&str]] = &[&["web"]];
-const THERE: Asked<'static> = Asked { back: false, retry: false, why: None, despite: None };
+const THERE: Asked<'static> = Asked { back: false, retry: false, why: None, despite: None, take_over: None };
 
 const FORWARD: Case = Case { waves: ONE, asked: THERE, goal: 2 };
 const BACK: Case = Case { waves: ONE, asked: Asked { back: true, ..THERE }, goal: 1 };

@@ -1,7 +1,9 @@
 //! `rollout` against the fake AWS: groups come to run what a channel names, and nothing is done twice.
 
 mod crash;
+mod elsewhere;
 mod goes_wrong;
+mod meanwhile;
 mod other_hands;
 mod program;
 mod refused;
@@ -14,6 +16,7 @@ use crate::fake_aws::{autoscaling, ec2};
 use amifactory::recipe::{RolloutPolicy, Window};
 use amifactory::release::scene;
 use amifactory::rollout::alarms::Alarms;
+use amifactory::rollout::goal::Site;
 use amifactory::rollout::{Despite, Ended, GroupPlan, Outcome, Request, RolloutError, Survey, carry_out, goal, survey};
 use amifactory::target::Target;
 use amifactory::target::aws::AwsTarget;
@@ -37,6 +40,7 @@ struct Asked<'a> {
     retry: bool,
     why: Option<&'a str>,
     despite: Option<&'a str>,
+    take_over: Option<&'a str>,
 }
 
 impl Bench {
@@ -71,11 +75,12 @@ impl Bench {
         let recipe = "web".parse().unwrap();
         let (channels, wanted) = (&self.scene.factory.channels, (&recipe, "prod", None));
         let (goal, scene) = match asked.back {
-            true => goal::named(target, channels, wanted).await?,
-            false => goal::read(target, channels, wanted).await?,
+            true => goal::named(Site::home(target), channels, wanted).await?,
+            false => goal::read(Site::home(target), channels, wanted).await?,
         };
         let waves = waves.iter().map(|wave| wave.iter().map(|name| (*name).to_owned()).collect()).collect();
-        let Asked { back, retry, why, despite } = asked;
+        let Asked { back, retry, why, despite, take_over } = asked;
+        let take_over = take_over.map(|recipe| recipe.parse().unwrap());
         let policy = self.policy.clone();
         let despite = match despite {
             Some(why) => {
@@ -84,7 +89,8 @@ impl Bench {
             }
             None => None,
         };
-        Ok((Request { goal, waves, policy, back, why: why.map(str::to_owned), despite, retry }, scene))
+        let why = why.map(str::to_owned);
+        Ok((Request { goal, waves, policy, back, why, despite, retry, take_over }, scene))
     }
 
     async fn plan(&self, waves: &[&[&str]], asked: Asked<'_>) -> Result<Vec<GroupPlan>, RolloutError> {
@@ -102,7 +108,7 @@ impl Bench {
         let (request, scene) = self.request(target, waves, asked).await?;
         let plans = survey(target.rollouts().unwrap(), &request, &scene, target.now()).await?.plans;
         let tell = |text: String| self.told.lock().unwrap().push(text);
-        carry_out(target, &self.scene.factory.channels, &request, &plans, &tell).await
+        carry_out(Site::home(target), &self.scene.factory.channels, &request, &plans, &tell).await
     }
 
     async fn rolled(&self, waves: &[&[&str]], asked: Asked<'_>) -> Vec<String> {

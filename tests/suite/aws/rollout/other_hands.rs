@@ -4,11 +4,12 @@ use super::{Asked, Bench, OWN, TEMPLATE, Wire, home, image, words};
 use crate::fake_aws::Consistency;
 use crate::fake_aws::autoscaling::Group;
 use crate::fake_aws::autoscaling::refresh::Status;
+use amifactory::rollout::goal::Site;
 use amifactory::rollout::{GroupPlan, carry_out, survey};
 use amifactory::target::Target;
 use std::time::Duration;
 
-const THERE: Asked<'static> = Asked { back: false, retry: false, why: None, despite: None };
+const THERE: Asked<'static> = Asked { back: false, retry: false, why: None, despite: None, take_over: None };
 const BACK: Asked<'static> = Asked { back: true, ..THERE };
 const WEB: &[&[&str]] = &[&["web"]];
 
@@ -18,12 +19,12 @@ fn refusal(plans: &[GroupPlan]) -> String {
 
 impl Bench {
     /// What becomes of it where this happens between what is shown and what is begun.
-    async fn meanwhile(&self, asked: Asked<'_>, happens: impl AsyncFnOnce()) -> Vec<String> {
+    pub async fn meanwhile(&self, asked: Asked<'_>, happens: impl AsyncFnOnce()) -> Vec<String> {
         let target = self.scene.target();
         let (request, scene) = self.request(&target, WEB, asked).await.unwrap();
         let plans = survey(target.rollouts().unwrap(), &request, &scene, target.now()).await.unwrap().plans;
         happens().await;
-        words(&carry_out(&target, &self.scene.factory.channels, &request, &plans, &|_| {}).await.unwrap())
+        words(&carry_out(Site::home(&target), &self.scene.factory.channels, &request, &plans, &|_| {}).await.unwrap())
     }
 }
 

@@ -334,6 +334,18 @@ fn what_stands_half_way_is_told_its_way_back() {
 }
 
 #[test]
+fn what_was_never_begun_is_told_no_way_back() {
+    let (cloud, factory) = (world(), factory(""));
+    cloud.fake.world().credentials.default_mut().denied.insert("autoscaling:StartInstanceRefresh".into());
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--yes"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("web-asg: failed: ") && !text.contains("--rollback"), "{text}");
+    let again =
+        "amifactory rollout web --channel prod --arch x86_64 --group web-asg   # once more: no group was touched";
+    assert!(text.contains(again), "{text}");
+}
+
+#[test]
 fn interrupted_it_stops_watching_and_the_refresh_goes_on() {
     let (cloud, factory) = (world(), factory("rollout: {bake: 1h}\n"));
     let arguments: Vec<&str> = ROLL.iter().chain(&["--group", "web-asg", "--yes"]).copied().collect();

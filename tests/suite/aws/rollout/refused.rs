@@ -82,7 +82,7 @@ async fn groups_that_are_not_there_or_named_twice_are_an_error() {
         let bench = &bench;
         async move { bench.plan(waves, Asked::default()).await.unwrap_err() }
     };
-    assert!(matches!(error(&[&["web", "wep"]]).await, RolloutError::NoGroup(names) if names == ["wep"]));
+    assert!(matches!(error(&[&["web", "wep"]]).await, RolloutError::NoGroup { names, .. } if names == ["wep"]));
     assert!(matches!(error(&[&["web"], &["web"]]).await, RolloutError::Twice(_)));
     assert!(matches!(error(&[]).await, RolloutError::NoneNamed(_)));
 }
