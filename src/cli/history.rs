@@ -5,7 +5,7 @@ use super::exit::{CliError, Exit};
 use super::session::Session;
 use crate::release::promote::rule;
 use crate::release::scene::{self, Scene};
-use crate::release::verify_places;
+use crate::release::verify::places as verify_places;
 use crate::report::view::{self, ChannelHistory, Histories};
 use crate::target::{Slot, Underway};
 use clap::Args;

@@ -11,7 +11,7 @@ use crate::release::gate::{self, Approval, Unmet};
 use crate::release::places::Places;
 use crate::release::promote::{self, Promotion, Request};
 use crate::release::scene::Scene;
-use crate::release::verify_places::{self, Differs};
+use crate::release::verify::places::{self as verify_places, Differs};
 use crate::release::{everywhere, leftover};
 use crate::report::view::{self, Promoted};
 use crate::report::visible::line;

@@ -103,8 +103,9 @@ impl Retire {
             }
         }
         let shown = view::Retired::of(rows, self.apply, open.factory.retention.is_some()).with_unread(unread);
+        let only = self.recipe.as_ref().and_then(|_| recipes.first().cloned());
         // A Recycle Bin is EC2's.
-        let shown = shown.with_recycle_bin(target.kind() != TargetKind::Local);
+        let shown = shown.with_only(only).with_recycle_bin(target.kind() != TargetKind::Local);
         session.result(&shown, |style| view::retired(&shown, style))?;
         Ok(match (shown.failed, shown.steps + shown.brought_back) {
             (0, _) if shown.unread.is_empty() => Exit::Done,

@@ -3,7 +3,7 @@
 use super::distribute;
 use super::exit::{CliError, Exit};
 use super::session::Session;
-use crate::release::{verify, verify_places};
+use crate::release::verify::{self, places as verify_places};
 use crate::report::{view, wording};
 use clap::Args;
 

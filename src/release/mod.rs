@@ -7,8 +7,7 @@
 //! | [`contest`] | pure: who was first, where two have written one pointer |
 //! | [`scene`] | a recipe's images and pointers, which all verbs look at first |
 //! | [`seen`] | all that is asked of a place at once, for many recipes |
-//! | [`promote`], [`rollback`], [`pin`], [`revoke`], [`verify`], [`verify_places`] | the verbs |
-//! | `in_accounts` | version pointers in other accounts, against the region's own |
+//! | [`promote`], [`rollback`], [`pin`], [`revoke`], [`verify`] | the verbs |
 //! | [`opened`] | to whom images are open that the factory did not open them to |
 //! | [`places`], [`distribute`], [`everywhere`] | the same image in other regions and accounts |
 //! | [`revoke_places`] | its copies, and all that uses them |
@@ -63,7 +62,6 @@ pub mod everywhere;
 pub mod examine;
 pub mod gate;
 mod history;
-mod in_accounts;
 pub mod intent;
 pub mod leftover;
 pub mod note;
@@ -79,7 +77,6 @@ pub mod rollback;
 pub mod scene;
 pub mod seen;
 pub mod verify;
-pub mod verify_places;
 pub mod wanted;
 pub mod way_out;
 

@@ -59,6 +59,14 @@ fn busy(
         _ => "",
     };
     let take_over = match (from, &name.slot) {
+        // It has been decided: what is left is to bring it to its other places, or to go back in all of them.
+        (Some(from), Slot::Channel(channel)) if from == to => format!(
+            "{}   (brings it there; amifactory rollback {} --channel {channel} --arch {} --take-over goes back, where \
+             the channel has named another image before)",
+            take_over_by_promotion(name, version),
+            name.recipe,
+            name.arch
+        ),
         (Some(_), Slot::Channel(channel)) => format!(
             "once that run is certainly dead: amifactory rollback {} --channel {channel} --arch {} --take-over   (stays \
              where the move has not happened, goes back where it has)",

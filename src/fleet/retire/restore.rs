@@ -35,9 +35,11 @@ pub enum RestoreError {
     /// It is gone, or about to.
     #[error(
         "{image} is gone: it was removed at {at}, and nothing here brings it back\n  \
-         where a Recycle Bin rule holds it, restore it there; else build it again: amifactory build --force"
+         where a Recycle Bin rule holds it, restore it there; else build it again: amifactory build {recipe} --force"
     )]
     Gone {
+        /// Of which recipe.
+        recipe: RecipeName,
         /// Which.
         image: ImageId,
         /// Since when, RFC 3339.
@@ -88,7 +90,9 @@ pub async fn find(shelf: &dyn Shelf, recipes: &[RecipeName], wanted: &Wanted) ->
             Wanted::Image(image) => image.to_string(),
             Wanted::Version(recipe, version) => format!("{recipe}@{version}"),
         }),
-        Some(Retirement { image, removed_at: Some(at), .. }) => RestoreError::Gone { image, at },
+        Some(Retirement { name, image, removed_at: Some(at), .. }) => {
+            RestoreError::Gone { recipe: name.recipe, image, at }
+        }
         Some(Retirement { image, restored_at, .. }) => {
             RestoreError::Back { image, at: restored_at.unwrap_or_default() }
         }
@@ -107,7 +111,8 @@ pub async fn restore(
         Ok(()) => {}
         Err(RetireError::Target(TargetError::NotFound { .. })) => {
             let at = clock::rfc3339(target.now());
-            return Err(RestoreError::Gone { image, at: format!("{at} or before") });
+            let recipe = retirement.name.recipe.clone();
+            return Err(RestoreError::Gone { recipe, image, at: format!("{at} or before") });
         }
         Err(error) => return Err(error.into()),
     }

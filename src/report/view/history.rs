@@ -2,7 +2,7 @@
 
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::release::verify::Verified;
-use crate::release::verify_places::Differs;
+use crate::release::verify::places::Differs;
 use crate::release::{Break, History, Kind, Note};
 use crate::report::table::Table;
 use crate::report::wrap::fold;
@@ -121,13 +121,14 @@ fn under_way(underway: &Underway, style: Style) -> String {
     format!("{}\n", style.yellow(&visible::line(&text)))
 }
 
-/// The command that ends a move. Nobody else moves the channel before its time is over.
-fn way_out(underway: &Underway, is_first: bool) -> String {
+/// The command that ends a move. Nobody else moves the channel before its time is over. `is_decided`: the channel names its
+/// image already, or has never named one, so that there may be nothing to go back to.
+fn way_out(underway: &Underway, is_decided: bool) -> String {
     let Underway { name, over, note, .. } = underway;
     let Slot::Channel(channel) = &name.slot else { return "amifactory resume".to_owned() };
     let (recipe, arch) = (&name.recipe, name.arch);
     let dead = "(only where that run is certainly dead)";
-    match (over, is_first, note.version) {
+    match (over, is_decided, note.version) {
         (true, ..) => "amifactory resume   (finishes or clears it)".to_owned(),
         (false, true, Some(version)) => format!(
             "amifactory promote {recipe}@{version} --to {channel} --arch {arch} --take-over --why REASON --yes   {dead}"
@@ -188,7 +189,8 @@ fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
     }
     if let Some(underway) = shown.underway.first() {
         // The places may be on their way, and a promotion would be refused.
-        text.push_str(&super::next(&[way_out(underway, false)], style));
+        let is_decided = shown.moves.first().is_some_and(|newest| newest.image == underway.image.as_str());
+        text.push_str(&super::next(&[way_out(underway, is_decided)], style));
     } else if shown.places.iter().any(|differs| differs.known) {
         let of =
             shown.moves.first().and_then(|row| row.version).map_or_else(String::new, |version| format!("@{version}"));

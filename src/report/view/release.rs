@@ -8,7 +8,7 @@ use crate::release::promote::Promotion;
 use crate::release::revoke::Revoked;
 use crate::release::revoke_places::Reached;
 use crate::release::rollback::{self, Ended};
-use crate::release::verify_places::Differs;
+use crate::release::verify::places::Differs;
 use crate::report::diff::{ControlChange, ImageDiff};
 use crate::report::wrap::fold;
 use crate::report::{Style, visible, wording};

@@ -174,6 +174,9 @@ pub struct Retired {
     /// Regions that could not be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<UnreadRegion>,
+    /// The recipe that was asked for, where it was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only: Option<RecipeName>,
     /// Whether anything was to be changed.
     pub applied: bool,
     /// How many stay.
@@ -221,6 +224,7 @@ impl Retired {
                 .reduce(|sum, each| cents(sum + each)),
             unread: Vec::new(),
             recycle_bin: None,
+            only: None,
             applied,
             has_retention,
             images,
@@ -230,6 +234,11 @@ impl Retired {
     /// The same, with the regions that could not be read.
     pub fn with_unread(self, unread: Vec<UnreadRegion>) -> Retired {
         Retired { unread, ..self }
+    }
+
+    /// The same, where one recipe alone was asked for.
+    pub fn with_only(self, only: Option<RecipeName>) -> Retired {
+        Retired { only, ..self }
     }
 
     /// The same, of a target that has a Recycle Bin: whether a rule keeps what is removed is not asked.
@@ -316,7 +325,8 @@ pub fn retired(shown: &Retired, style: Style) -> String {
         outcome => outcome.is_going() && *outcome != Outcome::Wait,
     };
     if !shown.applied && shown.images.iter().any(is_due) {
-        text.push_str(&super::next(&["amifactory retire --apply".to_owned()], style));
+        let of = shown.only.as_ref().map(|recipe| format!(" {recipe}")).unwrap_or_default();
+        text.push_str(&super::next(&[format!("amifactory retire{of} --apply")], style));
     }
     text
 }

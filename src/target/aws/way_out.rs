@@ -251,7 +251,7 @@ impl WayOut for AwsTarget {
                     image: id.clone(),
                     place: api.region.clone(),
                     why: image.failed.unwrap_or_default(),
-                    help: "build it again: amifactory build --force".into(),
+                    help: format!("build it again: amifactory build {} --force", retirement.name.recipe),
                 });
             }
             sleep(LOOK).await;

@@ -112,7 +112,7 @@ impl WayOut for LocalTarget {
     async fn give_back(&self, retirement: &Retirement, _intent: Intent<'_>) -> Result<(), TargetError> {
         Err(TargetError::Unsupported {
             what: format!("{} can't be brought back: local images go at once", retirement.image),
-            help: "build it again: amifactory build --force".into(),
+            help: format!("build it again: amifactory build {} --force", retirement.name.recipe),
         })
     }
 }

@@ -4,7 +4,7 @@ use super::{Bench, CONSUMER, HOME, OWNER, REGIONS, Silent, Wire, place, recipe_n
 use amifactory::release::distribute::{self, State};
 use amifactory::release::places::Places;
 use amifactory::release::verify;
-use amifactory::release::verify_places::verify_everywhere;
+use amifactory::release::verify::places::verify_everywhere;
 use amifactory::release::wanted::{self, Request};
 use std::time::Duration;
 

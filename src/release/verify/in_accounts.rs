@@ -1,10 +1,10 @@
 //! Version pointers in other accounts, against those of the region's own: no image lies there, so nothing but the two can
 //! say what a version is.
 
-use super::places::Place;
-use super::seen::Seen;
-use super::verify::Drift;
+use super::Drift;
 use crate::identity::RecipeName;
+use crate::release::places::Place;
+use crate::release::seen::Seen;
 use crate::target::{Pointer, Slot, TargetError};
 use std::collections::BTreeMap;
 

@@ -1,16 +1,16 @@
 //! Verify in other places: what is there by itself, and whether it is what home says. Looks and changes nothing.
 
-use super::distribute::copy_of;
-use super::error::ReleaseError;
-use super::history::History;
 use super::in_accounts;
-use super::opened::rollback_target;
-use super::places::{Place, Places, audience};
-use super::seen::Seen;
-use super::verify::{Drift, Unknown, Verified, check};
+use super::{Drift, Unknown, Verified, check};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Region};
 use crate::pipeline::tags::{self, ImageState};
 use crate::recipe::ChannelRule;
+use crate::release::distribute::copy_of;
+use crate::release::error::ReleaseError;
+use crate::release::history::History;
+use crate::release::opened::rollback_target;
+use crate::release::places::{Place, Places, audience};
+use crate::release::seen::Seen;
 use crate::target::{Image, Pointer, PointerName, Slot, Tags, TargetError};
 use futures_util::future::join_all;
 use serde::Serialize;
@@ -208,7 +208,7 @@ impl Against<'_, '_> {
         if let Some(whom) = self.all.unshared.get(&key).filter(|_| rule.reach.is_shared()) {
             let what = format!("{} in {own}", pointer.name);
             let wrong = format!("{image} lacks {}", whom.join(", "));
-            let mend = format!("amifactory promote {}{version} --to {} shares it anew", self.recipe, rule.name);
+            let mend = format!("amifactory promote {}{version} --to {} --yes shares it anew", self.recipe, rule.name);
             self.wrong(what, wrong, mend);
         }
         self.way_back(&own, &pointer.name, &image, rule);
@@ -284,7 +284,7 @@ impl Against<'_, '_> {
                 "" => {
                     "mend what its version names at home first: amifactory verify says what is wrong with it".to_owned()
                 }
-                version => format!("amifactory promote {}{version} --to {channel} brings it there", self.recipe),
+                version => format!("amifactory promote {}{version} --to {channel} --yes brings it there", self.recipe),
             };
             self.wrong(format!("{} in {place}", at_home.name), wrong, mend);
         }

@@ -1,0 +1,136 @@
+//! What the histories of pointers say, against the pointers that are there.
+
+use super::Look;
+use crate::pipeline::tags;
+use crate::release::history::History;
+use crate::release::note::Note;
+use crate::report::visible::line;
+use crate::target::{Image, Pointer, PointerName, Slot, TargetError};
+use std::collections::BTreeMap;
+
+/// How many versions of a parameter are kept (Systems Manager quotas): the oldest one goes for each new one, unless someone
+/// has labelled it. Then nothing is written any more.
+const KEPT: usize = 100;
+
+impl Look<'_> {
+    /// A channel that took an image from another one shows that this one was there, and no channel goes away by itself.
+    pub(super) fn comes_from(&mut self, name: &PointerName) {
+        // Elsewhere there is only what reaches the place.
+        let Some(Ok(entries)) = self.seen.histories.get(name).filter(|_| self.is_home) else { return };
+        for from in History::of(entries).came_from() {
+            let before = PointerName { slot: Slot::Channel(from.clone()), ..name.clone() };
+            let overview = self.seen.recipes.get(self.recipe);
+            let is_it = |read: &Result<Pointer, TargetError>| read.as_ref().map_or(true, |found| found.name == before);
+            // A channel that the factory has no more may go: nobody takes anything from it again.
+            let is_declared = self.rules.is_empty() || self.rules.iter().any(|rule| rule.name == from);
+            if !is_declared || overview.is_some_and(|overview| overview.pointers.iter().any(is_it)) {
+                continue;
+            }
+            let wrong =
+                format!("it is not there, and {name} took an image from it: someone deleted it, and its history");
+            let mend = format!(
+                "find out who did; amifactory promote {} --to {from} makes it anew (images that it has named stay until \
+                 then)",
+                self.recipe
+            );
+            self.wrong(&before, wrong, mend);
+        }
+    }
+
+    pub(super) fn history(&mut self, name: &PointerName) {
+        let entries = match self.seen.histories.get(name) {
+            None => return,
+            Some(Err(error)) => return self.damaged(error),
+            Some(Ok(entries)) => entries,
+        };
+        let oldest = entries.iter().take(KEPT / 10).rfind(|entry| !entry.labels.is_empty());
+        if let Some(labelled) = oldest.filter(|_| entries.len() >= KEPT - KEPT / 10) {
+            let at = entries.iter().position(|entry| entry.revision == labelled.revision).unwrap_or_default();
+            let room = KEPT - entries.len() + at;
+            let wrong = format!(
+                "{KEPT} of its versions are kept, {} are there, and revision {} has a label ({}): after {room} more moves \
+                 it can't be written any more",
+                entries.len(),
+                labelled.revision,
+                line(&labelled.labels.join(", "))
+            );
+            self.wrong(name, wrong, labelled.unlabel(name));
+        }
+        let history = History::of(entries);
+        if !history.is_whole() {
+            let mend = "its history can't be trusted before that: find out who could write there, and restore it from a backup";
+            self.wrong(name, history.verdict(), mend);
+        }
+        if entries.last().is_some_and(|last| Note::read(&last.note).is_none()) {
+            let by = history.last().and_then(|last| last.by.clone());
+            let wrong = format!(
+                "it was last written by {}, and not by amifactory: it passed no gate",
+                by.unwrap_or_else(|| "someone".into())
+            );
+            let mend = match self.is_home {
+                true => format!("{}; or promote what it is to name", self.way_back(name)),
+                // Home is what decides, and a rollback there would move all places.
+                false => format!("find out who wrote it; {}", self.way_back(name)),
+            };
+            self.wrong(name, wrong, mend);
+        }
+    }
+
+    /// A version's history, where it was asked for: it is one line.
+    pub(super) fn once(&mut self, name: &PointerName) {
+        match self.seen.histories.get(name) {
+            None => {}
+            Some(Err(error)) => self.damaged(error),
+            Some(Ok(entries)) => {
+                let history = History::of(entries);
+                let mend = "find out who wrote there: restore it from a backup, or publish another version";
+                if !history.is_whole() {
+                    self.wrong(name, history.verdict(), mend);
+                }
+                if entries.last().is_some_and(|last| Note::read(&last.note).is_none()) {
+                    self.wrong(name, "it was not written by amifactory", mend);
+                }
+            }
+        }
+    }
+
+    /// A version that a channel has named had a pointer, which is never deleted while its image is there.
+    pub(super) fn unnamed(&mut self) {
+        let mut left: BTreeMap<PointerName, (&Image, &PointerName)> = BTreeMap::new();
+        let is_channel = |name: &PointerName| matches!(name.slot, Slot::Channel(_));
+        let ours = self.seen.histories.iter().filter(|(name, _)| name.recipe == *self.recipe && is_channel(name));
+        for (channel, entries) in ours.filter_map(|(name, read)| Some((name, read.as_ref().ok()?))) {
+            for image in entries.iter().filter_map(|entry| self.seen.image(&entry.image.parse().ok()?)) {
+                let Some(owner) = tags::owner(&image.tags).filter(|owner| owner.recipe == *self.recipe) else {
+                    continue;
+                };
+                let name = PointerName { slot: Slot::Version(owner.version), ..channel.clone() };
+                // What was written over it is told by its own look; what can't be read, too.
+                let overview = self.seen.recipes.get(self.recipe);
+                let mut read = overview.iter().flat_map(|overview| &overview.pointers);
+                let is_there = |read: &Result<Pointer, TargetError>| match read {
+                    Ok(pointer) => {
+                        matches!(pointer.name.slot, Slot::Version(_))
+                            && (pointer.name == name || pointer.image == image.id)
+                    }
+                    Err(_) => true,
+                };
+                if !read.any(is_there) {
+                    left.insert(name, (image, channel));
+                }
+            }
+        }
+        for (name, (image, channel)) in left {
+            let wrong = format!("it is not there, and {channel} has named its image {}", image.id);
+            let mend = match self.is_remote {
+                true => format!(
+                    "put it back: aws ssm put-parameter --name {name}{} --type String --data-type aws:ec2:image --value {}",
+                    self.region(),
+                    image.id
+                ),
+                false => "someone deleted it: put it back from a backup of the state folder".to_owned(),
+            };
+            self.wrong(&name, wrong, mend);
+        }
+    }
+}

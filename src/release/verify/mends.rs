@@ -1,0 +1,76 @@
+//! What mends a pointer: commands that work where it was looked at.
+
+use super::Look;
+use crate::identity::{Arch, Channel};
+use crate::pipeline::tags;
+use crate::release::history::History;
+use crate::release::way_out::{self, Ground as Way};
+use crate::target::{PointerName, Slot};
+use std::collections::BTreeSet;
+
+impl Look<'_> {
+    pub(super) fn way_back(&self, name: &PointerName) -> String {
+        match &name.slot {
+            Slot::Channel(channel) => self.away(name, channel),
+            Slot::Version(_) => self.delete(name),
+        }
+    }
+
+    /// Commands of the AWS CLI go to the place that was looked at, whatever the region of whoever types them.
+    pub(super) fn region(&self) -> String {
+        self.seen.region.as_ref().map(|region| format!(" --region {region}")).unwrap_or_default()
+    }
+
+    /// The commands that work, as far as it is known what the channel has named.
+    pub(super) fn away(&self, name: &PointerName, channel: &Channel) -> String {
+        let plain = || format!("amifactory rollback {} --channel {channel}", name.recipe);
+        // Home is what decides: a rollback moves all places, and home may be as it should.
+        if !self.is_home {
+            return format!(
+                "where home names something else, what brings that here is told with it; where home names the same, {}",
+                plain()
+            );
+        }
+        let (Some(Ok(entries)), Some(pointer)) =
+            (self.seen.histories.get(name), self.seen.pointers(self.recipe).find(|pointer| pointer.name == *name))
+        else {
+            return plain();
+        };
+        let history = History::of(entries);
+        let usable = |image: &str| {
+            let image = self.seen.image(&image.parse().ok()?)?;
+            let owner = tags::owner(&image.tags).filter(|owner| owner.recipe == *self.recipe)?;
+            (image.available && tags::revoked(&image.tags).is_none()).then_some(owner.version)
+        };
+        let archs: BTreeSet<Arch> = self.seen.pointers(self.recipe).map(|pointer| pointer.name.arch).collect();
+        let ground = Way {
+            history: &history,
+            current: pointer.image.as_str(),
+            usable: &usable,
+            pinned: self.seen.held.contains(name),
+            several: archs.len() > 1,
+            rules: self.rules,
+        };
+        way_out::commands(name, &ground).join(", then ")
+    }
+
+    pub(super) fn delete(&self, name: &PointerName) -> String {
+        let region = self.region();
+        match (self.is_remote, &name.slot) {
+            (true, Slot::Channel(_)) => format!(
+                "delete the pointer, where nobody needs it: aws ssm delete-parameter --name {name}{region} (its history \
+                 goes with it: amifactory history {} --format json keeps it)",
+                name.recipe
+            ),
+            (true, Slot::Version(_)) => {
+                format!("delete the pointer, where nobody needs it: aws ssm delete-parameter --name {name}{region}")
+            }
+            (false, Slot::Channel(channel)) => format!(
+                "delete the pointer, where nobody needs it: {channel}.json and {channel}.history in \
+                 local/pointers/{}/{}/channels of the state folder (amifactory history {} --format json keeps its history)",
+                name.recipe, name.arch, name.recipe
+            ),
+            (false, Slot::Version(_)) => "build another version; this one stays taken".to_owned(),
+        }
+    }
+}
