@@ -11,6 +11,7 @@ mod inventory;
 pub mod local;
 mod moves;
 mod overview;
+mod pipelines;
 mod pointer;
 mod record;
 mod revocation;
@@ -25,6 +26,7 @@ pub use herald::{Alarm, Herald, Kept, OpenTicket, Point, Ticket};
 pub use inventory::{Inventory, Kind, Sighting, Stranger, by_template, template_of};
 pub use moves::{Elsewhere, Entry, Held, HeldEnd, Move, Pin, Settled, Standing, Underway, moment};
 pub use overview::{Evidence, Histories, Overview, at_once};
+pub use pipelines::{Draft, MadeImage, Pipeline, PipelineChange, PipelineRun, PipelineShape, Pipelines, RunState};
 pub use pointer::{DamagedPointer, Pointer, PointerName, Pointers, Slot};
 pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
 pub use revocation::{Revocation, Revocations};
@@ -139,6 +141,11 @@ pub trait Target: Send + Sync {
 
     /// Where images can be rolled out to groups; none where there are no groups.
     fn rollouts(&self) -> Option<&dyn Rollouts> {
+        None
+    }
+
+    /// Recipes that it builds by itself, by a schedule; none where it builds nothing by itself.
+    fn pipelines(&self) -> Option<&dyn Pipelines> {
         None
     }
 

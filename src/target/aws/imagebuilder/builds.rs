@@ -188,7 +188,8 @@ pub struct WorkflowStep {
     start: String,
 }
 
-fn summary(found: &ImageSummary) -> Option<ImageBuild> {
+/// From a listing; none where it is none of ours.
+pub fn summary(found: &ImageSummary) -> Option<ImageBuild> {
     let arn = found.arn()?;
     let (status, reason) = found.state().map_or((None, None), |state| (state.status(), state.reason()));
     read(arn, status, reason, found.date_created(), found.tags(), found.output_resources())

@@ -7,6 +7,7 @@
 //! | [`order`] | what is asked of the service for one build: pure data |
 //! | [`make`], [`builds`] | what the service is asked |
 //! | [`log`], [`service`] | waiting, and the seam to the AWS target |
+//! | [`pipeline`], [`pipelines`] | what is asked of the service for a schedule, and asking it |
 //!
 //! The bundles are run by the wrapper that SSM commands carry too (`command/wrapper.sh`): apply in the phase `build`, seal in
 //! `validate`, both on the instance that becomes the image; the boot test in `test`, on one that was started from it.
@@ -20,12 +21,16 @@ mod log;
 #[cfg(feature = "aws")]
 mod make;
 mod order;
+mod pipeline;
+#[cfg(feature = "aws")]
+mod pipelines;
 #[cfg(feature = "aws")]
 mod service;
 
 pub use document::{Component, DocumentError, MAX_COMPONENTS, MAX_DATA, Wanted, check, documents};
 pub use lines::{LINE, Lines, Missing, Results};
 pub use order::{Device, Distribution, Infrastructure, Order, OrderError, Parent, Recipe, order};
+pub use pipeline::{MADE_SO, PipelineOrder, pipeline, pipeline_name};
 #[cfg(feature = "aws")]
 pub(super) use service::Service;
 

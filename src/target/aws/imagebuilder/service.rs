@@ -5,6 +5,8 @@ use super::builds::{self, ImageBuild, Place, Stage};
 use super::log::Log;
 use super::make::{self, Made};
 use super::order::{self, Order, Parent, distribution_name};
+use super::pipeline::PipelineOrder;
+use super::pipelines;
 use crate::identity::{BuilderId, Digest, ImageId, RecipeName};
 use crate::pipeline::tags as keys;
 use crate::pipeline::wait::pace;
@@ -15,7 +17,8 @@ use crate::target::aws::shared::Shared;
 use crate::target::aws::view::{Ami, View};
 use crate::target::aws::{images, locked, pointers};
 use crate::target::{
-    Builder, BuilderState, LaunchRequest, Orphan, RunEnd, RunEvent, RunRequest, RunResult, Tags, TargetError,
+    Builder, BuilderState, LaunchRequest, Orphan, Pipeline, PipelineRun, RunEnd, RunEvent, RunRequest, RunResult, Tags,
+    TargetError,
 };
 use aws_sdk_ec2::types::Filter;
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,6 +83,31 @@ impl Service {
                 .ok_or_else(|| TargetError::NotFound { what: format!("the account of the caller {caller}") })
         };
         self.place.get_or_try_init(|| ask).await
+    }
+
+    /// All pipelines whose names begin as ours do.
+    pub async fn pipelines(&self, api: &Api) -> Result<Vec<Pipeline>, TargetError> {
+        Ok(pipelines::list(api).await?)
+    }
+
+    /// Makes a pipeline, or makes it what it is to be.
+    pub async fn declare(&self, api: &Api, order: &PipelineOrder, seen: Option<&Pipeline>) -> Result<(), TargetError> {
+        pipelines::declare(api, self.place(api).await?, order, seen).await
+    }
+
+    /// Removes a pipeline.
+    pub async fn withdraw(&self, api: &Api, pipeline: &Pipeline) -> Result<(), TargetError> {
+        pipelines::withdraw(api, self.place(api).await?, pipeline).await
+    }
+
+    /// Begins a run of a pipeline.
+    pub async fn start(&self, api: &Api, order: &PipelineOrder) -> Result<(), TargetError> {
+        pipelines::start(api, self.place(api).await?, order).await
+    }
+
+    /// The runs of a pipeline, the oldest first.
+    pub async fn runs(&self, api: &Api, name: &str) -> Result<Vec<PipelineRun>, TargetError> {
+        pipelines::runs(api, self.place(api).await?, name).await
     }
 
     /// What is to be asked of the service.
@@ -410,6 +438,10 @@ impl Service {
         let Some(arn) = place.build(id) else { return Ok(()) };
         let is_new = self.is_new(id);
         let Some(mut build) = builds::get(api, &arn, is_new).await? else { return Ok(()) };
+        if build.build().is_none() {
+            // A run of a pipeline: it ends by itself, and stays among the pipeline's runs.
+            return Ok(());
+        }
         let began = Instant::now();
         if !build.is_over() {
             builds::cancel(api, &arn).await?;

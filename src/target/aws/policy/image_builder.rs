@@ -4,7 +4,7 @@
 use super::document::{Policy, Statement};
 use super::operator::{Grant, actions, doctor, everywhere, keys, parts, pointers, resource_tag};
 use super::scope::Scope;
-use crate::pipeline::tags::{BUILD, PURPOSE};
+use crate::pipeline::tags::{BUILD, PIPELINE, PURPOSE};
 
 /// What the names of all that is ours begin with.
 const OURS: &str = "amifactory-*";
@@ -42,9 +42,18 @@ fn look_there(scope: &Scope) -> Vec<Statement> {
 
 fn builds(scope: &Scope) -> Vec<Statement> {
     let reason = "What plans are made of there is created and never changed or removed: a name holds the hash of its \
-                  content. Image builds are begun, followed, cancelled and removed, with the configuration that each has.";
+                  content. Image builds are begun, followed, cancelled and removed, with the configuration that each has. Pipelines are made, \
+                  changed, begun and removed.";
     let all = actions(Grant::ImageBuilderShared).chain(actions(Grant::ImageBuilderBuild));
-    let kinds = ["component", "image", "image-recipe", "infrastructure-configuration", "distribution-configuration"];
+    let all = all.chain(actions(Grant::ImageBuilderPipeline));
+    let kinds = [
+        "component",
+        "image",
+        "image-pipeline",
+        "image-recipe",
+        "infrastructure-configuration",
+        "distribution-configuration",
+    ];
     vec![
         Statement::allow("ImageBuilder", all.chain(["imagebuilder:TagResource"]), reason)
             .on(ours(scope, &kinds))
@@ -105,6 +114,11 @@ fn tags(scope: &Scope) -> Vec<Statement> {
             .only_with(format!("aws:RequestTag/{BUILD}"))
             .only("StringEquals", format!("aws:RequestTag/{PURPOSE}"), ["evidence"])
             .only("StringEqualsIfExists", "ec2:CreateAction", ["StartSnapshot"]),
+        Statement::allow("Adopt", actions(Grant::Tag), "An image of a pipeline gets the tags that make it a build's.")
+            .on([scope.public_arn("ec2", "image/*")])
+            .only_with(format!("aws:ResourceTag/{PIPELINE}"))
+            .only("StringLike", MADE_BY, [scope.arn("imagebuilder", &format!("image/{OURS}"))])
+            .only("ForAllValues:StringLike", "aws:TagKeys", ["amifactory:*"]),
         Statement::allow("TagImage", actions(Grant::Tag), "What becomes of an image is in its own amifactory tags.")
             .on([scope.public_arn("ec2", "image/*")])
             .only_with(resource_tag())
