@@ -125,6 +125,8 @@ pub struct MadeImage {
     pub tags: Tags,
     /// The image that it was made from; none where the target does not say.
     pub base: Option<String>,
+    /// When it was made, RFC 3339.
+    pub created_at: String,
 }
 
 /// A target's pipelines. Every mutating call can be repeated.

@@ -69,6 +69,7 @@ impl Pipelines for AwsTarget {
             id: image.clone(),
             tags: super::tags::read(found.tags()),
             base: found.source_image_id().map(str::to_owned),
+            created_at: found.creation_date().unwrap_or_default().to_owned(),
         }))
     }
 

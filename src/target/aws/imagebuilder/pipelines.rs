@@ -1,16 +1,17 @@
 //! Pipelines: what the service has, and bringing it to what is declared.
 
-use super::builds::{self, Place, Stage};
+use super::builds::{self, ImageBuild, Place, Stage};
 use super::make::{self, Content};
 use super::order::{PREFIX, VERSION};
 use super::pipeline::PipelineOrder;
 use crate::pipeline::tags as keys;
 use crate::recipe::Rebuild;
 use crate::target::aws::api::{Api, CallError, Operation, op};
-use crate::target::{Pipeline, PipelineRun, PipelineShape, RunState, Tags, TargetError};
+use crate::target::{Orphan, Pipeline, PipelineRun, PipelineShape, RunState, Tags, TargetError, moment};
 use aws_sdk_imagebuilder::types::{
     ImagePipeline, ImageTestsConfiguration, PipelineExecutionStartCondition, PipelineStatus, Schedule,
 };
+use std::collections::BTreeMap;
 
 /// All whose names begin as ours do.
 pub async fn list(api: &Api) -> Result<Vec<Pipeline>, CallError> {
@@ -185,6 +186,40 @@ fn run(found: builds::ImageBuild) -> PipelineRun {
         created_at: found.created_at,
         id: found.arn,
     }
+}
+
+/// How long a configuration may be there before the pipeline that it is for: whoever declares one makes it first.
+const YOUNG: time::Duration = time::Duration::hours(1);
+
+/// Of the distribution configurations that were made for pipelines those that none of them has.
+pub fn unused(all: Vec<Orphan>, there: &[Pipeline], now: time::OffsetDateTime) -> Vec<Orphan> {
+    let is_used = |orphan: &Orphan| {
+        let name = orphan.id.rsplit('/').next().unwrap_or_default();
+        there.iter().any(|pipeline| pipeline.shape.distribution == name)
+    };
+    let is_young = |orphan: &Orphan| moment(&orphan.created_at).is_none_or(|at| now - at < YOUNG);
+    all.into_iter().filter(|orphan| !is_used(orphan) && !is_young(orphan)).collect()
+}
+
+/// Of the images that runs of pipelines have made and nobody has adopted those that nobody will: of a run that failed, of
+/// a pipeline that is gone or makes something else by now, and all but the newest.
+pub fn not_waited_for(left: Vec<(ImageBuild, Orphan)>, all: &[ImageBuild], there: &[Pipeline]) -> Vec<Orphan> {
+    let content = |build: &ImageBuild| builds::named(&build.arn).map(|(recipe, number)| (recipe.to_owned(), number));
+    let mut newest: BTreeMap<String, u32> = BTreeMap::new();
+    for build in all.iter().filter(|build| build.stage == Stage::Available && build.build().is_none()) {
+        if let Some((recipe, number)) = content(build) {
+            let known = newest.entry(recipe).or_default();
+            *known = (*known).max(number);
+        }
+    }
+    let is_waited_for = |build: &ImageBuild| {
+        content(build).is_some_and(|(recipe, number)| {
+            build.stage == Stage::Available
+                && newest.get(&recipe) == Some(&number)
+                && there.iter().any(|pipeline| pipeline.shape.content == recipe)
+        })
+    };
+    left.into_iter().filter(|(build, _)| !is_waited_for(build)).map(|(_, orphan)| orphan).collect()
 }
 
 const DESCRIPTION: &str = "made by amifactory: change the recipe, and apply that";

@@ -480,6 +480,7 @@ impl Service {
     pub async fn orphans(&self, api: &Api) -> Result<Vec<Orphan>, TargetError> {
         let all = builds::list(api).await?.answer;
         let mut found = Vec::new();
+        let mut of_pipelines = Vec::new();
         let mut page = None;
         loop {
             let ask = || {
@@ -490,26 +491,43 @@ impl Service {
             for one in answer.distribution_configuration_summary_list() {
                 let tags: Tags =
                     one.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
-                let build = tags.get(keys::BUILD).map(String::as_str);
-                if build.is_none() || all.iter().any(|found| found.build() == build) {
-                    continue;
-                }
                 let (id, created_at) = (one.arn().unwrap_or_default(), one.date_created().unwrap_or_default());
                 let (id, created_at) = (id.to_owned(), created_at.to_owned());
-                found.push(Orphan { kind: DISTRIBUTION, id, tags, created_at });
+                match tags.get(keys::BUILD).map(String::as_str) {
+                    None if tags.contains_key(keys::PIPELINE) => {
+                        of_pipelines.push(Orphan { kind: DISTRIBUTION, id, tags, created_at });
+                    }
+                    Some(build) if !all.iter().any(|found| found.build() == Some(build)) => {
+                        found.push(Orphan { kind: DISTRIBUTION, id, tags, created_at });
+                    }
+                    _ => {}
+                }
             }
             page = answer.next_token;
             if page.as_deref().is_none_or(str::is_empty) {
                 break;
             }
         }
+        let mut waiting = Vec::new();
         for ami in made_by(api, None).await? {
             let arn = ami.tags.get(MADE_BY).map(String::as_str).unwrap_or_default();
             // What carries our tags is an image of ours, and is seen as one.
-            let is_ours = builds::id(arn).is_some() && !ami.tags.contains_key(keys::BUILD);
-            if is_ours && !all.iter().any(|found| found.arn == arn) {
-                found.push(Orphan { kind: IMAGE, id: ami.id, tags: ami.tags, created_at: ami.created_at });
+            if builds::id(arn).is_none() || ami.tags.contains_key(keys::BUILD) {
+                continue;
             }
+            let build = all.iter().find(|found| found.arn == arn);
+            let is_waiting = build.is_some_and(|build| build.build().is_none() && build.is_over());
+            let orphan = Orphan { kind: IMAGE, id: ami.id.clone(), tags: ami.tags.clone(), created_at: ami.created_at };
+            match build {
+                None => found.push(orphan),
+                Some(build) if is_waiting => waiting.push((build.clone(), orphan)),
+                Some(_) => {}
+            }
+        }
+        if !of_pipelines.is_empty() || !waiting.is_empty() {
+            let there = pipelines::list(api).await?;
+            found.extend(pipelines::unused(of_pipelines, &there, api.clock.now()));
+            found.extend(pipelines::not_waited_for(waiting, &all, &there));
         }
         Ok(found)
     }
@@ -519,7 +537,9 @@ impl Service {
         match orphan.kind {
             DISTRIBUTION => builds::delete_distribution(api, &orphan.id).await?,
             IMAGE => {
-                if !is_named(api, &orphan.id).await? {
+                // Someone may have adopted it meanwhile.
+                let is_adopted = view.image_now(api, &orphan.id).await?.is_some();
+                if !is_adopted && !is_named(api, &orphan.id).await? {
                     images::delete(api, view, &orphan.id).await?;
                 }
             }

@@ -118,7 +118,7 @@ fn tags(scope: &Scope) -> Vec<Statement> {
             .on([scope.public_arn("ec2", "image/*")])
             .only_with(format!("aws:ResourceTag/{PIPELINE}"))
             .only("StringLike", MADE_BY, [scope.arn("imagebuilder", &format!("image/{OURS}"))])
-            .only("ForAllValues:StringLike", "aws:TagKeys", ["amifactory:*"]),
+            .only("ForAllValues:StringLike", "aws:TagKeys", ["Name", "amifactory:*"]),
         Statement::allow("TagImage", actions(Grant::Tag), "What becomes of an image is in its own amifactory tags.")
             .on([scope.public_arn("ec2", "image/*")])
             .only_with(resource_tag())
