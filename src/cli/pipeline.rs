@@ -154,7 +154,7 @@ async fn look(
             }),
         }
     }
-    let seen = pipelines.pipelines().await?;
+    let seen = pipelines.there().await?;
     let owner = open.factory.aws.owner.as_deref();
     Ok((schedules::decide(drafts, &seen, &Declared { recipes: &declared, only, owner }), unplanned))
 }
@@ -252,7 +252,7 @@ impl Status {
         let pipelines = of_target(&open)?;
         open.reach().await?;
         let declared = scheduled(&open, None);
-        let seen = pipelines.pipelines().await?;
+        let seen = pipelines.there().await?;
         let images = open.target.images().await?;
         let mut all: Vec<PipelineStatus> = Vec::new();
         for pipeline in &seen {

@@ -135,7 +135,7 @@ pub trait Pipelines: Send + Sync {
     /// What is to be there for a plan. Asks, and changes nothing.
     async fn draft(&self, plan: &Plan, launch: &LaunchBase, schedule: &Schedule) -> Result<Draft, TargetError>;
     /// All that have names as ours have, whoever made them.
-    async fn pipelines(&self) -> Result<Vec<Pipeline>, TargetError>;
+    async fn there(&self) -> Result<Vec<Pipeline>, TargetError>;
     /// Makes one, or changes the one that there is. What it no longer needs, and nothing else can, goes.
     async fn declare(&self, draft: &Draft, seen: Option<&Pipeline>) -> Result<(), TargetError>;
     /// Removes one. What it has made stays.

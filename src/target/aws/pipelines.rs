@@ -40,7 +40,7 @@ impl Pipelines for AwsTarget {
         Ok(Draft { recipe: plan.recipe.clone(), shape: order.shape(), order })
     }
 
-    async fn pipelines(&self) -> Result<Vec<Pipeline>, TargetError> {
+    async fn there(&self) -> Result<Vec<Pipeline>, TargetError> {
         self.builder_service()?.pipelines(self.api()).await
     }
 

@@ -2,4 +2,7 @@
 
 mod build;
 mod crash;
+mod pipelines;
+mod pipelines_crash;
+mod program;
 mod shared;
