@@ -82,7 +82,8 @@ const FIELDS: [Field; 5] = [
 impl Cron {
     /// Reads it. The error says what is wrong, in words.
     pub fn read(text: &str) -> Result<Cron, String> {
-        let mut fields: Vec<String> = text.split_whitespace().map(str::to_ascii_uppercase).collect();
+        let mut fields: Vec<String> =
+            text.split(' ').filter(|field| !field.is_empty()).map(str::to_ascii_uppercase).collect();
         if fields.len() != FIELDS.len() {
             return Err(format!("expected five fields, found {}", fields.len()));
         }
@@ -179,6 +180,7 @@ mod tests {
             "+1 3 * * *",
             "0, 3 * * *",
             "0 3 L * *",
+            "0\t3 * * * *",
         ] {
             assert!(Cron::read(wrong).is_err(), "`{wrong}`");
         }

@@ -13,7 +13,7 @@ pub static SCHEDULE: Shape = Shape {
     keys: &[
         optional(
             "cron",
-            Pattern("^[^ ]+( +[^ ]+){4}$"),
+            Pattern("^ *[^ ]+( +[^ ]+){4} *$"),
             "When, in five fields: minute, hour, day of the month, month, day of the week (SUN to SAT), such as \
              \"0 3 * * *\".",
         ),

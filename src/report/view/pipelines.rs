@@ -63,7 +63,11 @@ pub fn pipelines_applied(applied: &PipelinesApplied, style: Style) -> String {
         text.push_str(&line);
         text.push('\n');
         if let Some(base) = row.base.as_ref().filter(|_| row.step == "create") {
-            text.push_str(&format!("    base: {}\n", visible::line(base)));
+            let base = visible::line(base);
+            text.push_str(&match base.strip_prefix("ssm:") {
+                Some(parameter) => format!("    base: what {parameter} names at each run\n"),
+                None => format!("    base: {base}, until the pipeline is applied again\n"),
+            });
         }
         for change in &row.changes {
             let (from, to) = (visible::line(&change.from), visible::line(&change.to));
@@ -163,7 +167,18 @@ pub fn pipelines_status(status: &PipelinesStatus, style: Style) -> String {
             table.under(format!("  {}", visible::joined(why)));
         }
     }
-    table.render(style)
+    let mut next = Vec::new();
+    if status.pipelines.iter().any(|pipeline| pipeline.state != "on") {
+        next.push("amifactory pipeline apply --all".to_owned());
+    }
+    let waits = |run: &PipelineRunRow| run.image.is_some() && run.version.is_none();
+    if status.pipelines.iter().any(|pipeline| pipeline.runs.first().is_some_and(waits)) {
+        next.push("amifactory adopt --all".to_owned());
+    }
+    match next.is_empty() {
+        true => table.render(style),
+        false => table.render(style) + &super::next(&next, style),
+    }
 }
 
 /// What became of a pipeline's image.
