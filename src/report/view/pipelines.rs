@@ -220,7 +220,7 @@ pub fn adopted(all: &AdoptedAll, style: Style) -> String {
             outcome,
             row.version.map_or_else(|| "-".to_owned(), |version| version.to_string()),
             row.image.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
-            row.why.as_deref().map_or_else(|| "-".to_owned(), |why| visible::joined(why)),
+            row.why.as_deref().map_or_else(|| "-".to_owned(), visible::joined),
         ]);
     }
     table.render(style)

@@ -6,3 +6,4 @@ mod pipelines;
 mod pipelines_crash;
 mod program;
 mod shared;
+mod weather;

@@ -283,6 +283,93 @@ async fn an_older_image_never_becomes_the_newest_version() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_image_is_judged_by_the_base_that_it_was_really_made_from() {
+    use crate::aws::crash::machine::{harmless, recipe};
+    use amifactory::hardening::Library;
+    use amifactory::pipeline::prepare::{Planner, Prepared};
+    let place = Place::new(|_| {});
+    let (factory, library) = (recipe(1), Library::embedded().unwrap());
+    let prepare = async |target: &AwsTarget, base: Option<&str>| -> (Plan, LaunchBase, Draft) {
+        let planner = Planner::new(&factory, &library, target);
+        let mut prepared = planner.prepare(&"web".parse::<RecipeName>().unwrap()).await.unwrap();
+        if let Some(base) = base {
+            prepared = planner.prepare_on(&prepared, base).await.unwrap().unwrap();
+        }
+        let Prepared { plan, launch } = prepared;
+        let (plan, launch) = (Plan { bundles: harmless(), ..(*plan).clone() }, launch.unwrap());
+        let draft = pipelines(target).draft(&plan, &launch, &nightly()).await.unwrap();
+        (plan, launch, draft)
+    };
+    let target = shared::target(&place);
+    let (old, _, draft) = prepare(&target, None).await;
+    apply(&target, Some(&draft)).await;
+    run(&target, &draft).await;
+
+    // A newer base comes out before anyone adopts.
+    let newer = {
+        let mut world = place.fake.world();
+        let latest = world.ec2.latest_al2023("us-east-1", "x86_64").unwrap();
+        let mut image = world.ec2.images[&latest].clone();
+        image.id = "ami-0123456789abcdef0".into();
+        image.name = "al2023-ami-2023.99.20991231.0-kernel-6.1-x86_64".into();
+        image.created += time::Duration::days(9_000);
+        world.ec2.images.insert(image.id.clone(), image.clone());
+        image.id
+    };
+    let target = shared::target(&place);
+    let (now, _, still) = prepare(&target, None).await;
+    assert_eq!((now.base.id.as_str(), &still.shape), (newer.as_str(), &draft.shape));
+    assert_ne!(now.digest, old.digest);
+    let Waiting::Image(made) = adopt::waiting(pipelines(&target), &still).await.unwrap() else { panic!() };
+    assert_eq!(made.base.as_deref(), Some(old.base.id.as_str()));
+    let (plan, launch, _) = prepare(&target, made.base.as_deref()).await;
+    assert_eq!(plan.digest, old.digest);
+    let state = place.state();
+    let engine = Engine { target: &target, state: &state, sink: &Silent };
+    let adopted = adopt::adopt(&engine, pipelines(&target), (&plan, &launch), &made, Rebuild::Changed).await;
+    let built = built(Ok(adopted.unwrap()));
+    assert_eq!(built.image.tags.get(tags::BASE), Some(&old.base.id));
+    assert_eq!(built.record.digest, old.digest);
+    // The next run has the newer one, and nobody has to apply anything.
+    let ran = run(&target, &draft).await;
+    let made = pipelines(&target).made(&ran.image.unwrap()).await.unwrap().unwrap();
+    assert_eq!(made.base, Some(newer));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pipelines_in_all_weathers() {
+    use crate::fake_aws::{Consistency, Faults};
+    for seed in 1..=3 {
+        let place = Place::new(|settings| {
+            settings.seed = seed;
+            settings.consistency = Consistency::nasty();
+            settings.faults = Faults { reset_rate: 0.05, ..Faults::bad_weather() };
+        });
+        let target = shared::target(&place);
+        let (_, _, draft) = declared(&target, "first", &nightly()).await;
+        apply(&target, Some(&draft)).await;
+        pipelines(&target).start(&draft).await.unwrap();
+        let runs = async || pipelines(&target).runs(&draft.order.name).await.unwrap();
+        let mut ran = runs().await;
+        for _ in 0..360 {
+            if ran.iter().any(|run| run.state == RunState::Available) {
+                break;
+            }
+            tokio::time::sleep(seconds(5)).await;
+            ran = runs().await;
+        }
+        let adopted = built(adopt_of(&place, "first", &nightly()).await);
+        assert_eq!(Some(&adopted.image.id), ran[0].image.as_ref(), "seed {seed}");
+        tokio::time::sleep(seconds(120)).await;
+        place.fake.world().weather.rates = Faults::none();
+        assert!(!built(adopt_of(&place, "first", &nightly()).await).fresh, "seed {seed}");
+        assert_eq!(pipelines(&shared::target(&place)).there().await.unwrap()[0].shape, draft.shape, "seed {seed}");
+        assert_eq!(place.leaks_after_sweep().await, [] as [String; 0], "seed {seed}");
+        assert_eq!(own(&place.fake).len(), 2, "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_declared_no_more_is_not_adopted_and_swept() {
     let place = Place::new(|_| {});
     let target = shared::target(&place);
