@@ -103,7 +103,7 @@ pub async fn recipe(api: &Api, place: &Place, content: &Content<'_>) -> Result<S
     };
     // A component that was created a moment ago may not be known everywhere; that is no wrong value then.
     let operation = Operation { eventual: &["InvalidParameterValueException"], ..op::IB_CREATE_RECIPE };
-    match api.caller.call_within(SOON, operation, &wanted.name, create).await {
+    match api.caller.call_soon(SOON, operation, &wanted.name, create).await {
         Ok(_) => Ok(arn),
         Err(error) if error.is(EXISTS) => {
             let found = get_recipe(api, &arn).await?;
