@@ -241,6 +241,15 @@ pub trait Target: Send + Sync {
     }
     /// Makes an image of a stopped builder, or answers with the one of this name.
     async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError>;
+    /// The same; `tell` hears what is at hand, where that takes long.
+    async fn create_image_telling(
+        &self,
+        builder: &BuilderId,
+        request: &ImageRequest,
+        _tell: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<Image, TargetError> {
+        self.create_image(builder, request).await
+    }
     /// Writes down that a version must not be used, so that it is known when its image is gone. What was written first stays.
     async fn mark_revoked(&self, version: &PointerName, revocation: &Revocation) -> Result<(), TargetError>;
     /// Sets tags over those that are there.

@@ -426,10 +426,19 @@ impl Target for AwsTarget {
     }
 
     async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError> {
+        self.create_image_telling(builder, request, &|_| {}).await
+    }
+
+    async fn create_image_telling(
+        &self,
+        builder: &BuilderId,
+        request: &ImageRequest,
+        tell: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<Image, TargetError> {
         let tags = &request.tags;
         let made = match &self.service {
             Some(service) => {
-                let id = service.image(&self.api, builder).await?;
+                let id = service.image(&self.api, builder, tell).await?;
                 let made = Ami::pending(id, &request.name, tags);
                 self.view.imaged(&made);
                 image(made)?

@@ -84,6 +84,11 @@ impl ImageBuild {
         !matches!(self.stage, Stage::Underway(_))
     }
 
+    /// Whether anything can be in its log: its instance is there.
+    pub fn has_log(&self) -> bool {
+        !matches!(&self.stage, Stage::Underway(word) if ["PENDING", "CREATING"].contains(&word.as_str()))
+    }
+
     /// Whose build it is; none where it does not say.
     pub fn build(&self) -> Option<&str> {
         self.tags.get(keys::BUILD).map(String::as_str)

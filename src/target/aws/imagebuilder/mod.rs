@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`document`] | a plan's bundles as component documents: pure text |
 //! | [`lines`] | results, read from the log group: pure text |
+//! | [`room`] | how much of the service's limits a plan takes |
 //! | [`order`] | what is asked of the service for one build: pure data |
 //! | [`make`], [`builds`] | what the service is asked |
 //! | [`log`], [`service`] | waiting, and the seam to the AWS target |
@@ -24,6 +25,7 @@ mod order;
 mod pipeline;
 #[cfg(feature = "aws")]
 mod pipelines;
+mod room;
 #[cfg(feature = "aws")]
 mod service;
 
@@ -31,6 +33,7 @@ pub use document::{Component, DocumentError, MAX_COMPONENTS, MAX_DATA, Wanted, c
 pub use lines::{LINE, Lines, Missing, Results};
 pub use order::{Device, Distribution, Infrastructure, Order, OrderError, Parent, Recipe, order};
 pub use pipeline::{MADE_SO, PipelineOrder, pipeline, pipeline_name};
+pub use room::{Room, room};
 #[cfg(feature = "aws")]
 pub(super) use service::Service;
 

@@ -136,7 +136,7 @@ pub enum OrderError {
 pub fn order(request: &LaunchRequest, bundles: &Bundles, parent: &Parent<'_>) -> Result<Order, OrderError> {
     let settings = &request.aws;
     let owner = keys::owner(&request.tags).ok_or_else(|| OrderError::Owner(request.tags.clone()))?;
-    let profile = check(settings, parent)?;
+    let profile = check(settings, parent.subnet.is_some())?;
     let limit = Duration::from_secs(request.limits.time_s);
     let wanted = Wanted { recipe: &owner.recipe, plan: &owner.digest, limit, volumes: &[] };
     let components = documents(bundles, &wanted)?;
@@ -224,7 +224,7 @@ pub fn distribution_name(build: &str) -> String {
     format!("{PREFIX}{}", build.to_ascii_lowercase())
 }
 
-pub(super) fn check<'s>(settings: &'s AwsSettings, parent: &Parent<'_>) -> Result<&'s str, OrderError> {
+pub(super) fn check(settings: &AwsSettings, has_subnet: bool) -> Result<&str, OrderError> {
     let wrong = |what, help| Err(OrderError::Settings { what, help });
     if !settings.volumes.is_empty() {
         return wrong(
@@ -232,7 +232,7 @@ pub(super) fn check<'s>(settings: &'s AwsSettings, parent: &Parent<'_>) -> Resul
             "build this recipe with --target aws, or take `volumes` out of the aws: section",
         );
     }
-    if parent.subnet.is_some() && settings.security_groups.is_empty() {
+    if has_subnet && settings.security_groups.is_empty() {
         return wrong(
             "Image Builder takes a subnet with security groups alone",
             "give `security_groups` beside `subnet` in the aws: section of amifactory.yaml",

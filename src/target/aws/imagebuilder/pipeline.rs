@@ -73,7 +73,7 @@ pub fn pipeline(
     parent: &Parent<'_>,
 ) -> Result<PipelineOrder, OrderError> {
     let settings = &plan.aws;
-    let profile = order::check(settings, parent)?;
+    let profile = order::check(settings, parent.subnet.is_some())?;
     let content = content(&plan.inputs);
     let limit = Duration::from_secs(plan.limits.time_s);
     let wanted = Wanted { recipe: &plan.recipe, plan: &content, limit, volumes: &[] };

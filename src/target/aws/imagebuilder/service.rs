@@ -36,8 +36,10 @@ const LATE: Duration = Duration::from_secs(90);
 const SLACK: Duration = Duration::from_secs(4 * 3600);
 /// How long a cancelled build may take to end.
 const CANCELLING: Duration = Duration::from_secs(3600);
-/// How often the service's own steps are asked for.
-const STEPS: Duration = Duration::from_secs(20);
+/// The pause between two looks at image builds: the service takes minutes for each of its steps.
+const PAUSE: Duration = Duration::from_secs(5);
+/// Between two looks at logs, and for each build whose log is read: CloudWatch Logs allows ten in a second, for all who ask.
+const LOG: (Duration, Duration) = (PAUSE, Duration::from_millis(250));
 /// How many lines of a log stand in a message.
 const LAST_LINES: usize = 12;
 
@@ -256,7 +258,8 @@ impl Service {
         let bound = Duration::from_secs(request.time_s).saturating_mul(3).saturating_add(SLACK);
         let began = Instant::now();
         let mut told = BTreeSet::new();
-        let (mut over, mut asked, mut stepped): (Option<Instant>, _, _) = (None, None::<Instant>, String::new());
+        let (mut over, mut read) = (None::<Instant>, None::<Instant>);
+        let mut progress = Progress::default();
         loop {
             let build = self.status(api, id).await?;
             let build = build.unwrap_or_else(|| ImageBuild {
@@ -268,8 +271,11 @@ impl Service {
                 amis: Vec::new(),
             });
             let mut log = known.log.lock().await;
-            for event in log.read(api, &build, bundles).await? {
-                tell(request, event, &mut told);
+            if build.has_log() && (build.is_over() || read.is_none_or(|read| read.elapsed() >= self.log_pause())) {
+                read = Some(Instant::now());
+                for event in log.read(api, &build, bundles).await? {
+                    tell(request, event, &mut told);
+                }
             }
             // A test's results come before the image has its tags: those are waited for too.
             let may_answer = !is_test || build.is_over();
@@ -297,19 +303,24 @@ impl Service {
                     last: "it has not ended, though its time is over".into(),
                 });
             }
-            if asked.is_none_or(|asked| asked.elapsed() > STEPS) && !build.is_over() {
-                asked = Some(Instant::now());
-                // Progress is a courtesy: where it can't be read, results come all the same.
-                if let Ok(steps) = builds::steps(api, &build.arn).await
-                    && let Some(step) = steps.iter().rev().find(|step| step.status == "RUNNING")
-                    && step.name != stepped
-                {
-                    stepped.clone_from(&step.name);
-                    (request.watch)(RunEvent::Started { step: format!("Image Builder: {stepped}") });
-                }
+            if let Some(step) = progress.news(api, &build, self.watched()).await {
+                (request.watch)(RunEvent::Started { step });
             }
-            sleep(pace(began.elapsed())).await;
+            sleep(PAUSE).await;
         }
+    }
+
+    /// How many builds this program waits for.
+    fn watched(&self) -> u32 {
+        let gone = locked(&self.gone);
+        let known = locked(&self.known);
+        let watched = known.iter().filter(|&(id, known)| known.since.is_some() && !gone.contains(id)).count();
+        u32::try_from(watched).unwrap_or(u32::MAX)
+    }
+
+    fn log_pause(&self) -> Duration {
+        let (least, each) = LOG;
+        least.max(each.saturating_mul(self.watched()))
     }
 
     /// The end of a bundle without an answer: what the service says of it, and the last lines of its log.
@@ -358,8 +369,14 @@ impl Service {
     }
 
     /// Waits for the AMI: it is ours once it carries our tags, which it does when its tests are through.
-    pub async fn image(&self, api: &Api, id: &BuilderId) -> Result<String, TargetError> {
-        let began = Instant::now();
+    /// `tell` hears what the service is at.
+    pub async fn image(
+        &self,
+        api: &Api,
+        id: &BuilderId,
+        tell: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<String, TargetError> {
+        let mut progress = Progress::default();
         loop {
             let build = self.status(api, id).await?.ok_or_else(|| builds::unknown(id))?;
             match &build.stage {
@@ -368,7 +385,12 @@ impl Service {
                     return here.ok_or_else(|| TargetError::NotFound { what: format!("the AMI of {}", build.arn) });
                 }
                 Stage::Over(..) => return Err(self.no_image(api, &build).await?),
-                Stage::Underway(_) => sleep(pace(began.elapsed())).await,
+                Stage::Underway(_) => {
+                    if let Some(step) = progress.news(api, &build, self.watched()).await {
+                        tell(step);
+                    }
+                    sleep(PAUSE).await;
+                }
             }
         }
     }
@@ -546,6 +568,42 @@ impl Service {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+}
+
+/// What the service is at, told once each.
+#[derive(Default)]
+struct Progress {
+    asked: Option<Instant>,
+    told: String,
+}
+
+/// How often the service's own steps are asked for; and by how many builds at once at most, because that takes calls for
+/// each build. The state of a build is in the listing that all share.
+const STEPS: (Duration, u32) = (Duration::from_secs(20), 8);
+
+impl Progress {
+    /// What is new, where something is.
+    async fn news(&mut self, api: &Api, build: &ImageBuild, watched: u32) -> Option<String> {
+        let Stage::Underway(word) = &build.stage else { return None };
+        let (often, few) = STEPS;
+        let mut now = word.to_lowercase();
+        if watched <= few {
+            if self.asked.is_some_and(|asked| asked.elapsed() < often) {
+                return None;
+            }
+            self.asked = Some(Instant::now());
+            // Progress is a courtesy: where it can't be read, results come all the same.
+            let steps = builds::steps(api, &build.arn).await.unwrap_or_default();
+            if let Some(step) = steps.iter().rev().find(|step| step.status == "RUNNING") {
+                now = format!("{now}, {}", step.name);
+            }
+        }
+        if now == self.told {
+            return None;
+        }
+        self.told.clone_from(&now);
+        Some(format!("Image Builder: {now}"))
     }
 }
 
