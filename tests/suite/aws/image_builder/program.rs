@@ -88,6 +88,28 @@ fn pipelines_as_people_meet_them() {
 }
 
 #[test]
+fn plan_and_doctor_say_how_much_of_the_limits_a_recipe_takes() {
+    let cloud = cloud(|_| {});
+    let factory = factory("");
+    let room = |text: &str| text.contains(" of 20 components, the largest ") && text.contains(" of 16000 characters");
+    let (code, planned) = json(&cloud, &factory, &["plan", "web"]);
+    assert!(code == 0 && room(planned["steps"][0]["what"].as_str().unwrap()), "{planned}");
+    let (_, found) = json(&cloud, &factory, &["doctor"]);
+    assert!(room(&found.to_string()), "{found}");
+
+    // Noise can't be compressed.
+    let noise: String = std::iter::repeat_with(fastrand::alphanumeric).take(400_000).collect();
+    let group = factory.path().join("recipes/groups/hello.yaml");
+    let text = std::fs::read_to_string(&group).unwrap();
+    std::fs::write(group, text.replace("echo hello >", &format!("echo {noise} >"))).unwrap();
+    let (_, planned) = json(&cloud, &factory, &["plan", "web"]);
+    let what = planned["steps"][0]["what"].as_str().unwrap();
+    assert!(what.contains("EC2 Image Builder can't build it: the bundles take "), "{planned}");
+    let (code, found) = json(&cloud, &factory, &["doctor"]);
+    assert!(code == 1 && found.to_string().contains("a recipe of Image Builder has at most 20"), "{found}");
+}
+
+#[test]
 fn a_run_is_begun_adopted_and_then_everything_is_up_to_date() {
     if !crate::program::can_build_on_host("a_run_is_begun_adopted_and_then_everything_is_up_to_date") {
         return;
