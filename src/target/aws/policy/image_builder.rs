@@ -42,18 +42,9 @@ fn look_there(scope: &Scope) -> Vec<Statement> {
 
 fn builds(scope: &Scope) -> Vec<Statement> {
     let reason = "What plans are made of there is created and never changed or removed: a name holds the hash of its \
-                  content. Image builds are begun, followed, cancelled and removed, with the configuration that each has. Pipelines are made, \
-                  changed, begun and removed.";
+                  content. Image builds are begun, followed, cancelled and removed, with the configuration that each has.";
     let all = actions(Grant::ImageBuilderShared).chain(actions(Grant::ImageBuilderBuild));
-    let all = all.chain(actions(Grant::ImageBuilderPipeline));
-    let kinds = [
-        "component",
-        "image",
-        "image-pipeline",
-        "image-recipe",
-        "infrastructure-configuration",
-        "distribution-configuration",
-    ];
+    let kinds = ["component", "image", "image-recipe", "infrastructure-configuration", "distribution-configuration"];
     vec![
         Statement::allow("ImageBuilder", all.chain(["imagebuilder:TagResource"]), reason)
             .on(ours(scope, &kinds))
@@ -114,16 +105,25 @@ fn tags(scope: &Scope) -> Vec<Statement> {
             .only_with(format!("aws:RequestTag/{BUILD}"))
             .only("StringEquals", format!("aws:RequestTag/{PURPOSE}"), ["evidence"])
             .only("StringEqualsIfExists", "ec2:CreateAction", ["StartSnapshot"]),
-        Statement::allow("Adopt", actions(Grant::Tag), "An image of a pipeline gets the tags that make it a build's.")
-            .on([scope.public_arn("ec2", "image/*")])
-            .only_with(format!("aws:ResourceTag/{PIPELINE}"))
-            .only("StringLike", MADE_BY, [scope.arn("imagebuilder", &format!("image/{OURS}"))])
-            .only("ForAllValues:StringLike", "aws:TagKeys", ["Name", "amifactory:*"]),
         Statement::allow("TagImage", actions(Grant::Tag), "What becomes of an image is in its own amifactory tags.")
             .on([scope.public_arn("ec2", "image/*")])
             .only_with(resource_tag())
             .only("ForAllValues:StringLike", "aws:TagKeys", ["amifactory:*"]),
     ]
+}
+
+/// The policy of whoever declares pipelines and adopts what they have made, beside the one of whoever builds.
+pub fn image_builder_pipelines(scope: &Scope) -> Policy {
+    let reason = "Pipelines are made, changed, begun and removed.";
+    let all = actions(Grant::ImageBuilderPipeline).chain(["imagebuilder:TagResource"]);
+    let pipelines = Statement::allow("Pipelines", all, reason).on(ours(scope, &["image-pipeline"]));
+    let reason = "An image of a pipeline gets the tags that make it a build's.";
+    let adopt = Statement::allow("Adopt", actions(Grant::Tag), reason)
+        .on([scope.public_arn("ec2", "image/*")])
+        .only_with(format!("aws:ResourceTag/{PIPELINE}"))
+        .only("StringLike", MADE_BY, [scope.arn("imagebuilder", &format!("image/{OURS}"))])
+        .only("ForAllValues:StringLike", "aws:TagKeys", ["Name", "amifactory:*"]);
+    Policy::new(vec![pipelines, adopt])
 }
 
 /// What the role of the service's instances may do beside a builder's: fetch its components, and write to the log.

@@ -449,7 +449,7 @@ async fn a_run_is_begun_once_for_each_content() {
 
 #[tokio::test(start_paused = true)]
 async fn the_policy_allows_all_that_pipelines_call() {
-    use amifactory::target::aws::policy::{Scope, image_builder};
+    use amifactory::target::aws::policy::{Scope, image_builder, image_builder_pipelines};
     let place = Place::new(|_| {});
     let target = shared::target(&place);
     let (_, _, draft) = declared(&target, "first", &nightly()).await;
@@ -459,9 +459,10 @@ async fn the_policy_allows_all_that_pipelines_call() {
     built(adopt_of(&place, "first", &nightly()).await);
     sweep::find(&shared::target(&place), &place.state()).await.unwrap();
     apply(&target, None).await;
-    let policy = image_builder(&Scope::default());
+    let policies = [image_builder(&Scope::default()), image_builder_pipelines(&Scope::default())];
     for call in &place.fake.world().calls {
         let action = format!("{}:{}", call.service, call.action);
-        assert!(action == "sts:GetCallerIdentity" || policy.allows(&action), "{action} was called and is not allowed");
+        let is_allowed = policies.iter().any(|policy| policy.allows(&action));
+        assert!(action == "sts:GetCallerIdentity" || is_allowed, "{action} was called and is not allowed");
     }
 }
