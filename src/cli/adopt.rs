@@ -53,7 +53,8 @@ impl Adopt {
         let done = or_interrupted(work).await;
         sink.close();
         let Some(adopted) = done else {
-            session.remark(|_| "interrupted: amifactory adopt goes on with it\n".to_owned());
+            let result = Interrupted { outcome: "interrupted", next: "amifactory adopt" };
+            session.result(&result, |_| "interrupted: amifactory adopt goes on with it\n".to_owned())?;
             return Ok(Exit::Interrupted);
         };
         let exit = exit(&adopted);
@@ -61,6 +62,12 @@ impl Adopt {
         session.result(&all, |style| view::adopted(&all, style))?;
         Ok(exit)
     }
+}
+
+#[derive(serde::Serialize)]
+struct Interrupted {
+    outcome: &'static str,
+    next: &'static str,
 }
 
 /// Some went wrong and some did not: partly. Otherwise the worst.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use std::time::Duration;
 
 /// The version of everything: a name holds the hash of its content, so there is no second version.
+#[cfg(feature = "aws")]
 pub const VERSION: &str = "1.0.0";
 /// What the names of all that is ours begin with.
 pub const PREFIX: &str = "amifactory-";
