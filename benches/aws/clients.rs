@@ -16,6 +16,7 @@ pub const PACKER: &str = "AKIAPACKERBENCH00000";
 pub struct Amifactory {
     folder: TempDir,
     recipes: usize,
+    target: &'static str,
 }
 
 impl Amifactory {
@@ -32,12 +33,19 @@ impl Amifactory {
             );
             fs::write(folder.path().join(format!("recipes/many-{number}.yaml")), recipe)?;
         }
-        Ok(Amifactory { folder, recipes })
+        Ok(Amifactory { folder, recipes, target: "aws" })
+    }
+
+    /// The same, built by EC2 Image Builder.
+    pub fn by_image_builder(recipes: usize) -> Result<Amifactory, Failure> {
+        Ok(Amifactory { target: "imagebuilder", ..Amifactory::new(recipes)? })
     }
 
     pub fn start(&self, server: &Server) -> Result<Running, Failure> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_amifactory"));
-        command.args(["build", "--all", "--jobs", &self.recipes.to_string()]).current_dir(self.folder.path());
+        command
+            .args(["build", "--all", "--jobs", &self.recipes.to_string(), "--target", self.target])
+            .current_dir(self.folder.path());
         command.arg("--state").arg(self.folder.path().join("state"));
         with(&mut command, AMIFACTORY, self.folder.path());
         command.env("AWS_ENDPOINT_URL", endpoint(server)).env("AWS_REGION", "us-east-1");

@@ -2,7 +2,8 @@
 //! and memory; one build, and many at once.
 //!
 //! The server is the fake AWS of the tests on loopback, with latencies as on EC2 and the token buckets of each API.
-//! `cargo bench --bench aws` takes about ten minutes, nearly all of it waiting; `-- --builds 200` runs that many at once.
+//! `cargo bench --bench aws` takes about ten minutes, nearly all of it waiting; `-- --builds 200` runs that many at once;
+//! `-- --image-builder 200` hands that many to EC2 Image Builder.
 //! Needs root: what is sent to instances really runs, in sandboxes. Packer's rows are missing, and say so, where there
 //! is no `packer` (Debian has 1.6.6).
 
@@ -35,7 +36,8 @@ fn main() -> ExitCode {
         [measure::MEASURE, program, rest @ ..] => measure::child(program, rest),
         [] => bench(50),
         ["--builds", number] => number.parse().map_err(Into::into).and_then(bench),
-        _ => Err("arguments: [--builds N]".into()),
+        ["--image-builder", number] => number.parse().map_err(Into::into).and_then(by_image_builder),
+        _ => Err("arguments: [--builds N | --image-builder N]".into()),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -93,6 +95,35 @@ fn bench(builds: usize) -> Result<(), Failure> {
         server::critical_path(),
         server::critical_path_of_packer()
     );
+    Ok(())
+}
+
+/// The same recipes by EC2 Image Builder: one, and so many handed over at once from one process.
+fn by_image_builder(builds: usize) -> Result<(), Failure> {
+    let mut server = Server::start()?;
+    println!("amifactory: {} profile; by EC2 Image Builder", profile());
+    println!(
+        "{:<16} {:>7} {:>11} {:>9} {:>9} {:>9} {:>11} {:>10}",
+        "", "calls", "per image", "listings", "wall", "cpu", "cpu/build", "memory"
+    );
+    let mut listed = 0;
+    for builds in [1, builds] {
+        let took = whole(Amifactory::by_image_builder(builds)?.start(&server)?.end()?)?;
+        let (calls, listings) = (server.calls(clients::AMIFACTORY)?, server.listings()?);
+        println!(
+            "{:<16} {calls:>7} {:>11.1} {:>9} {:>7.1} s {:>7.2} s {:>8.0} ms {:>7.1} MB",
+            format!("{builds} at once"),
+            calls as f64 / builds as f64,
+            listings - listed,
+            took.wall_s,
+            took.cpu_s,
+            took.cpu_s * 1000.0 / builds as f64,
+            took.memory / 1e6
+        );
+        listed = listings;
+    }
+    println!("refused for their rate: {} calls", server.refused()?);
+    println!("listings: pages of the one listing in which all image builds are looked at, 25 a page");
     Ok(())
 }
 

@@ -51,6 +51,11 @@ impl Server {
         self.answer()
     }
 
+    /// How many listings of image builds were made so far: all builds of a run are looked at in the same ones.
+    pub fn listings(&mut self) -> Result<usize, Failure> {
+        self.calls("listings")
+    }
+
     /// How many calls were refused because there were too many.
     pub fn refused(&mut self) -> Result<usize, Failure> {
         self.calls("refused")
@@ -99,6 +104,11 @@ fn answer(fake: &Fake) {
         let world = fake.world();
         if key == "refused" {
             println!("{}", world.throttle.refused);
+            continue;
+        }
+        if key == "listings" {
+            let is_one = |action: &str| action == "ListImageBuildVersions";
+            println!("{}", world.calls.iter().filter(|call| is_one(&call.action)).count());
             continue;
         }
         let all = world.calls.iter().filter(|call| call.key == key).count();

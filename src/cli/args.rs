@@ -1,8 +1,9 @@
 //! The command line's grammar.
 
 use super::{
-    build, completions, controls, diff, distribute, doctor, fleet, history, iam_policy, images, init, logs, man, pin,
-    plan, promote, report, resume, retire, revoke, rollback, rollout, schema, serve, show, sweep, validate, verify,
+    adopt, build, completions, controls, diff, distribute, doctor, fleet, history, iam_policy, images, init, logs, man,
+    pin, pipeline, plan, promote, report, resume, retire, revoke, rollback, rollout, schema, serve, show, sweep,
+    validate, verify,
 };
 use crate::identity::TargetKind;
 use crate::report::sink::{Color, Format};
@@ -74,6 +75,10 @@ pub enum Verb {
     Build(build::Build),
     /// Finish what a dead run left, or clean it up
     Resume(resume::Resume),
+    /// What EC2 Image Builder builds by itself, by the schedules of recipes
+    Pipeline(pipeline::Pipeline),
+    /// Bring what pipelines have made into the first channel, through the gates of a build
+    Adopt(adopt::Adopt),
     /// List what dead runs left behind; remove it with --yes
     Sweep(sweep::Sweep),
     /// List images

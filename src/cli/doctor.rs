@@ -3,11 +3,13 @@
 use super::distribute;
 use super::exit::{CliError, Exit};
 use super::session::{Open, Session};
+use crate::identity::TargetKind;
 use crate::pipeline::prepare::{Planner, PrepareError, Prepared};
 use crate::recipe::Recipe;
 use crate::release::examine;
 use crate::report::view::{Checked, checked};
 use crate::target::TargetError;
+use crate::target::aws::imagebuilder;
 use crate::target::finding::{Finding, Severity, Wanted};
 use clap::Args;
 use std::time::Duration;
@@ -97,7 +99,16 @@ async fn recipes(session: &Session, open: &Open) -> (Vec<Wanted>, Vec<Finding>) 
             Some(planner.prepare(name).await)
         };
         findings.push(match &planned {
-            Some(Ok(prepared)) => Finding::pass(check, format!("can be planned on {}", prepared.plan.base.description)),
+            Some(Ok(prepared)) => {
+                let on = format!("can be planned on {}", prepared.plan.base.description);
+                match open.target.kind() {
+                    TargetKind::ImageBuilder => match imagebuilder::room(&prepared.plan) {
+                        Ok(room) => Finding::pass(check, format!("{on}: {room}")),
+                        Err(error) => failed(check, &error.to_string()),
+                    },
+                    _ => Finding::pass(check, on),
+                }
+            }
             Some(Err(error)) => failed(check, &error.to_string()),
             None => {
                 Finding::fail(check, "its base was not found in time: no answer", "check the network and the region")

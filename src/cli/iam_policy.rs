@@ -32,6 +32,8 @@ const HELP: &str = "The policies fit the factory they are printed in: its instan
 enum Whom {
     /// Whoever runs builds
     Operator,
+    /// Whoever declares pipelines of EC2 Image Builder and adopts what they have made, beside the operator's
+    Pipelines,
     /// Whoever promotes, rolls back, pins and revokes
     Releaser,
     /// Whoever distributes, beside the releaser's
@@ -137,6 +139,11 @@ impl IamPolicy {
             ),
             part(Whom::Trust, "trust", "That role's trust policy", None, policy::trust(&scope)),
         ];
+        if by_image_builder {
+            let title = "For whoever declares pipelines and adopts what they have made, beside the operator's: a managed policy";
+            let pipelines = policy::image_builder_pipelines(&scope);
+            all.insert(1, part(Whom::Pipelines, "pipelines", title, Some(policy::MANAGED_LIMIT), pipelines));
+        }
         if scope.home.is_some() {
             all.push(part(
                 Whom::Distributor,
@@ -179,6 +186,7 @@ impl IamPolicy {
             return Err(CliError::Usage(match whom {
                 Whom::ConsumerTrust if !scope.consumers.is_empty() => no_account(),
                 Whom::FleetRoleTrust if !scope.fleet_roles.is_empty() => no_account(),
+                Whom::Pipelines => "only EC2 Image Builder has pipelines\n  give --target imagebuilder".into(),
                 Whom::FleetNotify => {
                     "this factory tells nobody what is new in the fleet\n  give `fleet: {notify: {audiences: …}}` in amifactory.yaml"
                         .into()

@@ -1,5 +1,6 @@
 //! The command line: one file per verb with its arguments and a thin call. No logic lives here.
 
+mod adopt;
 mod args;
 mod build;
 mod completions;
@@ -18,6 +19,7 @@ mod interrupt;
 mod logs;
 mod man;
 mod pin;
+mod pipeline;
 mod plan;
 mod promote;
 mod report;
@@ -90,6 +92,8 @@ fn run_verb(session: &Session, verb: Verb) -> Result<Exit, CliError> {
         Verb::Show(verb) => session.block_on(verb.run(session)),
         Verb::Logs(verb) => verb.run(session),
         Verb::Diff(verb) => session.block_on(verb.run(session)),
+        Verb::Pipeline(verb) => session.block_on(verb.run(session)),
+        Verb::Adopt(verb) => session.block_on(verb.run(session)),
         Verb::Distribute(verb) => session.block_on(verb.run(session)),
         Verb::Promote(verb) => session.block_on(verb.run(session)),
         Verb::Rollback(verb) => session.block_on(verb.run(session)),

@@ -338,6 +338,7 @@ impl Session {
             aws: Default::default(),
             distribution: None,
             retention: None,
+            schedule: None,
             fleet: Default::default(),
             rollout: Default::default(),
             recipes: Default::default(),

@@ -8,7 +8,7 @@ use super::journal::{self, Journal, What};
 use super::steps::{self, Observed};
 use super::tags::{self, ImageState, Purpose};
 use super::{clock, evidence, published};
-use crate::identity::{BuildId, RecipeName, Version};
+use crate::identity::{BuildId, ImageId, RecipeName, Version};
 use crate::plan::Plan;
 use crate::target::{Builder, Image, ImageRecord, LaunchBase, PointerName, Slot, Target, TargetError};
 use std::time::{Duration, Instant};
@@ -127,6 +127,28 @@ impl Engine<'_> {
                     }
                     return Err(error);
                 }
+            }
+        }
+    }
+
+    /// Goes on with an image that is this plan's by its tags, and that no builder of ours has made: what can't be read of it
+    /// is not made up by another build. The caller holds the recipe's lock.
+    pub async fn go_on_with(&self, plan: &Plan, launch: &LaunchBase, image: &ImageId) -> Result<Built, BuildError> {
+        let images = published::marked(self.target, self.target.images().await?, plan).await?;
+        let its: Vec<Image> = images.into_iter().filter(|found| found.id == *image).collect();
+        let begun = its.first().ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })?;
+        if ImageState::of(&begun.tags) == ImageState::Published {
+            return self.up_to_date(plan, begun.clone(), Vec::new()).await;
+        }
+        let mut build = self.begin(plan, launch, &BuildOptions::default(), &its).await?;
+        build.calls += 1;
+        match run_steps(&mut build).await {
+            Ok(()) => self.finished(build),
+            Err(error) => {
+                if let Err(left) = fail(&mut build, &error).await {
+                    build.notice(format!("not all of {} could be removed: {left}", build.id));
+                }
+                Err(error)
             }
         }
     }

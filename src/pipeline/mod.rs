@@ -3,6 +3,7 @@
 //! [`engine`] runs the [`steps`]; [`journal`] and [`tags`] are what a build leaves behind so that it can be found;
 //! [`sweep`] finds what a dead build left.
 
+pub mod adopt;
 pub mod build;
 pub mod clock;
 pub mod engine;
@@ -17,6 +18,7 @@ pub mod published;
 mod result;
 pub mod resume;
 pub mod schedule;
+pub mod schedules;
 pub mod steps;
 pub mod sweep;
 pub mod tags;

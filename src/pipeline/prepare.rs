@@ -5,7 +5,7 @@ use super::tags;
 use crate::hardening::Library;
 use crate::identity::{Arch, Channel, Digest, ImageId, RecipeName};
 use crate::plan::{self, Plan, PlanError};
-use crate::recipe::{BaseSpec, Factory, Recipe};
+use crate::recipe::{AwsBase, AwsBaseImage, BaseSpec, Factory, Recipe};
 use crate::target::{Image, LaunchBase, Pointer, PointerName, ResolvedBase, Slot, Target, TargetError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -103,6 +103,24 @@ impl<'a> Planner<'a> {
             prepared = Some(self.plan_on(recipe, prepared.as_ref().map(|parent| &*parent.plan)).await?);
         }
         prepared.ok_or_else(|| PrepareError::UnknownRecipe(name.clone()))
+    }
+
+    /// The same plan on the image that something was really made from; none where that is another recipe's image than the
+    /// plan builds on now.
+    pub async fn prepare_on(&self, now: &Prepared, base: &str) -> Result<Option<Prepared>, PrepareError> {
+        match &now.launch {
+            Some(LaunchBase::Base(_, resolved)) if resolved.id == base => Ok(Some(now.clone())),
+            Some(LaunchBase::Image(image)) => Ok((image.as_str() == base).then(|| now.clone())),
+            Some(LaunchBase::Base(BaseSpec::Own { aws: Some(_), .. }, resolved)) => {
+                let Ok(image) = base.parse() else { return Ok(None) };
+                let spec: BaseSpec = AwsBase { image: AwsBaseImage::Ami(image), family: Some(resolved.family) }.into();
+                let base = self.resolve(&spec).await?;
+                let recipe = self.recipe(&now.plan.recipe)?;
+                let plan = plan::make(self.factory, self.library, recipe, base.clone(), self.target.kind())?;
+                Ok(Some(Prepared { plan: Arc::new(plan), launch: Some(LaunchBase::Base(spec, base)) }))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// What is worth knowing of a recipe before it is built: what it says and most likely does not mean.

@@ -24,6 +24,8 @@ pub const BASE: &str = "amifactory:base";
 pub const PROFILE: &str = "amifactory:profile";
 /// The hardening score.
 pub const SCORE: &str = "amifactory:score";
+/// The pipeline of EC2 Image Builder that made it, or that it is of.
+pub const PIPELINE: &str = "amifactory:pipeline";
 /// The build that made it.
 pub const BUILD: &str = "amifactory:build";
 /// Where an image is on its way: see [`ImageState`].

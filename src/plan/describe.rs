@@ -3,6 +3,7 @@
 use super::Plan;
 use crate::identity::TargetKind;
 use crate::recipe::Subnet;
+use crate::target::aws::imagebuilder;
 
 /// Each step of the pipeline with what it does for this plan.
 pub fn describe(plan: &Plan, target: TargetKind) -> Vec<(String, String)> {
@@ -51,11 +52,20 @@ fn launch(plan: &Plan, target: TargetKind) -> String {
         }
     };
     let spot = if aws.spot { "spot if there is any, " } else { "" };
+    let by_service = target == TargetKind::ImageBuilder;
+    let spot = if by_service { "" } else { spot };
     let mut text = format!("{on}: {spot}{} {place}", aws.instance_types.of(plan.base.arch).join(" or "));
     if !aws.volumes.is_empty() {
         let volumes: Vec<String> =
             aws.volumes.iter().map(|volume| format!("{} ({} GiB)", volume.mount.as_str(), volume.size_gib)).collect();
         text.push_str(&format!("; volumes for {}", volumes.join(", ")));
+    }
+    if by_service {
+        let fits = imagebuilder::room(plan);
+        text.push_str(&fits.map_or_else(
+            |error| format!("; EC2 Image Builder can't build it: {}", error.to_string().replace("\n  ", "; ")),
+            |room| format!("; by EC2 Image Builder: {room}"),
+        ));
     }
     text
 }

@@ -80,6 +80,7 @@ fn load_all(
         channels: settings.as_ref().map(|s| s.channels.iter().map(|rule| rule.name.clone()).collect()),
         aws: settings.as_ref().map(|settings| settings.aws.clone()).unwrap_or_default(),
         retention: settings.as_ref().and_then(|settings| settings.retention.clone()),
+        schedule: settings.as_ref().and_then(|settings| settings.schedule.clone()),
         recipes: recipe_names,
         groups: BTreeMap::new(),
     };
@@ -106,6 +107,7 @@ fn load_all(
         aws: settings.aws,
         distribution: settings.distribution,
         retention: settings.retention,
+        schedule: settings.schedule,
         fleet: settings.fleet,
         rollout: settings.rollout,
         recipes,

@@ -2,7 +2,7 @@
 //! of groups, profiles and controls are known to exist, templates are known to compile, values have their types.
 
 use super::aws::{AwsBase, AwsSettings};
-use super::{ChannelRule, Distribution, FleetPolicy, Retention, RolloutPolicy};
+use super::{ChannelRule, Distribution, FleetPolicy, Retention, RolloutPolicy, Schedule};
 use crate::identity::{Arch, Channel, GroupName, OsFamily, RecipeName, Slug, TargetKind, VersionLine};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,6 +22,8 @@ pub struct Factory {
     /// From `amifactory.yaml`: how long images are kept; none where they stay for ever. Recipes hold it with their own
     /// over it.
     pub retention: Option<Retention>,
+    /// From `amifactory.yaml`: when EC2 Image Builder builds by itself. Recipes hold it with their own over it.
+    pub schedule: Option<Schedule>,
     /// From `amifactory.yaml`: how far behind fleets may be.
     pub fleet: FleetPolicy,
     /// From `amifactory.yaml`: how images are rolled out.
@@ -61,6 +63,8 @@ pub struct Recipe {
     pub aws: AwsSettings,
     /// `retention:` of the factory file with the recipe's own over it; none where images stay for ever.
     pub retention: Option<Retention>,
+    /// `schedule:` of the factory file with the recipe's own over it; none where nothing is built by itself.
+    pub schedule: Option<Schedule>,
 }
 
 /// What a build starts from.

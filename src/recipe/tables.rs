@@ -5,11 +5,13 @@ mod distribution;
 mod fleet;
 mod notify;
 pub mod rollout;
+mod schedule;
 
 pub use distribution::{ACCOUNT, DISTRIBUTION, REGION};
 pub use fleet::{EXEMPTION, FLEET, FLEET_ACCOUNT, FLEET_AGES, FLEET_RECIPE};
 pub use notify::{AUDIENCE, HOOK, NOTIFY};
 pub use rollout::{ROLLOUT, WINDOW};
+pub use schedule::SCHEDULE;
 
 pub use aws::{AWS, AWS_BASE, EXTRA_VOLUME, INSTANCE_TYPES, SUBNET, VOLUME};
 
@@ -54,6 +56,12 @@ pub static FACTORY: Shape = Shape {
             Map(&RETENTION),
             "How long images are kept that nothing uses. Without it none is ever retired. A recipe can say otherwise, \
              key by key.",
+        ),
+        optional(
+            "schedule",
+            Map(&SCHEDULE),
+            "When EC2 Image Builder builds recipes by itself. `amifactory pipeline apply` declares it. A recipe can say \
+             otherwise, key by key, or `none`.",
         ),
         optional("fleet", Map(&FLEET), "How far behind its channel anything may be that runs or would be launched."),
         optional("rollout", Map(&ROLLOUT), "How `amifactory rollout` brings images to Auto Scaling groups."),
@@ -189,6 +197,12 @@ pub static RECIPE: Shape = Shape {
             "retention",
             Map(&RETENTION),
             "How long images of this recipe are kept. What is given here goes over amifactory.yaml's `retention:`.",
+        ),
+        optional(
+            "schedule",
+            Either(&[Words(&["none"]), Map(&SCHEDULE)]),
+            "When EC2 Image Builder builds this recipe by itself. What is given here goes over amifactory.yaml's \
+             `schedule:`; `none` takes that away.",
         ),
     ],
     one_of: &[],

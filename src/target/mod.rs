@@ -11,6 +11,7 @@ mod inventory;
 pub mod local;
 mod moves;
 mod overview;
+mod pipelines;
 mod pointer;
 mod record;
 mod revocation;
@@ -25,6 +26,7 @@ pub use herald::{Alarm, Herald, Kept, OpenTicket, Point, Ticket};
 pub use inventory::{Inventory, Kind, Sighting, Stranger, by_template, template_of};
 pub use moves::{Elsewhere, Entry, Held, HeldEnd, Move, Pin, Settled, Standing, Underway, moment};
 pub use overview::{Evidence, Histories, Overview, at_once};
+pub use pipelines::{Draft, MadeImage, Pipeline, PipelineChange, PipelineRun, PipelineShape, Pipelines, RunState};
 pub use pointer::{DamagedPointer, Pointer, PointerName, Pointers, Slot};
 pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
 pub use revocation::{Revocation, Revocations};
@@ -142,6 +144,11 @@ pub trait Target: Send + Sync {
         None
     }
 
+    /// Recipes that it builds by itself, by a schedule; none where it builds nothing by itself.
+    fn pipelines(&self) -> Option<&dyn Pipelines> {
+        None
+    }
+
     /// How many requests were sent so far, where that is another number than that of calls to this trait.
     fn calls(&self) -> Option<u64> {
         None
@@ -237,6 +244,15 @@ pub trait Target: Send + Sync {
     }
     /// Makes an image of a stopped builder, or answers with the one of this name.
     async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError>;
+    /// The same; `tell` hears what is at hand, where that takes long.
+    async fn create_image_telling(
+        &self,
+        builder: &BuilderId,
+        request: &ImageRequest,
+        _tell: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<Image, TargetError> {
+        self.create_image(builder, request).await
+    }
     /// Writes down that a version must not be used, so that it is known when its image is gone. What was written first stays.
     async fn mark_revoked(&self, version: &PointerName, revocation: &Revocation) -> Result<(), TargetError>;
     /// Sets tags over those that are there.

@@ -112,7 +112,7 @@ fn nothing_is_missing_and_nothing_is_spare_over_the_whole_suite() {
     // The suite builds, by either service, releases, distributes, retires, looks at fleets and rolls out.
     let fleet = ["fleet", "fleet-notify", "fleet-alarms", "rollout"];
     let whom = ["operator", "releaser", "distributor", "retirer", "retirer-apply"].into_iter().chain(fleet);
-    for (result, whom) in whom.map(|whom| (&result, whom)).chain([(&managed, "operator")]) {
+    for (result, whom) in whom.map(|whom| (&result, whom)).chain([(&managed, "operator"), (&managed, "pipelines")]) {
         for statement in result["policies"][whom]["Statement"].as_array().unwrap() {
             let actions = &statement["Action"];
             let actions = actions.as_array().map_or(std::slice::from_ref(actions), Vec::as_slice);

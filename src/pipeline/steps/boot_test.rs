@@ -93,6 +93,10 @@ async fn test(build: &mut Build<'_>, image: &Image) -> Result<Tested, BuildError
             build.mutate("terminate", builder.as_str(), target.terminate(&builder)).await?;
             continue;
         }
+        if build.record.is_none() && matches!(result.end, RunEnd::Died(_)) {
+            // Why there are no results says more than that there are none.
+            run::check(build, &builder, bundle, &result, apply::must_succeed)?;
+        }
         let record = record(build, image, &builder, &result).await?;
         return Ok(Tested { builder, result, record });
     }

@@ -1,6 +1,7 @@
 //! Snapshot: the stopped builder's disk becomes an image, under a name that only this build has.
 
 use super::{Build, BuildError, Observed, Step};
+use crate::pipeline::event::Event;
 use crate::pipeline::tags::{self, ImageState};
 use crate::target::ImageRequest;
 use async_trait::async_trait;
@@ -41,7 +42,9 @@ impl Step for Snapshot {
         }
         let request = ImageRequest { name: build.id.to_string(), tags, record };
         let target = build.target;
-        let created = target.create_image(&builder.id, &request);
+        let (sink, id, step) = (build.sink, build.id.clone(), build.step);
+        let tell = |detail| sink.event(&Event::StepProgress { build: id.clone(), step, done: 0, total: 0, detail });
+        let created = target.create_image_telling(&builder.id, &request, &tell);
         build.image = Some(build.mutate("create image", request.name.clone(), created).await?);
         Ok(())
     }

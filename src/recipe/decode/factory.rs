@@ -1,6 +1,6 @@
 //! `amifactory.yaml`.
 
-use super::super::{AwsSettings, ChannelRule, Distribution, FleetPolicy, Retention, RolloutPolicy, tables};
+use super::super::{AwsSettings, ChannelRule, Distribution, FleetPolicy, Retention, RolloutPolicy, Schedule, tables};
 use super::fleet;
 use crate::identity::TargetKind;
 use crate::source::{Diagnostics, Node};
@@ -13,6 +13,7 @@ pub(in crate::recipe) struct FactoryFile {
     pub aws: AwsSettings,
     pub distribution: Option<Distribution>,
     pub retention: Option<Retention>,
+    pub schedule: Option<Schedule>,
     pub fleet: FleetPolicy,
     pub rollout: RolloutPolicy,
 }
@@ -38,6 +39,8 @@ pub(in crate::recipe) fn factory(
     });
     let retention =
         super::maybe(&mut reader, "retention", diagnostics, |node, d| super::retention::retention(node, None, d));
+    let schedule =
+        super::maybe(&mut reader, "schedule", diagnostics, |node, d| super::schedule::schedule(node, None, d));
     let names = fleet::Known { channels: channels.as_deref(), recipes };
     let fleet = super::maybe(&mut reader, "fleet", diagnostics, |node, d| fleet::fleet(node, &names, d));
     let rollout =
@@ -49,6 +52,7 @@ pub(in crate::recipe) fn factory(
         aws: aws?.unwrap_or_default(),
         distribution: distribution?,
         retention: retention?,
+        schedule: schedule?,
         fleet: fleet?.unwrap_or_default(),
         rollout: rollout?.unwrap_or_default(),
     })

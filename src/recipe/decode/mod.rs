@@ -13,6 +13,7 @@ mod notify;
 mod recipe;
 mod retention;
 mod rollout;
+mod schedule;
 mod secrets;
 mod value;
 
@@ -24,7 +25,7 @@ pub(super) use recipe::{BaseLink, recipe};
 
 use super::shape::Reader;
 use super::template::{Use, lint};
-use super::{AwsSettings, Group, Retention};
+use super::{AwsSettings, Group, Retention, Schedule};
 use super::{ParameterKind, Script};
 use crate::hardening::Catalogue;
 use crate::identity::{Channel, NameError, Slug};
@@ -46,6 +47,8 @@ pub(super) struct Names<'a> {
     pub aws: AwsSettings,
     /// The factory file's retention, which recipes begin with.
     pub retention: Option<Retention>,
+    /// The factory file's schedule, which recipes begin with.
+    pub schedule: Option<Schedule>,
     /// Recipes that have a file, readable or not.
     pub recipes: BTreeSet<String>,
     /// Groups that have a file; none where it could not be read.

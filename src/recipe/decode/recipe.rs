@@ -65,6 +65,9 @@ pub(in crate::recipe) fn recipe(
     let retention = maybe(&mut reader, "retention", diagnostics, |node, d| {
         super::retention::retention(node, names.retention.as_ref(), d)
     });
+    let schedule = maybe(&mut reader, "schedule", diagnostics, |node, d| {
+        super::schedule::of_recipe(node, names.schedule.as_ref(), d)
+    });
     reader.finish();
     Some(Recipe {
         name: name?,
@@ -83,6 +86,11 @@ pub(in crate::recipe) fn recipe(
         limits: limits?.unwrap_or_default(),
         aws: aws?.unwrap_or_else(|| names.aws.clone()),
         retention: retention?.or_else(|| names.retention.clone()),
+        schedule: match schedule? {
+            Some(super::schedule::Said::Schedule(schedule)) => Some(schedule),
+            Some(super::schedule::Said::None) => None,
+            None => names.schedule.clone(),
+        },
     })
 }
 

@@ -11,6 +11,7 @@ mod distribution;
 mod fleet;
 mod history;
 mod images;
+mod pipelines;
 mod plan;
 mod policy;
 mod release;
@@ -31,6 +32,10 @@ pub use fleet::{Fleet, FleetOutcome, Measured, PlaceRow, examples, fleet, fleet_
 pub(crate) use history::last_part;
 pub use history::{ChannelHistory, Histories, MoveRow, histories, verified};
 pub use images::{ImageRow, Images, images};
+pub use pipelines::{
+    AdoptedAll, AdoptedRow, PipelineRow, PipelineRunRow, PipelineStatus, PipelinesApplied, PipelinesStatus, adopted,
+    pipelines_applied, pipelines_status,
+};
 pub use plan::{CanBreak, PlanStep, PlanVerdict, Planned, plan};
 pub use policy::{Policies, PolicyPart, policies};
 pub use release::{Pinned, Promoted, Revocation, RolledBack, pinned, promoted, promotion, revocation, rolled_back};

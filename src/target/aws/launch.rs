@@ -264,6 +264,11 @@ pub async fn first_subnet(api: &Api, settings: &AwsSettings) -> Result<Option<St
     Ok(subnets(api, settings).await?.into_iter().next())
 }
 
+/// The same one at all times, however many addresses are free.
+pub async fn steady_subnet(api: &Api, settings: &AwsSettings) -> Result<Option<String>, TargetError> {
+    Ok(subnets(api, settings).await?.into_iter().min())
+}
+
 async fn default_subnets(api: &Api) -> Result<Vec<String>, TargetError> {
     describe_subnets(api, vec![Filter::builder().name("default-for-az").values("true").build()]).await
 }

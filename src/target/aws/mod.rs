@@ -9,6 +9,7 @@
 //! | [`doctor`] | what would make builds fail, found before any is started |
 //! | [`shelf`], [`uses`], [`way_out`] | what keeps images, and the steps by which they go |
 //! | [`imagebuilder`] | builds by EC2 Image Builder instead |
+//! | [`pipelines`] | recipes that Image Builder builds by itself |
 //! | [`inventory`] | what runs and what would be launched, for `fleet` |
 //! | [`rollouts`] | groups, their refreshes, and the versions of templates that they go to |
 //! | [`policy`] | what IAM must allow for all this |
@@ -76,6 +77,8 @@ mod orphans;
 mod overview;
 #[cfg(feature = "aws")]
 mod parameters;
+#[cfg(feature = "aws")]
+mod pipelines;
 #[cfg(feature = "aws")]
 mod placement;
 #[cfg(feature = "aws")]

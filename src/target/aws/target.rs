@@ -18,9 +18,9 @@ use crate::release::intent::Foreign;
 use crate::target::finding::{Finding, Wanted};
 use crate::target::{
     Audience, Builder, BuilderState, CopyRequest, Entry, Evidence, Held, HeldEnd, Herald, Image, ImageRecord,
-    ImageRequest, Inventory, LaunchBase, LaunchRequest, Move, Orphan, Overview, Part, Pin, Pointer, PointerName,
-    Pointers, Readers, ResolvedBase, Revocation, Rollouts, RunRequest, RunResult, Settled, Shelf, Standing, Tags,
-    Target, TargetError, Underway, at_once, aws_base, moment,
+    ImageRequest, Inventory, LaunchBase, LaunchRequest, Move, Orphan, Overview, Part, Pin, Pipelines, Pointer,
+    PointerName, Pointers, Readers, ResolvedBase, Revocation, Rollouts, RunRequest, RunResult, Settled, Shelf,
+    Standing, Tags, Target, TargetError, Underway, at_once, aws_base, moment,
 };
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -56,6 +56,16 @@ pub struct AwsTarget {
     callers: Arc<Callers>,
     /// Who makes builders and images, where that is not EC2 with Systems Manager.
     service: Option<Service>,
+}
+
+/// What a builder is launched from.
+pub(super) struct Start {
+    /// `ami-…`
+    pub image: String,
+    /// Its root device, where that has to be known.
+    pub root_device: Option<String>,
+    /// Its other EBS devices.
+    pub other_devices: Vec<String>,
 }
 
 /// Who calls in each place, by its region and the role that is assumed there: the service has one bucket for all targets
@@ -163,6 +173,44 @@ impl AwsTarget {
         self.role.is_none()
     }
 
+    /// Image Builder, where that makes builders and images.
+    pub(super) fn service(&self) -> Option<&Service> {
+        self.service.as_ref()
+    }
+
+    /// What a build is launched from: never an image that is only tested.
+    pub(super) async fn start_of(&self, base: &LaunchBase) -> Result<Start, TargetError> {
+        match base {
+            LaunchBase::Base(spec, resolved) => {
+                let known = locked(&self.bases).get(&resolved.id).cloned();
+                let found = match known {
+                    Some(found) => found,
+                    None => bases::find(&self.api, aws_base(spec)?).await?,
+                };
+                if found.base.id != resolved.id {
+                    return Err(TargetError::Base {
+                        base: resolved.description.clone(),
+                        what: format!("it is {} now", found.base.id),
+                        help: "run the same command again: it is planned on the new one".into(),
+                    });
+                }
+                let bases::Found { base, root_device, other_devices } = found;
+                Ok(Start { image: base.id, root_device: Some(root_device), other_devices })
+            }
+            LaunchBase::Image(image) => {
+                let found = match self.our_image(image).await? {
+                    seen if !seen.root_device.is_empty() => Some(seen),
+                    _ => self.view.image_now(&self.api, image.as_str()).await?,
+                };
+                let found = found.filter(|found| !found.root_device.is_empty());
+                let found =
+                    found.ok_or_else(|| TargetError::NotFound { what: format!("the root device of {image}") })?;
+                let Ami { root_device, other_devices, .. } = found;
+                Ok(Start { image: image.to_string(), root_device: Some(root_device), other_devices })
+            }
+        }
+    }
+
     async fn our_image(&self, image: &ImageId) -> Result<Ami, TargetError> {
         let found = self.view.image(&self.api, image.as_str()).await?;
         found.ok_or_else(|| TargetError::NotFound { what: format!("image {image}") })
@@ -200,6 +248,10 @@ impl Target for AwsTarget {
 
     fn rollouts(&self) -> Option<&dyn Rollouts> {
         Some(self)
+    }
+
+    fn pipelines(&self) -> Option<&dyn Pipelines> {
+        self.service.as_ref().map(|_| self as &dyn Pipelines)
     }
 
     fn calls(&self) -> Option<u64> {
@@ -276,36 +328,12 @@ impl Target for AwsTarget {
         {
             return service.launch_test(&self.api, request, &self.our_image(image).await?).await;
         }
-        let (image, root_device, other_devices) = match &request.base {
-            LaunchBase::Base(spec, resolved) => {
-                let known = locked(&self.bases).get(&resolved.id).cloned();
-                let found = match known {
-                    Some(found) => found,
-                    None => bases::find(&self.api, aws_base(spec)?).await?,
-                };
-                if found.base.id != resolved.id {
-                    return Err(TargetError::Base {
-                        base: resolved.description.clone(),
-                        what: format!("it is {} now", found.base.id),
-                        help: "run the same command again: it is planned on the new one".into(),
-                    });
-                }
-                (found.base.id, Some(found.root_device), found.other_devices)
-            }
+        let Start { image, root_device, other_devices } = match &request.base {
             // What is tested is just what was made.
             LaunchBase::Image(image) if Purpose::of(&request.tags) != Some(Purpose::Build) => {
-                (image.to_string(), None, Vec::new())
+                Start { image: image.to_string(), root_device: None, other_devices: Vec::new() }
             }
-            LaunchBase::Image(image) => {
-                let found = match self.our_image(image).await? {
-                    seen if !seen.root_device.is_empty() => Some(seen),
-                    _ => self.view.image_now(&self.api, image.as_str()).await?,
-                };
-                let found = found.filter(|found| !found.root_device.is_empty());
-                let found =
-                    found.ok_or_else(|| TargetError::NotFound { what: format!("the root device of {image}") })?;
-                (image.to_string(), Some(found.root_device), found.other_devices)
-            }
+            base => self.start_of(base).await?,
         };
         if let Some(service) = &self.service {
             let subnet = launch::first_subnet(&self.api, &request.aws).await?;
@@ -398,10 +426,19 @@ impl Target for AwsTarget {
     }
 
     async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError> {
+        self.create_image_telling(builder, request, &|_| {}).await
+    }
+
+    async fn create_image_telling(
+        &self,
+        builder: &BuilderId,
+        request: &ImageRequest,
+        tell: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<Image, TargetError> {
         let tags = &request.tags;
         let made = match &self.service {
             Some(service) => {
-                let id = service.image(&self.api, builder).await?;
+                let id = service.image(&self.api, builder, tell).await?;
                 let made = Ami::pending(id, &request.name, tags);
                 self.view.imaged(&made);
                 image(made)?

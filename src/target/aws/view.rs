@@ -2,6 +2,7 @@
 //! because a describe may not know of them yet.
 
 use super::api::{Api, CallError, op};
+use super::imagebuilder::MADE_SO;
 use super::shared::{FRESH, Paged, Shared};
 use super::tags;
 use crate::identity::ImageId;
@@ -510,8 +511,13 @@ async fn describe_images(api: &Api, filter: Option<Filter>) -> Result<Paged<Vec<
 }
 
 /// The name that its build gave to an image: Image Builder puts a date behind it, after a space, and no build's name has one.
-fn build_name(name: &str) -> &str {
-    name.split(' ').next().unwrap_or_default()
+/// An image of a pipeline has that of the build that it was adopted as, which its tags say.
+fn build_name<'a>(name: &'a str, tags: &'a Tags) -> &'a str {
+    match name.split_once(' ') {
+        Some((name, _)) if name.ends_with(MADE_SO) => tags.get(keys::BUILD).map_or(name, String::as_str),
+        Some((name, _)) => name,
+        None => name,
+    }
 }
 
 /// From EC2's description; none where it has no id.
@@ -521,10 +527,11 @@ pub fn read_image(image: &aws_sdk_ec2::types::Image) -> Option<Ami> {
     let failed = matches!(image.state(), Some(ImageState::Failed | ImageState::Error | ImageState::Invalid));
     let disabled = image.state() == Some(&ImageState::Disabled);
     let devices = image.block_device_mappings().iter().filter_map(|mapping| mapping.ebs()?.snapshot_id());
+    let tags = tags::read(image.tags());
     Some(Ami {
         id: image.image_id()?.to_owned(),
-        name: build_name(image.name().unwrap_or_default()).to_owned(),
-        tags: tags::read(image.tags()),
+        name: build_name(image.name().unwrap_or_default(), &tags).to_owned(),
+        tags,
         available: image.state() == Some(&ImageState::Available),
         failed: match disabled {
             true => Some(format!("{DISABLED}: nobody can launch it until it is enabled again")),

@@ -21,7 +21,8 @@ async fn every_command_of_the_readme_on_aws_runs() {
     let factory = TestFactory::tiny("mkdir -p /srv\necho hello >/srv/hello");
     factory.write(
         "amifactory.yaml",
-        "default_target: local\nchannels: [dev, staging, prod]\naws: {instance_profile: amifactory-builder}\n",
+        "default_target: local\nchannels: [dev, staging, prod]\naws: {instance_profile: amifactory-builder}\n\
+         schedule: {cron: \"0 3 * * *\"}\n",
     );
     let base = "{aws: {name: \"debian-12-amd64-*\", owner: \"136693071363\"}}";
     let recipe = std::fs::read_to_string(factory.path().join("recipes/tiny.yaml")).unwrap();
@@ -31,7 +32,7 @@ async fn every_command_of_the_readme_on_aws_runs() {
 
     let text = crate::readme::readme();
     let commands = crate::readme::commands(&crate::readme::on_aws(&text).0);
-    assert_eq!(commands.len(), 3, "{commands:?}");
+    assert_eq!(commands.len(), 6, "{commands:?}");
     for arguments in commands {
         let (arguments, endpoint) = (arguments.clone(), endpoint.clone());
         let mut command = factory.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>());

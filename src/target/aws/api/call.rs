@@ -103,6 +103,36 @@ impl Caller {
         most: Duration,
         operation: Operation,
         resource: &str,
+        send: impl FnMut() -> F,
+    ) -> Result<T, CallError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        F: Future<Output = Result<T, SdkError<E, Response>>>,
+    {
+        self.patiently(most, EVENTUAL, operation, resource, send).await
+    }
+
+    /// The same with less patience for "not yet" alone, where that looks like a mistake.
+    pub async fn call_soon<T, E, F>(
+        &self,
+        soon: Duration,
+        operation: Operation,
+        resource: &str,
+        send: impl FnMut() -> F,
+    ) -> Result<T, CallError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        F: Future<Output = Result<T, SdkError<E, Response>>>,
+    {
+        self.patiently(PATIENCE, soon, operation, resource, send).await
+    }
+
+    async fn patiently<T, E, F>(
+        &self,
+        most: Duration,
+        soon: Duration,
+        operation: Operation,
+        resource: &str,
         mut send: impl FnMut() -> F,
     ) -> Result<T, CallError>
     where
@@ -136,7 +166,7 @@ impl Caller {
                     (*garbled.get_or_insert_with(Instant::now), GARBLED)
                 }
                 Class::Transient => (began, PATIENCE),
-                Class::Eventual => (*not_yet.get_or_insert_with(Instant::now), EVENTUAL),
+                Class::Eventual => (*not_yet.get_or_insert_with(Instant::now), soon),
                 Class::Expired => (*expired.get_or_insert_with(Instant::now), RENEWAL),
                 Class::Credentials | Class::Denied | Class::Permanent => (began, Duration::ZERO),
             };

@@ -53,6 +53,7 @@ impl Api {
         let config = our_way(config);
         let clock = ServiceClock::default();
         let ssm = aws_sdk_ssm::config::Builder::from(&config).interceptor(clock.clone()).build();
+        let imagebuilder = aws_sdk_imagebuilder::config::Builder::from(&config).interceptor(clock.clone()).build();
         Api {
             ec2: aws_sdk_ec2::Client::new(&config),
             ssm: aws_sdk_ssm::Client::from_conf(ssm),
@@ -64,7 +65,7 @@ impl Api {
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             sns: aws_sdk_sns::Client::new(&config),
-            imagebuilder: aws_sdk_imagebuilder::Client::new(&config),
+            imagebuilder: aws_sdk_imagebuilder::Client::from_conf(imagebuilder),
             credentials: config.credentials_provider(),
             caller,
             clock,

@@ -251,6 +251,27 @@ pub const IB_LIST_BUILDS: Operation =
 /// `imagebuilder:ListDistributionConfigurations`
 pub const IB_LIST_DISTRIBUTIONS: Operation =
     op("imagebuilder:ListDistributionConfigurations", Grant::ImageBuilderLook, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:ListImagePipelines`
+pub const IB_LIST_PIPELINES: Operation =
+    op("imagebuilder:ListImagePipelines", Grant::ImageBuilderLook, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:CreateImagePipeline`
+pub const IB_CREATE_PIPELINE: Operation =
+    op("imagebuilder:CreateImagePipeline", Grant::ImageBuilderPipeline, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:GetImagePipeline`
+pub const IB_GET_PIPELINE: Operation =
+    op("imagebuilder:GetImagePipeline", Grant::ImageBuilderPipeline, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:UpdateImagePipeline`
+pub const IB_UPDATE_PIPELINE: Operation =
+    op("imagebuilder:UpdateImagePipeline", Grant::ImageBuilderPipeline, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:DeleteImagePipeline`
+pub const IB_DELETE_PIPELINE: Operation =
+    op("imagebuilder:DeleteImagePipeline", Grant::ImageBuilderPipeline, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:StartImagePipelineExecution`
+pub const IB_START_PIPELINE: Operation =
+    op("imagebuilder:StartImagePipelineExecution", Grant::ImageBuilderPipeline, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:ListImagePipelineImages`
+pub const IB_LIST_PIPELINE_IMAGES: Operation =
+    op("imagebuilder:ListImagePipelineImages", Grant::ImageBuilderPipeline, Bucket::ImageBuilder, &[]);
 
 /// All of them.
 pub const ALL: &[Operation] = &[
@@ -346,6 +367,13 @@ pub const ALL: &[Operation] = &[
     IB_LIST_STEPS,
     IB_LIST_BUILDS,
     IB_LIST_DISTRIBUTIONS,
+    IB_LIST_PIPELINES,
+    IB_CREATE_PIPELINE,
+    IB_GET_PIPELINE,
+    IB_UPDATE_PIPELINE,
+    IB_DELETE_PIPELINE,
+    IB_START_PIPELINE,
+    IB_LIST_PIPELINE_IMAGES,
 ];
 
 #[cfg(test)]

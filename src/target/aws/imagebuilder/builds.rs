@@ -84,6 +84,11 @@ impl ImageBuild {
         !matches!(self.stage, Stage::Underway(_))
     }
 
+    /// Whether anything can be in its log: its instance is there.
+    pub fn has_log(&self) -> bool {
+        !matches!(&self.stage, Stage::Underway(word) if ["PENDING", "CREATING"].contains(&word.as_str()))
+    }
+
     /// Whose build it is; none where it does not say.
     pub fn build(&self) -> Option<&str> {
         self.tags.get(keys::BUILD).map(String::as_str)
@@ -188,7 +193,8 @@ pub struct WorkflowStep {
     start: String,
 }
 
-fn summary(found: &ImageSummary) -> Option<ImageBuild> {
+/// From a listing; none where it is none of ours.
+pub fn summary(found: &ImageSummary) -> Option<ImageBuild> {
     let arn = found.arn()?;
     let (status, reason) = found.state().map_or((None, None), |state| (state.status(), state.reason()));
     read(arn, status, reason, found.date_created(), found.tags(), found.output_resources())

@@ -16,8 +16,8 @@ use aws_sdk_imagebuilder::types::{
 };
 use std::collections::HashMap;
 
-const EXISTS: &str = "ResourceAlreadyExistsException";
-const NOT_THERE: &str = "ResourceNotFoundException";
+pub const EXISTS: &str = "ResourceAlreadyExistsException";
+pub const NOT_THERE: &str = "ResourceNotFoundException";
 
 /// What became of a request for an image build.
 pub enum Made {
@@ -29,7 +29,8 @@ pub enum Made {
 
 /// Sees to all that the build needs, and begins it.
 pub async fn make(api: &Api, place: &Place, order: &Order) -> Result<Made, TargetError> {
-    let recipe = recipe(api, place, order).await?;
+    let content = Content { components: &order.components, recipe: &order.recipe, tags: &order.shared_tags };
+    let recipe = recipe(api, place, &content).await?;
     let infrastructure = infrastructure(api, place, &order.infrastructure, &order.shared_tags).await?;
     let distribution = distribution(api, place, &order.distribution, &order.tags).await?;
     let tests =
@@ -59,8 +60,20 @@ pub async fn make(api: &Api, place: &Place, order: &Order) -> Result<Made, Targe
     }
 }
 
-async fn recipe(api: &Api, place: &Place, order: &Order) -> Result<String, TargetError> {
-    let (wanted, arn) = (&order.recipe, place.arn(&format!("image-recipe/{}/{VERSION}", order.recipe.name)));
+/// What is built: an image recipe with its components.
+pub struct Content<'a> {
+    /// In the order in which they run.
+    pub components: &'a [Component],
+    /// The image recipe.
+    pub recipe: &'a Recipe,
+    /// Tags of all of it.
+    pub tags: &'a Tags,
+}
+
+/// Sees to an image recipe. Answers with its ARN.
+pub async fn recipe(api: &Api, place: &Place, content: &Content<'_>) -> Result<String, TargetError> {
+    let wanted = content.recipe;
+    let arn = place.arn(&format!("image-recipe/{}/{VERSION}", wanted.name));
     let components: Vec<String> = wanted.components.iter().map(|name| component_arn(place, name)).collect();
     // One that is there has all its components.
     match get_recipe(api, &arn).await {
@@ -68,8 +81,8 @@ async fn recipe(api: &Api, place: &Place, order: &Order) -> Result<String, Targe
         Err(error) if error.is(NOT_THERE) => {}
         Err(error) => return Err(error.into()),
     }
-    for component in &order.components {
-        ensure_component(api, place, component, &order.shared_tags).await?;
+    for component in content.components {
+        ensure_component(api, place, component, content.tags).await?;
     }
     let listed = |arn: &String| ComponentConfiguration::builder().component_arn(arn).build();
     // Only what has no ARN is refused here.
@@ -85,12 +98,12 @@ async fn recipe(api: &Api, place: &Place, order: &Order) -> Result<String, Targe
             .set_components(Some(listed.clone()))
             .set_block_device_mappings(Some(wanted.devices.iter().map(mapping).collect()))
             .client_token(&token)
-            .set_tags(tagged(&order.shared_tags))
+            .set_tags(tagged(content.tags))
             .send()
     };
     // A component that was created a moment ago may not be known everywhere; that is no wrong value then.
     let operation = Operation { eventual: &["InvalidParameterValueException"], ..op::IB_CREATE_RECIPE };
-    match api.caller.call_within(SOON, operation, &wanted.name, create).await {
+    match api.caller.call_soon(SOON, operation, &wanted.name, create).await {
         Ok(_) => Ok(arn),
         Err(error) if error.is(EXISTS) => {
             let found = get_recipe(api, &arn).await?;
@@ -152,7 +165,13 @@ async fn ensure_component(api: &Api, place: &Place, wanted: &Component, tags: &T
     }
 }
 
-async fn infrastructure(api: &Api, place: &Place, wanted: &Infrastructure, tags: &Tags) -> Result<String, TargetError> {
+/// Sees to an infrastructure configuration. Answers with its ARN.
+pub async fn infrastructure(
+    api: &Api,
+    place: &Place,
+    wanted: &Infrastructure,
+    tags: &Tags,
+) -> Result<String, TargetError> {
     let arn = place.arn(&format!("infrastructure-configuration/{}", wanted.name));
     let metadata = InstanceMetadataOptions::builder().http_tokens("required").http_put_response_hop_limit(1).build();
     let groups = Some(wanted.security_groups.clone()).filter(|groups| !groups.is_empty());
@@ -194,7 +213,8 @@ async fn infrastructure(api: &Api, place: &Place, wanted: &Infrastructure, tags:
     if is_same { Ok(arn) } else { Err(another("infrastructure configuration", &wanted.name)) }
 }
 
-async fn distribution(api: &Api, place: &Place, wanted: &Distribution, tags: &Tags) -> Result<String, TargetError> {
+/// Sees to a distribution configuration. Answers with its ARN.
+pub async fn distribution(api: &Api, place: &Place, wanted: &Distribution, tags: &Tags) -> Result<String, TargetError> {
     let arn = place.arn(&format!("distribution-configuration/{}", wanted.name));
     let ami = AmiDistributionConfiguration::builder()
         .name(&wanted.ami_name)
@@ -223,11 +243,14 @@ async fn distribution(api: &Api, place: &Place, wanted: &Distribution, tags: &Ta
     let operation = Operation { eventual: &[NOT_THERE], ..op::IB_GET_DISTRIBUTION };
     let found = api.caller.call(operation, &wanted.name, get).await?;
     // An older run of this build may have given it another version: it is the build's all the same.
-    let build = wanted.ami_tags.get(keys::BUILD);
+    let is_same = |tags: &HashMap<String, String>| match wanted.ami_tags.get(keys::BUILD) {
+        Some(build) => tags.get(keys::BUILD) == Some(build),
+        None => Some(tags) == tagged(&wanted.ami_tags).as_ref(),
+    };
     let is_its = found.distribution_configuration().is_some_and(|found| match found.distributions() {
         [only] => only.ami_distribution_configuration().is_some_and(|ami| {
             ami.name() == Some(wanted.ami_name.as_str())
-                && ami.ami_tags().and_then(|tags| tags.get(keys::BUILD)) == build
+                && ami.ami_tags().is_some_and(is_same)
                 && ami.launch_permission().is_none()
         }),
         _ => false,
@@ -246,18 +269,18 @@ fn mapping(device: &Device) -> InstanceBlockDeviceMapping {
     InstanceBlockDeviceMapping::builder().device_name(&device.name).ebs(ebs).build()
 }
 
-fn tagged(tags: &Tags) -> Option<HashMap<String, String>> {
+pub fn tagged(tags: &Tags) -> Option<HashMap<String, String>> {
     let all = tags.iter().map(|(key, value)| (key.clone(), fit(value, LONGEST_VALUE)));
     Some(all.collect::<HashMap<_, _>>()).filter(|tags| !tags.is_empty())
 }
 
 /// A token for what is found by its name: it lasts for one call with all its repetitions, because the service may remember
 /// longer than what was made is there.
-fn chance() -> String {
+pub fn chance() -> String {
     format!("amifactory-{:016x}", fastrand::u64(..))
 }
 
-fn another(kind: &str, name: &str) -> TargetError {
+pub fn another(kind: &str, name: &str) -> TargetError {
     TargetError::Service {
         call: "imagebuilder".into(),
         resource: format!("{kind} {name}"),
@@ -266,7 +289,7 @@ fn another(kind: &str, name: &str) -> TargetError {
     }
 }
 
-fn refused(error: CallError) -> TargetError {
+pub fn refused(error: CallError) -> TargetError {
     if error.is("ServiceQuotaExceededException") {
         return TargetError::Service {
             call: error.action.into(),

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | [`document`] | a plan's bundles as component documents: pure text |
 //! | [`lines`] | results, read from the log group: pure text |
+//! | [`room`] | how much of the service's limits a plan takes |
 //! | [`order`] | what is asked of the service for one build: pure data |
 //! | [`make`], [`builds`] | what the service is asked |
 //! | [`log`], [`service`] | waiting, and the seam to the AWS target |
+//! | [`pipeline`], [`pipelines`] | what is asked of the service for a schedule, and asking it |
 //!
 //! The bundles are run by the wrapper that SSM commands carry too (`command/wrapper.sh`): apply in the phase `build`, seal in
 //! `validate`, both on the instance that becomes the image; the boot test in `test`, on one that was started from it.
@@ -27,6 +29,11 @@
 //!   answer it is of (`imagebuilder/lines.rs`): lines may be lost, cut, repeated or out of order. The validate stage
 //!   tells the results of the build stage again, and the test stage those of both. What is nowhere is unknown, and
 //!   the build fails.
+//! - A pipeline's names hold hashes of the plan without its base, which the service may find newer. Its images have
+//!   no build until `adopt` gives them one: one call that tags the AMI, before which it is nobody's and after which
+//!   it is a candidate like any other (`pipeline/adopt.rs`); the plan is made on the image that the AMI was really
+//!   made from. Its name for us is that tag, because its AMI's name can't say it. Runs stay with the service: they
+//!   are the pipeline's history. `sweep` knows which AMIs nobody will adopt.
 
 #[cfg(feature = "aws")]
 mod builds;
@@ -37,12 +44,18 @@ mod log;
 #[cfg(feature = "aws")]
 mod make;
 mod order;
+mod pipeline;
+#[cfg(feature = "aws")]
+mod pipelines;
+mod room;
 #[cfg(feature = "aws")]
 mod service;
 
 pub use document::{Component, DocumentError, MAX_COMPONENTS, MAX_DATA, Wanted, check, documents};
 pub use lines::{LINE, Lines, Missing, Results};
 pub use order::{Device, Distribution, Infrastructure, Order, OrderError, Parent, Recipe, order};
+pub use pipeline::{MADE_SO, PipelineOrder, pipeline, pipeline_name};
+pub use room::{Room, room};
 #[cfg(feature = "aws")]
 pub(super) use service::Service;
 

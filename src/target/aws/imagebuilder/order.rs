@@ -1,7 +1,7 @@
 //! What is asked of the service for one build: pure data, made of the plan and the factory's settings.
 
 use super::document::{Component, DocumentError, Wanted, documents};
-use crate::identity::{Digest, RecipeName};
+use crate::identity::{Arch, Digest, RecipeName};
 use crate::pipeline::tags::{self as keys, ImageState, Purpose};
 use crate::plan::Bundles;
 use crate::recipe::AwsSettings;
@@ -10,6 +10,7 @@ use serde::Serialize;
 use std::time::Duration;
 
 /// The version of everything: a name holds the hash of its content, so there is no second version.
+#[cfg(feature = "aws")]
 pub const VERSION: &str = "1.0.0";
 /// What the names of all that is ours begin with.
 pub const PREFIX: &str = "amifactory-";
@@ -82,10 +83,12 @@ pub struct Infrastructure {
     pub resource_tags: Tags,
 }
 
-/// A distribution configuration: one for each build, because the AMI's tags say which build it is of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A distribution configuration: one for each build, because the AMI's tags say which build it is of; and one for each
+/// pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Distribution {
     /// Its name.
+    #[serde(skip)]
     pub name: String,
     /// The region.
     pub region: String,
@@ -134,27 +137,13 @@ pub enum OrderError {
 pub fn order(request: &LaunchRequest, bundles: &Bundles, parent: &Parent<'_>) -> Result<Order, OrderError> {
     let settings = &request.aws;
     let owner = keys::owner(&request.tags).ok_or_else(|| OrderError::Owner(request.tags.clone()))?;
-    let profile = check(settings, parent)?;
+    let profile = check(settings, parent.subnet.is_some())?;
     let limit = Duration::from_secs(request.limits.time_s);
     let wanted = Wanted { recipe: &owner.recipe, plan: &owner.digest, limit, volumes: &[] };
     let components = documents(bundles, &wanted)?;
 
-    let mut recipe = Recipe {
-        name: String::new(),
-        parent: parent.image.to_owned(),
-        components: components.iter().map(|component| component.name.clone()).collect(),
-        devices: devices(settings, parent),
-    };
-    recipe.name = named(&owner.recipe, "", &recipe);
-    let mut infrastructure = Infrastructure {
-        name: String::new(),
-        instance_types: settings.instance_types.of(request.arch).to_vec(),
-        profile: profile.to_owned(),
-        subnet: parent.subnet.map(str::to_owned),
-        security_groups: settings.security_groups.clone(),
-        resource_tags: resource_tags(settings),
-    };
-    infrastructure.name = named(&owner.recipe, "on-", &infrastructure);
+    let recipe = recipe(&owner.recipe, parent, &components, settings);
+    let infrastructure = infrastructure(&owner.recipe, settings, request.arch, profile, parent);
 
     let mut tags = request.tags.clone();
     // The same words from whoever asks, at whatever time.
@@ -163,10 +152,6 @@ pub fn order(request: &LaunchRequest, bundles: &Bundles, parent: &Parent<'_>) ->
     tags.insert(keys::PURPOSE.into(), Purpose::Build.as_str().into());
     ami_tags.remove(keys::PURPOSE);
     ami_tags.insert(keys::STATE.into(), ImageState::Candidate.as_str().into());
-    let shared: Tags = [(keys::RECIPE.to_owned(), owner.recipe.to_string())].into();
-    let (least, most) = TEST_MINUTES;
-    // Beside the bundle's own time the instance has to start.
-    let minutes = (request.limits.time_s.div_ceil(60) + 30).clamp(least, most);
     Ok(Order {
         components,
         recipe,
@@ -179,9 +164,60 @@ pub fn order(request: &LaunchRequest, bundles: &Bundles, parent: &Parent<'_>) ->
         },
         token: Digest::of(format!("imagebuilder {}", owner.build)).as_str()[..32].to_owned(),
         tags: keys::with_settings(&tags, settings),
-        shared_tags: keys::with_settings(&shared, settings),
-        test_minutes: i32::try_from(minutes).unwrap_or(i32::MAX),
+        shared_tags: shared_tags(&owner.recipe, settings),
+        test_minutes: test_minutes(request.limits.time_s),
     })
+}
+
+/// The image recipe of these components.
+pub(super) fn recipe(
+    recipe: &RecipeName,
+    parent: &Parent<'_>,
+    components: &[Component],
+    settings: &AwsSettings,
+) -> Recipe {
+    let mut made = Recipe {
+        name: String::new(),
+        parent: parent.image.to_owned(),
+        components: components.iter().map(|component| component.name.clone()).collect(),
+        devices: devices(settings, parent),
+    };
+    made.name = named(recipe, "", &made);
+    made
+}
+
+/// On what instances a recipe is built.
+pub(super) fn infrastructure(
+    recipe: &RecipeName,
+    settings: &AwsSettings,
+    arch: Arch,
+    profile: &str,
+    parent: &Parent<'_>,
+) -> Infrastructure {
+    let mut made = Infrastructure {
+        name: String::new(),
+        instance_types: settings.instance_types.of(arch).to_vec(),
+        profile: profile.to_owned(),
+        subnet: parent.subnet.map(str::to_owned),
+        security_groups: settings.security_groups.clone(),
+        resource_tags: resource_tags(settings),
+    };
+    made.name = named(recipe, "on-", &made);
+    made
+}
+
+/// Tags of what several builds of a recipe share.
+pub(super) fn shared_tags(recipe: &RecipeName, settings: &AwsSettings) -> Tags {
+    let shared: Tags = [(keys::RECIPE.to_owned(), recipe.to_string())].into();
+    keys::with_settings(&shared, settings)
+}
+
+/// How long the tests of an image may take, where a bundle may take so many seconds.
+pub(super) fn test_minutes(time_s: u64) -> i32 {
+    let (least, most) = TEST_MINUTES;
+    // Beside the bundle's own time the instance has to start.
+    let minutes = (time_s.div_ceil(60) + 30).clamp(least, most);
+    i32::try_from(minutes).unwrap_or(i32::MAX)
 }
 
 /// The configuration of one build.
@@ -189,7 +225,7 @@ pub fn distribution_name(build: &str) -> String {
     format!("{PREFIX}{}", build.to_ascii_lowercase())
 }
 
-fn check<'s>(settings: &'s AwsSettings, parent: &Parent<'_>) -> Result<&'s str, OrderError> {
+pub(super) fn check(settings: &AwsSettings, has_subnet: bool) -> Result<&str, OrderError> {
     let wrong = |what, help| Err(OrderError::Settings { what, help });
     if !settings.volumes.is_empty() {
         return wrong(
@@ -197,7 +233,7 @@ fn check<'s>(settings: &'s AwsSettings, parent: &Parent<'_>) -> Result<&'s str, 
             "build this recipe with --target aws, or take `volumes` out of the aws: section",
         );
     }
-    if parent.subnet.is_some() && settings.security_groups.is_empty() {
+    if has_subnet && settings.security_groups.is_empty() {
         return wrong(
             "Image Builder takes a subnet with security groups alone",
             "give `security_groups` beside `subnet` in the aws: section of amifactory.yaml",
@@ -236,7 +272,7 @@ fn resource_tags(settings: &AwsSettings) -> Tags {
     tags
 }
 
-fn named(recipe: &RecipeName, what: &str, content: &impl Serialize) -> String {
+pub(super) fn named(recipe: &RecipeName, what: &str, content: &impl Serialize) -> String {
     // What can't be written as JSON has floating point numbers or keys that are no text: there are none here.
     let content = serde_json::to_string(content).unwrap_or_default();
     format!("{PREFIX}{recipe}-{what}{}", &Digest::of(content).as_str()[..16])

@@ -5,6 +5,8 @@ use super::builds::{self, ImageBuild, Place, Stage};
 use super::log::Log;
 use super::make::{self, Made};
 use super::order::{self, Order, Parent, distribution_name};
+use super::pipeline::PipelineOrder;
+use super::pipelines;
 use crate::identity::{BuilderId, Digest, ImageId, RecipeName};
 use crate::pipeline::tags as keys;
 use crate::pipeline::wait::pace;
@@ -15,7 +17,8 @@ use crate::target::aws::shared::Shared;
 use crate::target::aws::view::{Ami, View};
 use crate::target::aws::{images, locked, pointers};
 use crate::target::{
-    Builder, BuilderState, LaunchRequest, Orphan, RunEnd, RunEvent, RunRequest, RunResult, Tags, TargetError,
+    Builder, BuilderState, LaunchRequest, Orphan, Pipeline, PipelineRun, RunEnd, RunEvent, RunRequest, RunResult, Tags,
+    TargetError,
 };
 use aws_sdk_ec2::types::Filter;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,8 +36,10 @@ const LATE: Duration = Duration::from_secs(90);
 const SLACK: Duration = Duration::from_secs(4 * 3600);
 /// How long a cancelled build may take to end.
 const CANCELLING: Duration = Duration::from_secs(3600);
-/// How often the service's own steps are asked for.
-const STEPS: Duration = Duration::from_secs(20);
+/// The pause between two looks at image builds: the service takes minutes for each of its steps.
+const PAUSE: Duration = Duration::from_secs(5);
+/// Between two looks at logs, and for each build whose log is read: CloudWatch Logs allows ten in a second, for all who ask.
+const LOG: (Duration, Duration) = (PAUSE, Duration::from_millis(250));
 /// How many lines of a log stand in a message.
 const LAST_LINES: usize = 12;
 
@@ -80,6 +85,31 @@ impl Service {
                 .ok_or_else(|| TargetError::NotFound { what: format!("the account of the caller {caller}") })
         };
         self.place.get_or_try_init(|| ask).await
+    }
+
+    /// All pipelines whose names begin as ours do.
+    pub async fn pipelines(&self, api: &Api) -> Result<Vec<Pipeline>, TargetError> {
+        Ok(pipelines::list(api).await?)
+    }
+
+    /// Makes a pipeline, or makes it what it is to be.
+    pub async fn declare(&self, api: &Api, order: &PipelineOrder, seen: Option<&Pipeline>) -> Result<(), TargetError> {
+        pipelines::declare(api, self.place(api).await?, order, seen).await
+    }
+
+    /// Removes a pipeline.
+    pub async fn withdraw(&self, api: &Api, pipeline: &Pipeline) -> Result<(), TargetError> {
+        pipelines::withdraw(api, self.place(api).await?, pipeline).await
+    }
+
+    /// Begins a run of a pipeline.
+    pub async fn start(&self, api: &Api, order: &PipelineOrder) -> Result<(), TargetError> {
+        pipelines::start(api, self.place(api).await?, order).await
+    }
+
+    /// The runs of a pipeline, the oldest first.
+    pub async fn runs(&self, api: &Api, name: &str) -> Result<Vec<PipelineRun>, TargetError> {
+        pipelines::runs(api, self.place(api).await?, name).await
     }
 
     /// What is to be asked of the service.
@@ -228,7 +258,8 @@ impl Service {
         let bound = Duration::from_secs(request.time_s).saturating_mul(3).saturating_add(SLACK);
         let began = Instant::now();
         let mut told = BTreeSet::new();
-        let (mut over, mut asked, mut stepped): (Option<Instant>, _, _) = (None, None::<Instant>, String::new());
+        let (mut over, mut read) = (None::<Instant>, None::<Instant>);
+        let mut progress = Progress::default();
         loop {
             let build = self.status(api, id).await?;
             let build = build.unwrap_or_else(|| ImageBuild {
@@ -240,8 +271,11 @@ impl Service {
                 amis: Vec::new(),
             });
             let mut log = known.log.lock().await;
-            for event in log.read(api, &build, bundles).await? {
-                tell(request, event, &mut told);
+            if build.has_log() && (build.is_over() || read.is_none_or(|read| read.elapsed() >= self.log_pause())) {
+                read = Some(Instant::now());
+                for event in log.read(api, &build, bundles).await? {
+                    tell(request, event, &mut told);
+                }
             }
             // A test's results come before the image has its tags: those are waited for too.
             let may_answer = !is_test || build.is_over();
@@ -269,19 +303,24 @@ impl Service {
                     last: "it has not ended, though its time is over".into(),
                 });
             }
-            if asked.is_none_or(|asked| asked.elapsed() > STEPS) && !build.is_over() {
-                asked = Some(Instant::now());
-                // Progress is a courtesy: where it can't be read, results come all the same.
-                if let Ok(steps) = builds::steps(api, &build.arn).await
-                    && let Some(step) = steps.iter().rev().find(|step| step.status == "RUNNING")
-                    && step.name != stepped
-                {
-                    stepped.clone_from(&step.name);
-                    (request.watch)(RunEvent::Started { step: format!("Image Builder: {stepped}") });
-                }
+            if let Some(step) = progress.news(api, &build, self.watched()).await {
+                (request.watch)(RunEvent::Started { step });
             }
-            sleep(pace(began.elapsed())).await;
+            sleep(PAUSE).await;
         }
+    }
+
+    /// How many builds this program waits for.
+    fn watched(&self) -> u32 {
+        let gone = locked(&self.gone);
+        let known = locked(&self.known);
+        let watched = known.iter().filter(|&(id, known)| known.since.is_some() && !gone.contains(id)).count();
+        u32::try_from(watched).unwrap_or(u32::MAX)
+    }
+
+    fn log_pause(&self) -> Duration {
+        let (least, each) = LOG;
+        least.max(each.saturating_mul(self.watched()))
     }
 
     /// The end of a bundle without an answer: what the service says of it, and the last lines of its log.
@@ -330,8 +369,14 @@ impl Service {
     }
 
     /// Waits for the AMI: it is ours once it carries our tags, which it does when its tests are through.
-    pub async fn image(&self, api: &Api, id: &BuilderId) -> Result<String, TargetError> {
-        let began = Instant::now();
+    /// `tell` hears what the service is at.
+    pub async fn image(
+        &self,
+        api: &Api,
+        id: &BuilderId,
+        tell: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<String, TargetError> {
+        let mut progress = Progress::default();
         loop {
             let build = self.status(api, id).await?.ok_or_else(|| builds::unknown(id))?;
             match &build.stage {
@@ -340,7 +385,12 @@ impl Service {
                     return here.ok_or_else(|| TargetError::NotFound { what: format!("the AMI of {}", build.arn) });
                 }
                 Stage::Over(..) => return Err(self.no_image(api, &build).await?),
-                Stage::Underway(_) => sleep(pace(began.elapsed())).await,
+                Stage::Underway(_) => {
+                    if let Some(step) = progress.news(api, &build, self.watched()).await {
+                        tell(step);
+                    }
+                    sleep(PAUSE).await;
+                }
             }
         }
     }
@@ -410,6 +460,10 @@ impl Service {
         let Some(arn) = place.build(id) else { return Ok(()) };
         let is_new = self.is_new(id);
         let Some(mut build) = builds::get(api, &arn, is_new).await? else { return Ok(()) };
+        if build.build().is_none() {
+            // A run of a pipeline: it ends by itself, and stays among the pipeline's runs.
+            return Ok(());
+        }
         let began = Instant::now();
         if !build.is_over() {
             builds::cancel(api, &arn).await?;
@@ -448,6 +502,7 @@ impl Service {
     pub async fn orphans(&self, api: &Api) -> Result<Vec<Orphan>, TargetError> {
         let all = builds::list(api).await?.answer;
         let mut found = Vec::new();
+        let mut of_pipelines = Vec::new();
         let mut page = None;
         loop {
             let ask = || {
@@ -458,26 +513,43 @@ impl Service {
             for one in answer.distribution_configuration_summary_list() {
                 let tags: Tags =
                     one.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
-                let build = tags.get(keys::BUILD).map(String::as_str);
-                if build.is_none() || all.iter().any(|found| found.build() == build) {
-                    continue;
-                }
                 let (id, created_at) = (one.arn().unwrap_or_default(), one.date_created().unwrap_or_default());
                 let (id, created_at) = (id.to_owned(), created_at.to_owned());
-                found.push(Orphan { kind: DISTRIBUTION, id, tags, created_at });
+                match tags.get(keys::BUILD).map(String::as_str) {
+                    None if tags.contains_key(keys::PIPELINE) => {
+                        of_pipelines.push(Orphan { kind: DISTRIBUTION, id, tags, created_at });
+                    }
+                    Some(build) if !all.iter().any(|found| found.build() == Some(build)) => {
+                        found.push(Orphan { kind: DISTRIBUTION, id, tags, created_at });
+                    }
+                    _ => {}
+                }
             }
             page = answer.next_token;
             if page.as_deref().is_none_or(str::is_empty) {
                 break;
             }
         }
+        let mut waiting = Vec::new();
         for ami in made_by(api, None).await? {
             let arn = ami.tags.get(MADE_BY).map(String::as_str).unwrap_or_default();
             // What carries our tags is an image of ours, and is seen as one.
-            let is_ours = builds::id(arn).is_some() && !ami.tags.contains_key(keys::BUILD);
-            if is_ours && !all.iter().any(|found| found.arn == arn) {
-                found.push(Orphan { kind: IMAGE, id: ami.id, tags: ami.tags, created_at: ami.created_at });
+            if builds::id(arn).is_none() || ami.tags.contains_key(keys::BUILD) {
+                continue;
             }
+            let build = all.iter().find(|found| found.arn == arn);
+            let is_waiting = build.is_some_and(|build| build.build().is_none() && build.is_over());
+            let orphan = Orphan { kind: IMAGE, id: ami.id.clone(), tags: ami.tags.clone(), created_at: ami.created_at };
+            match build {
+                None => found.push(orphan),
+                Some(build) if is_waiting => waiting.push((build.clone(), orphan)),
+                Some(_) => {}
+            }
+        }
+        if !of_pipelines.is_empty() || !waiting.is_empty() {
+            let there = pipelines::list(api).await?;
+            found.extend(pipelines::unused(of_pipelines, &there, api.clock.now()));
+            found.extend(pipelines::not_waited_for(waiting, &all, &there));
         }
         Ok(found)
     }
@@ -487,13 +559,51 @@ impl Service {
         match orphan.kind {
             DISTRIBUTION => builds::delete_distribution(api, &orphan.id).await?,
             IMAGE => {
-                if !is_named(api, &orphan.id).await? {
+                // Someone may have adopted it meanwhile.
+                let is_adopted = view.image_now(api, &orphan.id).await?.is_some();
+                if !is_adopted && !is_named(api, &orphan.id).await? {
                     images::delete(api, view, &orphan.id).await?;
                 }
             }
             _ => return Ok(false),
         }
         Ok(true)
+    }
+}
+
+/// What the service is at, told once each.
+#[derive(Default)]
+struct Progress {
+    asked: Option<Instant>,
+    told: String,
+}
+
+/// How often the service's own steps are asked for; and by how many builds at once at most, because that takes calls for
+/// each build. The state of a build is in the listing that all share.
+const STEPS: (Duration, u32) = (Duration::from_secs(20), 8);
+
+impl Progress {
+    /// What is new, where something is.
+    async fn news(&mut self, api: &Api, build: &ImageBuild, watched: u32) -> Option<String> {
+        let Stage::Underway(word) = &build.stage else { return None };
+        let (often, few) = STEPS;
+        let mut now = word.to_lowercase();
+        if watched <= few {
+            if self.asked.is_some_and(|asked| asked.elapsed() < often) {
+                return None;
+            }
+            self.asked = Some(Instant::now());
+            // Progress is a courtesy: where it can't be read, results come all the same.
+            let steps = builds::steps(api, &build.arn).await.unwrap_or_default();
+            if let Some(step) = steps.iter().rev().find(|step| step.status == "RUNNING") {
+                now = format!("{now}, {}", step.name);
+            }
+        }
+        if now == self.told {
+            return None;
+        }
+        self.told.clone_from(&now);
+        Some(format!("Image Builder: {now}"))
     }
 }
 

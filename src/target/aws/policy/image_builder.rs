@@ -4,7 +4,7 @@
 use super::document::{Policy, Statement};
 use super::operator::{Grant, actions, doctor, everywhere, keys, parts, pointers, resource_tag};
 use super::scope::Scope;
-use crate::pipeline::tags::{BUILD, PURPOSE};
+use crate::pipeline::tags::{BUILD, PIPELINE, PURPOSE};
 
 /// What the names of all that is ours begin with.
 const OURS: &str = "amifactory-*";
@@ -110,6 +110,20 @@ fn tags(scope: &Scope) -> Vec<Statement> {
             .only_with(resource_tag())
             .only("ForAllValues:StringLike", "aws:TagKeys", ["amifactory:*"]),
     ]
+}
+
+/// The policy of whoever declares pipelines and adopts what they have made, beside the one of whoever builds.
+pub fn image_builder_pipelines(scope: &Scope) -> Policy {
+    let reason = "Pipelines are made, changed, begun and removed.";
+    let all = actions(Grant::ImageBuilderPipeline).chain(["imagebuilder:TagResource"]);
+    let pipelines = Statement::allow("Pipelines", all, reason).on(ours(scope, &["image-pipeline"]));
+    let reason = "An image of a pipeline gets the tags that make it a build's.";
+    let adopt = Statement::allow("Adopt", actions(Grant::Tag), reason)
+        .on([scope.public_arn("ec2", "image/*")])
+        .only_with(format!("aws:ResourceTag/{PIPELINE}"))
+        .only("StringLike", MADE_BY, [scope.arn("imagebuilder", &format!("image/{OURS}"))])
+        .only("ForAllValues:StringLike", "aws:TagKeys", ["Name", "amifactory:*"]);
+    Policy::new(vec![pipelines, adopt])
 }
 
 /// What the role of the service's instances may do beside a builder's: fetch its components, and write to the log.

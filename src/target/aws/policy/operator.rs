@@ -62,6 +62,8 @@ pub enum Grant {
     ImageBuilderShared,
     /// One build there.
     ImageBuilderBuild,
+    /// Pipelines of Image Builder, and their runs.
+    ImageBuilderPipeline,
     /// What knows no resources there.
     ImageBuilderLook,
     /// What `doctor` alone asks.

@@ -52,8 +52,21 @@ fn every_operation_is_allowed_and_nothing_else() {
     let (rollout, alarms) = (rollout(&full()), fleet_alarms(&full()).unwrap());
     let called: BTreeSet<&str> = op::ALL.iter().map(|operation| operation.action).collect();
     let (service, instance) = (image_builder(&full()), image_builder_instance(&full()));
+    let pipelines = image_builder_pipelines(&full());
     for action in &called {
-        let all = [&service, &operator, &releaser, &distributor, &retirer, &apply, &fleet, &notify, &alarms, &rollout];
+        let all = [
+            &service,
+            &pipelines,
+            &operator,
+            &releaser,
+            &distributor,
+            &retirer,
+            &apply,
+            &fleet,
+            &notify,
+            &alarms,
+            &rollout,
+        ];
         assert!(all.iter().any(|policy| policy.allows(action)), "{action} is called and not allowed");
     }
     // What the services do in the caller's name is called by nobody here.
@@ -62,7 +75,7 @@ fn every_operation_is_allowed_and_nothing_else() {
     let all = operator.actions().into_iter().chain(releaser.actions()).chain(retirer.actions());
     let all = all.chain(distributor.actions()).chain(consumer.actions()).chain(apply.actions());
     let all = all.chain(fleet.actions()).chain(fleet_role.actions()).chain(notify.actions()).chain(rollout.actions());
-    let all = all.chain(alarms.actions()).chain(service.actions());
+    let all = all.chain(alarms.actions()).chain(service.actions()).chain(pipelines.actions());
     let spare: Vec<_> = all.filter(|a| !called.contains(a) && !in_our_name(a)).collect();
     assert!(spare.is_empty(), "allowed and never called: {spare:?}");
     // Image Builder launches, stops and commands; whoever builds with it does not.
@@ -70,6 +83,7 @@ fn every_operation_is_allowed_and_nothing_else() {
         assert!(operator.allows(action) && !service.allows(action), "{action}");
     }
     assert!(!operator.allows("imagebuilder:CreateImage") && instance.allows("imagebuilder:GetComponent"));
+    assert!(pipelines.length() <= MANAGED_LIMIT && !service.allows("imagebuilder:CreateImagePipeline"));
     assert!(service.length() <= MANAGED_LIMIT && instance.length() <= INLINE_LIMIT, "{}", service.length());
     assert!(!operator.allows("ssm:DeleteParameter") && !operator.allows("ec2:DescribeInstanceAttribute"));
     // Whoever releases removes locks, and starts, stops, makes and removes nothing else.

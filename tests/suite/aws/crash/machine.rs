@@ -63,7 +63,7 @@ pub fn recipe_with(revision: u32, aws: &str) -> Factory {
 }
 
 /// What is sent to builders instead of the plan's own bundles, whose seal is nothing for the machine that tests run on.
-fn harmless() -> Bundles {
+pub fn harmless() -> Bundles {
     static BUNDLES: OnceLock<Bundles> = OnceLock::new();
     let make = || {
         let bundle = |name, steps: &[BundleStep]| Bundle::render(name, steps, library()).unwrap();

@@ -102,6 +102,32 @@ async fn a_step_that_fails_says_component_phase_and_last_lines_and_leaves_nothin
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_service_is_at_is_told_until_the_image_is_there() {
+    use amifactory::pipeline::{Engine, Event, Sink};
+    #[derive(Default)]
+    struct Heard(std::sync::Mutex<Vec<String>>);
+    impl Sink for Heard {
+        fn event(&self, event: &Event) {
+            if let Event::StepProgress { step, detail, .. } = event
+                && detail.starts_with("Image Builder")
+            {
+                self.0.lock().unwrap().push(format!("{step}: {detail}"));
+            }
+        }
+    }
+    let place = Place::new(|_| {});
+    let target = shared::target(&place);
+    let (plan, launch) = factory::plan(&target).await;
+    let (state, heard) = (place.state(), Heard::default());
+    let engine = Engine { target: &target, state: &state, sink: &heard };
+    engine.build(&plan, &launch, &BuildOptions::default()).await.unwrap();
+    let heard = heard.0.into_inner().unwrap();
+    let of = |step: &str| heard.iter().filter(|line| line.starts_with(step)).count();
+    assert!(of("apply: Image Builder: ") >= 2 && of("snapshot: Image Builder: ") >= 3, "{heard:?}");
+    assert!(heard.iter().any(|line| line.contains("snapshot: Image Builder: testing")), "{heard:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn results_that_never_came_are_no_success() {
     let place = Place::new(|_| {});
     place.fake.world().imagebuilder.pokes.lost_logs = true;

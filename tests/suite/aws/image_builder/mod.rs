@@ -2,4 +2,8 @@
 
 mod build;
 mod crash;
+mod pipelines;
+mod pipelines_crash;
+mod program;
 mod shared;
+mod weather;

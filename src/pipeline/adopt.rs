@@ -1,0 +1,127 @@
+//! Adopt: an image that a pipeline has made becomes one as any other. It gets a build's tags, and from there on the steps of
+//! every build: its results are read and judged, its record is written, its pointers.
+//!
+//! The tags are the one decision, and one call. Before it nothing is ours, after it the image is a candidate that `build`,
+//! `resume` and `sweep` know; so there is nothing to be gone on with by a journal.
+
+use super::engine::{Built, Engine, next_version};
+use super::error::BuildError;
+use super::published;
+use super::tags::{self, ImageState};
+use crate::identity::{BuildId, ImageId};
+use crate::plan::Plan;
+use crate::recipe::Rebuild;
+use crate::target::{Draft, Image, LaunchBase, MadeImage, PipelineRun, Pipelines, RunState, Tags, TargetError, moment};
+
+/// What the runs of a pipeline have for us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Waiting {
+    /// Nothing, and why.
+    Nothing(String),
+    /// An image of something else than what is declared now, and why.
+    Outdated(String),
+    /// This image.
+    Image(MadeImage),
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub enum Adopted {
+    /// It is published; `fresh` where this run has done it.
+    Image(Box<Built>),
+    /// It is not needed, and why.
+    Superfluous(String),
+}
+
+/// The run whose image counts: the newest that has one.
+fn newest(runs: &[PipelineRun]) -> Option<(&PipelineRun, &ImageId)> {
+    let made = runs.iter().filter(|run| run.state == RunState::Available);
+    made.filter_map(|run| Some((run, run.image.as_ref()?))).next_back()
+}
+
+/// Looks what is there to be adopted.
+pub async fn waiting(pipelines: &dyn Pipelines, draft: &Draft) -> Result<Waiting, TargetError> {
+    let runs = pipelines.runs(&draft.order.name).await?;
+    let Some((run, image)) = newest(&runs) else {
+        let why = match runs.last().map(|run| &run.state) {
+            None => "it has not run yet".to_owned(),
+            Some(RunState::Underway(word)) => format!("its run is {word}"),
+            Some(RunState::Over(word, why)) => format!("no run has made an image; the last one is {word}: {why}"),
+            Some(RunState::Available) => "its run has left no image here".to_owned(),
+        };
+        return Ok(Waiting::Nothing(why));
+    };
+    let Some(made) = pipelines.made(image).await? else {
+        return Ok(Waiting::Nothing(format!("the image of its last run, {image}, is gone: it was refused or retired")));
+    };
+    if run.content != draft.shape.content {
+        return Ok(Waiting::Outdated(format!(
+            "{image} is of {}, and {} is declared now: the next run makes another, or amifactory pipeline apply {} --start",
+            run.content, draft.shape.content, draft.recipe
+        )));
+    }
+    Ok(Waiting::Image(made))
+}
+
+/// Adopts an image of this plan, or goes on with that. The caller holds the recipe's lock.
+pub async fn adopt(
+    engine: &Engine<'_>,
+    pipelines: &dyn Pipelines,
+    (plan, launch): (&Plan, &LaunchBase),
+    made: &MadeImage,
+    rebuild: Rebuild,
+) -> Result<Adopted, BuildError> {
+    let target = engine.target;
+    let images = published::marked(target, target.images().await?, plan).await?;
+    if !made.tags.contains_key(tags::BUILD) {
+        let same = published::newest(&images, plan);
+        if let Some(why) = superfluous(&images, plan, made, same.as_ref(), rebuild) {
+            return Ok(Adopted::Superfluous(why));
+        }
+        let version = next_version(target, plan, None, &images).await?;
+        let build = next_id(engine, plan, &images)?;
+        let mut all = tags::of_build(plan, &build, version, same.is_some());
+        all.insert(tags::STATE.into(), ImageState::Candidate.as_str().into());
+        all.insert("Name".into(), format!("amifactory {build}"));
+        pipelines.take(&made.id, &all).await?;
+    } else if !is_of(&made.tags, plan) {
+        return Ok(Adopted::Superfluous(format!("{} was adopted for another plan", made.id)));
+    }
+    engine.go_on_with(plan, launch, &made.id).await.map(|built| Adopted::Image(Box::new(built)))
+}
+
+/// Why an image is not needed; none where it is.
+fn superfluous(
+    images: &[Image],
+    plan: &Plan,
+    made: &MadeImage,
+    same: Option<&Image>,
+    rebuild: Rebuild,
+) -> Option<String> {
+    if let Some(same) = same.filter(|same| rebuild == Rebuild::Changed && tags::revoked(&same.tags).is_none()) {
+        return Some(format!("nothing has changed since {}, which is published", same.id));
+    }
+    // Its version would be the newest one, and its content would not.
+    let of_recipe = images.iter().filter(|image| ImageState::of(&image.tags) >= ImageState::Verified);
+    let of_recipe = of_recipe.filter(|image| tags::owner(&image.tags).is_some_and(|o| o.recipe == plan.recipe));
+    let of_arch = of_recipe.filter(|image| tags::arch(&image.tags).is_none_or(|arch| arch == plan.base.arch));
+    let made_at = moment(&made.created_at)?;
+    let newer = of_arch.filter(|image| moment(&image.created_at).is_some_and(|at| at > made_at));
+    newer.map(|image| format!("{} was built after it", image.id)).next()
+}
+
+fn is_of(tags: &Tags, plan: &Plan) -> bool {
+    tags::owner(tags).is_some_and(|owner| owner.recipe == plan.recipe && owner.digest == plan.digest)
+}
+
+/// An id that no build of this plan has had, here or in the target.
+fn next_id(engine: &Engine<'_>, plan: &Plan, images: &[Image]) -> Result<BuildId, BuildError> {
+    let stem = format!("{}-{}-", plan.recipe, plan.digest.short());
+    let builds = engine.state.builds().map_err(BuildError::state(engine.state.root()))?;
+    let names = builds.iter().map(BuildId::as_str).chain(images.iter().map(|image| image.name.as_str()));
+    let last = names.filter_map(|name| name.strip_prefix(&stem)?.parse::<u32>().ok()).max().unwrap_or(0);
+    format!("{stem}{}", last + 1).parse().map_err(|error| BuildError::State {
+        path: engine.state.root().to_owned(),
+        source: std::io::Error::other(format!("{error}")),
+    })
+}

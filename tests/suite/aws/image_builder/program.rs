@@ -1,0 +1,147 @@
+//! The verbs for pipelines, as people and scripts meet them: the built program against the fake on loopback.
+
+use crate::aws::loopback::{Cloud, cloud, cloud_with};
+use crate::fake_aws::agents::sandbox::SandboxAgent;
+use crate::program::{TestFactory, stderr};
+use amifactory::target::local::sandbox::Lower;
+use serde_json::Value;
+use std::path::Path;
+use std::process::Output;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const RECIPE: &str = "recipe: web\ndescription: a web server\nversion: \"1.0\"\nbase:\n  aws: {name: \"debian-12-amd64-*\", \
+                      owner: \"136693071363\"}\ngroups: [hello]\npublish: {channel: dev}\n";
+
+/// A factory with the recipe `web`, and this in its `amifactory.yaml`.
+fn factory(more: &str) -> TestFactory {
+    let factory = TestFactory::tiny("true");
+    std::fs::remove_file(factory.path().join("recipes/tiny.yaml")).unwrap();
+    factory.write("recipes/web.yaml", RECIPE);
+    factory.write(
+        "recipes/groups/hello.yaml",
+        "group: hello\nversion: \"1.0.0\"\ndescription: says hello\npackages: {debian-12: []}\nsteps:\n  - name: hello\n    \
+         run: mkdir -p /srv && echo hello >/srv/hello\n",
+    );
+    write(&factory, more);
+    factory
+}
+
+fn write(factory: &TestFactory, more: &str) {
+    let text = "default_target: imagebuilder\nchannels: [dev]\naws: {instance_profile: amifactory-builder}\n";
+    factory.write("amifactory.yaml", &format!("{text}{more}"));
+}
+
+const NIGHTLY: &str = "schedule: {cron: \"0 3 * * *\", time_zone: Europe/Berlin}\n";
+
+fn run(cloud: &Cloud, factory: &TestFactory, arguments: &[&str]) -> Output {
+    cloud.command(factory, arguments).output().unwrap()
+}
+
+/// What people read, hashes and ids left out.
+fn read(cloud: &Cloud, factory: &TestFactory, arguments: &[&str]) -> String {
+    let output = run(cloud, factory, arguments);
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    let code = output.status.code().unwrap();
+    let plain = crate::aws::weather::place::plain(&text);
+    format!("$ amifactory {}\n{plain}{}exit {code}\n", arguments.join(" "), stderr(&output))
+}
+
+fn json(cloud: &Cloud, factory: &TestFactory, arguments: &[&str]) -> (i32, Value) {
+    let output = run(cloud, factory, &[arguments, &["--format", "json"]].concat());
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    let last = text.lines().last().unwrap_or_else(|| panic!("{arguments:?}: {}", stderr(&output)));
+    (output.status.code().unwrap(), serde_json::from_str(last).unwrap())
+}
+
+#[test]
+fn pipelines_as_people_meet_them() {
+    let cloud = cloud(|_| {});
+    let factory = factory("");
+    let mut told = vec![
+        read(&cloud, &factory, &["pipeline", "apply", "--all"]),
+        read(&cloud, &factory, &["pipeline", "status"]),
+        read(&cloud, &factory, &["adopt", "web"]),
+        read(&cloud, &factory, &["pipeline", "apply", "web", "--target", "aws"]),
+    ];
+    write(&factory, NIGHTLY);
+    for arguments in [
+        &["pipeline", "status"][..],
+        &["pipeline", "apply", "web", "--plan"],
+        &["pipeline", "apply", "web"],
+        &["pipeline", "apply", "web", "--yes"],
+        &["pipeline", "apply", "web", "--yes"],
+        &["pipeline", "status"],
+        &["adopt", "--all"],
+    ] {
+        told.push(read(&cloud, &factory, arguments));
+    }
+    factory.write("recipes/web.yaml", &format!("{RECIPE}schedule: {{cron: \"30 4 ? * SUN\", rebuild: always}}\n"));
+    told.push(read(&cloud, &factory, &["pipeline", "apply", "--all", "--plan"]));
+    factory.write("recipes/web.yaml", &format!("{RECIPE}schedule: none\n"));
+    told.push(read(&cloud, &factory, &["pipeline", "status", "web"]));
+    told.push(read(&cloud, &factory, &["pipeline", "apply", "--all", "--yes"]));
+    told.push(read(&cloud, &factory, &["pipeline", "status"]));
+    insta::assert_snapshot!(told.join("\n"));
+    let left: Vec<String> = super::pipelines::own(&cloud.fake);
+    assert_eq!(left, [] as [String; 0]);
+}
+
+#[test]
+fn plan_and_doctor_say_how_much_of_the_limits_a_recipe_takes() {
+    let cloud = cloud(|_| {});
+    let factory = factory("");
+    let room = |text: &str| text.contains(" of 20 components, the largest ") && text.contains(" of 16000 characters");
+    let (code, planned) = json(&cloud, &factory, &["plan", "web"]);
+    assert!(code == 0 && room(planned["steps"][0]["what"].as_str().unwrap()), "{planned}");
+    let (_, found) = json(&cloud, &factory, &["doctor"]);
+    assert!(room(&found.to_string()), "{found}");
+
+    // Noise can't be compressed.
+    let noise: String = std::iter::repeat_with(fastrand::alphanumeric).take(400_000).collect();
+    let group = factory.path().join("recipes/groups/hello.yaml");
+    let text = std::fs::read_to_string(&group).unwrap();
+    std::fs::write(group, text.replace("echo hello >", &format!("echo {noise} >"))).unwrap();
+    let (_, planned) = json(&cloud, &factory, &["plan", "web"]);
+    let what = planned["steps"][0]["what"].as_str().unwrap();
+    assert!(what.contains("EC2 Image Builder can't build it: the bundles take "), "{planned}");
+    let (code, found) = json(&cloud, &factory, &["doctor"]);
+    assert!(code == 1 && found.to_string().contains("a recipe of Image Builder has at most 20"), "{found}");
+}
+
+#[test]
+fn a_run_is_begun_adopted_and_then_everything_is_up_to_date() {
+    if !crate::program::can_build_on_host("a_run_is_begun_adopted_and_then_everything_is_up_to_date") {
+        return;
+    }
+    let agent = SandboxAgent::new(Path::new(env!("CARGO_BIN_EXE_amifactory")), vec![Lower::Host]).unwrap();
+    let cloud = cloud_with(Arc::new(agent), |_| {});
+    let factory = factory(NIGHTLY);
+    let (code, applied) = json(&cloud, &factory, &["pipeline", "apply", "--all", "--yes", "--start"]);
+    assert_eq!((code, &applied["outcome"]), (0, &Value::from("applied")), "{applied}");
+    let row = &applied["pipelines"][0];
+    assert_eq!((row["step"].as_str(), row["started"].as_bool()), (Some("create"), Some(true)), "{row}");
+    let began = Instant::now();
+    let ran = loop {
+        let (code, status) = json(&cloud, &factory, &["pipeline", "status"]);
+        assert_eq!(code, 0, "{status}");
+        let run = status["pipelines"][0]["runs"][0].clone();
+        if run["state"] == "available" {
+            break run;
+        }
+        assert!(began.elapsed() < Duration::from_secs(120), "{status}");
+        std::thread::sleep(Duration::from_millis(500));
+    };
+    let (code, adopted) = json(&cloud, &factory, &["adopt", "--all"]);
+    let row = &adopted["adopted"][0];
+    assert_eq!((code, row["outcome"].as_str(), &row["image"]), (0, Some("adopted"), &ran["image"]), "{adopted}");
+    assert!(factory.state().join("evidence").join(row["image"].as_str().unwrap()).is_dir());
+    let (code, again) = json(&cloud, &factory, &["adopt", "web"]);
+    assert_eq!((code, again["adopted"][0]["outcome"].as_str()), (0, Some("up-to-date")), "{again}");
+    let (code, built) = json(&cloud, &factory, &["build", "web"]);
+    assert_eq!((code, built["outcome"].as_str(), &built["image"]), (0, Some("up-to-date"), &ran["image"]), "{built}");
+    let (_, status) = json(&cloud, &factory, &["pipeline", "status", "web"]);
+    assert_eq!(status["pipelines"][0]["runs"][0]["version"], "1.0.0", "{status}");
+    let (_, swept) = json(&cloud, &factory, &["sweep"]);
+    assert_eq!(swept["found"], Value::Array(Vec::new()), "{swept}");
+}
