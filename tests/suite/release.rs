@@ -490,9 +490,17 @@ fn an_image_whose_document_is_damaged_stops_only_what_needs_it() {
     // What was kept for it goes with it.
     let layers = || fs::read_dir(factory.state().join("local/layers")).unwrap().count();
     let kept = layers();
-    fs::remove_dir_all(factory.state().join("local/images").join(&newer)).unwrap();
+    let (folder, away) = (factory.state().join("local/images").join(&newer), factory.path().join("away"));
+    fs::rename(&folder, &away).unwrap();
     assert_eq!(build(&factory)["outcome"], "up-to-date");
-    assert_eq!((kept, layers()), (4, 2), "of three images and a sandbox, of two images");
+    assert_eq!((kept, layers()), (4, 4), "of three images and a sandbox: one image may come back");
+    let (_, verified) = factory.json(&["verify"]);
+    assert!(verified.to_string().contains("1.0.1.json and 1.0.1.history in local/pointers/tiny/"), "{verified}");
+    for file in ["1.0.1.json", "1.0.1.history"] {
+        fs::remove_file(pointers(&factory, "versions").join(file)).unwrap();
+    }
+    assert_eq!(build(&factory)["outcome"], "up-to-date");
+    assert_eq!(layers(), 2, "of two images");
 }
 
 /// A gate whose name is misspelt is none.

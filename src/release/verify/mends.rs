@@ -70,7 +70,11 @@ impl Look<'_> {
                  local/pointers/{}/{}/channels of the state folder (amifactory history {} --format json keeps its history)",
                 name.recipe, name.arch, name.recipe
             ),
-            (false, Slot::Version(_)) => "build another version; this one stays taken".to_owned(),
+            (false, Slot::Version(version)) => format!(
+                "put its image back from a backup of the state folder; or delete the pointer, where nobody needs it: \
+                 {version}.json and {version}.history in local/pointers/{}/{}/versions of the state folder",
+                name.recipe, name.arch
+            ),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::files::Files;
 use super::oci::BlobStore;
 use super::store::{self, Store};
 use super::tree::FileOperation;
-use super::{builders, images};
+use super::{builders, images, shelf};
 use crate::identity::{BuilderId, ImageId};
 use crate::target::TargetError;
 use std::collections::BTreeSet;
@@ -63,7 +63,8 @@ pub fn used_by_others(
     Ok(by_image || by_builder)
 }
 
-/// Removes layers that nothing is made of: they stayed while an image could not be read. Whoever calls this holds the
+/// Removes layers that nothing is made of: they stayed while an image could not be read. As long as a pointer names an
+/// image that is not there, all of them stay: whoever has moved it away may bring it back. Whoever calls this holds the
 /// store's lock.
 pub fn remove_unused(store: &Store, files: &Files) -> Result<(), TargetError> {
     let (images, builders) = match (images::all(store), builders::all(store)) {
@@ -75,8 +76,10 @@ pub fn remove_unused(store: &Store, files: &Files) -> Result<(), TargetError> {
         used.insert(builder.builder.id.as_str());
         used.extend(builder.layers.iter().map(String::as_str));
     }
-    for layer in store::names(&store.layers())?.iter().filter(|layer| !used.contains(layer.as_str())) {
-        remove(store, files, layer)?;
+    let all = store::names(&store.layers())?;
+    let unused: Vec<&String> = all.iter().filter(|layer| !used.contains(layer.as_str())).collect();
+    if unused.is_empty() || shelf::is_missed(store, &images)? {
+        return Ok(());
     }
-    Ok(())
+    unused.into_iter().try_for_each(|layer| remove(store, files, layer))
 }

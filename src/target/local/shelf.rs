@@ -7,7 +7,7 @@ use crate::identity::{Arch, ImageId, RecipeName};
 use crate::pipeline::clock;
 use crate::target::{Image, Intent, PointerName, Retirement, Shelf, Slot, TargetError, Use, Uses, WayOut};
 use async_trait::async_trait;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,42 @@ fn put(store: &Store, retirement: &Retirement) -> Result<(), TargetError> {
         store::make_folder(folder)?;
     }
     store::write(&path, retirement)
+}
+
+/// Everything that is written down of a recipe's images on their way out.
+fn retirements(store: &Store, recipe: &RecipeName) -> Result<Vec<Retirement>, TargetError> {
+    let mut found = Vec::new();
+    for arch in Arch::ALL {
+        let folder = folder(store, recipe, *arch);
+        for name in store::names(&folder)?.iter().filter(|name| name.ends_with(".json") && !name.starts_with('.')) {
+            found.extend(store::read::<Retirement>(&folder.join(name))?);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a pointer names an image that is not there and was not removed by us, or can't be read.
+pub fn is_missed(store: &Store, there: &[ImageDocument]) -> Result<bool, TargetError> {
+    let there: BTreeSet<&ImageId> = there.iter().map(|document| &document.image.id).collect();
+    for recipe in store::names(&store.pointers())? {
+        let Ok(recipe) = recipe.parse::<RecipeName>() else { continue };
+        let named = pointers::told_apart(store, &recipe)?;
+        if !named.damaged.is_empty() {
+            return Ok(true);
+        }
+        let missed: Vec<&ImageId> = named.readable.iter().map(|p| &p.image).filter(|id| !there.contains(id)).collect();
+        if missed.is_empty() {
+            continue;
+        }
+        let removed = match retirements(store, &recipe) {
+            Err(TargetError::Damaged { .. }) => return Ok(true),
+            read => read?,
+        };
+        if missed.iter().any(|id| !removed.iter().any(|gone| gone.image == **id && gone.removed_at.is_some())) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 #[async_trait]
@@ -64,15 +100,7 @@ impl Shelf for LocalTarget {
     }
 
     async fn retirements(&self, recipe: &RecipeName) -> Result<Vec<Retirement>, TargetError> {
-        let store = &self.inner.store;
-        let mut found = Vec::new();
-        for arch in Arch::ALL {
-            let folder = folder(store, recipe, *arch);
-            for name in store::names(&folder)?.iter().filter(|name| name.ends_with(".json") && !name.starts_with('.')) {
-                found.extend(store::read::<Retirement>(&folder.join(name))?);
-            }
-        }
-        Ok(found)
+        retirements(&self.inner.store, recipe)
     }
 
     fn way_out(&self) -> Option<&dyn WayOut> {
