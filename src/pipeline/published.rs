@@ -5,7 +5,7 @@
 use super::tags::{self, ImageState, Owner};
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::plan::Plan;
-use crate::target::{Image, Pointer, PointerName, Slot, Standing, Target, TargetError};
+use crate::target::{Image, Pointer, PointerName, Slot, Standing, Target, TargetError, remind};
 use time::OffsetDateTime;
 
 /// The newest published, usable image of exactly this plan.
@@ -25,23 +25,37 @@ pub fn newest(images: &[Image], plan: &Plan) -> Option<Image> {
 /// Images, those of this plan with the state that pointers show.
 pub async fn marked(target: &dyn Target, images: Vec<Image>, plan: &Plan) -> Result<Vec<Image>, TargetError> {
     let of_plan = |owner: &Owner| owner.recipe == plan.recipe && owner.digest == plan.digest;
-    mark(target, images, &of_plan, &|_| plan.publish.clone()).await
+    let ended = mark(target, images, &of_plan, &|_| plan.publish.clone(), true).await?;
+    Ok(ended.into_iter().map(|image| given_up(image, &of_plan)).collect())
+}
+
+/// What is revoked is published no more, and no build of its plan goes on with it: that has come to its end too.
+fn given_up(mut image: Image, which: &dyn Fn(&Owner) -> bool) -> Image {
+    let is_tested = ImageState::of(&image.tags) == ImageState::Verified && tags::revoked(&image.tags).is_some();
+    if is_tested && tags::owner(&image.tags).is_some_and(|owner| which(&owner)) {
+        image.tags.insert(tags::STATE.into(), ImageState::Published.as_str().into());
+    }
+    image
 }
 
 /// On a remote target: those images that pointers show to be published say so. `channel` is what a recipe publishes to.
+/// Where `marks` are asked for, those that are marked as revoked say that too, on any target.
 async fn mark(
     target: &dyn Target,
     mut images: Vec<Image>,
     which: &(dyn Fn(&Owner) -> bool + Sync),
     channel: &(dyn Fn(&RecipeName) -> Option<Channel> + Sync),
+    marks: bool,
 ) -> Result<Vec<Image>, TargetError> {
-    if !target.is_remote() {
+    let is_remote = target.is_remote();
+    if !is_remote && !marks {
         return Ok(images);
     }
+    let least = |state| state == ImageState::Verified || !is_remote && state > ImageState::Verified;
     let mut verified = Vec::new();
     let mut names = Vec::new();
     for (at, image) in images.iter().enumerate() {
-        if ImageState::of(&image.tags) == ImageState::Verified
+        if least(ImageState::of(&image.tags))
             && let (Some(owner), Some(arch)) = (tags::owner(&image.tags), tags::arch(&image.tags))
             && which(&owner)
         {
@@ -56,11 +70,13 @@ async fn mark(
     }
     names.sort();
     names.dedup();
-    let standing = target.standing(&names).await?;
-    for (at, names, channel) in verified {
+    let standing = if marks { target.standing_and_marks(&names).await? } else { target.standing(&names).await? };
+    remind(&mut images, &standing.revocations);
+    for (at, names, channel) in verified.into_iter().filter(|_| is_remote) {
         let of_image = Standing {
             pointers: standing.pointers.iter().filter(|p| names.contains(&p.name)).cloned().collect(),
             pins: standing.pins.iter().filter(|(name, _)| names.contains(name)).cloned().collect(),
+            ..Standing::default()
         };
         if is_published(&images[at], &of_image, channel.as_ref(), (&images, target.now())) {
             images[at].tags.insert(tags::STATE.into(), ImageState::Published.as_str().into());
@@ -120,7 +136,7 @@ pub async fn ended(
     target: &dyn Target,
     channel: &(dyn Fn(&RecipeName) -> Option<Channel> + Sync),
 ) -> Result<Vec<Image>, TargetError> {
-    mark(target, target.images().await?, &|_| true, channel).await
+    mark(target, target.images().await?, &|_| true, channel, false).await
 }
 
 #[cfg(test)]
@@ -165,19 +181,19 @@ mod tests {
         let ours = pointer("1.0.2", "ami-0000000000000000a", "2026-01-02T00:00:00Z");
         let case = |channel: Option<Pointer>| {
             let all: Vec<Pointer> = [ours.clone()].into_iter().chain(channel).collect();
-            is_published(&image, &Standing { pointers: all, pins: Vec::new() }, Some(&dev), (&others, NOW))
+            is_published(&image, &Standing { pointers: all, ..Standing::default() }, Some(&dev), (&others, NOW))
         };
         assert!(case(Some(pointer("dev", "ami-0000000000000000a", "2026-01-02T00:00:01Z"))));
         assert!(!case(Some(pointer("dev", "ami-0000000000000000b", "2026-01-01T00:00:00Z"))), "died in between");
         assert!(case(Some(pointer("dev", "ami-0000000000000000b", "2026-01-03T00:00:00Z"))), "moved on since");
         assert!(case(Some(pointer("dev", "ami-0000000000000000c", "2026-01-01T00:00:00Z"))), "left at a newer one");
         assert!(!case(None));
-        let standing = |pointers: &[Pointer]| Standing { pointers: pointers.to_vec(), pins: Vec::new() };
+        let standing = |pointers: &[Pointer]| Standing { pointers: pointers.to_vec(), ..Standing::default() };
         assert!(is_published(&image, &standing(std::slice::from_ref(&ours)), None, (&[], NOW)));
         assert!(!is_published(&image, &Standing::default(), None, (&[], NOW)));
         let with = |pin: Pin| {
             let name = pointer("dev", "ami-0000000000000000b", "").name;
-            Standing { pointers: vec![ours.clone()], pins: vec![(name, pin)] }
+            Standing { pointers: vec![ours.clone()], pins: vec![(name, pin)], ..Standing::default() }
         };
         assert!(is_published(&image, &with(pin("2026-01-01T00:00:00Z")), Some(&dev), (&[], NOW)), "held");
         assert!(is_published(&image, &with(pin("2026-01-03T00:00:00Z")), Some(&dev), (&[], NOW)), "held since");

@@ -48,8 +48,8 @@
 //!   bucket. What moves one recipe asks for that one's images alone, so that its calls don't grow with the factory. A
 //!   snapshot never changes once it is complete: of a copy's record it is enough that it is there.
 //! - That a version is revoked stands in its image's tags, and in `/amifactory/<recipe>/<arch>/revoked/<version>`,
-//!   which is written first, once, and outlives them: the fleet judges what runs by both. A mark that can't be read
-//!   is told, and vouches for nothing.
+//!   which is written first, once, and outlives them: all verbs and the fleet judge by both. A mark counts for the
+//!   image that it names; one that can't be read is told, and vouches for nothing.
 //! - An image is published when its version pointer names it and its channel was written after that, or names a newer
 //!   version. No tag says so, but for a build that was given up between its two pointers. Pointers are read back
 //!   until they show, because Parameter Store checks images after it has answered; where the revision of a channel

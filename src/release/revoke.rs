@@ -27,6 +27,9 @@ pub struct Revoked {
     /// Whether it is gone: then nothing but that mark says so, and instances of it may run still.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub gone: bool,
+    /// What its version's pointer names instead of it: someone has overwritten that, and the image's tags say what it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub misnamed: Option<ImageId>,
     /// The channels that name it.
     pub channels: Vec<Channel>,
     /// Why nothing is written down that outlives the image; none where it is.
@@ -53,25 +56,37 @@ pub async fn revoke(
     let arch = scene.arch(arch)?;
     let name = PointerName { recipe: recipe.clone(), arch, slot: Slot::Version(version) };
     let fit = scene.usable(arch, version);
-    if let Err(error @ ReleaseError::NoVersion { .. }) = fit {
-        return Err(error);
-    }
     // By its identity, fit for use or not: once more, or of an image that can't be started, what was built on it is
-    // revoked all the same.
+    // revoked all the same. A pointer may have been overwritten or deleted, and an image says itself what it is.
     let is_it = |image: &&Image| {
         let owner = tags::owner(&image.tags);
         owner.is_some_and(|owner| owner.recipe == *recipe && owner.version == version)
             && tags::arch(&image.tags).is_none_or(|found| found == arch)
     };
-    let named = scene.pointer(&name).and_then(|pointer| images.iter().find(|image| image.id == pointer.image));
-    let first = named.or_else(|| images.iter().find(is_it)).cloned();
-    let children = match &first {
-        Some(first) => built_on(&images, first),
-        None => built_on_bases(&images, bases_of_gone(target, &images, &name, version).await?, None),
+    let named = scene.pointer(&name).map(|pointer| &pointer.image);
+    let its: Vec<&Image> = images.iter().filter(is_it).collect();
+    // Several say that they are it where a build died before its number was another's: then the pointer tells them apart.
+    let first: Vec<&Image> = match its.iter().find(|image| Some(&image.id) == named) {
+        Some(image) => vec![image],
+        None => its,
     };
+    if let (true, Some(image)) = (first.is_empty(), named) {
+        expect_gone(target, &images, (recipe, version), image).await?;
+    }
+    let mut children: Vec<&Image> = Vec::new();
+    match first.is_empty() {
+        true => children = built_on_bases(&images, bases_of_gone(target, &images, &name, version).await?, None),
+        false => {
+            for child in first.iter().flat_map(|first| built_on(&images, first)) {
+                if !first.iter().chain(&children).any(|other| other.id == child.id) {
+                    children.push(child);
+                }
+            }
+        }
+    }
     // What nobody can read names nothing for sure.
-    let pointer = scene.pointer(&name).filter(|_| first.is_none() && !scene.is_damaged(&name));
-    if let (None, None, true, Err(error)) = (&first, pointer, children.is_empty(), fit) {
+    let pointer = scene.pointer(&name).filter(|_| first.is_empty() && !scene.is_damaged(&name));
+    if let (true, None, true, Err(error)) = (first.is_empty(), pointer, children.is_empty(), fit) {
         return Err(error);
     }
     let (at, who) = (clock::rfc3339(target.now()), target.who().await?);
@@ -91,6 +106,7 @@ pub async fn revoke(
             // The reason that was there first stays.
             reason: first.reason.clone(),
             gone: true,
+            misnamed: None,
             channels: Vec::new(),
             forgettable: None,
             moving: Vec::new(),
@@ -99,11 +115,12 @@ pub async fn revoke(
     let by = format!("{at} {who}");
     let by: String = by.chars().take(256).collect();
     let on = format!("built on {recipe} {version}: {reason}");
-    let first = first.as_ref().map(|image| (image, &reason));
-    for (image, reason) in first.into_iter().chain(children.into_iter().map(|image| (image, &on))) {
+    let first = first.into_iter().map(|image| (image, &reason));
+    for (image, reason) in first.chain(children.into_iter().map(|image| (image, &on))) {
         let Some(owner) = tags::owner(&image.tags) else { continue };
-        let reason: String = match tags::revoked(&image.tags) {
-            // The reason that was there first stays.
+        let marked = scene.image(&image.id).and_then(|image| tags::revoked(&image.tags));
+        let reason: String = match tags::revoked(&image.tags).or(marked) {
+            // The reason that was there first stays, also where only its mark gives it.
             Some(there) => there.to_owned(),
             None => reason.chars().take(256).collect(),
         };
@@ -129,6 +146,7 @@ pub async fn revoke(
             image: image.id.clone(),
             reason,
             gone: false,
+            misnamed: scene.pointer(&name).filter(|p| is_it(&image) && p.image != image.id).map(|p| p.image.clone()),
             channels: Vec::new(),
             forgettable,
             moving: Vec::new(),
@@ -156,6 +174,26 @@ pub async fn revoke(
         }
     }
     Ok(revoked)
+}
+
+/// Fails where the image that a version names is there after all, and says that it is another's, or nothing: whoever wrote
+/// the pointer over would have that one taken for revoked.
+async fn expect_gone(
+    target: &dyn Target,
+    images: &[Image],
+    (recipe, version): (&RecipeName, Version),
+    image: &ImageId,
+) -> Result<(), ReleaseError> {
+    let is = match images.iter().find(|other| other.id == *image).map(|other| tags::owner(&other.tags)) {
+        Some(Some(owner)) => format!("is {} {}", owner.recipe, owner.version),
+        Some(None) => "carries no tags of a build".to_owned(),
+        None => match target.rollouts() {
+            // Whoever's it is: a list of one's own does not show it.
+            Some(all) if all.image_seen(image.as_str()).await?.is_some() => "is no image of this account's".to_owned(),
+            _ => return Ok(()),
+        },
+    };
+    Err(ReleaseError::AnotherImage { recipe: recipe.clone(), version, image: image.clone(), is })
 }
 
 /// Writes down what outlives the image, or answers why it can't be. Where there are no credentials nothing else would have

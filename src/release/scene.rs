@@ -7,7 +7,7 @@ use super::note::Kind;
 use crate::identity::{Arch, Channel, ImageId, RecipeName, TargetKind, Version};
 use crate::pipeline::tags;
 use crate::source::nearest;
-use crate::target::{Image, Pointer, PointerName, Pointers, Slot, Target, TargetError};
+use crate::target::{Image, Pointer, PointerName, Pointers, Slot, Target, TargetError, remind};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -18,7 +18,7 @@ pub struct Scene {
     pub recipe: RecipeName,
     /// Where.
     pub target: TargetKind,
-    /// The recipe's images.
+    /// The recipe's images. One that is marked as revoked says so, whatever became of its own tags.
     pub images: Vec<Image>,
     /// The recipe's pointers. Of one that someone has damaged: what it named before that.
     pub pointers: Vec<Pointer>,
@@ -38,13 +38,14 @@ pub struct Candidate {
 impl Scene {
     /// Looks.
     pub async fn look(target: &dyn Target, recipe: &RecipeName) -> Result<Scene, ReleaseError> {
-        let Pointers { readable: mut pointers, damaged, .. } = target.pointers_told_apart(recipe).await?;
+        let Pointers { readable: mut pointers, damaged, revocations, .. } = target.pointers_told_apart(recipe).await?;
         if pointers.is_empty() && damaged.is_empty() {
             return Err(ReleaseError::NoImage { recipe: recipe.clone(), target: target.kind() });
         }
         pointers.extend(damaged.iter().filter_map(|damaged| damaged.last.clone()));
         let damaged = damaged.into_iter().map(|damaged| damaged.name).collect();
-        let images = target.images_of(recipe).await?;
+        let mut images = target.images_of(recipe).await?;
+        remind(&mut images, &revocations);
         Ok(Scene { recipe: recipe.clone(), target: target.kind(), images, pointers, damaged })
     }
 
@@ -214,12 +215,17 @@ pub fn left(history: &History, images: &[Image], image: &Image) -> Option<Left> 
             || owner(id).zip(own.as_ref()).is_some_and(|(a, b)| a.recipe == b.recipe && a.digest == b.digest);
         id == image.id.as_str() || same_plan()
     };
+    let is_itself = |id: &str| id == image.id.as_str();
+    let went_back = |from: &str, to: &str| is_itself(from) && !is_itself(to) || is_it(from) && !is_it(to);
+    // Whoever went back from one image of a plan to another one knows them apart: that one speaks for this one no more.
+    let mut told_apart = false;
     let version = |moved: &Moved| moved.version().or_else(|| Some(owner(&moved.image)?.version));
     let mut found = None;
     for pair in history.moves.windows(2) {
         let [before, moved] = pair else { continue };
         match moved.note.as_ref() {
-            Some(note) if note.kind == Kind::Rollback && is_it(&before.image) && !is_it(&moved.image) => {
+            Some(note) if note.kind == Kind::Rollback && went_back(&before.image, &moved.image) => {
+                told_apart = is_it(&moved.image);
                 let on = version(before).zip(version(moved)).is_some_and(|(before, now)| now > before);
                 found = (!on).then(|| Left {
                     version: version(before),
@@ -229,7 +235,7 @@ pub fn left(history: &History, images: &[Image], image: &Image) -> Option<Left> 
                 });
             }
             // Someone gave a reason for it, or went back to it in turn.
-            Some(_) if is_it(&moved.image) => found = None,
+            Some(_) if is_itself(&moved.image) || is_it(&moved.image) && !told_apart => found = None,
             _ => {}
         }
     }
@@ -307,6 +313,12 @@ mod tests {
         assert_eq!(told(&[(Promote, a), (Rollback, b)], 0), None);
         assert_eq!(told(&[(Promote, b), (Rollback, b)], 1), None);
         assert_eq!(told(&[(Promote, b), (Rollback, c)], 1), None);
+        // Back from one image to another of the same plan: the one is gated until it is brought there itself.
+        let forced = [(Promote, b), (Promote, c), (Rollback, b)];
+        assert_eq!(told(&forced, 2).unwrap().version.unwrap().to_string(), "1.0.5");
+        assert_eq!(told(&forced, 1), None);
+        assert!(told(&[&forced[..], &[(Promote, d), (Promote, b)]].concat(), 2).is_some());
+        assert_eq!(told(&[&forced[..], &[(Promote, c)]].concat(), 2), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::error::ReleaseError;
 use super::opened::{self, Launchers};
 use crate::identity::{ImageId, RecipeName, Region};
 use crate::pipeline::tags;
-use crate::target::{Evidence, Histories, Image, Overview, Pointer, PointerName, Slot, Target, TargetError};
+use crate::target::{Evidence, Histories, Image, Overview, Pointer, PointerName, Slot, Target, TargetError, remind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a place shows of some recipes.
@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Seen {
     /// All images, of other recipes too.
     pub images: Vec<Image>,
+    /// Those among them that were revoked, and whose tags don't say so.
+    pub marked_alone: BTreeSet<ImageId>,
     by_id: BTreeMap<ImageId, usize>,
     of_recipe: BTreeMap<RecipeName, Vec<usize>>,
     /// The recipes that were asked for.
@@ -39,9 +41,11 @@ impl Seen {
             [recipe] => target.images_of(recipe).await?,
             _ => target.images().await?,
         };
+        seen.remind();
         // What was built on a revoked image may be of any recipe.
         if recipes.len() == 1 && seen.images.iter().any(|image| tags::revoked(&image.tags).is_some()) {
             seen.images = target.images().await?;
+            seen.remind();
         }
         for (at, image) in seen.images.iter().enumerate() {
             if let Some(owner) = tags::owner(&image.tags) {
@@ -64,6 +68,12 @@ impl Seen {
         seen.region = target.region();
         seen.launchers = opened::look(target, &seen).await;
         Ok(seen)
+    }
+
+    fn remind(&mut self) {
+        for overview in self.recipes.values() {
+            self.marked_alone.extend(remind(&mut self.images, &overview.revocations));
+        }
     }
 
     /// Only where a channel has to move it matters whether it may: few do.

@@ -10,7 +10,7 @@ use super::{Refusal, RolloutError, error, goal};
 use crate::pipeline::tags;
 use crate::release::ReleaseError;
 use crate::release::scene::Scene;
-use crate::target::{TargetError, TemplateUser};
+use crate::target::{ImageSeen, PointerName, Revocation, Slot, TargetError, TemplateUser};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -131,9 +131,28 @@ impl Work<'_> {
             return Ok(revoked);
         }
         let seen = self.rollouts.image_seen(self.request.goal.image.as_str()).await?;
-        let revoked = seen.and_then(|image| tags::revoked(&image.tags).map(str::to_owned));
+        let mut revoked = seen.as_ref().and_then(|image| tags::revoked(&image.tags).map(str::to_owned));
+        if revoked.is_none() {
+            revoked = self.marked(seen.as_ref()).await?;
+        }
         *asked = Some((Instant::now(), revoked.clone()));
         Ok(revoked)
+    }
+
+    /// The same by the mark that is written before any tag is: at home, of the image there.
+    async fn marked(&self, seen: Option<&ImageSeen>) -> Result<Option<String>, TargetError> {
+        let goal = &self.request.goal;
+        let slot = Slot::Version(goal.version);
+        let version = PointerName { recipe: goal.recipe.clone(), arch: goal.arch, slot };
+        let origin = seen.and_then(|image| image.tags.get(tags::COPY_OF)?.split(' ').next());
+        let home = self.home.unwrap_or(self.target);
+        let found = match home.standing_and_marks(std::slice::from_ref(&version)).await {
+            // A version's pointer that can't be read says nothing of its mark.
+            Err(TargetError::Damaged { .. }) => return Ok(None),
+            found => found?.revocations,
+        };
+        let is_it = |mark: &&Revocation| mark.image == goal.image || origin == Some(mark.image.as_str());
+        Ok(found.values().flatten().find(is_it).map(|mark| mark.reason.clone()))
     }
 }
 

@@ -29,7 +29,7 @@ pub use overview::{Evidence, Histories, Overview, at_once};
 pub use pipelines::{Draft, MadeImage, Pipeline, PipelineChange, PipelineRun, PipelineShape, Pipelines, RunState};
 pub use pointer::{DamagedPointer, Pointer, PointerName, Pointers, Slot};
 pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
-pub use revocation::{Revocation, Revocations};
+pub use revocation::{Revocation, Revocations, remind};
 pub use rollouts::{
     AlarmSeen, AlarmState, Begun, ImageSeen, LaunchSource, Member, NamedAt, NewVersion, Pace, Refresh, RefreshState,
     Rollouts, ScalingGroup, TemplateRef, TemplateUser, TemplateVersion, Turned,
@@ -323,11 +323,15 @@ pub trait Target: Send + Sync {
     }
     /// What several pointers name, and which of their channels are held.
     async fn standing(&self, names: &[PointerName]) -> Result<Standing, TargetError> {
-        let mut standing = Standing { pointers: self.pointers_named(names).await?, pins: Vec::new() };
+        let mut standing = Standing { pointers: self.pointers_named(names).await?, ..Standing::default() };
         for name in names.iter().filter(|name| matches!(name.slot, Slot::Channel(_))) {
             standing.pins.extend(self.pin(name).await?.map(|pin| (name.clone(), pin)));
         }
         Ok(standing)
+    }
+    /// The same with what marks say of the versions among them. A service is asked for all at once.
+    async fn standing_and_marks(&self, names: &[PointerName]) -> Result<Standing, TargetError> {
+        self.standing(names).await
     }
     /// Writes a pointer that must not exist. Writing the same value again is success.
     async fn create_pointer(&self, name: &PointerName, image: &ImageId, note: &Note) -> Result<(), TargetError>;
@@ -409,7 +413,7 @@ pub trait Target: Send + Sync {
     /// The same for what a build has written without a lock, with the pins that were there before it wrote a channel. A
     /// target that looks at pins as it writes has none to tell.
     async fn read_back_held(&self, names: &[PointerName], image: &ImageId) -> Result<Standing, TargetError> {
-        Ok(Standing { pointers: self.read_back(names, image).await?, pins: Vec::new() })
+        Ok(Standing { pointers: self.read_back(names, image).await?, ..Standing::default() })
     }
     /// Puts a channel that names this image back to what it named before, where it named anything and nobody has moved it
     /// on. Answers with what it names after that.

@@ -1,6 +1,6 @@
 //! What a target keeps beside its pointers: the history of each, channels that are held, moves that are under way.
 
-use super::{Pointer, PointerName};
+use super::{Pointer, PointerName, Revocations};
 use crate::identity::{AccountId, ImageId, Region};
 use crate::release::Note;
 use crate::release::intent::Foreign;
@@ -178,12 +178,14 @@ pub fn moment(text: &str) -> Option<OffsetDateTime> {
 }
 
 /// What several pointers name, and which of their channels are held.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Standing {
     /// The pointers; those that name nothing are left out.
     pub pointers: Vec<Pointer>,
     /// The pins of channels, lifted ones too.
     pub pins: Vec<(PointerName, Pin)>,
+    /// The marks of their versions, where those were asked for.
+    pub revocations: Revocations,
 }
 
 impl Standing {

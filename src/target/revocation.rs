@@ -1,7 +1,9 @@
 //! What outlives an image that must not be used any more: why that is so, beside the pointers of its version.
 
-use super::{PointerName, TargetError};
+use super::{Image, PointerName, TargetError};
 use crate::identity::ImageId;
+use crate::pipeline::tags;
+use crate::report::visible::line;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -29,4 +31,41 @@ impl Revocation {
         }
         super::moment(&self.at).is_none().then_some("its date is none")
     }
+
+    /// Fails where it is of another image than its version is now: one of the two was written by hand, and nobody can tell
+    /// here which.
+    pub fn is_of(&self, image: &ImageId, version: &PointerName, what: String, delete: &str) -> Result<(), TargetError> {
+        if self.image == *image {
+            return Ok(());
+        }
+        Err(TargetError::Damaged {
+            what,
+            why: format!("it is of {} ({}), and {version} is {image}", self.image, line(&self.reason)),
+            help: format!(
+                "someone wrote one of the two by hand: find out who did; where it was the mark, delete it ({delete}), and \
+                 revoke the version again"
+            ),
+        })
+    }
+
+    /// When and by whom, as the tag says it.
+    pub fn signed(&self) -> String {
+        format!("{} {}", self.at, self.by).chars().take(256).collect()
+    }
+}
+
+/// Lets images say themselves what is written down of them. The tags of one don't say it where whoever revoked it died before
+/// they were written, where someone took them off, and where it was restored. A mark counts for the image that it names: so
+/// one that someone forged opens nothing. Answers with those that did not say it.
+pub fn remind(images: &mut [Image], revocations: &Revocations) -> Vec<ImageId> {
+    let marks: BTreeMap<&ImageId, &Revocation> =
+        revocations.values().flatten().map(|mark| (&mark.image, mark)).collect();
+    let mut reminded = Vec::new();
+    for image in images.iter_mut().filter(|image| tags::revoked(&image.tags).is_none()) {
+        let Some(mark) = marks.get(&image.id) else { continue };
+        image.tags.insert(tags::REVOKED.to_owned(), mark.reason.clone());
+        image.tags.insert(tags::REVOKED_BY.to_owned(), mark.signed());
+        reminded.push(image.id.clone());
+    }
+    reminded
 }

@@ -365,7 +365,7 @@ impl Target for Simulated {
     async fn standing(&self, names: &[PointerName]) -> Result<Standing, TargetError> {
         let find = |world: &mut World| names.iter().filter_map(|name| world.pointers.get(name).cloned()).collect();
         let pointers = self.call(|world| Ok(find(world)), |_| ()).await?;
-        Ok(Standing { pointers, pins: Vec::new() })
+        Ok(Standing { pointers, ..Standing::default() })
     }
     async fn pin(&self, _: &PointerName) -> Result<Option<Pin>, TargetError> {
         Ok(None)

@@ -6,7 +6,7 @@ use crate::pipeline::tags::{self, ImageState};
 use crate::pipeline::{clock, published};
 use crate::release::{Kind, Note};
 use crate::report::visible::line;
-use crate::target::{LaunchBase, Pin, Pointer, PointerName, Slot, Standing, Tags, TargetError};
+use crate::target::{Image, LaunchBase, Pin, Pointer, PointerName, Slot, Standing, Tags, TargetError};
 use async_trait::async_trait;
 
 /// How often another version is chosen, where someone else was quicker.
@@ -43,6 +43,7 @@ impl Step for Publish {
     async fn act(&self, build: &mut Build<'_>) -> Result<(), BuildError> {
         let Some(image) = build.image.clone() else { return Ok(()) };
         let target = build.target;
+        stands(build, &image)?;
         base_stands(build, &image.id).await?;
         let (mut found, mut held, mut kept, mut pinned) = (Vec::new(), Vec::new(), None, None);
         for round in 1..=VERSIONS {
@@ -82,7 +83,8 @@ impl Step for Publish {
         }
         if target.is_remote() {
             let pins = pinned.into_iter().collect();
-            build.standing = Some(Standing { pointers: found.into_iter().chain(kept).collect(), pins });
+            build.standing =
+                Some(Standing { pointers: found.into_iter().chain(kept).collect(), pins, ..Standing::default() });
             return Ok(());
         }
         let state: Tags = [(tags::STATE.into(), ImageState::Published.as_str().into())].into();
@@ -96,6 +98,18 @@ impl Step for Publish {
 /// The channel that is to name the image, unless something that counts more is there.
 fn channel<'a>(build: &Build<'a>) -> Option<&'a Channel> {
     build.plan.publish.as_ref().filter(|_| !build.channel_stays)
+}
+
+/// Someone may have revoked it before it was published.
+fn stands(build: &Build<'_>, image: &Image) -> Result<(), BuildError> {
+    let Some(reason) = tags::revoked(&image.tags) else { return Ok(()) };
+    let error = TargetError::Revoked {
+        image: image.id.clone(),
+        reason: reason.to_owned(),
+        what: "nothing was published".into(),
+        help: format!("amifactory build {} --force makes another", build.plan.recipe),
+    };
+    Err(error.into())
 }
 
 /// Looks once more at the image that this one was built on: a build takes its time, and a revocation that came in between

@@ -124,8 +124,11 @@ impl Look<'_> {
         }
         self.once(name);
         let Some(image) = self.image(pointer).cloned() else {
-            let wrong = format!("it names {}, which is gone", pointer.image);
-            self.wrong(name, wrong, self.delete(name));
+            // Of a revoked version nothing else is to be left: by this and its mark the fleet knows what runs of it.
+            if !self.is_marked(pointer) {
+                let wrong = format!("it names {}, which is gone", pointer.image);
+                self.wrong(name, wrong, self.delete(name));
+            }
             return;
         };
         self.usable(pointer, &image);
@@ -141,6 +144,12 @@ impl Look<'_> {
             let wrong = format!("it names {}, whose tags say another architecture", image.id);
             self.wrong(name, wrong, "find out which is right: put the tags right, or delete the pointer");
         }
+    }
+
+    /// Whether it is written down that what a version names is revoked.
+    fn is_marked(&self, pointer: &Pointer) -> bool {
+        let mark = self.seen.recipes.get(self.recipe).and_then(|overview| overview.revocations.get(&pointer.name));
+        mark.is_some_and(|mark| mark.as_ref().is_ok_and(|mark| mark.image == pointer.image))
     }
 
     fn untagged(&mut self, name: &PointerName, image: &Image) {
@@ -225,6 +234,11 @@ impl Look<'_> {
         let mut left: BTreeMap<String, (String, String)> = BTreeMap::new();
         for image in self.seen.images_of(self.recipe).filter(|image| tags::revoked(&image.tags).is_some()) {
             let Some(owner) = tags::owner(&image.tags) else { continue };
+            if self.seen.marked_alone.contains(&image.id) {
+                let wrong = format!("{} {} is marked revoked, and its tags don't say so", owner.recipe, owner.version);
+                let mend = format!("amifactory revoke {}@{} --reason … does the rest", owner.recipe, owner.version);
+                left.insert(image.id.to_string(), (wrong, mend));
+            }
             for above in built_on(&self.seen.images, image).iter().filter(|above| tags::revoked(&above.tags).is_none())
             {
                 let wrong = format!(

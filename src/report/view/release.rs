@@ -521,6 +521,10 @@ pub fn revocation(shown: &Revocation, style: Style) -> String {
         let gone = if revoked.gone { ", which is gone," } else { "" };
         let why = visible::line(&revoked.reason);
         text.push_str(&format!("{name} ({}){gone} is revoked: {why}; {named}\n", revoked.image));
+        if let Some(other) = &revoked.misnamed {
+            let what = format!("  its version's pointer names {other} instead, which is not revoked by this");
+            text.push_str(&format!("{}\n", style.red(&what)));
+        }
         if let Some(why) = &revoked.forgettable {
             let what = "  forgotten once the image is gone, because that could not be written down:";
             text.push_str(&format!("{}\n  {}\n", style.red(what), visible::block(why)));

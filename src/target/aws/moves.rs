@@ -8,7 +8,7 @@
 use super::api::{Api, op};
 use super::contest::{self, Write};
 use super::parameters::{self, Plain};
-use super::pointers::{self, Unfit, history, unfit};
+use super::pointers::{self, Unfit, history, unfit, unfit_or_marked};
 use super::tags;
 use crate::identity::{Arch, ImageId, RecipeName};
 use crate::pipeline::clock;
@@ -109,8 +109,10 @@ pub async fn hold(api: &Api, wanted: &Move, by: &str) -> Result<(Pointer, Held),
     let write = Write { name: &wanted.name, follows: intent.follows, image: &wanted.image, note: &wanted.note };
     match contest::write(api, &write, &entries).await {
         Ok(moved) => {
-            // Whoever revoked or removed it after the look has seen a channel that did not name it yet.
-            if let Some(unfit) = unfit(api, &wanted.image).await? {
+            // Whoever revoked or removed it after the look has seen a channel that did not name it yet, and perhaps died
+            // before its tags said so.
+            let version = version_of(&wanted.name, &wanted.note);
+            if let Some(unfit) = unfit_or_marked(api, version.as_ref(), &wanted.image).await? {
                 release(api, &wanted.name, &intent.id).await?;
                 return Err(named_unfit(&wanted.name, &wanted.image, &unfit));
             }
@@ -161,6 +163,11 @@ fn named_unfit(name: &PointerName, image: &ImageId, unfit: &Unfit) -> TargetErro
         why: format!("{unfit}, since the move was begun, and the channel NAMES IT NOW"),
         help,
     }
+}
+
+/// The version that a move brings a channel to, as its note says: the look at its image bears that out.
+fn version_of(name: &PointerName, note: &Note) -> Option<PointerName> {
+    Some(PointerName { slot: Slot::Version(note.version?), ..name.clone() })
 }
 
 async fn take(api: &Api, wanted: &Move, intent: &Intent) -> Result<Instant, TargetError> {
@@ -239,11 +246,14 @@ async fn look(api: &Api, wanted: &Move, taken: Instant) -> Result<Vec<Entry>, Ta
             None => TargetError::NotFound { what: wanted.name.to_string() },
         });
     }
-    if let Some(pin) = parameters::pin(api, &wanted.name).await?.filter(|pin| pin.holds(api.clock.now())) {
+    let version = version_of(&wanted.name, &wanted.note);
+    let beside = parameters::pin_and_reason(api, &wanted.name, version.as_ref(), &wanted.image).await?;
+    let (pin, marked) = beside;
+    if let Some(pin) = pin.filter(|pin| pin.holds(api.clock.now())) {
         return Err(TargetError::Held { what: wanted.name.to_string(), by: pin.by, why: pin.why });
     }
     // Someone may have revoked or removed it since the move was decided.
-    if let Some(unfit) = unfit(api, &wanted.image).await? {
+    if let Some(unfit) = unfit(api, &wanted.image).await?.or(marked.map(Unfit::Revoked)) {
         let image = wanted.image.clone();
         let what = format!("{} stays where it is", wanted.name);
         let help = format!("amifactory images {} shows what can be used", wanted.name.recipe);
@@ -342,14 +352,22 @@ async fn foreign(api: &Api, name: &PointerName, intent: &Intent) -> Result<Optio
     let ask = || api.ec2.describe_images().owners("self").filters(by_id.clone()).send();
     let answer = api.caller.call(op::DESCRIBE_IMAGES, intent.to.as_str(), ask).await?;
     let found = answer.images().iter().find(|found| found.state() == Some(&ImageState::Available));
-    let found = found.map(|found| tags::read(found.tags()));
+    let mut found = found.map(|found| tags::read(found.tags()));
     let version = found.as_ref().and_then(|tags| intent::version_of(name, tags));
     let named = match &version {
         None => None,
-        Some(version) => match pointers::read(api, std::slice::from_ref(version)).await {
+        Some(version) => match pointers::standing(api, std::slice::from_ref(version), true).await {
             // What can't be read names nothing.
             Err(TargetError::Damaged { .. }) => None,
-            read => read?.pop(),
+            read => {
+                let mut read = read?;
+                if let (Some(found), Some(Ok(mark))) = (&mut found, read.revocations.get(version))
+                    && mark.image == intent.to
+                {
+                    found.entry(crate::pipeline::tags::REVOKED.to_owned()).or_insert_with(|| mark.reason.clone());
+                }
+                read.pointers.pop()
+            }
         },
     };
     let named = named.as_ref().map(|pointer| &pointer.image);
@@ -393,7 +411,8 @@ pub async fn settle_held(api: &Api, underway: &Underway, refused: Option<Foreign
         let write = Write { name, follows: intent.follows, image: &intent.to, note: &intent.note };
         settled = match contest::write(api, &write, &entries).await {
             Ok(_) => {
-                if let Some(unfit) = unfit(api, &intent.to).await? {
+                let version = version_of(name, &intent.note);
+                if let Some(unfit) = unfit_or_marked(api, version.as_ref(), &intent.to).await? {
                     release(api, name, &intent.id).await?;
                     return Err(named_unfit(name, &intent.to, &unfit));
                 }

@@ -2,7 +2,8 @@
 //! their way out.
 
 use super::api::{Api, CallError, Class, op};
-use super::clock;
+use super::{clock, revoked};
+use crate::identity::ImageId;
 use crate::target::{Pin, PointerName, Slot, TargetError};
 use aws_sdk_ssm::operation::get_parameters::GetParametersOutput;
 use aws_sdk_ssm::types::{Parameter, ParameterType};
@@ -233,6 +234,29 @@ pub fn pin_name(name: &PointerName) -> Option<String> {
 pub async fn pin(api: &Api, name: &PointerName) -> Result<Option<Pin>, TargetError> {
     let Some(name) = pin_name(name) else { return Ok(None) };
     Ok(get::<Pin>(api, &name).await?.map(|found| found.value))
+}
+
+/// The pin of a channel, and why the image that it is to name is revoked, as the mark of its version says: in one call.
+pub async fn pin_and_reason(
+    api: &Api,
+    name: &PointerName,
+    version: Option<&PointerName>,
+    image: &ImageId,
+) -> Result<(Option<Pin>, Option<String>), TargetError> {
+    let (pin, mark) = (pin_name(name), version.and_then(revoked::parameter));
+    let names: Vec<String> = pin.iter().chain(&mark).cloned().collect();
+    if names.is_empty() {
+        return Ok((None, None));
+    }
+    let ask = || api.ssm.get_parameters().set_names(Some(names.clone())).send();
+    let answer = api.caller.call(op::GET_PARAMETERS, &names.join(" "), ask).await?;
+    let found = |text: &Option<String>| {
+        answer.parameters().iter().find(|found| text.is_some() && found.name() == text.as_deref())
+    };
+    let pin = found(&pin).map(|found| read::<Pin>(found.name().unwrap_or_default(), found)).transpose()?;
+    // One that nobody can read says nothing.
+    let mark = found(&mark).and_then(|found| revoked::read(found.name().unwrap_or_default(), found).ok());
+    Ok((pin.map(|pin| pin.value), mark.filter(|mark| mark.image == *image).map(|mark| mark.reason)))
 }
 
 /// Holds a channel that nobody holds. A parameter is created only once; where one was left that holds no more, the revision

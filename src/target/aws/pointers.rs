@@ -12,8 +12,10 @@ use crate::pipeline::tags;
 use crate::release::contest::only_older_builds;
 use crate::release::{Kind, Note};
 use crate::report::visible::line;
-use crate::target::{DamagedPointer, Entry, Pin, Pointer, PointerName, Pointers, Slot, Standing, TargetError, moment};
-use aws_sdk_ec2::types::{Filter, ImageState};
+use crate::target::{
+    DamagedPointer, Entry, Pin, Pointer, PointerName, Pointers, Revocations, Slot, Standing, TargetError, moment,
+};
+use aws_sdk_ec2::types::{Filter, Image, ImageState};
 use aws_sdk_ssm::types::{Parameter, ParameterType};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -41,39 +43,53 @@ pub async fn read(api: &Api, names: &[PointerName]) -> Result<Vec<Pointer>, Targ
     Ok(found)
 }
 
-/// What several pointers name, and the pins of their channels: in the same calls.
-pub async fn standing(api: &Api, names: &[PointerName]) -> Result<Standing, TargetError> {
-    let (pointers, pins) = with_pins(api, names).await?;
-    let mut standing = Standing { pointers, pins: Vec::new() };
-    for (name, pin) in pins {
+/// What several pointers name, the pins of their channels, and where they are wanted the marks of their versions: in the
+/// same calls.
+pub async fn standing(api: &Api, names: &[PointerName], marks: bool) -> Result<Standing, TargetError> {
+    let beside = beside(api, names, marks).await?;
+    let mut standing = Standing { pointers: beside.pointers, revocations: beside.revocations, ..Standing::default() };
+    for (name, pin) in beside.pins {
         standing.pins.push((name, pin?.value));
     }
     Ok(standing)
 }
 
-/// The pin of a channel, with when it was written.
-type Pinned = (PointerName, Result<Plain<Pin>, TargetError>);
+/// Pointers, and what is kept beside them.
+#[derive(Default)]
+struct Beside {
+    pointers: Vec<Pointer>,
+    /// With when they were written.
+    pins: Vec<(PointerName, Result<Plain<Pin>, TargetError>)>,
+    revocations: Revocations,
+}
 
-async fn with_pins(api: &Api, names: &[PointerName]) -> Result<(Vec<Pointer>, Vec<Pinned>), TargetError> {
-    let pins: Vec<(String, &PointerName)> =
-        names.iter().filter_map(|name| Some((parameters::pin_name(name)?, name))).collect();
-    let pointers: Vec<(String, &PointerName)> = names.iter().map(|name| (name.to_string(), name)).collect();
-    let texts: Vec<&String> = pointers.iter().chain(&pins).map(|(text, _)| text).collect();
-    let (mut found, mut held) = (Vec::new(), Vec::new());
+async fn beside(api: &Api, names: &[PointerName], marks: bool) -> Result<Beside, TargetError> {
+    let named = |text: &dyn Fn(&PointerName) -> Option<String>| -> Vec<(String, &PointerName)> {
+        names.iter().filter_map(|name| Some((text(name)?, name))).collect()
+    };
+    let (pointers, pins) = (named(&|name| Some(name.to_string())), named(&parameters::pin_name));
+    let marks = if marks { named(&revoked::parameter) } else { Vec::new() };
+    let texts: Vec<&String> = pointers.iter().chain(&pins).chain(&marks).map(|(text, _)| text).collect();
+    let mut found = Beside::default();
     for some in texts.chunks(NAMES) {
         let some: Vec<String> = some.iter().map(|text| (*text).clone()).collect();
         let ask = || api.ssm.get_parameters().set_names(Some(some.clone())).send();
         let answer = api.caller.call(op::GET_PARAMETERS, &some.join(" "), ask).await?;
         for parameter in answer.parameters() {
             let text = parameter.name().unwrap_or_default();
-            if let Some((_, name)) = pointers.iter().find(|(pointer, _)| pointer == text) {
-                found.push(pointer(parameter, (*name).clone())?);
-            } else if let Some((_, name)) = pins.iter().find(|(pin, _)| pin == text) {
-                held.push(((*name).clone(), parameters::read::<Pin>(text, parameter)));
+            let of = |all: &[(String, &PointerName)]| {
+                all.iter().find(|(other, _)| other == text).map(|(_, name)| (*name).clone())
+            };
+            if let Some(name) = of(&pointers) {
+                found.pointers.push(pointer(parameter, name)?);
+            } else if let Some(name) = of(&pins) {
+                found.pins.push((name, parameters::read::<Pin>(text, parameter)));
+            } else if let Some(name) = of(&marks) {
+                found.revocations.insert(name, revoked::read(text, parameter));
             }
         }
     }
-    Ok((found, held))
+    Ok(found)
 }
 
 /// All that is kept of a pointer's writes, oldest first: the last hundred.
@@ -135,14 +151,29 @@ pub async fn unfit(api: &Api, image: &ImageId) -> Result<Option<Unfit>, TargetEr
         api.ec2.describe_images().owners("self").filters(by_id).include_disabled(true).send()
     };
     let answer = api.caller.call(op::DESCRIBE_IMAGES, image.as_str(), ask).await?;
-    let Some(found) = answer.images().first() else { return Ok(Some(Unfit::Gone)) };
-    if let Some(mark) = found.tags().iter().find(|tag| tag.key() == Some(tags::REVOKED)) {
-        return Ok(Some(Unfit::Revoked(mark.value().unwrap_or_default().to_owned())));
+    Ok(answer.images().first().map_or(Some(Unfit::Gone), unfit_as_seen))
+}
+
+/// The same by the mark of its version too: its tags may not say yet that it was revoked, or no more.
+pub async fn unfit_or_marked(
+    api: &Api,
+    version: Option<&PointerName>,
+    image: &ImageId,
+) -> Result<Option<Unfit>, TargetError> {
+    match (unfit(api, image).await?, version) {
+        (None, Some(version)) => Ok(revoked::reason(api, version, image).await?.map(Unfit::Revoked)),
+        (unfit, _) => Ok(unfit),
     }
-    Ok(match found.state() {
+}
+
+fn unfit_as_seen(found: &Image) -> Option<Unfit> {
+    if let Some(mark) = found.tags().iter().find(|tag| tag.key() == Some(tags::REVOKED)) {
+        return Some(Unfit::Revoked(mark.value().unwrap_or_default().to_owned()));
+    }
+    match found.state() {
         Some(&ImageState::Available) => None,
         state => Some(Unfit::Not(state.map_or("?", ImageState::as_str).to_owned())),
-    })
+    }
 }
 
 /// All pointers of a recipe.
@@ -369,7 +400,7 @@ pub async fn read_back(api: &Api, names: &[PointerName], image: &ImageId) -> Res
 pub async fn read_back_held(api: &Api, names: &[PointerName], image: &ImageId) -> Result<Standing, TargetError> {
     let began = Instant::now();
     loop {
-        let (found, pins) = with_pins(api, names).await?;
+        let Beside { pointers: found, pins, .. } = beside(api, names, false).await?;
         if is_certain(names, image, &found, began) {
             let was_before = |name: &PointerName, pin: &Plain<Pin>| {
                 let written = found.iter().find(|pointer| pointer.name == *name).and_then(|p| moment(&p.written_at));
@@ -379,7 +410,7 @@ pub async fn read_back_held(api: &Api, names: &[PointerName], image: &ImageId) -
             let pins = pins.into_iter().filter_map(|(name, pin)| Some((name, pin.ok()?)));
             let held = pins.filter(|(name, pin)| pin.value.holds(api.clock.now()) && was_before(name, pin));
             let pins = held.map(|(name, pin)| (name, pin.value)).collect();
-            return Ok(Standing { pointers: found, pins });
+            return Ok(Standing { pointers: found, pins, ..Standing::default() });
         }
         sleep(Duration::from_secs(1)).await;
     }

@@ -3,11 +3,12 @@
 
 use super::api::Api;
 use super::parameters;
-use crate::identity::Version;
+use crate::identity::{ImageId, Version};
 use crate::target::{PointerName, Revocation, Slot, TargetError};
 use aws_sdk_ssm::types::Parameter;
 
-fn parameter(name: &PointerName) -> Option<String> {
+/// Where the mark of a version is kept.
+pub fn parameter(name: &PointerName) -> Option<String> {
     let Slot::Version(version) = name.slot else { return None };
     Some(format!("/amifactory/{}/{}/revoked/{version}", name.recipe, name.arch))
 }
@@ -33,7 +34,23 @@ fn checked(text: &str, revocation: Revocation) -> Result<Revocation, TargetError
     }
 }
 
-/// Writes one, once: what was there first stays. One that nobody can read is an error, and stays too.
+/// Why an image is revoked, as the mark of its version says; one that nobody can read, or that names another image, says
+/// nothing of it.
+pub async fn reason(api: &Api, version: &PointerName, image: &ImageId) -> Result<Option<String>, TargetError> {
+    let Some(text) = parameter(version) else { return Ok(None) };
+    match parameters::get::<Revocation>(api, &text).await {
+        Ok(found) => Ok(found.and_then(|found| of_image(&text, found.value, image))),
+        Err(TargetError::Damaged { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn of_image(text: &str, found: Revocation, image: &ImageId) -> Option<String> {
+    checked(text, found).ok().filter(|found| found.image == *image).map(|found| found.reason)
+}
+
+/// Writes one, once: what was there first stays. One that nobody can read is an error, and so is one of another image; both
+/// stay too.
 pub async fn mark(api: &Api, name: &PointerName, revocation: &Revocation) -> Result<(), TargetError> {
     let Some(text) = parameter(name) else { return Ok(()) };
     match parameters::create(api, &text, revocation).await {
@@ -41,7 +58,11 @@ pub async fn mark(api: &Api, name: &PointerName, revocation: &Revocation) -> Res
         created => return Ok(created?),
     }
     match parameters::get::<Revocation>(api, &text).await? {
-        Some(found) => checked(&text, found.value).map(drop),
+        Some(found) => {
+            let there = checked(&text, found.value)?;
+            let delete = format!("aws ssm delete-parameter --name {text}");
+            there.is_of(&revocation.image, name, format!("parameter {text}"), &delete)
+        }
         None => Err(parameters::damaged(&text, "someone has removed it meanwhile".to_owned())),
     }
 }

@@ -574,7 +574,11 @@ impl Target for AwsTarget {
     }
 
     async fn standing(&self, names: &[PointerName]) -> Result<Standing, TargetError> {
-        pointers::standing(&self.api, names).await
+        pointers::standing(&self.api, names, false).await
+    }
+
+    async fn standing_and_marks(&self, names: &[PointerName]) -> Result<Standing, TargetError> {
+        pointers::standing(&self.api, names, true).await
     }
 
     async fn create_pointer(&self, name: &PointerName, image: &ImageId, note: &Note) -> Result<(), TargetError> {

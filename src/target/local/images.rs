@@ -4,6 +4,7 @@ use super::builders::RootDocument;
 use super::files::Files;
 use super::layers;
 use super::oci::BlobStore;
+use super::revoked;
 use super::store::{self, Store};
 use crate::identity::{Digest, ImageId};
 use crate::pipeline::tags;
@@ -47,15 +48,19 @@ pub fn expect(store: &Store, id: &ImageId) -> Result<ImageDocument, TargetError>
     get(store, id)?.ok_or_else(|| TargetError::NotFound { what: format!("image {id}") })
 }
 
-/// Checks that an image is there, can be used and was not revoked.
+/// Checks that an image is there, can be used and was not revoked, by its tags and by the mark of its version.
 pub fn expect_usable(store: &Store, id: &ImageId) -> Result<(), TargetError> {
     let gone = || TargetError::NotFound { what: format!("image {id}") };
     let document = get(store, id)?.filter(|document| document.image.available).ok_or_else(gone)?;
-    match tags::revoked(&document.image.tags) {
+    let reason = match tags::revoked(&document.image.tags) {
+        Some(reason) => Some(reason.to_owned()),
+        None => revoked::reason(store, &document.image)?,
+    };
+    match reason {
         None => Ok(()),
         Some(reason) => Err(TargetError::Revoked {
             image: id.clone(),
-            reason: reason.to_owned(),
+            reason,
             what: "no channel was moved".into(),
             help: "take another version (amifactory images), or build a new one".into(),
         }),

@@ -40,13 +40,14 @@ use crate::recipe::{BaseSpec, LocalBase};
 use crate::release::{History, Note};
 use crate::target::{
     Builder, BuilderState, Entry, Image, ImageRecord, ImageRequest, LaunchBase, LaunchRequest, Move, Pin, Pointer,
-    PointerName, Pointers, ResolvedBase, Revocation, RunRequest, RunResult, Shelf, Tags, Target, TargetError,
+    PointerName, Pointers, ResolvedBase, Revocation, RunRequest, RunResult, Shelf, Standing, Tags, Target, TargetError,
     local_base,
 };
 use async_trait::async_trait;
 use builders::{BuilderDocument, RootDocument, RootSpec};
 use files::Files;
 use roots::Roots;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::Store;
@@ -180,6 +181,15 @@ impl Target for LocalTarget {
     async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError> {
         let (id, request) = (builder.clone(), request.clone());
         self.blocking(move |inner| snapshot::create(&inner.store, &inner.roots, &inner.files, &id, &request)).await
+    }
+
+    async fn standing_and_marks(&self, names: &[PointerName]) -> Result<Standing, TargetError> {
+        let mut standing = self.standing(names).await?;
+        let recipes: BTreeSet<&RecipeName> = names.iter().map(|name| &name.recipe).collect();
+        for recipe in recipes {
+            standing.revocations.extend(revoked::of_recipe(&self.inner.store, recipe)?);
+        }
+        Ok(standing)
     }
 
     async fn mark_revoked(&self, version: &PointerName, revocation: &Revocation) -> Result<(), TargetError> {

@@ -2,7 +2,8 @@
 
 use super::store::{self, Store};
 use crate::identity::{Arch, RecipeName};
-use crate::target::{PointerName, Revocation, Revocations, Slot, TargetError};
+use crate::pipeline::tags;
+use crate::target::{Image, PointerName, Revocation, Revocations, Slot, TargetError};
 use std::path::PathBuf;
 
 fn folder(store: &Store, recipe: &RecipeName, arch: Arch) -> PathBuf {
@@ -43,14 +44,24 @@ pub fn of_recipe(store: &Store, recipe: &RecipeName) -> Result<Revocations, Targ
     Ok(found)
 }
 
-/// Writes one, once: what was there first stays. One that nobody can read is an error, and stays too.
+/// Why an image is revoked, as the mark of its version says; one that nobody can read, or that names another image, says
+/// nothing of it.
+pub fn reason(store: &Store, image: &Image) -> Result<Option<String>, TargetError> {
+    let Some(owner) = tags::owner(&image.tags) else { return Ok(None) };
+    let marks = of_recipe(store, &owner.recipe)?;
+    Ok(marks.into_values().flatten().find(|mark| mark.image == image.id).map(|mark| mark.reason))
+}
+
+/// Writes one, once: what was there first stays. One that nobody can read is an error, and so is one of another image; both
+/// stay too.
 pub fn mark(store: &Store, name: &PointerName, revocation: &Revocation) -> Result<(), TargetError> {
     let Slot::Version(version) = name.slot else { return Ok(()) };
     let folder = folder(store, &name.recipe, name.arch);
     let path = folder.join(format!("{version}.json"));
     let _lock = store.lock()?;
-    if read(&path)?.is_some() {
-        return Ok(());
+    if let Some(there) = read(&path)? {
+        let (what, delete) = (path.display().to_string(), format!("rm {}", path.display()));
+        return there.is_of(&revocation.image, name, what, &delete);
     }
     store::make_folder(&folder)?;
     store::write(&path, revocation)

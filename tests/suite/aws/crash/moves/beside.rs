@@ -24,8 +24,32 @@ async fn revoke(bench: &Bench, version: &str) -> Vec<Revoked> {
     revoke::revoke(&bench.target(), &recipe_name(), version, None, "a key was left in it").await.unwrap()
 }
 
-/// Takes the mark away, as if nothing had been.
+/// Takes the marks away, as if nothing had been.
 fn unrevoke(bench: &Bench, version: &str) {
+    untag(bench, version);
+    if bench.value(&mark_of(version)).is_some() {
+        bench.remove_by_hand(&mark_of(version));
+    }
+}
+
+fn mark_of(version: &str) -> String {
+    format!("/amifactory/web/x86_64/revoked/{version}")
+}
+
+/// What a revoke leaves that dies before it has tagged the image.
+fn mark(bench: &Bench, version: &str, image: &str) {
+    let mark = json!({"image": image, "reason": "a key was left in it", "by": "ann", "at": "2026-01-02T03:04:05Z"});
+    bench.write_beside(&mark_of(version), &mark.to_string());
+}
+
+fn is_tagged(bench: &Bench, image: &str) -> bool {
+    let world = bench.fake.world();
+    let now = world.clock.now();
+    world.ec2.tags_at(image, now).contains_key(tags::REVOKED)
+}
+
+/// Takes the tags away alone.
+fn untag(bench: &Bench, version: &str) {
     let image = bench.image(version);
     let mut world = bench.fake.world();
     let now = world.clock.now();
@@ -286,4 +310,98 @@ async fn what_can_not_be_settled_is_told_by_itself() {
     let told = leftover::told(&settled[0].0, &settled[0].1);
     assert!(told.contains("could not be settled") && told.lines().count() == 1, "{told}");
     assert_eq!(bench.locks().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_is_marked_alone_goes_nowhere_and_revoke_does_the_rest() {
+    let bench = Bench::new().await;
+    let target = bench.target();
+    // Of another image it says nothing of this one.
+    mark(&bench, "1.0.1", &bench.image("1.0.2"));
+    assert!(matches!(bench.promote("1.0.2").await, Err(ReleaseError::Revoked { .. })));
+    bench.promote("1.0.1").await.unwrap();
+    bench.remove(&mark_of("1.0.1"));
+
+    // Between the decision and the move.
+    let promotion = release::plan(&target, &rules(), &request("1.0.2")).await.unwrap();
+    mark(&bench, "1.0.2", &bench.image("1.0.2"));
+    let error = release::carry_out(&target, &promotion).await.unwrap_err();
+    assert!(matches!(error, ReleaseError::Target(TargetError::Revoked { .. })), "{error}");
+    assert_eq!((bench.staging(), bench.locks()), ("1.0.1".to_owned(), Vec::new()));
+    assert!(matches!(bench.promote("1.0.2").await, Err(ReleaseError::Revoked { .. })));
+
+    // A build of the same plan, with its channel there and without.
+    for _ in 0..2 {
+        let built = Machine::new(&bench.fake).build(&recipe(2), "marked").await;
+        assert_eq!((built.fresh, tags::revoked(&built.image.tags)), (false, Some("a key was left in it")));
+        if bench.value(DEV).is_some() {
+            bench.remove_by_hand(DEV);
+        }
+    }
+    assert_eq!(bench.value(DEV), None);
+
+    let told = drift(&bench).await;
+    let rest =
+        "1.0.2 is marked revoked, and its tags don't say so; amifactory revoke web@1.0.2 --reason … does the rest";
+    assert!(told.iter().any(|drift| drift.contains(rest)), "{told:#?}");
+    let version = "1.0.2".parse().unwrap();
+    let revoked = revoke::revoke(&bench.target(), &recipe_name(), version, None, "another word").await.unwrap();
+    assert_eq!((revoked[0].reason.as_str(), &revoked[0].forgettable), ("a key was left in it", &None));
+    assert!(is_tagged(&bench, &bench.image("1.0.2")));
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let told = drift(&bench).await;
+    assert!(!told.iter().any(|drift| drift.contains("is marked revoked")), "{told:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_build_publishes_no_revoked_image_where_its_channel_is_gone() {
+    let bench = Bench::new().await;
+    revoke(&bench, "1.0.2").await;
+    bench.remove_by_hand(DEV);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let built = Machine::new(&bench.fake).build(&recipe(2), "again").await;
+    assert_eq!((built.fresh, tags::revoked(&built.image.tags)), (false, Some("a key was left in it")));
+    assert_eq!(bench.value(DEV), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_revoked_is_what_the_tags_say_whatever_became_of_the_pointer() {
+    let bench = Bench::new().await;
+    let [first, second, third] = ["1.0.0", "1.0.1", "1.0.2"].map(|version| bench.image(version));
+    bench.write_beside("/amifactory/web/x86_64/versions/1.0.1", &first);
+    let revoked = revoke(&bench, "1.0.1").await;
+    assert_eq!((revoked.len(), revoked[0].image.as_str()), (1, second.as_str()));
+    assert_eq!(revoked[0].misnamed.as_ref().map(|image| image.as_str()), Some(first.as_str()));
+    assert_eq!((is_tagged(&bench, &first), is_tagged(&bench, &second)), (false, true));
+    bench.remove_by_hand("/amifactory/web/x86_64/versions/1.0.2");
+    let revoked = revoke(&bench, "1.0.2").await;
+    assert_eq!((revoked[0].image.as_str(), &revoked[0].misnamed), (third.as_str(), &None));
+    assert!(is_tagged(&bench, &third));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_an_image_that_is_gone_no_other_mark_is_believed() {
+    let bench = Bench::new().await;
+    let image = bench.image("1.0.1");
+    bench.fake.world().ec2.images.remove(&image);
+    mark(&bench, "1.0.1", &bench.image("1.0.2"));
+    let version = || "1.0.1".parse().unwrap();
+    let again = async || revoke::revoke(&bench.target(), &recipe_name(), version(), None, "the real reason").await;
+    let error = again().await.unwrap_err().to_string();
+    assert!(error.contains("aws ssm delete-parameter --name /amifactory/web/x86_64/revoked/1.0.1"), "{error}");
+    bench.remove(&mark_of("1.0.1"));
+    let revoked = again().await.unwrap();
+    assert_eq!((revoked[0].gone, revoked[0].reason.as_str()), (true, "the real reason"));
+    // Now its pointer is by what the fleet knows it.
+    let told = drift(&bench).await;
+    let gone = told.iter().find(|drift| drift.contains("which is gone")).unwrap();
+    assert!(gone.contains("leave it") && !gone.contains("delete-parameter"), "{gone}");
+
+    // What is there and is somebody else's is not gone.
+    bench.remove(&mark_of("1.0.1"));
+    let foreign = bench.fake.world().ec2.latest_al2023("us-east-1", "x86_64").unwrap();
+    bench.write_beside("/amifactory/web/x86_64/versions/1.0.1", &foreign);
+    let error = again().await.unwrap_err();
+    assert!(matches!(error, ReleaseError::AnotherImage { .. }), "{error}");
+    assert_eq!(bench.value(&mark_of("1.0.1")), None);
 }

@@ -32,13 +32,13 @@ async fn a_move_is_recorded_with_the_parameter_and_takes_these_calls() {
     let from = bench.fake.world().calls.len();
     amifactory::release::promote::carry_out(&target, &promotion).await.unwrap();
     let calls: Vec<String> = bench.fake.world().calls[from..].iter().map(|call| call.action.clone()).collect();
-    // The lock, the look, the pin, the image; the move, read back until it shows; the image once more; whose lock it is, and
-    // away with it.
+    // The lock, the look, the pin with the version's mark, the image; the move, read back until it shows; the image and the
+    // mark once more; whose lock it is, and away with it.
     let (begin, rest) = calls.split_at(5);
     assert_eq!(begin, ["PutParameter", "GetParameterHistory", "GetParameters", "DescribeImages", "PutParameter"]);
-    let (shows, end) = rest.split_at(rest.len() - 3);
+    let (shows, end) = rest.split_at(rest.len() - 4);
     assert!(shows.iter().all(|call| call == "GetParameters") && (1..=3).contains(&shows.len()), "{calls:?}");
-    assert_eq!(end, ["DescribeImages", "GetParameters", "DeleteParameter"]);
+    assert_eq!(end, ["DescribeImages", "GetParameters", "GetParameters", "DeleteParameter"]);
 
     rollback::roll_back(&bench.target(), &rules(), &back(None)).await.unwrap();
     assert_eq!(bench.staging(), "1.0.0");
