@@ -36,6 +36,7 @@ pub struct Group {
     pub arn: String,
     /// From what it launches.
     pub sources: BTreeSet<Source>,
+    is_mixed: bool,
     has_pool: bool,
 }
 
@@ -89,6 +90,7 @@ pub async fn list(api: &Api) -> Result<BTreeMap<String, Group>, CallError> {
             let of = Group {
                 arn: group.auto_scaling_group_arn().unwrap_or_default().to_owned(),
                 sources: sources(group),
+                is_mixed: group.mixed_instances_policy().is_some(),
                 has_pool: group.warm_pool_configuration().is_some(),
             };
             groups.insert(group.auto_scaling_group_name().unwrap_or_default().to_owned(), of);
@@ -176,7 +178,7 @@ impl Groups {
             for source in &group.sources {
                 let (image, via) = match source {
                     Source::Template(named) => {
-                        let (image, via) = templates.image(named, resolved);
+                        let (image, via) = templates.image(named, group.is_mixed, resolved);
                         (image, Some(via))
                     }
                     Source::Configuration(configuration) => {
