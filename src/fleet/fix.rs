@@ -9,7 +9,7 @@ use super::freshness::{Judgement, Level};
 use crate::hardening::shell;
 use crate::identity::Region;
 use crate::rollout::mends::{self, Place};
-use crate::target::{ByTemplate, Kind, PointerName, Slot};
+use crate::target::{ByTemplate, Kind, NamedAt, PointerName, Slot};
 use std::collections::BTreeMap;
 
 /// The versions of a place's templates that were seen: of each template the default and the latest, and whether those are
@@ -121,8 +121,13 @@ impl Scene<'_> {
 
     fn launch<'a>(&self, of_group: &'a [(String, bool)], judgement: &Judgement) -> Launch<'a> {
         let [(via, _)] = of_group else { return Launch::Other };
-        let Some(ByTemplate { template, version, is_mixed, parameter }) = ByTemplate::of(via) else {
+        let Some(ByTemplate { template, version, at, parameter }) = ByTemplate::of(via) else {
             return Launch::Other;
+        };
+        // An override is not the group's to say by its number.
+        let is_mixed = match at {
+            NamedAt::Override => return Launch::Other,
+            at => at == NamedAt::Mixed,
         };
         // What goes into a command as it is: an id has nothing else.
         if !template.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
@@ -356,6 +361,8 @@ mod tests {
         let by_override = group("an override of its mixed instances");
         assert_eq!(fixes(vec![theirs], HOME), [""]);
         assert_eq!(fixes(vec![by_override, group(NUMBERED)], HOME), [String::new(), String::new()]);
+        let by_override = group("launch template lt-1 version $Latest in an override of its mixed instances");
+        assert_eq!(fixes(vec![by_override, of_template(1, Level::Fail)], HOME)[0], "");
         assert_eq!(fixes(vec![group("launch template lt-1;x version 2")], HOME), [""]);
     }
 

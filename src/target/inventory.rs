@@ -1,5 +1,6 @@
 //! What runs, and what would be launched, in one place: as a target shows it to whoever asks who uses which image.
 
+use super::NamedAt;
 use super::{Tags, TargetError, Unread};
 use async_trait::async_trait;
 use serde::Serialize;
@@ -67,20 +68,26 @@ pub struct ByTemplate<'a> {
     pub template: &'a str,
     /// Its version, as the group names it.
     pub version: &'a str,
-    /// Whether that stands in a policy of mixed instances.
-    pub is_mixed: bool,
+    /// Where that stands.
+    pub at: NamedAt,
     /// The parameter that the version looks the image up in.
     pub parameter: Option<&'a str>,
 }
 
 /// What stands behind the version where a policy of mixed instances names it.
 const MIXED: &str = " in its policy of mixed instances";
+/// And where an override of that names it.
+const OVERRIDE: &str = " in an override of its mixed instances";
 
 impl<'a> ByTemplate<'a> {
     /// In words.
     pub fn said(&self) -> String {
         let version = if self.version.is_empty() { "$Default" } else { self.version };
-        let mixed = if self.is_mixed { MIXED } else { "" };
+        let mixed = match self.at {
+            NamedAt::Own => "",
+            NamedAt::Mixed => MIXED,
+            NamedAt::Override => OVERRIDE,
+        };
         let looked_up = self.parameter.map(|parameter| format!(", resolve:ssm:{parameter}")).unwrap_or_default();
         format!("launch template {} version {version}{mixed}{looked_up}", self.template)
     }
@@ -91,14 +98,13 @@ impl<'a> ByTemplate<'a> {
             Some((of, parameter)) => (of, Some(parameter)),
             None => (via, None),
         };
-        let (of, is_mixed) = of.strip_suffix(MIXED).map_or((of, false), |of| (of, true));
+        let (of, at) = match (of.strip_suffix(MIXED), of.strip_suffix(OVERRIDE)) {
+            (Some(of), _) => (of, NamedAt::Mixed),
+            (None, Some(of)) => (of, NamedAt::Override),
+            (None, None) => (of, NamedAt::Own),
+        };
         let (template, version) = of.strip_prefix("launch template ")?.split_once(" version ")?;
-        (!template.contains(' ') && !version.contains(' ')).then_some(ByTemplate {
-            template,
-            version,
-            is_mixed,
-            parameter,
-        })
+        (!template.contains(' ') && !version.contains(' ')).then_some(ByTemplate { template, version, at, parameter })
     }
 }
 

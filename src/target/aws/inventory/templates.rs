@@ -3,7 +3,7 @@
 use super::super::api::{Api, CallError, op};
 use super::See;
 use super::resolve::Resolved;
-use crate::target::{ByTemplate, Kind, Sighting};
+use crate::target::{ByTemplate, Kind, NamedAt, Sighting};
 use aws_sdk_ec2::types::LaunchTemplateVersion;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -112,8 +112,8 @@ impl Templates {
     }
 
     /// What a template would launch that something else names: the image, and by what it has it.
-    pub fn image(&self, named: &Named, is_mixed: bool, resolved: &Resolved) -> (Result<String, String>, String) {
-        let by = ByTemplate { template: &named.template, version: &named.version, is_mixed, parameter: None };
+    pub fn image(&self, named: &Named, at: NamedAt, resolved: &Resolved) -> (Result<String, String>, String) {
+        let by = ByTemplate { template: &named.template, version: &named.version, at, parameter: None };
         let via = by.said();
         let why = |what: &str| (Err(format!("{via} {what}")), via.clone());
         if self.unreadable {
