@@ -100,6 +100,7 @@ impl From<crate::rollout::RolloutError> for CliError {
             RolloutError::Target(error) => error.into(),
             RolloutError::NotTested { .. }
             | RolloutError::Doubt { .. }
+            | RolloutError::StillOut { .. }
             | RolloutError::Behind { .. }
             | RolloutError::Closed { .. } => CliError::Refused(error.to_string()),
             RolloutError::NoGroups(_)

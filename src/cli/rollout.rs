@@ -5,12 +5,12 @@ use super::interrupt::or_interrupted;
 use super::session::Session;
 use crate::identity::{Arch, RecipeName, Region};
 use crate::pipeline::Event;
-use crate::release::one_line;
+use crate::release::{ReleaseError, one_line};
 use crate::report::view::{self, RolledOut};
 use crate::report::visible::line;
 use crate::rollout::alarms::Alarms;
 use crate::rollout::goal::Site;
-use crate::rollout::{Despite, GroupPlan, Request, RolloutError, carry_out, goal, survey};
+use crate::rollout::{Despite, GroupPlan, Request, RolloutError, carry_out, goal, still, survey};
 use clap::Args;
 
 /// Bring Auto Scaling groups to the image that a channel names, wave by wave.
@@ -84,12 +84,20 @@ impl Rollout {
         let despite = self.despite_alarms.as_deref().map(|why| one_line("--despite-alarms", why, 120)).transpose()?;
         let channels = &open.factory.channels;
         let asked = (&recipe, self.channel.as_str(), self.arch);
-        let (goal, scene) = match self.rollback {
-            true => goal::named(site, channels, asked).await?,
-            false => goal::read(site, channels, asked).await?,
-        };
         let policy = open.factory.rollout.clone();
         let waves = waves.unwrap_or_else(|| policy.waves.get(&recipe).cloned().unwrap_or_default());
+        let read = match self.rollback {
+            true => goal::named(site, channels, asked).await,
+            false => goal::read(site, channels, asked).await,
+        };
+        let (goal, scene) = match read {
+            // Nobody may have watched when it was revoked: its refreshes go on.
+            Err(RolloutError::Release(refusal @ ReleaseError::Revoked { .. })) => {
+                let still = still::among(site, channels, asked, &waves.concat()).await;
+                return Err(RolloutError::StillOut { refusal, still }.into());
+            }
+            read => read?,
+        };
         let is_held = why.is_none() && !self.rollback;
         let window = policy.window.clone().filter(|window| is_held && !window.is_open(target.now()));
         // In its window nothing was out of order, whatever was said.

@@ -8,7 +8,8 @@ use super::findings::{Finding, Own, Usable};
 use super::freshness::{Judgement, Level};
 use crate::hardening::shell;
 use crate::identity::Region;
-use crate::target::{Kind, PointerName, Slot, template_of};
+use crate::rollout::mends::{self, Place};
+use crate::target::{ByTemplate, Kind, NamedAt, PointerName, Slot};
 use std::collections::BTreeMap;
 
 /// The versions of a place's templates that were seen: of each template the default and the latest, and whether those are
@@ -27,9 +28,9 @@ struct Scene<'a> {
 /// By what a group launches.
 enum Launch<'a> {
     /// A template's version by its number.
-    Numbered { template: &'a str, number: i64 },
+    Numbered { template: &'a str, number: i64, is_mixed: bool },
     /// A template's default or latest version: whatever becomes that is launched at once.
-    Floating { template: &'a str, is_default: bool },
+    Floating { template: &'a str, is_default: bool, is_mixed: bool },
     /// A template's version that has the image looked up at each launch, where the factory keeps it.
     LookedUp,
     /// It can't be told, or by several.
@@ -85,8 +86,8 @@ impl Scene<'_> {
             "amifactory rollout {recipe} --channel {channel} --arch {arch} --group{of}{shown}{}",
             self.own.target_flag()
         );
-        let named = format!("--region {region} --auto-scaling-group-name{of}{shown}");
-        let refresh = format!("aws autoscaling start-instance-refresh {named}");
+        let place = Place { group: group.to_owned(), region: region.to_string() };
+        let refresh = mends::plain_refresh(&place);
         let of_group = self.groups.get(group).map_or(&[][..], Vec::as_slice);
         let is_fine = !of_group.is_empty() && of_group.iter().all(|(_, is_fine)| *is_fine);
         match self.launch(of_group, judgement) {
@@ -94,19 +95,17 @@ impl Scene<'_> {
             Launch::Numbered { .. } if is_home => Some(roll),
             // Its next launches are right already.
             Launch::Numbered { .. } | Launch::Floating { .. } if is_fine => Some(refresh),
-            Launch::Numbered { template, number } => Some(format!(
-                "{} && {refresh} --preferences SkipMatching=true --desired-configuration \
-                 \"LaunchTemplate={{LaunchTemplateId={template},Version=$V}}\"",
-                self.make(region, template, number, judgement)?
+            Launch::Numbered { template, number, is_mixed } => Some(format!(
+                "{} && {refresh} --preferences SkipMatching=true --desired-configuration {}",
+                self.make(region, template, number, judgement)?,
+                mends::desired(&place, template, is_mixed)
             )),
-            Launch::Floating { template, is_default } => {
+            Launch::Floating { template, is_default, is_mixed } => {
                 let versions = self.versions.get(template)?;
                 let number = *if is_default { versions.keys().next() } else { versions.keys().next_back() }?;
                 if is_home {
                     // Pinned first: what it launches from would change at once, past waves and alarms.
-                    return Some(format!(
-                        "aws autoscaling update-auto-scaling-group {named} --launch-template \"LaunchTemplateId={template},Version={number}\" && {roll}"
-                    ));
+                    return Some(format!("{} && {roll}", mends::by_number(&place, template, number, is_mixed)));
                 }
                 let made = self.make(region, template, number, judgement)?;
                 Some(match is_default {
@@ -122,7 +121,14 @@ impl Scene<'_> {
 
     fn launch<'a>(&self, of_group: &'a [(String, bool)], judgement: &Judgement) -> Launch<'a> {
         let [(via, _)] = of_group else { return Launch::Other };
-        let Some((template, version, parameter)) = template_of(via) else { return Launch::Other };
+        let Some(ByTemplate { template, version, at, parameter }) = ByTemplate::of(via) else {
+            return Launch::Other;
+        };
+        // An override is not the group's to say by its number.
+        let is_mixed = match at {
+            NamedAt::Override => return Launch::Other,
+            at => at == NamedAt::Mixed,
+        };
         // What goes into a command as it is: an id has nothing else.
         if !template.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             return Launch::Other;
@@ -131,9 +137,11 @@ impl Scene<'_> {
         match (version, parameter) {
             (_, Some(parameter)) if pointer.as_deref() == Some(parameter) => Launch::LookedUp,
             (_, Some(_)) => Launch::Other,
-            ("$Default", None) => Launch::Floating { template, is_default: true },
-            ("$Latest", None) => Launch::Floating { template, is_default: false },
-            (number, None) => number.parse().map_or(Launch::Other, |number| Launch::Numbered { template, number }),
+            ("$Default", None) => Launch::Floating { template, is_default: true, is_mixed },
+            ("$Latest", None) => Launch::Floating { template, is_default: false, is_mixed },
+            (number, None) => {
+                number.parse().map_or(Launch::Other, |number| Launch::Numbered { template, number, is_mixed })
+            }
         }
     }
 
@@ -161,7 +169,7 @@ impl Scene<'_> {
         let is_default = others.keys().next() == Some(&number);
         // A group that launches whatever is the default or the latest goes by its own command, which comes first.
         let floats = |launch: Launch<'_>| {
-            matches!(launch, Launch::Floating { template: of, is_default: by }
+            matches!(launch, Launch::Floating { template: of, is_default: by, .. }
                 if of == template && (by && is_default || !by && number == latest))
         };
         let mut groups = self.groups.iter();
@@ -186,9 +194,9 @@ impl Scene<'_> {
         let pointer = pointer(judgement)?;
         Some(format!(
             "I=$(aws ssm get-parameter --region {region} --name {pointer} --query Parameter.Value --output text) && \
-             V=$(aws ec2 create-launch-template-version --region {region} --launch-template-id {} --source-version \
+             V=$(aws ec2 create-launch-template-version --region {region} {} --source-version \
              {number} --launch-template-data ImageId=$I --query LaunchTemplateVersion.VersionNumber --output text)",
-            shell::shown(template)
+            mends::template(template)
         ))
     }
 }
@@ -251,7 +259,7 @@ mod tests {
     const NUMBERED: &str = "launch template lt-1 version 4";
     const ROLL: &str = "amifactory rollout web --channel prod --arch x86_64 --group 'web asg'";
     const REFRESH: &str =
-        "aws autoscaling start-instance-refresh --region us-east-1 --auto-scaling-group-name 'web asg'";
+        "aws autoscaling start-instance-refresh --auto-scaling-group-name 'web asg' --region us-east-1";
     const LOOK: &str = "I=$(aws ssm get-parameter --region us-east-1 --name /amifactory/web/x86_64/channels/prod --query \
                         Parameter.Value --output text)";
 
@@ -299,8 +307,8 @@ mod tests {
     fn a_group_that_launches_whatever_is_current_is_pinned_before_its_template_changes() {
         let floating = group("launch template lt-1 version $Default");
         let pinned = format!(
-            "aws autoscaling update-auto-scaling-group --region us-east-1 --auto-scaling-group-name 'web asg' \
-             --launch-template \"LaunchTemplateId=lt-1,Version=1\" && {ROLL}"
+            "aws autoscaling update-auto-scaling-group --auto-scaling-group-name 'web asg' --region us-east-1 \
+             --launch-template LaunchTemplateId=lt-1,Version=1 && {ROLL}"
         );
         let both = fixes(vec![floating.clone(), of_template(1, Level::Fail)], HOME);
         assert_eq!(both, [pinned.clone(), pinned]);
@@ -316,6 +324,35 @@ mod tests {
         assert_eq!(newer, [format!("{} && {REFRESH}", make(3)), String::new(), format!("{} && {REFRESH}", make(3))]);
     }
 
+    /// An update or a refresh that names a plain template would take the group's overrides and spot settings away.
+    #[test]
+    fn a_group_of_mixed_instances_keeps_its_policy() {
+        let policy = |filter: &str| {
+            format!(
+                "\"$(aws autoscaling describe-auto-scaling-groups --auto-scaling-group-names 'web asg' --region us-east-1 \
+                 --query 'AutoScalingGroups[0].MixedInstancesPolicy' --output json | jq {filter})\""
+            )
+        };
+        let names =
+            "walk(if type == \"object\" and has(\"LaunchTemplateId\") then del(.LaunchTemplateName) else . end)";
+        let floating = group("launch template lt-1 version $Latest in its policy of mixed instances");
+        let own = policy(&format!("'.LaunchTemplate.LaunchTemplateSpecification.Version = \"1\" | {names}'"));
+        let pinned = format!(
+            "aws autoscaling update-auto-scaling-group --auto-scaling-group-name 'web asg' --region us-east-1 \
+             --mixed-instances-policy {own} && {ROLL}"
+        );
+        assert_eq!(fixes(vec![floating, of_template(1, Level::Fail)], HOME)[0], pinned);
+        let numbered = group("launch template lt-1 version 4 in its policy of mixed instances");
+        assert_eq!(fixes(vec![numbered.clone()], HOME), [ROLL]);
+        let own = policy(&format!(
+            "--arg v \"$V\" '.LaunchTemplate.LaunchTemplateSpecification.Version = $v | {names} | \
+             {{MixedInstancesPolicy: .}}'"
+        ));
+        let refreshed =
+            format!("{} && {REFRESH} --preferences SkipMatching=true --desired-configuration {own}", make(4));
+        assert_eq!(fixes(vec![numbered], Own { account: false, ..HOME }), [refreshed]);
+    }
+
     #[test]
     fn what_is_looked_up_at_each_launch_only_needs_a_refresh_and_what_several_launch_from_has_no_command() {
         let ours = group("launch template lt-1 version 2, resolve:ssm:/amifactory/web/x86_64/channels/prod");
@@ -324,6 +361,8 @@ mod tests {
         let by_override = group("an override of its mixed instances");
         assert_eq!(fixes(vec![theirs], HOME), [""]);
         assert_eq!(fixes(vec![by_override, group(NUMBERED)], HOME), [String::new(), String::new()]);
+        let by_override = group("launch template lt-1 version $Latest in an override of its mixed instances");
+        assert_eq!(fixes(vec![by_override, of_template(1, Level::Fail)], HOME)[0], "");
         assert_eq!(fixes(vec![group("launch template lt-1;x version 2")], HOME), [""]);
     }
 

@@ -71,6 +71,7 @@ fn kind(of: &'static Kind) -> Map<String, Value> {
         Kind::Number(least, most) => json!({ "type": "number", "minimum": least, "maximum": most }),
         Kind::Boolean => json!({ "type": "boolean" }),
         Kind::Value => json!({ "type": ["string", "number", "boolean"] }),
+        Kind::Few(most, item) => json!({ "type": "array", "items": kind(item), "maxItems": most }),
         Kind::List(item) => json!({ "type": "array", "items": kind(item) }),
         Kind::Map(shape) => return map(shape),
         Kind::MapOf(pattern, value) => json!({

@@ -49,6 +49,8 @@ pub enum Kind {
     Value,
     /// A list.
     List(&'static Kind),
+    /// A list of at most so many.
+    Few(usize, &'static Kind),
     /// A map with known keys.
     Map(&'static Shape),
     /// A map whose keys a pattern describes.

@@ -42,6 +42,8 @@ pub struct Ended {
     pub refresh: Option<RefreshState>,
     /// Whether a refresh was in flight or may have been: else the group is as it was.
     pub touched: bool,
+    /// Whether it failed because the image was revoked while it went out.
+    pub revoked: bool,
 }
 
 /// What became of a group.
@@ -51,11 +53,13 @@ pub(super) struct Came {
     pub to: Option<i64>,
     /// How that ended.
     pub refresh: Option<RefreshState>,
+    /// Whether the image was revoked while it went out.
+    pub revoked: bool,
 }
 
 impl Came {
     pub fn of(outcome: Outcome, to: Option<i64>) -> Came {
-        Came { outcome, to, refresh: None }
+        Came { outcome, to, refresh: None, revoked: false }
     }
 }
 
@@ -108,8 +112,8 @@ impl Work<'_> {
                 Err(error) => Came::of(Outcome::Failed(error.to_string()), None),
             },
         };
-        let (Came { outcome, to, refresh }, touched) = (came, touched.into_inner());
-        Ended { name: plan.name.clone(), wave: plan.wave, outcome, to, refresh, touched }
+        let (Came { outcome, to, refresh, revoked }, touched) = (came, touched.into_inner());
+        Ended { name: plan.name.clone(), wave: plan.wave, outcome, to, refresh, touched, revoked }
     }
 
     /// What may not be begun is not begun at the second try either: between two the group is looked at anew, and all that

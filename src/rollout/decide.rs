@@ -8,6 +8,7 @@ use crate::identity::{Arch, RecipeName};
 use crate::target::{
     LaunchSource, Member, Pace, Refresh, RefreshState, ScalingGroup, TemplateRef, TemplateVersion, moment,
 };
+use std::collections::BTreeMap;
 use std::time::Duration;
 use time::OffsetDateTime;
 
@@ -34,6 +35,8 @@ pub struct Seen {
     pub arch: Option<Arch>,
     /// The recipe of the image that it launches, where its tags say so.
     pub recipe: Option<RecipeName>,
+    /// Images that its instances have, or that a refresh brings, and that are revoked: which each is, and why.
+    pub revoked: BTreeMap<String, (String, String)>,
     /// When it was looked at.
     pub at: OffsetDateTime,
 }
@@ -71,7 +74,7 @@ impl Seen {
     }
 
     /// The image of what something names.
-    fn image(&self, named: Option<&TemplateRef>) -> Option<&str> {
+    pub(super) fn image(&self, named: Option<&TemplateRef>) -> Option<&str> {
         self.version(named?)?.image.as_deref()
     }
 
@@ -80,6 +83,13 @@ impl Seen {
         let to = refresh.desired.as_ref().and_then(|named| self.version(named));
         let over = to.and_then(|to| label::source(&to.description, &self.group.name));
         over.is_some() && over == self.group.template().and_then(TemplateRef::number)
+    }
+
+    /// The images that its instances have, and the one that a refresh in flight brings.
+    pub(super) fn images(&self) -> impl Iterator<Item = &str> {
+        let members = self.group.members.iter().chain(self.group.warm.iter().flatten());
+        let named = members.map(|member| member.template.as_ref());
+        named.chain(self.active().map(|active| active.desired.as_ref())).filter_map(|named| self.image(named))
     }
 
     /// The refresh in flight.
@@ -195,7 +205,13 @@ impl Seen {
         let foreign = foreign.map(|lacks| {
             format!("the refresh in flight was not begun as amifactory.yaml says; it has {}", lacks.join(", "))
         });
-        ill.into_iter().chain(foreign).collect()
+        let revoked = self.revoked.iter().filter_map(|(image, (what, why))| {
+            let has = |member: &&Member| self.image(member.template.as_ref()) == Some(image.as_str());
+            let count = self.group.members.iter().filter(has).count();
+            let of = self.group.members.len();
+            (count > 0).then(|| format!("{count} of its {of} instances run {what}, which is revoked: {why}"))
+        });
+        ill.into_iter().chain(foreign).chain(revoked).collect()
     }
 
     /// Whether a refresh could run to its end.
@@ -315,7 +331,21 @@ impl Seen {
         moment(&version.at).is_some_and(|made| self.at - made > KEPT)
     }
 
-    fn busy(&self, refresh: &Refresh) -> Refusal {
+    fn busy(&self, refresh: &Refresh, goal: &Goal) -> Refusal {
+        let image = self.image(refresh.desired.as_ref());
+        let is_going = !matches!(refresh.state, RefreshState::RollbackInProgress | RefreshState::Cancelling);
+        if let Some((what, why)) = image.and_then(|image| self.revoked.get(image))
+            && is_going
+            && self.is_ahead(refresh)
+        {
+            return Refusal::BringsRevoked {
+                what: what.clone(),
+                why: why.clone(),
+                state: refresh.state,
+                percent: refresh.percent,
+                back: goal.brings_back(&self.group.name),
+            };
+        }
         let to = refresh.desired.as_ref();
         let to = to.map_or("what it launches from".to_owned(), |to| format!("{} version {}", to.template, to.version));
         Refusal::Busy { state: refresh.state, percent: refresh.percent, to, at: self.place() }
@@ -337,7 +367,7 @@ pub fn forward(seen: &Seen, goal: &Goal, reasons: Reasons<'_>, forgiven: Option<
                 to: to.number,
                 watch: format!("{} --rollback --group {}", goal.command(), shown(&seen.group.name)),
             }),
-            _ => Err(seen.busy(active)),
+            _ => Err(seen.busy(active, goal)),
         };
     }
     let is_there = current.image.as_deref() == Some(image);
@@ -379,7 +409,7 @@ pub fn back(seen: &Seen, goal: &Goal, forgiven: Option<&str>) -> Result<Stage, R
                 RefreshState::RollbackInProgress | RefreshState::Cancelling => Stage::InFlight(active.clone()),
                 _ => Stage::GoBack(active.clone()),
             }),
-            _ => Err(seen.busy(active)),
+            _ => Err(seen.busy(active, goal)),
         };
     }
     let to = match (is_back, over(current)) {

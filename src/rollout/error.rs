@@ -1,5 +1,6 @@
 //! Why a roll-out could not be begun.
 
+use super::still::Still;
 use crate::identity::{Channel, ImageId, RecipeName, Region, TargetKind, Version};
 use crate::pipeline::clock::rfc3339;
 use crate::release::ReleaseError;
@@ -40,6 +41,14 @@ pub enum RolloutError {
     /// A group that is named twice.
     #[error("the group {} is named twice", line(.0))]
     Twice(String),
+    /// What the channel names is revoked, and is in groups or on its way there.
+    #[error("{refusal}{}", still.iter().map(Still::told).collect::<String>())]
+    StillOut {
+        /// That it is revoked.
+        refusal: ReleaseError,
+        /// Where it is.
+        still: Vec<Still>,
+    },
     /// The image was never started and tested.
     #[error("{recipe} {version} was not started and tested: {image}\n  build another version, and promote that")]
     NotTested {

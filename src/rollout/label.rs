@@ -2,7 +2,7 @@
 //! that the way back is found from any machine; EC2 itself keeps beside it who has made the version, and when.
 
 use super::Goal;
-use crate::identity::{Digest, ImageId};
+use crate::identity::{Channel, Digest, ImageId};
 use crate::target::NewVersion;
 
 /// The longest description of a version, in characters (EC2 API reference, `CreateLaunchTemplateVersion`).
@@ -46,6 +46,14 @@ pub fn source(description: &str, group: &str) -> Option<i64> {
     let what = rest.split_once("; ").map_or(rest, |(what, _)| what);
     let (_, named) = what.rsplit_once(" for ")?;
     (named == short(group)).then_some(number.parse().ok()?)
+}
+
+/// The channel from which a roll-out that made the version has taken its image.
+pub fn channel(description: &str) -> Option<Channel> {
+    let (_, rest) = description.strip_prefix("amifactory over ")?.split_once(": ")?;
+    let what = rest.split_once("; ").map_or(rest, |(what, _)| what);
+    let (image, _) = what.rsplit_once(" for ")?;
+    image.rsplit_once(" from ")?.1.parse().ok()
 }
 
 fn short(group: &str) -> String {

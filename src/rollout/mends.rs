@@ -16,12 +16,17 @@ pub struct Place {
 impl Place {
     /// For a command that takes one group.
     pub fn named(&self) -> String {
-        format!("--auto-scaling-group-name {}{}", shown(&self.group), self.region())
+        format!("--auto-scaling-group-name{}{}{}", self.of(), shown(&self.group), self.region())
     }
 
     /// For a command that takes several.
     fn listed(&self) -> String {
-        format!("--auto-scaling-group-names {}{}", shown(&self.group), self.region())
+        format!("--auto-scaling-group-names{}{}{}", self.of(), shown(&self.group), self.region())
+    }
+
+    /// A name may begin like a flag.
+    fn of(&self) -> char {
+        if self.group.starts_with('-') { '=' } else { ' ' }
     }
 
     /// With a space before it; nothing where the region is not told.
@@ -32,6 +37,14 @@ impl Place {
     /// What the group has done of late, and why.
     pub fn activities(&self) -> String {
         format!("aws autoscaling describe-scaling-activities {}", self.named())
+    }
+}
+
+impl Place {
+    /// What an alarm there saw, and when.
+    pub fn alarm_history(&self, alarm: &str) -> String {
+        let of = if alarm.starts_with('-') { '=' } else { ' ' };
+        format!("aws cloudwatch describe-alarm-history --alarm-name{of}{}{}", shown(alarm), self.region())
     }
 }
 
@@ -53,9 +66,7 @@ pub fn default(place: &Place, named: &str, version: i64) -> String {
 /// The group launches from a version of its template by its number.
 pub fn by_number(place: &Place, template: &str, number: i64, is_mixed: bool) -> String {
     match is_mixed {
-        true => {
-            policy(place, "", &format!(".LaunchTemplate.LaunchTemplateSpecification.Version = \"{number}\" | {NAMES}"))
-        }
+        true => policy(place, "", &version(&format!("\"{number}\""))),
         false => own(place, &shown(&specification(template, &number.to_string()))),
     }
 }
@@ -69,10 +80,7 @@ pub fn with_image(place: &Place, named: &str, source: i64, image: &str, is_mixed
         place.region()
     );
     let take = match is_mixed {
-        true => {
-            let filter = format!(".LaunchTemplate.LaunchTemplateSpecification.Version = $v | {NAMES}");
-            policy(place, "--arg v \"$V\" ", &filter)
-        }
+        true => policy(place, "--arg v \"$V\" ", &version("$v")),
         false => own(place, &format!("{}\"$V\"", shown(&specification(named, "")))),
     };
     format!("V=$({make}) && {take}")
@@ -122,6 +130,22 @@ pub fn plain_refresh(place: &Place) -> String {
     format!("aws autoscaling start-instance-refresh {}", place.named())
 }
 
+/// What a refresh is to bring the group to: the version `$V` of its template, and else what it has.
+pub fn desired(place: &Place, template: &str, is_mixed: bool) -> String {
+    match is_mixed {
+        true => changed(place, "--arg v \"$V\" ", &format!("{} | {{MixedInstancesPolicy: .}}", version("$v"))),
+        false => {
+            let key = if is_id(template) { "LaunchTemplateId" } else { "LaunchTemplateName" };
+            format!("\"LaunchTemplate={{{key}={template},Version=$V}}\"")
+        }
+    }
+}
+
+/// The filter of jq that gives a policy's template another version.
+fn version(version: &str) -> String {
+    format!(".LaunchTemplate.LaunchTemplateSpecification.Version = {version} | {NAMES}")
+}
+
 fn specification(template: &str, version: &str) -> String {
     let key = if is_id(template) { "LaunchTemplateId" } else { "LaunchTemplateName" };
     format!("{key}={template},Version={version}")
@@ -137,11 +161,15 @@ const NAMES: &str =
 
 /// A policy of mixed instances is given as a whole: what an update leaves out of it, the API reference does not say.
 fn policy(place: &Place, arguments: &str, filter: &str) -> String {
+    let policy = changed(place, arguments, filter);
+    format!("aws autoscaling update-auto-scaling-group {} --mixed-instances-policy {policy}", place.named())
+}
+
+/// The group's policy of mixed instances, through a filter of jq.
+fn changed(place: &Place, arguments: &str, filter: &str) -> String {
     format!(
-        "aws autoscaling update-auto-scaling-group {} --mixed-instances-policy \"$(aws autoscaling \
-         describe-auto-scaling-groups {} --query 'AutoScalingGroups[0].MixedInstancesPolicy' --output json | \
-         jq {arguments}{})\"",
-        place.named(),
+        "\"$(aws autoscaling describe-auto-scaling-groups {} --query 'AutoScalingGroups[0].MixedInstancesPolicy' \
+         --output json | jq {arguments}{})\"",
         place.listed(),
         word(filter)
     )

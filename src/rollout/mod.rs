@@ -8,6 +8,7 @@
 //! | [`refusal`] | why a group can't be rolled, and what to do |
 //! | [`mends`] | pure: the commands that make it fit |
 //! | [`alarms`] | how the alarms stand that are to watch over it |
+//! | [`still`] | where a revoked image still is, and how it is taken away |
 //! | [`survey`] | looks at all groups before the first change |
 //! | [`carry_out`] | one wave after the other, each group to its end |
 //! | `gate` | what stands against beginning anything, asked just before each try |
@@ -37,6 +38,7 @@ pub mod goal;
 pub mod label;
 pub mod mends;
 mod refusal;
+pub mod still;
 pub mod survey;
 mod tries;
 mod watch;

@@ -146,6 +146,23 @@ pub enum Refusal {
         /// Which group, for a command of AWS's own.
         at: Place,
     },
+    /// A refresh brings what must not be used.
+    #[error(
+        "a refresh brings it {}, which is revoked ({}): {}, {percent} %\n  don't wait for its end; this turns it round: {}",
+        line(what), line(why), state.as_str(), line(back)
+    )]
+    BringsRevoked {
+        /// Which image that is.
+        what: String,
+        /// Why it was revoked.
+        why: String,
+        /// How far.
+        state: RefreshState,
+        /// How many of a hundred.
+        percent: u8,
+        /// The command that turns it round.
+        back: String,
+    },
     /// It goes back.
     #[error(
         "it is on its way back to version {to}, over which a roll-out had gone: that refresh is {} ({percent} %)\n  \

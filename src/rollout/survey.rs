@@ -12,7 +12,7 @@ use crate::release::scene::Scene;
 use crate::report::visible::line;
 use crate::target::{NamedAt, Pace, Rollouts, ScalingGroup, TargetError, TemplateUser};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use time::OffsetDateTime;
 
@@ -304,18 +304,39 @@ pub async fn look(
             }
         };
         let (versions, refreshes) = tokio::join!(versions, rollouts.refreshes(&names[0]));
-        let mut seen = Seen { group, versions: versions?, refreshes: refreshes?, arch: None, recipe: None, at: now };
+        let mut seen = Seen {
+            group,
+            versions: versions?,
+            refreshes: refreshes?,
+            arch: None,
+            recipe: None,
+            revoked: BTreeMap::new(),
+            at: now,
+        };
         if seen.is_settled(goal.image.as_str(), now) || began.elapsed() > UNSETTLED {
             let number = seen.group.template().and_then(|named| named.number());
             let current = seen.versions.iter().find(|version| Some(version.number) == number);
-            if let Some(image) = current.and_then(|version| version.image.as_deref()).filter(|i| i.starts_with("ami-"))
-            {
-                if image == goal.image.as_str() {
-                    (seen.arch, seen.recipe) = (Some(goal.arch), Some(goal.recipe.clone()));
-                } else if let Some(image) = rollouts.image_seen(image).await? {
-                    seen.arch = image.arch;
-                    seen.recipe = tags::owner(&image.tags).map(|owner| owner.recipe);
+            let current = current.and_then(|version| version.image.clone());
+            let mut images: BTreeSet<&str> = seen.images().chain(current.as_deref()).collect();
+            images.retain(|image| image.starts_with("ami-") && *image != goal.image.as_str());
+            let mut looked = BTreeMap::new();
+            for image in images {
+                if let Some(found) = rollouts.image_seen(image).await? {
+                    looked.insert(image.to_owned(), found);
                 }
+            }
+            for (image, found) in &looked {
+                if let Some(reason) = tags::revoked(&found.tags) {
+                    let owner = tags::owner(&found.tags);
+                    let what = owner.map_or(image.clone(), |owner| format!("{} {}", owner.recipe, owner.version));
+                    seen.revoked.insert(image.clone(), (what, reason.to_owned()));
+                }
+            }
+            if current.as_deref() == Some(goal.image.as_str()) {
+                (seen.arch, seen.recipe) = (Some(goal.arch), Some(goal.recipe.clone()));
+            } else if let Some(image) = current.and_then(|image| looked.remove(&image)) {
+                seen.arch = image.arch;
+                seen.recipe = tags::owner(&image.tags).map(|owner| owner.recipe);
             }
             return Ok(seen);
         }

@@ -51,7 +51,8 @@ impl Work<'_> {
             if !self.request.back {
                 self.look_at_the_image(group, &refresh, &mut revoked).await;
             }
-            let ended = |outcome| Ok(Came { outcome, to, refresh: Some(refresh.state) });
+            let is_revoked = revoked.why.is_some();
+            let ended = |outcome| Ok(Came { outcome, to, refresh: Some(refresh.state), revoked: is_revoked });
             match (refresh.state, &revoked.why) {
                 (state, None) if state == wanted => return ended(Outcome::Done),
                 (state, why) if state.is_over() => {
@@ -72,7 +73,12 @@ impl Work<'_> {
                         refresh.state.as_str(),
                         line(&place.activities())
                     );
-                    return Ok(Came { outcome: Outcome::Failed(what), to, refresh: None });
+                    return Ok(Came {
+                        outcome: Outcome::Failed(what),
+                        to,
+                        refresh: None,
+                        revoked: revoked.why.is_some(),
+                    });
                 }
                 None => {}
             }

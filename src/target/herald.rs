@@ -97,6 +97,8 @@ pub trait Herald: Send + Sync {
     async fn publish(&self, topic: &TopicArn, subject: &str, body: &str) -> Result<(), TargetError>;
     /// Posts JSON to a webhook. It may arrive twice. The address is told to nobody.
     async fn post(&self, hook: &Hook, json: &str) -> Result<(), TargetError>;
+    /// Whether a webhook's settings are in order, as far as that can be told without a request. The address is told to nobody.
+    fn check(&self, hook: &Hook) -> Result<(), TargetError>;
     /// Items that are open, or that someone works on, and whose keys begin with this.
     async fn open_tickets(&self, prefix: &str) -> Result<Vec<OpenTicket>, TargetError>;
     /// Opens an item, or brings the one up to date that is open under its key.

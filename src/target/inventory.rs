@@ -1,5 +1,6 @@
 //! What runs, and what would be launched, in one place: as a target shows it to whoever asks who uses which image.
 
+use super::NamedAt;
 use super::{Tags, TargetError, Unread};
 use async_trait::async_trait;
 use serde::Serialize;
@@ -60,21 +61,51 @@ pub struct Sighting {
     pub builder: bool,
 }
 
-/// By what a group has its image, in words: a launch template's version, and the parameter that this looks it up in.
-pub fn by_template(template: &str, version: &str, parameter: Option<&str>) -> String {
-    let version = if version.is_empty() { "$Default" } else { version };
-    let looked_up = parameter.map(|parameter| format!(", resolve:ssm:{parameter}")).unwrap_or_default();
-    format!("launch template {template} version {version}{looked_up}")
+/// By what a group has its image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByTemplate<'a> {
+    /// The launch template.
+    pub template: &'a str,
+    /// Its version, as the group names it.
+    pub version: &'a str,
+    /// Where that stands.
+    pub at: NamedAt,
+    /// The parameter that the version looks the image up in.
+    pub parameter: Option<&'a str>,
 }
 
-/// The same back: template, version, parameter. Names of templates and versions have no space.
-pub fn template_of(via: &str) -> Option<(&str, &str, Option<&str>)> {
-    let (of, parameter) = match via.split_once(", resolve:ssm:") {
-        Some((of, parameter)) => (of, Some(parameter)),
-        None => (via, None),
-    };
-    let (template, version) = of.strip_prefix("launch template ")?.split_once(" version ")?;
-    (!template.contains(' ') && !version.contains(' ')).then_some((template, version, parameter))
+/// What stands behind the version where a policy of mixed instances names it.
+const MIXED: &str = " in its policy of mixed instances";
+/// And where an override of that names it.
+const OVERRIDE: &str = " in an override of its mixed instances";
+
+impl<'a> ByTemplate<'a> {
+    /// In words.
+    pub fn said(&self) -> String {
+        let version = if self.version.is_empty() { "$Default" } else { self.version };
+        let mixed = match self.at {
+            NamedAt::Own => "",
+            NamedAt::Mixed => MIXED,
+            NamedAt::Override => OVERRIDE,
+        };
+        let looked_up = self.parameter.map(|parameter| format!(", resolve:ssm:{parameter}")).unwrap_or_default();
+        format!("launch template {} version {version}{mixed}{looked_up}", self.template)
+    }
+
+    /// The same back. Names of templates and versions have no space.
+    pub fn of(via: &'a str) -> Option<ByTemplate<'a>> {
+        let (of, parameter) = match via.split_once(", resolve:ssm:") {
+            Some((of, parameter)) => (of, Some(parameter)),
+            None => (via, None),
+        };
+        let (of, at) = match (of.strip_suffix(MIXED), of.strip_suffix(OVERRIDE)) {
+            (Some(of), _) => (of, NamedAt::Mixed),
+            (None, Some(of)) => (of, NamedAt::Override),
+            (None, None) => (of, NamedAt::Own),
+        };
+        let (template, version) = of.strip_prefix("launch template ")?.split_once(" version ")?;
+        (!template.contains(' ') && !version.contains(' ')).then_some(ByTemplate { template, version, at, parameter })
+    }
 }
 
 /// An image that EC2 knows and the factory's catalogue does not.

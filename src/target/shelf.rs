@@ -107,6 +107,8 @@ pub struct Use {
 }
 
 impl Use {
+    /// An instance refresh that is under way; it is called by its group's ARN.
+    pub const REFRESH: &str = "instance refresh";
     /// Of someone who may launch the image: what they do with it can't be seen.
     pub const LAUNCH_PERMISSION: &str = "launch permission";
 }

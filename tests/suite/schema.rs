@@ -94,6 +94,7 @@ fn valid(schema: &Json, value: &Json) -> bool {
             "maximum" => value.as_f64().is_none_or(|value| value <= number(rule)),
             "minLength" => value.as_str().is_none_or(|text| text.len() as u64 >= rule.as_u64().unwrap()),
             "minProperties" => value.as_object().is_none_or(|map| map.len() as u64 >= rule.as_u64().unwrap()),
+            "maxItems" => value.as_array().is_none_or(|items| items.len() as u64 <= rule.as_u64().unwrap()),
             "items" => value.as_array().is_none_or(|items| items.iter().all(|item| valid(rule, item))),
             "anyOf" => rule.as_array().unwrap().iter().any(|rule| valid(rule, value)),
             "oneOf" => rule.as_array().unwrap().iter().filter(|rule| valid(rule, value)).count() == 1,

@@ -144,6 +144,8 @@ async fn tell_one(
                 telling.waiting = waiting.new + waiting.worse + waiting.changed;
             })
         }
+        // What is broken is known before there is something to tell.
+        (News::Nothing, Way::Webhook) => audience.webhook.as_ref().map_or(Ok(()), |hook| herald.check(hook)),
         (News::Nothing, _) => Ok(()),
         (_, Way::Sns) => match &audience.sns {
             Some(topic) => herald.publish(topic, &message::subject(name, &digest), &message::body(name, &digest)).await,

@@ -1,6 +1,6 @@
 //! `rollout:` of the factory file.
 
-use super::super::tables::rollout::WEEKDAYS;
+use super::super::tables::rollout::{MOST_ALARMS, WEEKDAYS};
 use super::super::{RolloutPolicy, Window, tables};
 use super::distribution::by_name;
 use super::{distinct, each, line, maybe, value};
@@ -19,7 +19,7 @@ pub(super) fn rollout(node: &Node, recipes: &BTreeSet<String>, diagnostics: &mut
     let delay = maybe(&mut reader, "checkpoint_delay", diagnostics, value::duration);
     let bake = maybe(&mut reader, "bake", diagnostics, value::duration);
     let warmup = maybe(&mut reader, "warmup", diagnostics, value::duration);
-    let alarms = maybe(&mut reader, "alarms", diagnostics, |node, d| distinct(node, "alarms", d, line));
+    let alarms = maybe(&mut reader, "alarms", diagnostics, alarms);
     let waves = maybe(&mut reader, "waves", diagnostics, |node, d| waves(node, recipes, d));
     let window = maybe(&mut reader, "window", diagnostics, window);
     reader.finish();
@@ -57,6 +57,17 @@ fn checkpoints(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<u8>> {
         return None;
     }
     Some(all)
+}
+
+fn alarms(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<String>> {
+    if let Value::List(items) = &node.value
+        && let Some(beyond) = items.get(MOST_ALARMS)
+    {
+        let what = format!("{} alarms: AWS takes at most {MOST_ALARMS} for a refresh", items.len());
+        diagnostics.report(&beyond.span, what);
+        return None;
+    }
+    distinct(node, "alarms", diagnostics, line)
 }
 
 fn waves(

@@ -1,11 +1,14 @@
 //! `rollout:` of the factory file.
 
-use super::super::shape::Kind::{Integer, Line, List, Map, MapOf, Pattern, Words};
+use super::super::shape::Kind::{Few, Integer, Line, List, Map, MapOf, Pattern, Words};
 use super::super::shape::{Shape, optional, required};
 use super::{DURATION, NAME_PATTERN};
 
 /// Days of the week, as `window` has them.
 pub const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/// How many alarms watch over a refresh at most (Auto Scaling API reference, `AlarmSpecification`: up to 10).
+pub const MOST_ALARMS: usize = 10;
 
 /// `rollout:`
 pub static ROLLOUT: Shape = Shape {
@@ -37,7 +40,11 @@ pub static ROLLOUT: Shape = Shape {
             DURATION,
             "How long a new instance is left alone before it counts. Default: what its group says.",
         ),
-        optional("alarms", List(&Line), "CloudWatch alarms: where one goes off, the group goes back."),
+        optional(
+            "alarms",
+            Few(MOST_ALARMS, &Line),
+            "CloudWatch alarms, at most ten: where one goes off, the group goes back.",
+        ),
         optional(
             "waves",
             MapOf(NAME_PATTERN, &List(&List(&Line))),

@@ -80,6 +80,9 @@ pub struct GroupRow {
     /// Whether a refresh was in flight or may have been.
     #[serde(skip)]
     touched: bool,
+    /// Whether the image was revoked while it went out to it.
+    #[serde(skip)]
+    revoked: bool,
     /// The default's image, as people know it.
     #[serde(skip)]
     default: Option<String>,
@@ -199,6 +202,7 @@ impl RolledOut {
             row.to = ended.to.or(row.to);
             row.refresh = ended.refresh;
             row.touched = ended.touched;
+            row.revoked = ended.revoked;
         }
         let count = |state: &str| shown.groups.iter().filter(|row| row.state == state).count();
         shown.outcome = match (count("failed"), count("not-begun"), count("done")) {
@@ -289,6 +293,7 @@ fn row(plan: &GroupPlan, scene: &Scene, request: &Request) -> GroupRow {
         warnings: plan.seen.warnings(&request.pace()),
         moves_default: None,
         touched: false,
+        revoked: false,
         default: None,
         place: plan.seen.place(),
     }
@@ -337,7 +342,7 @@ pub fn rolled_out(shown: &RolledOut, style: Style) -> String {
     }
     let again = shown.goal.command();
     match shown.outcome {
-        "interrupted" => out.push_str(&next(&[format!("{again} …   (the same again) goes on from here")], style)),
+        "interrupted" => out.push_str(&next(&[format!("{}   # goes on from here", the_same(shown))], style)),
         "failed" | "partly" if !shown.rollback => {
             let commands = after_a_failure(shown, &again);
             if !commands.is_empty() {
@@ -371,8 +376,13 @@ fn after_a_failure(shown: &RolledOut, again: &str) -> Vec<String> {
         let groups = stuck.iter().map(|row| format!(" --group {}", line(&shell::shown(&row.group))));
         commands.push(format!("{again} --rollback{}", groups.collect::<String>()));
     }
+    let (revoked, back): (Vec<&GroupRow>, Vec<&GroupRow>) = back.into_iter().partition(|row| row.revoked);
     if !back.is_empty() {
-        commands.extend(back.iter().map(|row| format!("{}   # why it came back", line(&row.place.activities()))));
+        commands.extend(back.iter().map(|row| why_it_came_back(row, &shown.pace.alarms)));
+    }
+    if !revoked.is_empty() {
+        commands.push(format!("{}   # the image is revoked: the channel moves back", shown.goal.moves_back()));
+    } else if !back.is_empty() {
         commands.push(format!("{}   # where the image is bad: the channel moves back", shown.goal.moves_back()));
         commands.push(format!("{again} --retry{}   # where it was chance", line(&targets(shown))));
     }
@@ -380,6 +390,23 @@ fn after_a_failure(shown: &RolledOut, again: &str) -> Vec<String> {
         commands.push(format!("{again}{}   # once more: no group was touched that failed", line(&targets(shown))));
     }
     commands
+}
+
+/// An alarm that AWS names as the reason says itself what it saw.
+fn why_it_came_back(row: &GroupRow, alarms: &[String]) -> String {
+    let why = row.why.as_deref().unwrap_or_default();
+    let is_named = |alarm: &&String| why.contains(&format!(" {alarm} ")) && why.to_lowercase().contains("alarm");
+    let command = match alarms.iter().find(is_named) {
+        Some(alarm) => row.place.alarm_history(alarm),
+        None => row.place.activities(),
+    };
+    format!("{}   # why it came back", line(&command))
+}
+
+/// The whole command again.
+fn the_same(shown: &RolledOut) -> String {
+    let back = if shown.rollback { " --rollback" } else { "" };
+    format!("{}{back}{}", shown.goal.command(), line(&targets(shown)))
 }
 
 /// All groups, as options name them.

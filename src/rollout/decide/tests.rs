@@ -69,7 +69,15 @@ fn seen(at: &str, members: &[&str], versions: &[TemplateVersion], refreshes: &[R
         warmup: None,
     };
     let (versions, refreshes) = (versions.to_vec(), refreshes.to_vec());
-    Seen { group, versions, refreshes, arch: Some(Arch::X86_64), recipe: None, at: datetime!(2026-11-20 12:00 UTC) }
+    Seen {
+        group,
+        versions,
+        refreshes,
+        arch: Some(Arch::X86_64),
+        recipe: None,
+        revoked: [].into(),
+        at: datetime!(2026-11-20 12:00 UTC),
+    }
 }
 
 fn forth(seen: &Seen) -> Result<Stage, Refusal> {

@@ -29,7 +29,7 @@ impl Herald for AwsTarget {
 
     async fn post(&self, hook: &Hook, json: &str) -> Result<(), TargetError> {
         let address = match hook {
-            Hook::Env(name) => std::env::var(name).ok(),
+            Hook::Env(name) => webhook::from_env(name),
             Hook::Parameter(name) => {
                 let ask = || self.api().ssm.get_parameters().names(name).with_decryption(true).send();
                 let answer = self.api().caller.call(op::GET_PARAMETERS, name, ask).await?;
@@ -38,6 +38,13 @@ impl Herald for AwsTarget {
         };
         let address = address.map(|address| address.trim().to_owned()).filter(|address| !address.is_empty());
         webhook::post(hook, address.as_deref(), json).await
+    }
+
+    fn check(&self, hook: &Hook) -> Result<(), TargetError> {
+        match hook {
+            Hook::Env(name) => webhook::checked(hook, webhook::from_env(name).as_deref()).map(|_| ()),
+            Hook::Parameter(_) => Ok(()),
+        }
     }
 
     async fn open_tickets(&self, prefix: &str) -> Result<Vec<OpenTicket>, TargetError> {

@@ -17,10 +17,7 @@ const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 
 /// Posts. Errors say where the address stands and what was answered, and never the address.
 pub async fn post(hook: &Hook, address: Option<&str>, json: &str) -> Result<(), TargetError> {
-    let Some(address) = address else {
-        return Err(refused(hook, "there is none", &set(hook)));
-    };
-    let uri = read(address).map_err(|why| refused(hook, why, "give an https address"))?;
+    let uri = checked(hook, address)?;
     let roots = hyper_rustls::HttpsConnectorBuilder::new().with_native_roots();
     let roots = roots.map_err(|error| refused(hook, &error.to_string(), "install certificates of authorities"))?;
     let client: Client<_, Full<VecDeque<u8>>> =
@@ -59,6 +56,18 @@ pub async fn post(hook: &Hook, address: Option<&str>, json: &str) -> Result<(), 
             }
         }
     }
+}
+
+/// The address in a variable of the environment; none where it is empty.
+pub fn from_env(name: &str) -> Option<String> {
+    let address = std::env::var(name).ok()?.trim().to_owned();
+    (!address.is_empty()).then_some(address)
+}
+
+/// Whether there is an address, and whether it may be called.
+pub fn checked(hook: &Hook, address: Option<&str>) -> Result<Uri, TargetError> {
+    let address = address.ok_or_else(|| refused(hook, "there is none", &set(hook)))?;
+    read(address).map_err(|why| refused(hook, why, "give an https address"))
 }
 
 /// An address that may be called: TLS, but on this machine itself. What stands before an `@` would be sent to nobody.

@@ -201,6 +201,11 @@ fn preferences(asked: &Params) -> Result<Preferences, Failure> {
     if checkpoints.iter().any(|at| !(1..=100).contains(at)) || !checkpoints.is_sorted_by(|a, b| a < b) {
         return Err(invalid("CheckpointPercentages must ascend, each from 1 to 100.".to_owned()));
     }
+    let alarms = asked.list("AlarmSpecification.Alarms.member");
+    // Auto Scaling API reference, `AlarmSpecification`: up to 10.
+    if alarms.len() > 10 {
+        return Err(invalid("The number of alarms in AlarmSpecification must be at most 10.".to_owned()));
+    }
     Ok(Preferences {
         least,
         most,
@@ -210,7 +215,7 @@ fn preferences(asked: &Params) -> Result<Preferences, Failure> {
         bake: Duration::from_secs(within("BakeTime", 0, 172_800, 0)?),
         skip_matching: asked.flag("SkipMatching")?.unwrap_or(false),
         auto_rollback: asked.flag("AutoRollback")?.unwrap_or(false),
-        alarms: asked.list("AlarmSpecification.Alarms.member"),
+        alarms,
     })
 }
 

@@ -5,7 +5,7 @@ use super::super::api::{Api, CallError, op};
 use super::See;
 use super::resolve::Resolved;
 use super::templates::{Named, Templates};
-use crate::target::{Kind, Sighting, TargetError, Unread};
+use crate::target::{Kind, NamedAt, Sighting, TargetError, Unread};
 use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification, MixedInstancesPolicy};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +36,8 @@ pub struct Group {
     pub arn: String,
     /// From what it launches.
     pub sources: BTreeSet<Source>,
+    /// What its policy of mixed instances launches from, but for overrides.
+    mixed: Option<Source>,
     has_pool: bool,
 }
 
@@ -48,6 +50,16 @@ pub struct Configuration {
     pub name: String,
     /// Its image.
     pub image: String,
+}
+
+impl Group {
+    fn names_at(&self, source: &Source) -> NamedAt {
+        match &self.mixed {
+            None => NamedAt::Own,
+            Some(own) if own == source => NamedAt::Mixed,
+            Some(_) => NamedAt::Override,
+        }
+    }
 }
 
 /// All groups of an account and region.
@@ -89,6 +101,9 @@ pub async fn list(api: &Api) -> Result<BTreeMap<String, Group>, CallError> {
             let of = Group {
                 arn: group.auto_scaling_group_arn().unwrap_or_default().to_owned(),
                 sources: sources(group),
+                mixed: group.mixed_instances_policy().map(|policy| {
+                    specified(policy.launch_template().and_then(|it| it.launch_template_specification()))
+                }),
                 has_pool: group.warm_pool_configuration().is_some(),
             };
             groups.insert(group.auto_scaling_group_name().unwrap_or_default().to_owned(), of);
@@ -176,7 +191,7 @@ impl Groups {
             for source in &group.sources {
                 let (image, via) = match source {
                     Source::Template(named) => {
-                        let (image, via) = templates.image(named, resolved);
+                        let (image, via) = templates.image(named, group.names_at(source), resolved);
                         (image, Some(via))
                     }
                     Source::Configuration(configuration) => {

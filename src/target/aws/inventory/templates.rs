@@ -3,7 +3,7 @@
 use super::super::api::{Api, CallError, op};
 use super::See;
 use super::resolve::Resolved;
-use crate::target::{Kind, Sighting, by_template};
+use crate::target::{ByTemplate, Kind, NamedAt, Sighting};
 use aws_sdk_ec2::types::LaunchTemplateVersion;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -112,17 +112,16 @@ impl Templates {
     }
 
     /// What a template would launch that something else names: the image, and by what it has it.
-    pub fn image(&self, named: &Named, resolved: &Resolved) -> (Result<String, String>, String) {
-        let via = by_template(&named.template, &named.version, None);
+    pub fn image(&self, named: &Named, at: NamedAt, resolved: &Resolved) -> (Result<String, String>, String) {
+        let by = ByTemplate { template: &named.template, version: &named.version, at, parameter: None };
+        let via = by.said();
         let why = |what: &str| (Err(format!("{via} {what}")), via.clone());
         if self.unreadable {
             return why("could not be read");
         }
         match self.version(named) {
             Some(Some(image)) => match image.strip_prefix(RESOLVE) {
-                Some(parameter) => {
-                    (resolved.image(parameter), by_template(&named.template, &named.version, Some(parameter)))
-                }
+                Some(parameter) => (resolved.image(parameter), ByTemplate { parameter: Some(parameter), ..by }.said()),
                 None => (Ok(image.clone()), via),
             },
             Some(None) => why("names no image"),

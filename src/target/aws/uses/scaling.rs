@@ -5,13 +5,13 @@ use super::super::api::{Api, CallError, op};
 use super::super::inventory::groups::{self, Configuration, Group, Source};
 use super::super::inventory::templates::Templates;
 use super::Found;
+use crate::target::Use;
 use aws_sdk_autoscaling::types::{InstanceRefresh, InstanceRefreshStatus};
 use std::collections::BTreeSet;
 
 /// Refreshes per page (Auto Scaling API reference, `DescribeInstanceRefreshes`: at most 100).
 const PAGE: i32 = 100;
 const GROUP: &str = "Auto Scaling group";
-const REFRESH: &str = "instance refresh";
 
 /// All of them. What a group's template launches is looked up in those that were read.
 pub async fn read(api: &Api, found: &mut Found, templates: &Templates) -> Result<(), CallError> {
@@ -75,7 +75,7 @@ async fn refreshes(
         for refresh in answer.instance_refreshes().iter().filter(|refresh| is_under_way(refresh)) {
             let wanted = desired(refresh);
             for image in wanted.iter().filter_map(|source| known.image(source)) {
-                found.launches(image, REFRESH, group.arn.clone());
+                found.launches(image, Use::REFRESH, group.arn.clone());
             }
             // It goes back to what the group itself says, which changes only once the refresh has come to its end. Images
             // of templates and of launch configurations are seen in any case, those of overrides are not.

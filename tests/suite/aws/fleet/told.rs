@@ -217,6 +217,12 @@ fn a_webhook_gets_json_and_is_tried_again_where_that_helps() {
     let quiet = server(&[]);
     let (code, text) = notified(&cloud, &factory, &quiet.address);
     assert!(code == 4 && text.contains("nothing new"), "{code}: {text}");
+    // What is broken is known before there is something to tell.
+    for (broken, why) in [("", "there is none"), ("http://chat.example.com/T0/secret-part", "it is no https address")] {
+        let (code, text) = notified(&cloud, &factory, broken);
+        assert!(code == 1 && text.contains(&format!("the address in $FLEET_WEBHOOK: {why}")), "{code}: {text}");
+        assert!(!text.contains("secret-part"), "{text}");
+    }
 }
 
 #[test]

@@ -362,6 +362,8 @@ fn interrupted_it_stops_watching_and_the_refresh_goes_on() {
     assert_eq!(output.status.code(), Some(130), "{text}");
     assert!(text.contains("stopped watching; refreshes that have begun go on"), "{text}");
     assert!(text.contains("version 2 (lt-0000000000000000a version 1)") && text.contains("% replaced"), "{text}");
+    let again = "  amifactory rollout web --channel prod --arch x86_64 --group web-asg   # goes on from here\n";
+    assert!(text.contains(again) && !text.contains('…'), "{text}");
     let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--rollback", "--plan"]);
     let turns = "web-asg: turns round the refresh to version 2; back to 1.0.0 (ami-00000000000000a00, version 1 of \
                  lt-0000000000000000a)\n";
@@ -370,8 +372,72 @@ fn interrupted_it_stops_watching_and_the_refresh_goes_on() {
     let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--plan"]);
     assert!(code == 0 && text.contains("1.0.0 → 1.0.1, version 2"), "{code}: {text}");
     assert_eq!(cloud.fake.world().count("StartInstanceRefresh"), 1);
+    // Nobody watches when the image is revoked: whoever revokes it, or comes back, is told how the refresh is turned round.
+    let revoke = ["revoke", "web@1.0.1", "--reason", "CVE-2026-0009"];
+    let output = cloud.command(&factory, &revoke).output().unwrap();
+    let text = String::from_utf8(output.stdout.clone()).unwrap() + &stderr(&output);
+    let back = "amifactory rollout web --channel prod --arch x86_64 --rollback --yes --group web-asg";
+    assert!(text.contains("is used by: instance refresh") && text.contains(&format!("  {back}\n")), "{text}");
+    for more in [&["--plan"][..], &["--yes"]] {
+        let (code, text) = run(&cloud, &factory, &[&["--group", "web-asg"], more].concat());
+        assert!(code == 3 && text.contains("web 1.0.1 is revoked: CVE-2026-0009"), "{code}: {text}");
+        let told = "web-asg: a refresh brings it: ";
+        assert!(text.contains(told) && text.contains(back), "{text}");
+    }
+    let output = cloud.command(&factory, &["rollback", "web", "--channel", "prod"]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--plan"]);
+    let told = "a refresh brings it web 1.0.1, which is revoked (CVE-2026-0009): ";
+    assert!(code == 3 && text.contains(told) && text.contains(back) && !text.contains("cancel"), "{code}: {text}");
     let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--rollback", "--yes"]);
     assert!(code == 0 && text.contains("done: all groups are back"), "{code}: {text}");
+}
+
+/// A cancelled refresh leaves what it has brought.
+#[test]
+fn instances_that_are_left_with_a_revoked_image_are_told() {
+    let (cloud, factory) = (world(), factory(""));
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--yes"]);
+    assert_eq!(code, 0, "{text}");
+    {
+        let mut world = cloud.fake.world();
+        let group = world.autoscaling.groups.get_mut(&(home(OWN, "us-east-1"), "web-asg".to_owned())).unwrap();
+        group.template = Some((TEMPLATE.into(), "1".into()));
+        group.refreshes[0].status = crate::fake_aws::autoscaling::refresh::Status::Cancelled;
+    }
+    for arguments in
+        [&["revoke", "web@1.0.1", "--reason", "CVE-2026-0009"][..], &["rollback", "web", "--channel", "prod"]]
+    {
+        let output = cloud.command(&factory, arguments).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--plan"]);
+    let told = "warning: 2 of its 2 instances run web 1.0.1, which is revoked: CVE-2026-0009\n";
+    assert!(code == 0 && text.contains(told), "{code}: {text}");
+}
+
+#[test]
+fn what_an_alarm_brought_back_is_told_with_that_alarm() {
+    let (cloud, factory) = (world(), factory("rollout: {alarms: [web-5xx], bake: 1h}\n"));
+    let alarm = |state: &str| {
+        let alarm = json!({ "AlarmName": "web-5xx", "StateValue": state });
+        cloud.fake.world().cloudwatch.alarms.insert((home(OWN, "us-east-1"), "web-5xx".into()), alarm);
+    };
+    alarm("OK");
+    let arguments: Vec<&str> = ROLL.iter().chain(&["--group", "web-asg", "--yes"]).copied().collect();
+    let child = cloud.command(&factory, &arguments).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let began = std::time::Instant::now();
+    while cloud.fake.world().count("StartInstanceRefresh") == 0 {
+        assert!(began.elapsed() < Duration::from_secs(60), "it never begins");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    alarm("ALARM");
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let history =
+        "aws cloudwatch describe-alarm-history --alarm-name web-5xx --region us-east-1   # why it came back\n";
+    assert!(output.status.code() == Some(1) && text.contains(history), "{text}");
+    assert!(!text.contains("describe-scaling-activities"), "{text}");
 }
 
 #[test]

@@ -59,6 +59,16 @@ async fn all() -> Bench {
 }
 
 #[tokio::test(start_paused = true)]
+async fn more_alarms_than_aws_takes_begin_nothing() {
+    let mut bench = Bench::new(&["web"]).await;
+    bench.policy.alarms = (0..11).map(|at| format!("alarm-{at}")).collect();
+    bench.policy.alarms.iter().for_each(|name| bench.alarm(name, "OK"));
+    let rolled = bench.rolled(&[&["web"]], Asked::default()).await;
+    assert!(rolled[0].starts_with("web failed: ") && rolled[0].contains("at most 10"), "{rolled:?}");
+    assert!(bench.seen("web").refreshes.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_says_why_and_what_to_do() {
     let bench = all().await;
     let names: Vec<String> = bench.scene.fake.world().autoscaling.groups.keys().map(|(_, name)| name.clone()).collect();
