@@ -135,7 +135,7 @@ impl Work<'_> {
                 Ok(stage) => stage,
                 Err(refusal) => return Ok(Came::of(Outcome::Failed(refusal.to_string()), None)),
             };
-            let (mut waived, asked) = (self.request.waived().to_vec(), Instant::now());
+            let mut waived = self.request.waived().to_vec();
             if matches!(stage, Stage::Due { .. } | Stage::GoBack(_)) {
                 let gate = match halted {
                     Some(why) => Gate::Closed(why.to_owned()),
@@ -151,6 +151,8 @@ impl Work<'_> {
                     Gate::Open(Open { waived: now, .. }) => waived = now,
                 }
             }
+            // From the answers on: where asking itself takes long, it would never be time.
+            let answered = Instant::now();
             let mut comes_to = seen.comes_to(&stage, self.request.back);
             let answer = match stage {
                 Stage::UpToDate if tries.is_none() => return Ok(Came::of(Outcome::UpToDate, None)),
@@ -194,7 +196,7 @@ impl Work<'_> {
                     };
                     comes_to = Some(to);
                     // It took its time: what was decided before it may hold no more.
-                    if asked.elapsed() > 2 * ASKED {
+                    if answered.elapsed() > 2 * ASKED {
                         continue;
                     }
                     let named = TemplateRef { template: own.template.clone(), version: to.to_string() };
