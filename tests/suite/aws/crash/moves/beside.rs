@@ -27,9 +27,9 @@ async fn revoke(bench: &Bench, version: &str) -> Vec<Revoked> {
 /// Takes the marks away, as if nothing had been.
 fn unrevoke(bench: &Bench, version: &str) {
     untag(bench, version);
-    if bench.value(&mark_of(version)).is_some() {
-        bench.remove_by_hand(&mark_of(version));
-    }
+    let mut world = bench.fake.world();
+    let home = Home { account: world.account.clone(), region: "us-east-1".to_owned() };
+    world.ssm.place(&home).parameters.delete(&mark_of(version));
 }
 
 fn mark_of(version: &str) -> String {
@@ -79,7 +79,8 @@ async fn a_channel_never_names_a_revoked_image_unless_someone_is_told() {
             let target = AwsTarget::with_config(&wire.config());
             let (moved, revoked) = wire.run(promote(&target, "1.0.2"), revoke(&bench, "1.0.2")).await;
             let Some(revoked) = revoked else {
-                assert!(at > 10, "a promotion makes more requests than {at}");
+                let ended = moved.as_ref().err().map(ToString::to_string);
+                assert!(at > 10, "a promotion makes more requests than {at}: {ended:?}");
                 break;
             };
             let [revoked] = revoked.as_slice() else { panic!("{place}: {revoked:?}") };
@@ -177,7 +178,7 @@ async fn a_channel_that_someone_deletes_is_made_anew_by_the_move() {
     }
     let wire = Frozen::before(&bench.fake, "PutParameter", &["/channels/staging"]);
     let target = AwsTarget::with_config(&wire.config());
-    let (moved, deleted) = wire.run(promote(&target, "1.0.2"), async { bench.remove(CHANNEL) }).await;
+    let (moved, deleted) = wire.run(promote(&target, "1.0.2"), async { bench.remove_by_hand(CHANNEL) }).await;
     deleted.unwrap();
     moved.unwrap();
     assert_eq!((bench.staging(), bench.locks()), ("1.0.2".to_owned(), Vec::new()));
@@ -320,7 +321,7 @@ async fn an_image_that_is_marked_alone_goes_nowhere_and_revoke_does_the_rest() {
     mark(&bench, "1.0.1", &bench.image("1.0.2"));
     assert!(matches!(bench.promote("1.0.2").await, Err(ReleaseError::Revoked { .. })));
     bench.promote("1.0.1").await.unwrap();
-    bench.remove(&mark_of("1.0.1"));
+    bench.remove_by_hand(&mark_of("1.0.1"));
 
     // Between the decision and the move.
     let promotion = release::plan(&target, &rules(), &request("1.0.2")).await.unwrap();
@@ -389,7 +390,7 @@ async fn of_an_image_that_is_gone_no_other_mark_is_believed() {
     let again = async || revoke::revoke(&bench.target(), &recipe_name(), version(), None, "the real reason").await;
     let error = again().await.unwrap_err().to_string();
     assert!(error.contains("aws ssm delete-parameter --name /amifactory/web/x86_64/revoked/1.0.1"), "{error}");
-    bench.remove(&mark_of("1.0.1"));
+    bench.remove_by_hand(&mark_of("1.0.1"));
     let revoked = again().await.unwrap();
     assert_eq!((revoked[0].gone, revoked[0].reason.as_str()), (true, "the real reason"));
     // Now its pointer is by what the fleet knows it, and nobody is told to delete that.
@@ -397,7 +398,7 @@ async fn of_an_image_that_is_gone_no_other_mark_is_believed() {
     assert!(!told.iter().any(|drift| drift.contains("which is gone") || drift.contains("versions/1.0.1")), "{told:?}");
 
     // What is there and is somebody else's is not gone.
-    bench.remove(&mark_of("1.0.1"));
+    bench.remove_by_hand(&mark_of("1.0.1"));
     let foreign = bench.fake.world().ec2.latest_al2023("us-east-1", "x86_64").unwrap();
     bench.write_beside("/amifactory/web/x86_64/versions/1.0.1", &foreign);
     let error = again().await.unwrap_err();

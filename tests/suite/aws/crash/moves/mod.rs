@@ -111,7 +111,7 @@ impl Bench {
     fn remove_by_hand(&self, name: &str) {
         let mut world = self.fake.world();
         let home = Home { account: world.account.clone(), region: "us-east-1".to_owned() };
-        assert!(world.ssm.place(&home).parameters.delete(name));
+        assert!(world.ssm.place(&home).parameters.delete(name), "{name}");
     }
 
     /// Someone writes the channel with something other than this program. Checked at once.
@@ -136,13 +136,6 @@ impl Bench {
 
     fn ssm(&self) -> aws_sdk_ssm::Client {
         aws_sdk_ssm::Client::new(&Wire::new(&self.fake).config())
-    }
-
-    /// Someone deletes a parameter.
-    fn remove(&self, name: &str) {
-        let mut world = self.fake.world();
-        let home = Home { account: world.account.clone(), region: "us-east-1".to_owned() };
-        assert!(world.ssm.place(&home).parameters.delete(name), "{name}");
     }
 }
 

@@ -221,7 +221,7 @@ async fn what_is_no_document_of_ours_is_drift_and_has_a_way_out() {
 async fn a_channel_of_another_type_says_that_it_must_be_made_again() {
     let bench = Bench::new().await;
     let image = bench.image("1.0.1");
-    bench.remove(CHANNEL);
+    bench.remove_by_hand(CHANNEL);
     bench.write_beside(CHANNEL, &image);
     let found = drift(&bench).await;
     let told = |text: &str| text.contains("data type `text`") && text.contains("aws ssm delete-parameter");
@@ -231,7 +231,7 @@ async fn a_channel_of_another_type_says_that_it_must_be_made_again() {
     // What does not touch it goes on.
     let which = Which { recipe: recipe_name(), channel: "dev".into(), arch: None };
     pin::pin(&bench.target(), &rules(), &which, "freeze", None).await.unwrap();
-    bench.remove(CHANNEL);
+    bench.remove_by_hand(CHANNEL);
     bench.promote("1.0.2").await.unwrap();
     assert_eq!((bench.staging(), drift(&bench).await), ("1.0.2".to_owned(), Vec::new()));
 }
