@@ -44,6 +44,8 @@ pub mod api;
 #[cfg(feature = "aws")]
 mod bases;
 #[cfg(feature = "aws")]
+mod callers;
+#[cfg(feature = "aws")]
 mod clock;
 pub mod command;
 #[cfg(feature = "aws")]
@@ -94,6 +96,8 @@ mod role;
 mod rollouts;
 #[cfg(feature = "aws")]
 mod runs;
+#[cfg(feature = "aws")]
+mod seen;
 #[cfg(feature = "aws")]
 mod shared;
 #[cfg(feature = "aws")]

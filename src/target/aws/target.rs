@@ -1,13 +1,15 @@
 //! The target itself: what the engine asks for, in terms of the modules beside it.
 
-use super::api::{Api, Caller, op};
+use super::api::{Api, op};
+use super::callers::Callers;
 use super::imagebuilder::{Parent, Service};
 use super::launch::{self, Launch};
 use super::runs::Runs;
 use super::shared::FRESH;
-use super::view::{Ami, Instance, Life, NO_REASON, View};
+use super::view::{Ami, Life, NO_REASON, View};
 use super::{
-    bases, copies, images, locked, moves, orphans, overview, parameters, pointers, records, revoked, sharing, way_out,
+    bases, copies, imagebuilder, images, locked, moves, orphans, overview, parameters, pointers, records, revoked,
+    seen, sharing, way_out,
 };
 use crate::identity::{AccountId, BuildId, BuilderId, Digest, ImageId, RecipeName, Region, RoleName, TargetKind};
 use crate::pipeline::tags::{self as keys, ImageState, Purpose};
@@ -17,10 +19,10 @@ use crate::release::Note;
 use crate::release::intent::Foreign;
 use crate::target::finding::{Finding, Wanted};
 use crate::target::{
-    Audience, Builder, BuilderState, CopyRequest, Entry, Evidence, Held, HeldEnd, Herald, Image, ImageRecord,
-    ImageRequest, Inventory, LaunchBase, LaunchRequest, Move, Orphan, Overview, Part, Pin, Pipelines, Pointer,
-    PointerName, Pointers, Readers, ResolvedBase, Revocation, Rollouts, RunRequest, RunResult, Settled, Shelf,
-    Standing, Tags, Target, TargetError, Underway, at_once, aws_base, moment,
+    Audience, Builder, CopyRequest, Entry, Evidence, Held, HeldEnd, Herald, Image, ImageRecord, ImageRequest,
+    Inventory, LaunchBase, LaunchRequest, Move, Orphan, Overview, Part, Pin, Pipelines, Pointer, PointerName, Pointers,
+    Readers, ResolvedBase, Revocation, Rollouts, RunRequest, RunResult, Settled, Shelf, Standing, Tags, Target,
+    TargetError, Underway, at_once, aws_base, moment,
 };
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -66,25 +68,6 @@ pub(super) struct Start {
     pub root_device: Option<String>,
     /// Its other EBS devices.
     pub other_devices: Vec<String>,
-}
-
-/// Who calls in each place, by its region and the role that is assumed there: the service has one bucket for all targets
-/// that speak to the same place, so they share one here too.
-#[derive(Default)]
-struct Callers(Mutex<BTreeMap<CallPlace, Arc<Caller>>>);
-
-/// A region, and the role that is assumed there, if any.
-type CallPlace = (String, Option<String>);
-
-impl Callers {
-    fn of(&self, config: &SdkConfig, role: Option<&String>) -> Arc<Caller> {
-        let region = config.region().map(ToString::to_string).unwrap_or_default();
-        locked(&self.0).entry((region, role.cloned())).or_default().clone()
-    }
-
-    fn calls(&self) -> u64 {
-        locked(&self.0).values().map(|caller| caller.calls()).sum()
-    }
 }
 
 impl AwsTarget {
@@ -302,7 +285,7 @@ impl Target for AwsTarget {
         if let Some(service) = &self.service {
             return service.builders(&self.api, FRESH).await;
         }
-        alive(self.view.builders(&self.api, FRESH).await?)
+        seen::alive(self.view.builders(&self.api, FRESH).await?)
     }
 
     async fn builders_since(&self, then: Instant) -> Result<Vec<Builder>, TargetError> {
@@ -310,7 +293,7 @@ impl Target for AwsTarget {
             return service.builders(&self.api, then.elapsed()).await;
         }
         let instances = self.view.instances(&self.api, then.elapsed()).await?;
-        alive((instances, BTreeSet::new()))
+        seen::alive((instances, BTreeSet::new()))
     }
 
     async fn builder(&self, id: &BuilderId) -> Result<Option<Builder>, TargetError> {
@@ -319,7 +302,7 @@ impl Target for AwsTarget {
         }
         let seen = self.view.waited_for(&self.api, id.as_str()).await?;
         let seen = seen.filter(|(instance, _)| instance.life != Life::Gone);
-        seen.map(|(instance, online)| builder(&instance, online)).transpose()
+        seen.map(|(instance, online)| seen::builder(&instance, online)).transpose()
     }
 
     async fn launch(&self, request: &LaunchRequest) -> Result<Builder, TargetError> {
@@ -351,7 +334,7 @@ impl Target for AwsTarget {
             Launch { image: &image, root_device: root_device.as_deref(), other_devices: &other_devices, request };
         let instance = launch::launch(&self.api, &launch).await?;
         self.view.launched(&instance);
-        builder(&instance, false)
+        seen::builder(&instance, false)
     }
 
     async fn run(&self, builder: &BuilderId, request: RunRequest<'_>) -> Result<RunResult, TargetError> {
@@ -414,15 +397,15 @@ impl Target for AwsTarget {
     }
 
     async fn images(&self) -> Result<Vec<Image>, TargetError> {
-        self.view.images(&self.api, FRESH).await?.into_iter().map(image).collect()
+        self.view.images(&self.api, FRESH).await?.into_iter().map(seen::image).collect()
     }
 
     async fn images_of(&self, recipe: &RecipeName) -> Result<Vec<Image>, TargetError> {
-        self.view.images_of(&self.api, recipe.as_str()).await?.into_iter().map(image).collect()
+        self.view.images_of(&self.api, recipe.as_str()).await?.into_iter().map(seen::image).collect()
     }
 
     async fn image(&self, id: &ImageId) -> Result<Option<Image>, TargetError> {
-        self.view.awaited_image(&self.api, id.as_str()).await?.map(image).transpose()
+        self.view.awaited_image(&self.api, id.as_str()).await?.map(seen::image).transpose()
     }
 
     async fn create_image(&self, builder: &BuilderId, request: &ImageRequest) -> Result<Image, TargetError> {
@@ -441,11 +424,11 @@ impl Target for AwsTarget {
                 let id = service.image(&self.api, builder, tell).await?;
                 let made = Ami::pending(id, &request.name, tags);
                 self.view.imaged(&made);
-                image(made)?
+                seen::image(made)?
             }
             None => {
                 let made = images::create(&self.api, &self.view, builder.as_str(), &request.name, tags).await;
-                image(self.or_gone(builder, made).await?)?
+                seen::image(self.or_gone(builder, made).await?)?
             }
         };
         if let Some(record) = &request.record {
@@ -685,16 +668,14 @@ impl Target for AwsTarget {
 
     async fn orphans(&self) -> Result<Vec<Orphan>, TargetError> {
         let mut found = orphans::find(&self.api, &self.view).await?;
-        if let Some(service) = &self.service {
-            found.extend(service.orphans(&self.api).await?);
+        if self.service.is_some() {
+            found.extend(imagebuilder::leavings::orphans(&self.api).await?);
         }
         Ok(found)
     }
 
     async fn remove_orphan(&self, orphan: &Orphan) -> Result<(), TargetError> {
-        if let Some(service) = &self.service
-            && service.remove_orphan(&self.api, &self.view, orphan).await?
-        {
+        if self.service.is_some() && imagebuilder::leavings::remove_orphan(&self.api, &self.view, orphan).await? {
             return Ok(());
         }
         orphans::remove(&self.api, orphan).await
@@ -717,7 +698,7 @@ impl Target for AwsTarget {
     }
 
     async fn copy_image(&self, request: &CopyRequest) -> Result<Image, TargetError> {
-        image(copies::copy(&self.api, &self.view, request).await?)
+        seen::image(copies::copy(&self.api, &self.view, request).await?)
     }
 
     async fn parts(&self, image: &ImageId) -> Result<Vec<Part>, TargetError> {
@@ -751,39 +732,6 @@ impl Target for AwsTarget {
     }
 }
 
-fn alive((instances, online): (Vec<Instance>, BTreeSet<String>)) -> Result<Vec<Builder>, TargetError> {
-    let alive = instances.into_iter().filter(|instance| instance.life != Life::Gone);
-    alive.map(|instance| builder(&instance, online.contains(&instance.id))).collect()
-}
-
-fn builder(instance: &Instance, online: bool) -> Result<Builder, TargetError> {
-    let state = match instance.life {
-        Life::Stopped => BuilderState::Stopped,
-        Life::Stopping => BuilderState::Stopping,
-        Life::Up | Life::Gone if online => BuilderState::Running,
-        Life::Up | Life::Gone => BuilderState::Pending,
-    };
-    Ok(Builder {
-        id: instance.id.parse().map_err(|error| strange(&instance.id, &error))?,
-        token: instance.token.clone(),
-        state,
-        created_at: instance.launched_at.clone(),
-        tags: instance.tags.clone(),
-    })
-}
-
-fn image(ami: Ami) -> Result<Image, TargetError> {
-    Ok(Image {
-        id: ami.id.parse().map_err(|error| strange(&ami.id, &error))?,
-        name: ami.name,
-        tags: ami.tags,
-        available: ami.available,
-        failed: ami.failed,
-        created_at: ami.created_at,
-        public: ami.public,
-    })
-}
-
 /// What went wrong at the bottom: the errors around it say no more than that something did.
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
@@ -791,12 +739,4 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
         cause = inner;
     }
     format!("AWS credentials: {cause}")
-}
-
-fn strange(id: &str, error: &dyn std::fmt::Display) -> TargetError {
-    TargetError::Damaged {
-        what: format!("an id in EC2's answer, `{id}`"),
-        why: error.to_string(),
-        help: "check AWS_ENDPOINT_URL: this is not how EC2 answers".into(),
-    }
 }

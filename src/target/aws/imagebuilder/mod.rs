@@ -7,7 +7,9 @@
 //! | [`room`] | how much of the service's limits a plan takes |
 //! | [`order`] | what is asked of the service for one build: pure data |
 //! | [`make`], [`builds`] | what the service is asked |
-//! | [`log`], [`service`] | waiting, and the seam to the AWS target |
+//! | [`log`], [`answers`], [`progress`] | what a build has printed, and what the service is at |
+//! | [`service`] | waiting, and the seam to the AWS target |
+//! | [`leavings`] | what builds leave behind, and removing it |
 //! | [`pipeline`], [`pipelines`] | what is asked of the service for a schedule, and asking it |
 //!
 //! The bundles are run by the wrapper that SSM commands carry too (`command/wrapper.sh`): apply in the phase `build`, seal in
@@ -36,8 +38,12 @@
 //!   are the pipeline's history. `sweep` knows which AMIs nobody will adopt.
 
 #[cfg(feature = "aws")]
+mod answers;
+#[cfg(feature = "aws")]
 mod builds;
 mod document;
+#[cfg(feature = "aws")]
+pub(super) mod leavings;
 mod lines;
 #[cfg(feature = "aws")]
 mod log;
@@ -47,6 +53,8 @@ mod order;
 mod pipeline;
 #[cfg(feature = "aws")]
 mod pipelines;
+#[cfg(feature = "aws")]
+mod progress;
 mod room;
 #[cfg(feature = "aws")]
 mod service;

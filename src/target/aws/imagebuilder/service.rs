@@ -1,34 +1,33 @@
 //! The seam: what the AWS target does for builders and images, done by Image Builder. One image build stands for the builder
 //! that an image is made of, and for the one that tests it.
 
+use super::answers;
 use super::builds::{self, ImageBuild, Place, Stage};
+use super::leavings;
 use super::log::Log;
 use super::make::{self, Made};
 use super::order::{self, Order, Parent, distribution_name};
 use super::pipeline::PipelineOrder;
 use super::pipelines;
-use crate::identity::{BuilderId, Digest, ImageId, RecipeName};
+use super::progress::Progress;
+use crate::identity::{BuilderId, Digest};
 use crate::pipeline::tags as keys;
 use crate::pipeline::wait::pace;
-use crate::plan::{Bundles, StepResult};
+use crate::plan::Bundles;
 use crate::target::aws::api::{Api, op};
-use crate::target::aws::command::{Answer, State};
+use crate::target::aws::locked;
 use crate::target::aws::shared::Shared;
 use crate::target::aws::view::{Ami, View};
-use crate::target::aws::{images, locked, pointers};
 use crate::target::{
-    Builder, BuilderState, LaunchRequest, Orphan, Pipeline, PipelineRun, RunEnd, RunEvent, RunRequest, RunResult, Tags,
+    Builder, BuilderState, LaunchRequest, Pipeline, PipelineRun, RunEnd, RunEvent, RunRequest, RunResult, Tags,
     TargetError,
 };
-use aws_sdk_ec2::types::Filter;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// The tag by which the service says which image build something is of.
-pub const MADE_BY: &str = "Ec2ImageBuilderArn";
 /// After the build's end: until its last lines are in the log group. They are sent every few seconds.
 const LATE: Duration = Duration::from_secs(90);
 /// How long an image build may take beyond its bundles' time: three instances or copies that take their time. The service
@@ -147,7 +146,7 @@ impl Service {
 
     /// The image build that an image was made by, for its test.
     pub async fn launch_test(&self, api: &Api, request: &LaunchRequest, image: &Ami) -> Result<Builder, TargetError> {
-        let arn = image.tags.get(MADE_BY).map(String::as_str).unwrap_or_default();
+        let arn = image.tags.get(leavings::MADE_BY).map(String::as_str).unwrap_or_default();
         let Some(id) = builds::id(arn) else {
             return Err(TargetError::Unsupported {
                 what: format!("image {} was not made by EC2 Image Builder, which tests what it makes alone", image.id),
@@ -274,15 +273,15 @@ impl Service {
             if build.has_log() && (build.is_over() || read.is_none_or(|read| read.elapsed() >= self.log_pause())) {
                 read = Some(Instant::now());
                 for event in log.read(api, &build, bundles).await? {
-                    tell(request, event, &mut told);
+                    answers::tell(request, event, &mut told);
                 }
             }
             // A test's results come before the image has its tags: those are waited for too.
             let may_answer = !is_test || build.is_over();
-            if may_answer && let Some(found) = result(&log, bundles, digest, request.log) {
-                write_logs(&log, bundles, request)?;
+            if may_answer && let Some(found) = answers::result(&log, bundles, digest, request.log) {
+                answers::write_logs(&log, bundles, request)?;
                 for step in &found.steps {
-                    tell(request, RunEvent::Ended(step.clone()), &mut told);
+                    answers::tell(request, RunEvent::Ended(step.clone()), &mut told);
                 }
                 locked(&known.answered).insert(digest.clone(), found.clone());
                 return Ok(found);
@@ -332,7 +331,7 @@ impl Service {
         request: &RunRequest<'_>,
     ) -> Result<RunResult, TargetError> {
         let said = self.how_it_ended(api, build, log).await;
-        write(request.log, log.last(usize::MAX).join("\n").as_bytes())?;
+        answers::write(request.log, log.last(usize::MAX).join("\n").as_bytes())?;
         let (bundle, log) = (request.bundle.digest.clone(), request.log.to_owned());
         Ok(RunResult { bundle, steps: Vec::new(), end: RunEnd::Died(said), log, place: None })
     }
@@ -409,8 +408,12 @@ impl Service {
                     sleep(pace(began.elapsed())).await;
                 }
             }
-            let failed =
-                log.results().boot_test.iter().flat_map(|answer| &answer.results).find(|step| must_not_fail(step));
+            let failed = log
+                .results()
+                .boot_test
+                .iter()
+                .flat_map(|answer| &answer.results)
+                .find(|step| answers::must_not_fail(step));
             said = match failed {
                 Some(step) => {
                     let titles = &bundles.boot_test.steps;
@@ -442,7 +445,7 @@ impl Service {
     ) -> Result<Option<Vec<RunResult>>, TargetError> {
         let known = self.known(id).ok_or_else(|| builds::unknown(id))?;
         let read = known.log.lock().await;
-        let of = |digest: &&Digest| result(&read, known.bundles.as_ref()?, digest, log);
+        let of = |digest: &&Digest| answers::result(&read, known.bundles.as_ref()?, digest, log);
         let found: Vec<RunResult> = bundles.iter().filter_map(of).collect();
         Ok(Some(found).filter(|found| found.len() == bundles.len()))
     }
@@ -486,7 +489,7 @@ impl Service {
         }
         if build.stage != Stage::Available {
             let recipe = build.tags.get(keys::RECIPE).and_then(|recipe| recipe.parse().ok());
-            remove_leavings(api, view, &arn, recipe.as_ref()).await?;
+            leavings::remove_leavings(api, view, &arn, recipe.as_ref()).await?;
         }
         // The build last: until then its tags say whose all this is.
         if let Some(of) = build.build() {
@@ -497,118 +500,7 @@ impl Service {
         locked(&self.gone).insert(id.clone());
         Ok(())
     }
-
-    /// Configurations, AMIs and snapshots of builds that nothing stands for any more.
-    pub async fn orphans(&self, api: &Api) -> Result<Vec<Orphan>, TargetError> {
-        let all = builds::list(api).await?.answer;
-        let mut found = Vec::new();
-        let mut of_pipelines = Vec::new();
-        let mut page = None;
-        loop {
-            let ask = || {
-                let request = api.imagebuilder.list_distribution_configurations().max_results(25);
-                request.set_next_token(page.clone()).send()
-            };
-            let answer = api.caller.call(op::IB_LIST_DISTRIBUTIONS, "distribution configurations", ask).await?;
-            for one in answer.distribution_configuration_summary_list() {
-                let tags: Tags =
-                    one.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
-                let (id, created_at) = (one.arn().unwrap_or_default(), one.date_created().unwrap_or_default());
-                let (id, created_at) = (id.to_owned(), created_at.to_owned());
-                match tags.get(keys::BUILD).map(String::as_str) {
-                    None if tags.contains_key(keys::PIPELINE) => {
-                        of_pipelines.push(Orphan { kind: DISTRIBUTION, id, tags, created_at });
-                    }
-                    Some(build) if !all.iter().any(|found| found.build() == Some(build)) => {
-                        found.push(Orphan { kind: DISTRIBUTION, id, tags, created_at });
-                    }
-                    _ => {}
-                }
-            }
-            page = answer.next_token;
-            if page.as_deref().is_none_or(str::is_empty) {
-                break;
-            }
-        }
-        let mut waiting = Vec::new();
-        for ami in made_by(api, None).await? {
-            let arn = ami.tags.get(MADE_BY).map(String::as_str).unwrap_or_default();
-            // What carries our tags is an image of ours, and is seen as one.
-            if builds::id(arn).is_none() || ami.tags.contains_key(keys::BUILD) {
-                continue;
-            }
-            let build = all.iter().find(|found| found.arn == arn);
-            let is_waiting = build.is_some_and(|build| build.build().is_none() && build.is_over());
-            let orphan = Orphan { kind: IMAGE, id: ami.id.clone(), tags: ami.tags.clone(), created_at: ami.created_at };
-            match build {
-                None => found.push(orphan),
-                Some(build) if is_waiting => waiting.push((build.clone(), orphan)),
-                Some(_) => {}
-            }
-        }
-        if !of_pipelines.is_empty() || !waiting.is_empty() {
-            let there = pipelines::list(api).await?;
-            found.extend(pipelines::unused(of_pipelines, &there, api.clock.now()));
-            found.extend(pipelines::not_waited_for(waiting, &all, &there));
-        }
-        Ok(found)
-    }
-
-    /// Removes one of these; false where it is of another kind.
-    pub async fn remove_orphan(&self, api: &Api, view: &View, orphan: &Orphan) -> Result<bool, TargetError> {
-        match orphan.kind {
-            DISTRIBUTION => builds::delete_distribution(api, &orphan.id).await?,
-            IMAGE => {
-                // Someone may have adopted it meanwhile.
-                let is_adopted = view.image_now(api, &orphan.id).await?.is_some();
-                if !is_adopted && !is_named(api, &orphan.id).await? {
-                    images::delete(api, view, &orphan.id).await?;
-                }
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
 }
-
-/// What the service is at, told once each.
-#[derive(Default)]
-struct Progress {
-    asked: Option<Instant>,
-    told: String,
-}
-
-/// How often the service's own steps are asked for; and by how many builds at once at most, because that takes calls for
-/// each build. The state of a build is in the listing that all share.
-const STEPS: (Duration, u32) = (Duration::from_secs(20), 8);
-
-impl Progress {
-    /// What is new, where something is.
-    async fn news(&mut self, api: &Api, build: &ImageBuild, watched: u32) -> Option<String> {
-        let Stage::Underway(word) = &build.stage else { return None };
-        let (often, few) = STEPS;
-        let mut now = word.to_lowercase();
-        if watched <= few {
-            if self.asked.is_some_and(|asked| asked.elapsed() < often) {
-                return None;
-            }
-            self.asked = Some(Instant::now());
-            // Progress is a courtesy: where it can't be read, results come all the same.
-            let steps = builds::steps(api, &build.arn).await.unwrap_or_default();
-            if let Some(step) = steps.iter().rev().find(|step| step.status == "RUNNING") {
-                now = format!("{now}, {}", step.name);
-            }
-        }
-        if now == self.told {
-            return None;
-        }
-        self.told.clone_from(&now);
-        Some(format!("Image Builder: {now}"))
-    }
-}
-
-const DISTRIBUTION: &str = "distribution configuration";
-const IMAGE: &str = "image";
 
 fn builder(found: &ImageBuild, known: &Known) -> Builder {
     let state = if *locked(&known.stopped) { BuilderState::Stopped } else { BuilderState::Running };
@@ -619,105 +511,4 @@ fn builder(found: &ImageBuild, known: &Known) -> Builder {
         created_at: found.created_at.clone(),
         tags: found.tags.clone(),
     }
-}
-
-/// The result of a bundle, where its lines are all here.
-fn result(log: &Log, bundles: &Bundles, digest: &Digest, path: &Path) -> Option<RunResult> {
-    let results = log.results();
-    let (answer, phase, name): (&Option<Answer>, _, _) = match digest {
-        digest if *digest == bundles.apply.digest => (&results.apply, "build", bundles.apply.name),
-        digest if *digest == bundles.seal.digest => (&results.seal, "validate", bundles.seal.name),
-        digest if *digest == bundles.boot_test.digest => (&results.boot_test, "test", bundles.boot_test.name),
-        _ => return None,
-    };
-    let answer = answer.as_ref().filter(|answer| matches!(answer.state, State::Ended(_)))?;
-    let place = format!("component {}, phase {phase}, step {name}", log.place().component);
-    let found = answer.run_result(digest, path)?;
-    // Where all went well, nobody asks.
-    let failed = found.steps.iter().any(must_not_fail) || found.end != RunEnd::Completed;
-    Some(RunResult { place: failed.then_some(place), ..found })
-}
-
-/// A step that failed and must not. Controls that can't be applied show in their audits.
-fn must_not_fail(step: &StepResult) -> bool {
-    step.rc != 0 && !step.step.starts_with("control/")
-}
-
-fn tell(request: &RunRequest<'_>, event: RunEvent, told: &mut BTreeSet<String>) {
-    let is_its = |step: &str| request.bundle.steps.iter().any(|(id, _)| id == step);
-    let news = match &event {
-        RunEvent::Started { step } => is_its(step),
-        RunEvent::Ended(result) => is_its(&result.step) && told.insert(result.step.clone()),
-    };
-    if news {
-        (request.watch)(event);
-    }
-}
-
-/// Logs of what has ended. Where lines of a log are lost, what is installed is in the test's.
-fn write_logs(log: &Log, bundles: &Bundles, request: &RunRequest<'_>) -> Result<(), TargetError> {
-    let results = log.results();
-    let test = results.boot_test.as_ref().map(|answer| answer.log.as_slice()).unwrap_or_default();
-    for (bundle, answer) in
-        [(&bundles.apply, &results.apply), (&bundles.seal, &results.seal), (&bundles.boot_test, &results.boot_test)]
-    {
-        if let Some(answer) = answer {
-            let path = request.log.with_file_name(format!("{}.log", bundle.name));
-            write(&path, if answer.log.is_empty() { test } else { &answer.log })?;
-        }
-    }
-    Ok(())
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), TargetError> {
-    let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(path, bytes));
-    written.map_err(|source| TargetError::Io { what: format!("writing {}", path.display()), source })
-}
-
-/// AMIs and snapshots of a build that is over without an image. One that a pointer names is nobody's to remove.
-async fn remove_leavings(api: &Api, view: &View, arn: &str, recipe: Option<&RecipeName>) -> Result<(), TargetError> {
-    let named: Vec<ImageId> = match recipe {
-        Some(recipe) => pointers::of_recipe(api, recipe).await?.into_iter().map(|pointer| pointer.image).collect(),
-        None => Vec::new(),
-    };
-    for ami in made_by(api, Some(arn)).await? {
-        if !named.iter().any(|image| image.as_str() == ami.id) {
-            images::delete(api, view, &ami.id).await?;
-        }
-    }
-    let of_it = Filter::builder().name(format!("tag:{MADE_BY}")).values(arn).build();
-    let ask = || api.ec2.describe_snapshots().owner_ids("self").filters(of_it.clone()).send();
-    let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, arn, ask).await?;
-    for snapshot in answer.snapshots().iter().filter_map(|snapshot| snapshot.snapshot_id()) {
-        images::delete_snapshot(api, snapshot).await?;
-    }
-    Ok(())
-}
-
-/// AMIs that the service has made: of one build, or all.
-async fn made_by(api: &Api, arn: Option<&str>) -> Result<Vec<Ami>, TargetError> {
-    let filter = match arn {
-        Some(arn) => Filter::builder().name(format!("tag:{MADE_BY}")).values(arn).build(),
-        None => Filter::builder().name("tag-key").values(MADE_BY).build(),
-    };
-    let (mut found, mut page) = (Vec::new(), None);
-    loop {
-        let ask = || {
-            let request = api.ec2.describe_images().owners("self").filters(filter.clone()).include_disabled(true);
-            request.max_results(500).set_next_token(page.clone()).send()
-        };
-        let answer = api.caller.call(op::DESCRIBE_IMAGES, "images made by Image Builder", ask).await?;
-        found.extend(answer.images().iter().filter_map(crate::target::aws::view::read_image));
-        page = answer.next_token;
-        if page.as_deref().is_none_or(str::is_empty) {
-            return Ok(found);
-        }
-    }
-}
-
-/// Whether any pointer names it, of whatever recipe: an image without our tags does not say of which it is.
-async fn is_named(api: &Api, image: &str) -> Result<bool, TargetError> {
-    let all = crate::target::aws::parameters::list(api, "/amifactory", true).await?;
-    let is_pointer = |name: &str| pointers::parse(name).is_some();
-    Ok(all.iter().any(|found| is_pointer(found.name().unwrap_or_default()) && found.value() == Some(image)))
 }
