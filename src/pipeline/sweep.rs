@@ -105,7 +105,9 @@ pub async fn find(target: &dyn Target, state: &StateFolder) -> Result<Vec<LeftOv
         let (build, recipe) = owner.map(|owner| (owner.build, owner.recipe)).unzip();
         found.push(LeftOver { resource, build, recipe, created_at, in_use_by, orphan });
     }
-    found.sort_by(|a, b| (&a.build, a.resource.to_string()).cmp(&(&b.build, b.resource.to_string())));
+    // What is no build's stays in the order in which the target lets it go.
+    let place = |left: &LeftOver| (left.build.clone(), left.build.as_ref().map(|_| left.resource.to_string()));
+    found.sort_by_key(place);
     Ok(found)
 }
 

@@ -251,6 +251,27 @@ pub const IB_LIST_BUILDS: Operation =
 /// `imagebuilder:ListDistributionConfigurations`
 pub const IB_LIST_DISTRIBUTIONS: Operation =
     op("imagebuilder:ListDistributionConfigurations", Grant::ImageBuilderLook, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:ListComponents`
+pub const IB_LIST_COMPONENTS: Operation =
+    op("imagebuilder:ListComponents", Grant::ImageBuilderLook, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:ListComponentBuildVersions`
+pub const IB_LIST_COMPONENT_BUILDS: Operation =
+    op("imagebuilder:ListComponentBuildVersions", Grant::ImageBuilderOld, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:DeleteComponent`
+pub const IB_DELETE_COMPONENT: Operation =
+    op("imagebuilder:DeleteComponent", Grant::ImageBuilderOld, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:ListImageRecipes`
+pub const IB_LIST_RECIPES: Operation =
+    op("imagebuilder:ListImageRecipes", Grant::ImageBuilderLook, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:DeleteImageRecipe`
+pub const IB_DELETE_RECIPE: Operation =
+    op("imagebuilder:DeleteImageRecipe", Grant::ImageBuilderOld, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:ListInfrastructureConfigurations`
+pub const IB_LIST_INFRASTRUCTURES: Operation =
+    op("imagebuilder:ListInfrastructureConfigurations", Grant::ImageBuilderLook, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:DeleteInfrastructureConfiguration`
+pub const IB_DELETE_INFRASTRUCTURE: Operation =
+    op("imagebuilder:DeleteInfrastructureConfiguration", Grant::ImageBuilderOld, Bucket::ImageBuilder, &[]);
 /// `imagebuilder:ListImagePipelines`
 pub const IB_LIST_PIPELINES: Operation =
     op("imagebuilder:ListImagePipelines", Grant::ImageBuilderLook, Bucket::ImageBuilder, &[]);
@@ -367,6 +388,13 @@ pub const ALL: &[Operation] = &[
     IB_LIST_STEPS,
     IB_LIST_BUILDS,
     IB_LIST_DISTRIBUTIONS,
+    IB_LIST_COMPONENTS,
+    IB_LIST_COMPONENT_BUILDS,
+    IB_DELETE_COMPONENT,
+    IB_LIST_RECIPES,
+    IB_DELETE_RECIPE,
+    IB_LIST_INFRASTRUCTURES,
+    IB_DELETE_INFRASTRUCTURE,
     IB_LIST_PIPELINES,
     IB_CREATE_PIPELINE,
     IB_GET_PIPELINE,

@@ -153,7 +153,8 @@ pub async fn delete_distribution(api: &Api, arn: &str) -> Result<(), CallError> 
     gone(api.caller.call(op::IB_DELETE_DISTRIBUTION, arn, ask).await.map(drop))
 }
 
-fn gone(outcome: Result<(), CallError>) -> Result<(), CallError> {
+/// What is gone already is no error.
+pub fn gone(outcome: Result<(), CallError>) -> Result<(), CallError> {
     match outcome {
         Err(error) if error.is("ResourceNotFoundException") => Ok(()),
         other => other,

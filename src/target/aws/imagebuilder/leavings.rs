@@ -1,7 +1,7 @@
 //! What image builds leave behind: AMIs, snapshots and distribution configurations that nothing stands for any more.
 
 use super::builds::{self};
-use super::pipelines;
+use super::{outdated, pipelines};
 use crate::identity::{ImageId, RecipeName};
 use crate::pipeline::tags as keys;
 use crate::target::aws::api::{Api, op};
@@ -63,11 +63,10 @@ pub async fn orphans(api: &Api) -> Result<Vec<Orphan>, TargetError> {
             Some(_) => {}
         }
     }
-    if !of_pipelines.is_empty() || !waiting.is_empty() {
-        let there = pipelines::list(api).await?;
-        found.extend(pipelines::unused(of_pipelines, &there, api.clock.now()));
-        found.extend(pipelines::not_waited_for(waiting, &all, &there));
-    }
+    let there = pipelines::list(api).await?;
+    found.extend(pipelines::unused(of_pipelines, &there, api.clock.now()));
+    found.extend(pipelines::not_waited_for(waiting, &all, &there));
+    found.extend(outdated::find(api, &all, &there).await?);
     Ok(found)
 }
 
@@ -82,7 +81,7 @@ pub async fn remove_orphan(api: &Api, view: &View, orphan: &Orphan) -> Result<bo
                 images::delete(api, view, &orphan.id).await?;
             }
         }
-        _ => return Ok(false),
+        _ => return outdated::remove(api, orphan).await,
     }
     Ok(true)
 }

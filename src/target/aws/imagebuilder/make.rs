@@ -2,7 +2,7 @@
 //! under a name is the same, or it is not ours.
 
 use super::builds::Place;
-use super::document::Component;
+use super::document;
 use super::order::{Device, Distribution, Infrastructure, Order, Recipe, VERSION};
 use crate::pipeline::tags as keys;
 use crate::target::aws::api::{Api, CallError, Operation, op};
@@ -10,7 +10,7 @@ use crate::target::aws::tags::{LONGEST_VALUE, fit};
 use crate::target::{Tags, TargetError};
 use aws_sdk_imagebuilder::operation::get_image_recipe::GetImageRecipeOutput;
 use aws_sdk_imagebuilder::types::{
-    AmiDistributionConfiguration, ComponentConfiguration, Distribution as InRegion,
+    AmiDistributionConfiguration, Component, ComponentConfiguration, Distribution as InRegion,
     EbsInstanceBlockDeviceSpecification, EbsVolumeType, ImageTestsConfiguration, InstanceBlockDeviceMapping,
     InstanceMetadataOptions, Platform,
 };
@@ -63,7 +63,7 @@ pub async fn make(api: &Api, place: &Place, order: &Order) -> Result<Made, Targe
 /// What is built: an image recipe with its components.
 pub struct Content<'a> {
     /// In the order in which they run.
-    pub components: &'a [Component],
+    pub components: &'a [document::Component],
     /// The image recipe.
     pub recipe: &'a Recipe,
     /// Tags of all of it.
@@ -74,15 +74,15 @@ pub struct Content<'a> {
 pub async fn recipe(api: &Api, place: &Place, content: &Content<'_>) -> Result<String, TargetError> {
     let wanted = content.recipe;
     let arn = place.arn(&format!("image-recipe/{}/{VERSION}", wanted.name));
-    let components: Vec<String> = wanted.components.iter().map(|name| component_arn(place, name)).collect();
     // One that is there has all its components.
     match get_recipe(api, &arn).await {
-        Ok(found) => return same_recipe(&found, wanted, &components).map(|()| arn),
+        Ok(found) => return same_recipe(&found, place, wanted).map(|()| arn),
         Err(error) if error.is(NOT_THERE) => {}
         Err(error) => return Err(error.into()),
     }
+    let mut components = Vec::new();
     for component in content.components {
-        ensure_component(api, place, component, content.tags).await?;
+        components.push(ensure_component(api, place, component, content.tags).await?);
     }
     let listed = |arn: &String| ComponentConfiguration::builder().component_arn(arn).build();
     // Only what has no ARN is refused here.
@@ -107,7 +107,7 @@ pub async fn recipe(api: &Api, place: &Place, content: &Content<'_>) -> Result<S
         Ok(_) => Ok(arn),
         Err(error) if error.is(EXISTS) => {
             let found = get_recipe(api, &arn).await?;
-            same_recipe(&found, wanted, &components).map(|()| arn)
+            same_recipe(&found, place, wanted).map(|()| arn)
         }
         Err(error) => Err(refused(error)),
     }
@@ -116,26 +116,38 @@ pub async fn recipe(api: &Api, place: &Place, content: &Content<'_>) -> Result<S
 /// How long a value that is refused is taken for one that is not known yet.
 const SOON: std::time::Duration = std::time::Duration::from_secs(30);
 
-async fn get_recipe(api: &Api, arn: &str) -> Result<GetImageRecipeOutput, CallError> {
+/// An image recipe, with its components.
+pub async fn get_recipe(api: &Api, arn: &str) -> Result<GetImageRecipeOutput, CallError> {
     api.caller.call(op::IB_GET_RECIPE, arn, || api.imagebuilder.get_image_recipe().image_recipe_arn(arn).send()).await
 }
 
-fn same_recipe(found: &GetImageRecipeOutput, wanted: &Recipe, components: &[String]) -> Result<(), TargetError> {
+fn same_recipe(found: &GetImageRecipeOutput, place: &Place, wanted: &Recipe) -> Result<(), TargetError> {
     let Some(found) = found.image_recipe() else { return Err(another("image recipe", &wanted.name)) };
-    let listed: Vec<&str> = found.components().iter().map(ComponentConfiguration::component_arn).collect();
+    // A component that was removed and made anew has another build number.
+    let is = |listed: &ComponentConfiguration, name: &String| {
+        listed.component_arn().rsplit_once('/').is_some_and(|(version, _)| version == component_version(place, name))
+    };
+    let (listed, names) = (found.components(), &wanted.components);
+    let are_same = listed.len() == names.len() && listed.iter().zip(names).all(|(listed, name)| is(listed, name));
     let devices: Vec<InstanceBlockDeviceMapping> = wanted.devices.iter().map(mapping).collect();
-    let is_same = found.parent_image() == Some(wanted.parent.as_str())
-        && listed == components
-        && found.block_device_mappings() == devices;
+    let is_same =
+        found.parent_image() == Some(wanted.parent.as_str()) && are_same && found.block_device_mappings() == devices;
     if is_same { Ok(()) } else { Err(another("image recipe", &wanted.name)) }
 }
 
-fn component_arn(place: &Place, name: &str) -> String {
-    place.arn(&format!("component/{name}/{VERSION}/1"))
+/// The only version of a component.
+fn component_version(place: &Place, name: &str) -> String {
+    place.arn(&format!("component/{name}/{VERSION}"))
 }
 
-async fn ensure_component(api: &Api, place: &Place, wanted: &Component, tags: &Tags) -> Result<(), TargetError> {
-    let (arn, token) = (component_arn(place, &wanted.name), chance());
+/// Answers with the ARN of a component that holds what is wanted.
+async fn ensure_component(
+    api: &Api,
+    place: &Place,
+    wanted: &document::Component,
+    tags: &Tags,
+) -> Result<String, TargetError> {
+    let (arn, token) = (component_version(place, &wanted.name), chance());
     let create = || {
         api.imagebuilder
             .create_component()
@@ -149,15 +161,15 @@ async fn ensure_component(api: &Api, place: &Place, wanted: &Component, tags: &T
             .send()
     };
     match api.caller.call(op::IB_CREATE_COMPONENT, &wanted.name, create).await {
-        // Another build number than the first one: something else has this name.
-        Ok(made) if made.component_build_version_arn() == Some(arn.as_str()) => Ok(()),
-        Ok(_) => Err(another("component", &wanted.name)),
+        Ok(made) => {
+            made.component_build_version_arn.ok_or_else(|| TargetError::NotFound { what: format!("component {arn}") })
+        }
         Err(error) if error.is(EXISTS) => {
             let get = || api.imagebuilder.get_component().component_build_version_arn(&arn).send();
             let operation = Operation { eventual: &[NOT_THERE], ..op::IB_GET_COMPONENT };
             let found = api.caller.call(operation, &wanted.name, get).await?;
-            match found.component().and_then(|found| found.data()) {
-                Some(data) if data == wanted.data => Ok(()),
+            match found.component {
+                Some(Component { arn: Some(arn), data: Some(data), .. }) if data == wanted.data => Ok(arn),
                 _ => Err(another("component", &wanted.name)),
             }
         }
@@ -296,8 +308,9 @@ pub fn refused(error: CallError) -> TargetError {
             resource: error.resource,
             said: error.message,
             help:
-                "ask for a higher quota (Service Quotas, EC2 Image Builder), or delete components and recipes of old \
-                   plans: their names begin with amifactory-"
+                "ask for a higher quota (Service Quotas, EC2 Image Builder); `amifactory sweep --target imagebuilder` \
+                   removes components and recipes of old plans, and younger ones that nothing needs can be deleted: \
+                   their names begin with amifactory-"
                     .into(),
         };
     }

@@ -9,7 +9,7 @@
 //! | [`make`], [`builds`] | what the service is asked |
 //! | [`log`], [`answers`], [`progress`] | what a build has printed, and what the service is at |
 //! | [`service`] | waiting, and the seam to the AWS target |
-//! | [`leavings`] | what builds leave behind, and removing it |
+//! | [`leavings`], [`outdated`] | what builds leave behind, and what builds of older plans were made of: removing it |
 //! | [`pipeline`], [`pipelines`] | what is asked of the service for a schedule, and asking it |
 //!
 //! The bundles are run by the wrapper that SSM commands carry too (`command/wrapper.sh`): apply in the phase `build`, seal in
@@ -27,6 +27,9 @@
 //!   name, with tokens by chance, because the service may remember a token longer than what it made is there.
 //!   Everything is listed in one shared listing of image builds. The service wants a date in an AMI's name: what
 //!   stands before the space is the build's id, and the only part that counts (`view.rs`).
+//! - What a plan was made of stays while a build, a pipeline or a newer recipe has it, while it is its recipe's newest,
+//!   and for 30 days in any case; then `sweep` removes it (`outdated.rs`). A component that comes again has another
+//!   build number: its name says what is in it.
 //! - What a component printed comes as numbered lines of 800 characters, each with the checksum and the length of the
 //!   answer it is of (`imagebuilder/lines.rs`): lines may be lost, cut, repeated or out of order. The validate stage
 //!   tells the results of the build stage again, and the test stage those of both. What is nowhere is unknown, and
@@ -50,6 +53,8 @@ mod log;
 #[cfg(feature = "aws")]
 mod make;
 mod order;
+#[cfg(feature = "aws")]
+mod outdated;
 mod pipeline;
 #[cfg(feature = "aws")]
 mod pipelines;

@@ -16,6 +16,7 @@ pub fn image_builder(scope: &Scope) -> Policy {
     let statements = [
         look_there(scope),
         builds(scope),
+        old(scope),
         roles(scope),
         log(scope),
         leavings(scope),
@@ -41,8 +42,7 @@ fn look_there(scope: &Scope) -> Vec<Statement> {
 }
 
 fn builds(scope: &Scope) -> Vec<Statement> {
-    let reason = "What plans are made of there is created and never changed or removed: a name holds the hash of its \
-                  content. Image builds are begun, followed, cancelled and removed, with the configuration that each has.";
+    let reason = "What plans are made of there is created and never changed: a name holds the hash of its content. Image builds are begun, followed, cancelled and removed, with the configuration that each has.";
     let all = actions(Grant::ImageBuilderShared).chain(actions(Grant::ImageBuilderBuild));
     let kinds = ["component", "image", "image-recipe", "infrastructure-configuration", "distribution-configuration"];
     vec![
@@ -50,6 +50,12 @@ fn builds(scope: &Scope) -> Vec<Statement> {
             .on(ours(scope, &kinds))
             .on([scope.arn("imagebuilder", "workflow-execution/*")]),
     ]
+}
+
+fn old(scope: &Scope) -> Vec<Statement> {
+    let reason = "What builds of older plans were made of is removed by sweep: the service allows so many of each.";
+    let kinds = ["component", "image-recipe", "infrastructure-configuration"];
+    vec![Statement::allow("OldPlans", actions(Grant::ImageBuilderOld), reason).on(ours(scope, &kinds))]
 }
 
 fn roles(scope: &Scope) -> Vec<Statement> {

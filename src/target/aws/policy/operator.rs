@@ -60,6 +60,8 @@ pub enum Grant {
     Rollout,
     /// What plans have in common in EC2 Image Builder: for whoever builds with it.
     ImageBuilderShared,
+    /// What builds of older plans were made of there.
+    ImageBuilderOld,
     /// One build there.
     ImageBuilderBuild,
     /// Pipelines of Image Builder, and their runs.

@@ -2,6 +2,7 @@
 
 mod build;
 mod crash;
+mod outdated;
 mod pipelines;
 mod pipelines_crash;
 mod program;
