@@ -7,7 +7,7 @@ use super::session::{Open, Session};
 use crate::identity::RecipeName;
 use crate::pipeline::adopt::{self, Adopted, Waiting};
 use crate::pipeline::prepare::{Planner, Prepared};
-use crate::pipeline::{BuildError, Engine, clock};
+use crate::pipeline::{BuildError, Engine, clock, tags};
 use crate::report::view::{self, AdoptedAll, AdoptedRow};
 use crate::report::{files, visible};
 use crate::target::{LaunchBase, Pipelines};
@@ -116,6 +116,7 @@ async fn one(
     let made = match adopt::waiting(pipelines, &draft).await? {
         Waiting::Nothing(why) => return Ok(told("nothing", None, why)),
         Waiting::Outdated(why) => return Ok(told("outdated", None, why)),
+        Waiting::Unfit(why) => return Ok(told("refused", None, why)),
         Waiting::Image(made) => made,
     };
     let base = made.base.as_deref().unwrap_or_default();
@@ -125,7 +126,13 @@ async fn one(
     };
     match adopt::adopt(engine, pipelines, (&plan, &launch), &made, schedule.rebuild).await {
         Ok(Adopted::Superfluous(why)) => Ok(told("superfluous", Some(made.id), why)),
+        Ok(Adopted::Withheld(why)) => Ok(told("refused", Some(made.id), why)),
         Ok(Adopted::Image(built)) => {
+            // It was adopted before, and what became of it since counts.
+            if let Some(reason) = tags::revoked(&built.image.tags).filter(|_| !built.fresh) {
+                let why = format!("it is {}, which is revoked: {}", built.record.version, visible::line(reason));
+                return Ok(told("refused", Some(made.id), why));
+            }
             if built.fresh {
                 let _lock = open.state.lock_evidence()?;
                 files::write(&open.state.evidence(&built.image.id), &built.image.id, &built.record, clock::today())?;

@@ -149,7 +149,7 @@ async fn look(
                 changes: Vec::new(),
                 schedule: None,
                 base: None,
-                started: false,
+                started: None,
                 failed: Some(error.to_string()),
             }),
         }
@@ -182,13 +182,17 @@ async fn draft(
     Ok(pipelines.draft(&prepared.plan, launch, schedule).await?)
 }
 
-/// Does it, each by itself. Answers for each with whether a run was begun, or what went wrong.
-async fn carry_out(pipelines: &dyn Pipelines, planned: &[Planned], start: bool) -> Vec<Result<bool, String>> {
+/// Does it, each by itself. Answers for each with whether a run was begun, where that was asked for, or what went wrong.
+async fn carry_out(pipelines: &dyn Pipelines, planned: &[Planned], start: bool) -> Vec<Result<Option<bool>, String>> {
     let mut done = Vec::new();
     for planned in planned {
         let outcome = async {
             schedules::carry_out(pipelines, planned).await?;
-            if start { schedules::start(pipelines, planned).await } else { Ok(false) }
+            if start && planned.draft.is_some() {
+                schedules::start(pipelines, planned).await.map(Some)
+            } else {
+                Ok(None)
+            }
         };
         done.push(outcome.await.map_err(|error| error.to_string()));
     }
@@ -199,7 +203,7 @@ fn applied(
     outcome: &'static str,
     planned: &[Planned],
     unplanned: Vec<PipelineRow>,
-    done: &[Result<bool, String>],
+    done: &[Result<Option<bool>, String>],
 ) -> PipelinesApplied {
     let row = |(at, planned): (usize, &Planned)| PipelineRow {
         recipe: planned.recipe.clone(),
@@ -221,7 +225,10 @@ fn applied(
         },
         schedule: planned.draft.as_ref().map(|draft| words(&draft.shape.cron, &draft.shape.time_zone)),
         base: planned.draft.as_ref().map(|draft| draft.order.recipe.parent.clone()),
-        started: matches!(done.get(at), Some(Ok(true))),
+        started: match done.get(at) {
+            Some(Ok(started)) => *started,
+            _ => None,
+        },
         failed: done.get(at).and_then(|done| done.as_ref().err().cloned()),
     };
     let mut pipelines: Vec<PipelineRow> = planned.iter().enumerate().map(row).collect();
@@ -259,7 +266,15 @@ impl Status {
             let Some(recipe) = schedules::recipe_of(pipeline) else { continue };
             if self.recipe.as_deref().is_none_or(|asked| asked == recipe.as_str()) {
                 let runs = pipelines.runs(&pipeline.name).await?;
-                all.push(status(recipe, pipeline, &runs, &declared, &images));
+                let mut status = status(recipe, pipeline, &runs, &declared, &images);
+                // What is waited for may have been refused.
+                if let Some(run) = status.runs.first_mut().filter(|run| run.version.is_none() && run.why.is_none())
+                    && let Some(image) = &run.image
+                    && pipelines.made(image).await?.is_none()
+                {
+                    run.why = Some("its image is gone: it was refused, or removed since".into());
+                }
+                all.push(status);
             }
         }
         let there: BTreeSet<RecipeName> = all.iter().map(|status| status.recipe.clone()).collect();

@@ -3,7 +3,7 @@
 use super::tags;
 use crate::identity::RecipeName;
 use crate::target::aws::imagebuilder::pipeline_name;
-use crate::target::{Draft, Pipeline, PipelineChange, PipelineRun, Pipelines, TargetError};
+use crate::target::{Draft, Pipeline, PipelineChange, Pipelines, RunState, TargetError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is to be done for a pipeline.
@@ -97,15 +97,12 @@ pub async fn carry_out(pipelines: &dyn Pipelines, planned: &Planned) -> Result<(
     }
 }
 
-/// Begins a run where nothing of this content was ever run. True where it did.
+/// Begins a run unless one is under way. True where it did.
 pub async fn start(pipelines: &dyn Pipelines, planned: &Planned) -> Result<bool, TargetError> {
     let Some(draft) = planned.draft.as_ref().filter(|_| planned.step != Step::Stranger) else { return Ok(false) };
-    if ran(&pipelines.runs(&draft.order.name).await?, draft) {
+    let runs = pipelines.runs(&draft.order.name).await?;
+    if runs.iter().any(|run| run.content == draft.shape.content && matches!(run.state, RunState::Underway(_))) {
         return Ok(false);
     }
-    pipelines.start(draft).await.map(|()| true)
-}
-
-fn ran(runs: &[PipelineRun], draft: &Draft) -> bool {
-    runs.iter().any(|run| run.content == draft.shape.content)
+    pipelines.start(draft, runs.len()).await.map(|()| true)
 }

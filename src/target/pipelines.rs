@@ -123,6 +123,8 @@ pub struct MadeImage {
     pub id: ImageId,
     /// Its tags.
     pub tags: Tags,
+    /// Whether everybody may launch it.
+    pub public: bool,
     /// The image that it was made from; none where the target does not say.
     pub base: Option<String>,
     /// When it was made, RFC 3339.
@@ -140,8 +142,8 @@ pub trait Pipelines: Send + Sync {
     async fn declare(&self, draft: &Draft, seen: Option<&Pipeline>) -> Result<(), TargetError>;
     /// Removes one. What it has made stays.
     async fn withdraw(&self, pipeline: &Pipeline) -> Result<(), TargetError>;
-    /// Begins a run of what is declared, unless one of the same content was begun so.
-    async fn start(&self, draft: &Draft) -> Result<(), TargetError>;
+    /// Begins a run of what is declared, after so many; the same call again begins no other.
+    async fn start(&self, draft: &Draft, runs: usize) -> Result<(), TargetError>;
     /// Its runs, the oldest first.
     async fn runs(&self, pipeline: &str) -> Result<Vec<PipelineRun>, TargetError>;
     /// The image of a run; none where it is gone.

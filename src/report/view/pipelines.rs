@@ -22,8 +22,8 @@ pub struct PipelineRow {
     pub schedule: Option<String>,
     /// What it builds on: a parameter that it follows, or one image.
     pub base: Option<String>,
-    /// Whether a run was begun now.
-    pub started: bool,
+    /// Whether a run was begun now; false where one is under way, none where none was asked for.
+    pub started: Option<bool>,
     /// Why it could not be done.
     pub failed: Option<String>,
 }
@@ -75,8 +75,10 @@ pub fn pipelines_applied(applied: &PipelinesApplied, style: Style) -> String {
             let to = if to.is_empty() { "nothing".into() } else { to };
             text.push_str(&format!("    {}: {from} -> {to}\n", change.what));
         }
-        if row.started {
-            text.push_str("    a run has begun\n");
+        match row.started {
+            Some(true) => text.push_str("    a run has begun\n"),
+            Some(false) => text.push_str("    a run of it is under way: no other was begun\n"),
+            None => {}
         }
         if let Some(failed) = &row.failed {
             text.push_str(&format!("    {}\n", style.red(&visible::joined(failed))));
@@ -171,7 +173,7 @@ pub fn pipelines_status(status: &PipelinesStatus, style: Style) -> String {
     if status.pipelines.iter().any(|pipeline| pipeline.state != "on") {
         next.push("amifactory pipeline apply --all".to_owned());
     }
-    let waits = |run: &PipelineRunRow| run.image.is_some() && run.version.is_none();
+    let waits = |run: &PipelineRunRow| run.image.is_some() && run.version.is_none() && run.why.is_none();
     if status.pipelines.iter().any(|pipeline| pipeline.runs.first().is_some_and(waits)) {
         next.push("amifactory adopt --all".to_owned());
     }

@@ -52,8 +52,8 @@ impl Pipelines for AwsTarget {
         self.builder_service()?.withdraw(self.api(), pipeline).await
     }
 
-    async fn start(&self, draft: &Draft) -> Result<(), TargetError> {
-        self.builder_service()?.start(self.api(), &draft.order).await
+    async fn start(&self, draft: &Draft, runs: usize) -> Result<(), TargetError> {
+        self.builder_service()?.start(self.api(), &draft.order, runs).await
     }
 
     async fn runs(&self, pipeline: &str) -> Result<Vec<PipelineRun>, TargetError> {
@@ -68,6 +68,7 @@ impl Pipelines for AwsTarget {
         Ok(answer.images().first().map(|found| MadeImage {
             id: image.clone(),
             tags: super::tags::read(found.tags()),
+            public: found.public() == Some(true),
             base: found.source_image_id().map(str::to_owned),
             created_at: found.creation_date().unwrap_or_default().to_owned(),
         }))

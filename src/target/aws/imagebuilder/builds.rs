@@ -8,6 +8,7 @@ use crate::target::aws::shared::Paged;
 use crate::target::{Tags, TargetError};
 use aws_sdk_imagebuilder::types::{Image, ImageStatus, ImageSummary, OutputResources};
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// The account's part of AWS, as ARNs have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,11 +120,11 @@ pub async fn list(api: &Api) -> Result<Paged<Vec<ImageBuild>>, CallError> {
     }
 }
 
-/// One of them; none where it is not there. One that was just begun is waited for.
-pub async fn get(api: &Api, arn: &str, is_new: bool) -> Result<Option<ImageBuild>, CallError> {
-    let eventual: &[&str] = if is_new { &["ResourceNotFoundException"] } else { &[] };
+/// One of them; none where it is not there. One that was just begun is waited for so long.
+pub async fn get(api: &Api, arn: &str, patience: Duration) -> Result<Option<ImageBuild>, CallError> {
+    let eventual: &[&str] = if patience.is_zero() { &[] } else { &["ResourceNotFoundException"] };
     let ask = || api.imagebuilder.get_image().image_build_version_arn(arn).send();
-    match api.caller.call(Operation { eventual, ..op::IB_GET_IMAGE }, arn, ask).await {
+    match api.caller.call_soon(patience, Operation { eventual, ..op::IB_GET_IMAGE }, arn, ask).await {
         Ok(answer) => Ok(answer.image().and_then(|image| whole(arn, image))),
         Err(error) if error.is("ResourceNotFoundException") => Ok(None),
         Err(error) => Err(error),

@@ -5,11 +5,14 @@ use super::lines::{Lines, Missing, Results};
 use crate::plan::Bundles;
 use crate::target::aws::api::{Api, CallError, op};
 use crate::target::aws::command::Live;
-use crate::target::{RunEvent, TargetError};
+use crate::target::{RunEvent, TargetError, moment};
 use std::collections::VecDeque;
 
 /// How many lines for people are kept; a log is read whole in CloudWatch.
 const KEPT: usize = 2_000;
+
+/// By how much the clock that dates a line may be behind the service's.
+const CLOCKS: time::Duration = time::Duration::minutes(10);
 
 /// What was read of a build's log so far.
 #[derive(Default)]
@@ -69,12 +72,14 @@ impl Log {
         bundles: &Bundles,
     ) -> Result<Vec<RunEvent>, TargetError> {
         let Some((group, stream)) = build.log() else { return Ok(Vec::new()) };
+        // What stood in the stream before the build began is none of its results. Clocks of instances may be behind.
+        let since = moment(&build.created_at).map(|at| (at - CLOCKS).unix_timestamp() * 1000);
         let mut events = Vec::new();
         let mut news = false;
         loop {
             let ask = || {
                 let request = api.logs.get_log_events().log_group_name(&group).log_stream_name(&stream);
-                request.start_from_head(true).set_next_token(self.next.clone()).send()
+                request.start_from_head(true).set_start_time(since).set_next_token(self.next.clone()).send()
             };
             let answer = match api.caller.call(op::GET_LOG_EVENTS, &format!("{group} {stream}"), ask).await {
                 Ok(answer) => answer,

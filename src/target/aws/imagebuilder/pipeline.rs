@@ -38,8 +38,6 @@ pub struct PipelineOrder {
     pub tags: Tags,
     /// Tags of what it shares with builds.
     pub shared_tags: Tags,
-    /// The client token of a run that is begun by hand: two calls with it begin one.
-    pub start_token: String,
 }
 
 /// The pipeline of a recipe. Names of recipes are lower case, and have no spaces and no underscores.
@@ -92,7 +90,6 @@ pub fn pipeline(
         ami_tags: tags.clone(),
     };
     distribution.name = order::named(&plan.recipe, "to-", &distribution);
-    let start = Digest::of(format!("imagebuilder start {name} {}", recipe.name));
     Ok(PipelineOrder {
         name,
         components,
@@ -103,11 +100,16 @@ pub fn pipeline(
         test_minutes: order::test_minutes(plan.limits.time_s),
         tags,
         shared_tags: order::shared_tags(&plan.recipe, settings),
-        start_token: start.as_str()[..32].to_owned(),
     })
 }
 
 impl PipelineOrder {
+    /// The client token of a run that is begun by hand after so many: two calls with it begin one.
+    pub fn start_token(&self, runs: usize) -> String {
+        let token = Digest::of(format!("imagebuilder start {} {} {runs}", self.name, self.recipe.name));
+        token.as_str()[..32].to_owned()
+    }
+
     /// What it does, to compare it with what is there.
     pub fn shape(&self) -> PipelineShape {
         PipelineShape {

@@ -135,16 +135,10 @@ pub async fn withdraw(api: &Api, place: &Place, pipeline: &Pipeline) -> Result<(
     Ok(())
 }
 
-/// Begins a run, or finds the one that the same token has begun.
-pub async fn start(api: &Api, place: &Place, order: &PipelineOrder) -> Result<(), TargetError> {
-    let arn = arn(place, &order.name);
-    let ask = || {
-        api.imagebuilder
-            .start_image_pipeline_execution()
-            .image_pipeline_arn(&arn)
-            .client_token(&order.start_token)
-            .send()
-    };
+/// Begins a run after so many, or finds the one that the same token has begun.
+pub async fn start(api: &Api, place: &Place, order: &PipelineOrder, runs: usize) -> Result<(), TargetError> {
+    let (arn, token) = (arn(place, &order.name), order.start_token(runs));
+    let ask = || api.imagebuilder.start_image_pipeline_execution().image_pipeline_arn(&arn).client_token(&token).send();
     let operation = Operation { eventual: &[make::NOT_THERE], ..op::IB_START_PIPELINE };
     Ok(api.caller.call(operation, &order.name, ask).await.map(drop)?)
 }

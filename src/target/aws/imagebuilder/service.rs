@@ -14,7 +14,7 @@ use crate::identity::{BuilderId, Digest};
 use crate::pipeline::tags as keys;
 use crate::pipeline::wait::pace;
 use crate::plan::Bundles;
-use crate::target::aws::api::{Api, op};
+use crate::target::aws::api::{Api, EVENTUAL, op};
 use crate::target::aws::locked;
 use crate::target::aws::shared::Shared;
 use crate::target::aws::view::{Ami, View};
@@ -24,6 +24,7 @@ use crate::target::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -39,6 +40,8 @@ const CANCELLING: Duration = Duration::from_secs(3600);
 const PAUSE: Duration = Duration::from_secs(5);
 /// Between two looks at logs, and for each build whose log is read: CloudWatch Logs allows ten in a second, for all who ask.
 const LOG: (Duration, Duration) = (PAUSE, Duration::from_millis(250));
+/// How long one that a look has shown may be missing from another look: after that, someone has deleted it.
+const SEEN: Duration = Duration::from_secs(20);
 /// How many lines of a log stand in a message.
 const LAST_LINES: usize = 12;
 
@@ -56,6 +59,8 @@ struct Known {
     arn: String,
     /// When it was begun or asked for by its token here; none where it was found by its image.
     since: Option<Instant>,
+    /// A look since then has shown it.
+    seen: AtomicBool,
     token: String,
     bundles: Option<Bundles>,
     log: tokio::sync::Mutex<Log>,
@@ -102,8 +107,8 @@ impl Service {
     }
 
     /// Begins a run of a pipeline.
-    pub async fn start(&self, api: &Api, order: &PipelineOrder) -> Result<(), TargetError> {
-        pipelines::start(api, self.place(api).await?, order).await
+    pub async fn start(&self, api: &Api, order: &PipelineOrder, runs: usize) -> Result<(), TargetError> {
+        pipelines::start(api, self.place(api).await?, order, runs).await
     }
 
     /// The runs of a pipeline, the oldest first.
@@ -136,7 +141,7 @@ impl Service {
                 all.into_iter().find(|found| found.build() == build).ok_or_else(spent)?.arn
             }
         };
-        let Some(found) = builds::get(api, &arn, true).await? else { return Err(spent()) };
+        let Some(found) = builds::get(api, &arn, EVENTUAL).await? else { return Err(spent()) };
         if matches!(found.stage, Stage::Over(..)) {
             return Err(spent());
         }
@@ -154,7 +159,7 @@ impl Service {
             });
         };
         // Its results are in its log group even where someone has deleted the build.
-        let found = builds::get(api, arn, false).await?.unwrap_or_else(|| ImageBuild {
+        let found = builds::get(api, arn, Duration::ZERO).await?.unwrap_or_else(|| ImageBuild {
             arn: arn.to_owned(),
             id: id.clone(),
             stage: Stage::Available,
@@ -172,6 +177,7 @@ impl Service {
             Arc::new(Known {
                 arn: found.arn.clone(),
                 since,
+                seen: AtomicBool::new(false),
                 token: request.token.clone(),
                 bundles: request.bundles.as_deref().cloned(),
                 log: tokio::sync::Mutex::default(),
@@ -186,10 +192,21 @@ impl Service {
         locked(&self.known).get(id).cloned()
     }
 
-    /// Whether it may not be known everywhere yet.
-    fn is_new(&self, id: &BuilderId) -> bool {
-        let since = self.known(id).and_then(|known| known.since);
-        since.is_some_and(|since| since.elapsed() < crate::target::aws::api::EVENTUAL)
+    /// For how long one that is not there may only not be known everywhere yet.
+    fn patience(&self, id: &BuilderId) -> Duration {
+        let known = self.known(id);
+        let new = known.filter(|known| known.since.is_some_and(|since| since.elapsed() < EVENTUAL));
+        match new {
+            None => Duration::ZERO,
+            Some(known) if known.seen.load(Ordering::Relaxed) => SEEN,
+            Some(_) => EVENTUAL,
+        }
+    }
+
+    fn see(&self, id: &BuilderId, is_there: bool) {
+        if let Some(known) = self.known(id).filter(|_| is_there) {
+            known.seen.store(true, Ordering::Relaxed);
+        }
     }
 
     /// All image builds of ours that say whose they are.
@@ -225,11 +242,13 @@ impl Service {
         }
         let all = self.list.look(builds::list(api)).await?;
         if let Some(found) = all.iter().find(|found| found.id == *id) {
+            self.see(id, true);
             return Ok(Some(found.clone()));
         }
         let Some(arn) = self.place(api).await?.build(id) else { return Ok(None) };
-        let is_new = self.is_new(id);
-        Ok(builds::get(api, &arn, is_new).await?)
+        let found = builds::get(api, &arn, self.patience(id)).await?;
+        self.see(id, found.is_some());
+        Ok(found)
     }
 
     /// Why a build that was there is gone.
@@ -461,8 +480,7 @@ impl Service {
     async fn terminate_one(&self, api: &Api, view: &View, id: &BuilderId) -> Result<(), TargetError> {
         let place = self.place(api).await?;
         let Some(arn) = place.build(id) else { return Ok(()) };
-        let is_new = self.is_new(id);
-        let Some(mut build) = builds::get(api, &arn, is_new).await? else { return Ok(()) };
+        let Some(mut build) = builds::get(api, &arn, self.patience(id)).await? else { return Ok(()) };
         if build.build().is_none() {
             // A run of a pipeline: it ends by itself, and stays among the pipeline's runs.
             return Ok(());
@@ -473,7 +491,7 @@ impl Service {
         }
         while !build.is_over() {
             sleep(pace(began.elapsed())).await;
-            match builds::get(api, &arn, false).await? {
+            match builds::get(api, &arn, Duration::ZERO).await? {
                 Some(now) => build = now,
                 None => return Ok(()),
             }

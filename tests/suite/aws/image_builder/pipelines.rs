@@ -11,7 +11,7 @@ use amifactory::pipeline::{BuildError, BuildOptions, Built, Engine, Event, Sink,
 use amifactory::plan::Plan;
 use amifactory::recipe::{Cron, Rebuild, Schedule};
 use amifactory::target::aws::AwsTarget;
-use amifactory::target::{Draft, LaunchBase, PipelineRun, Pipelines, RunState, Tags, Target as _};
+use amifactory::target::{Draft, LaunchBase, MadeImage, PipelineRun, Pipelines, RunState, Tags, Target as _};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -62,6 +62,11 @@ const ACCOUNT: &str = "123456789012";
 /// The same, and waits for its end.
 pub async fn run(target: &AwsTarget, draft: &Draft) -> PipelineRun {
     begin_run(target, draft).await;
+    ended(target, draft).await
+}
+
+/// Waits for the end of its last run.
+async fn ended(target: &AwsTarget, draft: &Draft) -> PipelineRun {
     for _ in 0..360 {
         tokio::time::sleep(Duration::from_secs(5)).await;
         let runs = pipelines(target).runs(&draft.order.name).await.unwrap();
@@ -348,7 +353,7 @@ async fn pipelines_in_all_weathers() {
         let target = shared::target(&place);
         let (_, _, draft) = declared(&target, "first", &nightly()).await;
         apply(&target, Some(&draft)).await;
-        pipelines(&target).start(&draft).await.unwrap();
+        pipelines(&target).start(&draft, 0).await.unwrap();
         let runs = async || pipelines(&target).runs(&draft.order.name).await.unwrap();
         let mut ran = runs().await;
         for _ in 0..360 {
@@ -435,16 +440,139 @@ async fn a_run_that_fails_says_so_and_leaves_nothing_to_adopt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_is_begun_once_for_each_content() {
+async fn a_run_is_begun_unless_one_is_under_way() {
     let place = Place::new(|_| {});
     let target = shared::target(&place);
     let (_, _, draft) = declared(&target, "first", &nightly()).await;
     let planned = apply(&target, Some(&draft)).await;
+    let count = async || pipelines(&target).runs(&draft.order.name).await.unwrap().len();
     assert!(schedules::start(pipelines(&target), &planned[0]).await.unwrap());
-    // Killed before it heard of it.
-    pipelines(&target).start(&draft).await.unwrap();
+    // Killed before it heard of it, or before a listing knew it.
+    pipelines(&target).start(&draft, 0).await.unwrap();
     assert!(!schedules::start(pipelines(&target), &planned[0]).await.unwrap());
-    assert_eq!(pipelines(&target).runs(&draft.order.name).await.unwrap().len(), 1);
+    assert_eq!(count().await, 1);
+    ended(&target, &draft).await;
+    // However the last one ended.
+    assert!(schedules::start(pipelines(&target), &planned[0]).await.unwrap());
+    assert_eq!(count().await, 2);
+}
+
+/// What the service has made again of a plan whose image was taken back, and nobody may have asked for.
+async fn made_again(place: &Place, schedule: &Schedule) -> String {
+    let target = shared::target(place);
+    let (_, _, draft) = declared(&target, "first", schedule).await;
+    let ran = run(&target, &draft).await;
+    let named = crate::aws::crash::contract::parameters(&place.fake.world());
+    let Ok(Adopted::Withheld(why)) = adopt_of(place, "first", schedule).await else { panic!() };
+    assert_eq!(crate::aws::crash::contract::parameters(&place.fake.world()), named);
+    assert_eq!(pipelines(&target).made(&ran.image.unwrap()).await.unwrap().unwrap().tags.get(tags::BUILD), None);
+    plain(&why)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_revoked_does_not_come_again_by_a_schedule() {
+    let place = Place::new(|_| {});
+    let target = shared::target(&place);
+    for rebuild in [Rebuild::Changed, Rebuild::Always] {
+        let schedule = Schedule { rebuild, ..nightly() };
+        let (_, _, draft) = declared(&target, "first", &schedule).await;
+        apply(&target, Some(&draft)).await;
+        if rebuild == Rebuild::Changed {
+            run(&target, &draft).await;
+            let made = built(adopt_of(&place, "first", &schedule).await);
+            let mark = [(tags::REVOKED.to_owned(), "a key was left in it".to_owned())].into();
+            target.tag_image(&made.image.id, &mark).await.unwrap();
+        }
+        let why = made_again(&place, &schedule).await;
+        assert!(why.contains("which is revoked: a key was left in it"), "{why}");
+        assert!(why.contains("amifactory build web --force"), "{why}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_channel_went_back_from_does_not_come_again_by_a_schedule() {
+    use amifactory::recipe::ChannelRule;
+    use amifactory::release::rollback::{self, Request};
+    let place = Place::new(|_| {});
+    let target = shared::target(&place);
+    let always = Schedule { rebuild: Rebuild::Always, ..nightly() };
+    for content in ["zeroth", "first"] {
+        let (_, _, draft) = declared(&target, content, &always).await;
+        apply(&target, Some(&draft)).await;
+        run(&target, &draft).await;
+        assert!(built(adopt_of(&place, content, &always).await).fresh);
+    }
+    let why = Some("it does not answer".to_owned());
+    let request =
+        Request { recipe: "web".parse().unwrap(), channel: "dev".into(), arch: None, to: None, why, take_over: false };
+    let rules = [ChannelRule::open("dev".parse().unwrap(), None)];
+    rollback::roll_back(&shared::target(&place), &rules, &request).await.unwrap();
+    let why = made_again(&place, &always).await;
+    assert!(why.starts_with("dev went back from 1.0.1, which is of the same plan, at "), "{why}");
+    assert!(why.contains(": it does not answer\n"), "{why}");
+    assert!(why.contains("amifactory promote web@1.0.1 --to dev --override REASON"), "{why}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_look_as_it_was_declared_is_not_adopted() {
+    let place = Place::new(|_| {});
+    let target = shared::target(&place);
+    let (_, _, draft) = declared(&target, "first", &nightly()).await;
+    apply(&target, Some(&draft)).await;
+    let made = MadeImage {
+        id: "ami-00000000000000001".parse().unwrap(),
+        tags: [(tags::PIPELINE.to_owned(), draft.order.name.clone())].into(),
+        public: false,
+        base: None,
+        created_at: String::new(),
+    };
+    assert_eq!(adopt::unfit(&made, &draft), None);
+    insta::assert_snapshot!(adopt::unfit(&MadeImage { public: true, ..made.clone() }, &draft).unwrap());
+    insta::assert_snapshot!(adopt::unfit(&MadeImage { tags: Tags::new(), ..made }, &draft).unwrap());
+    let ran = run(&target, &draft).await;
+    let id = ran.image.unwrap().to_string();
+    place.fake.world().ec2.images.get_mut(&id).unwrap().public = true;
+    let Err(Waiting::Unfit(why)) = adopt_of(&place, "first", &nightly()).await else { panic!() };
+    assert!(why.contains("everybody may launch"), "{why}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_adopts_takes_no_build_that_another_machine_has_begun() {
+    let place = Place::new(|_| {});
+    let target = shared::target(&place);
+    let always = Schedule { rebuild: Rebuild::Always, ..nightly() };
+    let (plan, launch, draft) = declared(&target, "first", &always).await;
+    apply(&target, Some(&draft)).await;
+    run(&target, &draft).await;
+    let other = Place { fake: place.fake.clone(), ..Place::new(|_| {}) };
+    let there = shared::target(&other);
+    let options = BuildOptions::default();
+    let build = other.build_on(&there, &plan, &launch, &options);
+    let adopt = async {
+        tokio::time::sleep(seconds(20)).await;
+        built(adopt_of(&place, "first", &always).await)
+    };
+    let (theirs, ours) = tokio::join!(build, adopt);
+    let theirs = theirs.result.unwrap();
+    // Both stand, or one has found the other's; none has taken the other's build away.
+    assert!(!other.told().contains("someone has deleted"), "{}", other.told());
+    assert_ne!(theirs.image.name, ours.image.name);
+    assert_eq!(place.leaks().await, [] as [String; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_machines_that_build_one_plan_the_slower_one_soon_hears_of_it() {
+    let place = Place::new(|_| {});
+    let other = Place { fake: place.fake.clone(), ..Place::new(|_| {}) };
+    let (here, there) = (shared::target(&place), shared::target(&other));
+    let (plan, launch) = factory::plan(&here).await;
+    let options = BuildOptions::default();
+    let (one, two) =
+        tokio::join!(place.build_on(&here, &plan, &launch, &options), other.build_on(&there, &plan, &launch, &options));
+    let (first, last) = (one.took.min(two.took), one.took.max(two.took));
+    assert!(last - first <= seconds(90), "{first:?}, {last:?}\n{}\n{}", place.told(), other.told());
+    assert_eq!(one.result.unwrap().image.id, two.result.unwrap().image.id);
+    assert_eq!(place.leaks().await, [] as [String; 0]);
 }
 
 #[tokio::test(start_paused = true)]
