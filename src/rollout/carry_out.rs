@@ -134,7 +134,10 @@ impl Work<'_> {
     ) -> Result<Came, TargetError> {
         let names = std::slice::from_ref(&plan.name);
         let mut tries = Tries::default();
+        // A version that its token answers with, and that is not there: someone has deleted it.
+        let mut deleted = None;
         loop {
+            let mut made = None;
             let group = self.rollouts.groups(names).await?.pop();
             let gone = || TargetError::NotFound { what: format!("Auto Scaling group {}", plan.name) };
             let goal = &self.request.goal;
@@ -199,8 +202,9 @@ impl Work<'_> {
                         Some(to) => to,
                         None => {
                             let image = &goal.image;
-                            let wanted = label::new_version(&own.template, source, image, &plan.name, &description);
-                            self.rollouts.create_version(&wanted).await?
+                            let over = (own.template.as_str(), source);
+                            let wanted = label::new_version(over, image, &plan.name, &description, deleted);
+                            *made.insert(self.rollouts.create_version(&wanted).await?)
                         }
                     };
                     comes_to = Some(to);
@@ -235,7 +239,12 @@ impl Work<'_> {
                     }
                 }
             };
+            let is_unknown = matches!(answer, Answer::NotKnown(_));
             if let Err(why) = tries.again(answer) {
+                if made.is_some() && deleted.is_none() && is_unknown && !tries.may_show() {
+                    (deleted, tries) = (made, Tries::default());
+                    continue;
+                }
                 return Ok(Came::of(Outcome::Failed(why), comes_to));
             }
             tokio::time::sleep(tries.pause()).await;

@@ -120,6 +120,21 @@ async fn while_a_version_is_not_known_yet_the_gates_are_asked_again() {
     assert_eq!(bench.rolled(WEB, THERE).await, ["web done"]);
 }
 
+/// Its token answers with it for long after it was deleted.
+#[tokio::test(start_paused = true)]
+async fn a_version_that_someone_has_deleted_is_made_anew() {
+    let bench = Bench::new(&["web"]).await;
+    let deleted = || {
+        let mut world = bench.scene.fake.world();
+        let never = world.clock.now() + Duration::from_secs(365 * 86_400);
+        world.ec2.template_versions.get_mut(&(TEMPLATE.to_owned(), 2)).unwrap().visible = never;
+    };
+    let rolled = bench.while_tried(THERE, ("CreateLaunchTemplateVersion", 1), deleted).await;
+    assert_eq!(rolled, ["web done"]);
+    assert_eq!(bench.seen("web").template.unwrap().1, "3");
+    assert_eq!(bench.running("web"), [image(2, "us-east-1")].into());
+}
+
 /// A group that runs an image of another recipe.
 async fn of_another() -> Bench {
     let bench = Bench::new(&[]).await;
