@@ -39,7 +39,8 @@ pub struct Rollout {
     /// or alarm
     #[arg(long)]
     rollback: bool,
-    /// Begin outside of the maintenance window; the reason stands in the version that is made and in the log
+    /// Begin outside of the maintenance window, or go on after it has closed; the reason stands in the version that is made
+    /// then and in the log
     #[arg(long, value_name = "REASON")]
     now: Option<String>,
     /// Begin although alarms ring, without these; the reason stands in the version that is made and in the log
@@ -48,7 +49,8 @@ pub struct Rollout {
     /// Try again what has failed before, or what groups were brought back from
     #[arg(long)]
     retry: bool,
-    /// Also groups that run images of this other recipe: they come to run RECIPE's
+    /// Also groups that run images of this other recipe: they come to run RECIPE's; RECIPE itself: groups whose image is gone,
+    /// and on no record
     #[arg(long, value_name = "OTHER", conflicts_with = "rollback")]
     take_over: Option<RecipeName>,
     /// Don't ask

@@ -178,7 +178,10 @@ pub fn of(seen: &Seen, ear: &Ear, recall: &Recall, now: OffsetDateTime) -> (Dige
     }
     let mut unknown: Vec<(&Fingerprint, &Told)> = Vec::new();
     let now_seen: BTreeMap<Fingerprint, &Item> = seen.items.iter().map(|item| (name(item).0, item)).collect();
-    for (fingerprint, was) in &before.told {
+    // The riskiest first, as they were.
+    let mut former: Vec<(&Fingerprint, &Told)> = before.told.iter().collect();
+    former.sort_by_key(|(_, was)| (was.level, &was.title));
+    for (fingerprint, was) in former {
         if told.contains_key(fingerprint) {
             continue;
         }
