@@ -171,7 +171,7 @@ fn worse_is_a_higher_level_or_many_more_and_never_a_day() {
 
 #[test]
 fn what_is_over_is_told_in_an_order_that_people_can_read() {
-    let level = |n: usize| if n % 4 == 0 { Level::Fail } else { Level::Warn };
+    let level = |n: usize| if n.is_multiple_of(4) { Level::Fail } else { Level::Warn };
     let all = (0..9).map(|n| finding(n, level(n), 1, 20)).collect();
     let (_, memory) = next(&looked(all), &Recall::First, NOW);
     let (digest, _) = next(&looked(vec![]), &memory, NOW);

@@ -34,14 +34,11 @@ pub fn versions(recipe: &RecipeName, seen: &BTreeMap<Place, Seen>) -> Vec<Drift>
         }
         let overview = there.recipes.get(recipe).into_iter();
         for read in overview.flat_map(|overview| &overview.pointers) {
-            match read {
-                // Damaged channels are told with what they should name.
-                Err(TargetError::Damaged { what, why, .. }) => {
-                    if let Some(name) = version(what) {
-                        found.push(drift(&name, why.clone(), delete(&name, place)));
-                    }
-                }
-                _ => {}
+            // Damaged channels are told with what they should name.
+            if let Err(TargetError::Damaged { what, why, .. }) = read
+                && let Some(name) = version(what)
+            {
+                found.push(drift(&name, why.clone(), delete(&name, place)));
             }
         }
     }
