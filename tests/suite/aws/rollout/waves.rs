@@ -1,7 +1,7 @@
 //! One wave after the other, and none after a failure, outside of the window, or with an image that is no longer named.
 
 use super::{Asked, Bench, TEMPLATE, Window, image};
-use amifactory::target::Target;
+use amifactory::target::{RefreshState, Target};
 use std::time::Duration;
 use time::{Time, UtcOffset, Weekday};
 
@@ -98,6 +98,8 @@ async fn a_reason_is_kept_for_what_is_begun_after_the_window_has_closed() {
     let why = Asked { why: Some("an incident"), ..Asked::default() };
     let ended = bench.roll(&target, WAVES, why).await.unwrap();
     assert_eq!(ended.iter().map(|ended| ended.outside).collect::<Vec<_>>(), [false, true, true, true]);
+    // How far each was when it ended, and not when it was planned.
+    assert!(ended.iter().all(|ended| ended.refresh == Some((RefreshState::Successful, 100))), "{ended:?}");
     let description = |template: &str| {
         let world = bench.scene.fake.world();
         world.ec2.template_versions[&(template.to_owned(), 2)].description.clone().unwrap()
