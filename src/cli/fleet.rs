@@ -35,13 +35,15 @@ pub struct Fleet {
 const HELP: &str = "Where is looked and what is too old stands under `fleet:` in amifactory.yaml. Exit 4: the policy is \
     broken. Exit 5: it is not, as far as can be told, but something could not be read. Exit 1: nothing could, or with \
     --notify somebody could not be told; what the policy says stands in the result all the same (`outcome` in JSON: fine, \
-    stale, unknown, failed).\n\n\
+    stale, unknown, failed). --quiet shows the sums alone.\n\n\
     With --notify an audience hears nothing while nothing changes, and once a week that the check runs. Ages that grow and \
     a few instances more or less are no news. What could not be read is unknown, and resolves nothing. What was told is \
     remembered in Parameter Store under /amifactory/_notify, once it was sent: so a run that dies in between tells twice, \
     and never not at all. Each audience, and each way by which it is told, stands by itself. Webhooks get JSON by POST over \
-    https; redirects are not followed, and an address is never printed. \
-    OpsCenter has one open item for each thing that is told; one that a person has closed stays closed until it is worse. \
+    https; redirects are not followed, and an address is never printed. `text` in it is written for Slack, `digest` has all of it as \
+    it is. \
+    OpsCenter has one open item for each thing that is told, with the command of today; one that a person has closed stays closed \
+    until it is worse. \
     With `metrics: true` each check puts metrics in CloudWatch, in the namespace amifactory: Runs, PlacesUnread, OldestDays, \
     and Uses by level and by recipe, channel and level. --alarms shows two alarms over them, for a check that stops and for one \
     that does not see everything; with --yes they are declared, over what has their names: `iam-policy --for fleet-alarms` is for that, and not for the check.";
@@ -100,7 +102,11 @@ impl Fleet {
         let told = shown.told.as_deref().unwrap_or_default();
         match session.format() {
             Format::Human | Format::Json => {
-                session.result(&shown, |style| view::fleet(&shown, self.all, style) + &beside(style))?
+                let text = |style| match session.is_quiet() {
+                    true => view::fleet_in_a_line(&shown),
+                    false => view::fleet(&shown, self.all, style) + &beside(style),
+                };
+                session.result(&shown, text)?
             }
             Format::Csv => session.text(formats::csv(&shown).as_bytes())?,
             Format::Prometheus => session.text(formats::prometheus(&shown).as_bytes())?,
@@ -157,7 +163,8 @@ async fn alarms(session: &Session, open: &Open, here: &Region, yes: bool) -> Res
         ));
     };
     let wanted = metrics::alarms(notify, here);
-    let names: Vec<&str> = wanted.iter().map(|alarm| alarm.name.as_str()).collect();
+    let former = metrics::former(notify, here);
+    let names: Vec<&str> = wanted.iter().map(|alarm| &alarm.name).chain(&former).map(String::as_str).collect();
     let found = herald.alarms(&names).await?;
     let mut rows = Vec::new();
     for alarm in &wanted {
@@ -169,7 +176,9 @@ async fn alarms(session: &Session, open: &Open, here: &Region, yes: bool) -> Res
         }
         rows.push(view::AlarmRow::of(alarm, found, declare));
     }
-    let shown = view::Alarms { alarms: rows };
+    let left = found.iter().filter(|found| former.contains(&found.name) && !found.metric.is_empty());
+    let left = left.map(|found| view::LeftAlarm::of(&found.name, here)).collect();
+    let shown = view::Alarms { alarms: rows, left };
     session.result(&shown, |style| view::alarms(&shown, style))?;
     Ok(Exit::Done)
 }

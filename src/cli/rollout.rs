@@ -39,7 +39,8 @@ pub struct Rollout {
     /// or alarm
     #[arg(long)]
     rollback: bool,
-    /// Begin outside of the maintenance window; the reason stands in the version that is made and in the log
+    /// Begin outside of the maintenance window, or go on after it has closed; the reason stands in the version that is made
+    /// then and in the log
     #[arg(long, value_name = "REASON")]
     now: Option<String>,
     /// Begin although alarms ring, without these; the reason stands in the version that is made and in the log
@@ -48,7 +49,8 @@ pub struct Rollout {
     /// Try again what has failed before, or what groups were brought back from
     #[arg(long)]
     retry: bool,
-    /// Also groups that run images of this other recipe: they come to run RECIPE's
+    /// Also groups that run images of this other recipe: they come to run RECIPE's; RECIPE itself: groups whose image is gone,
+    /// and on no record
     #[arg(long, value_name = "OTHER", conflicts_with = "rollback")]
     take_over: Option<RecipeName>,
     /// Don't ask
@@ -100,11 +102,8 @@ impl Rollout {
         };
         let is_held = why.is_none() && !self.rollback;
         let window = policy.window.clone().filter(|window| is_held && !window.is_open(target.now()));
-        // In its window nothing was out of order, whatever was said.
-        let is_open = policy.window.as_ref().is_none_or(|window| window.is_open(target.now()));
-        let why_kept = why.clone().filter(|_| !is_open && !self.rollback);
         let (back, retry, take_over) = (self.rollback, self.retry, self.take_over.clone());
-        let mut request = Request { goal, waves, policy, back, why: why_kept, despite: None, retry, take_over };
+        let mut request = Request { goal, waves, policy, back, why: why.clone(), despite: None, retry, take_over };
         if let Some(why) = despite {
             let alarms = Alarms::look(rollouts, &request.policy.alarms).await?.ringing;
             match alarms.is_empty() {
@@ -114,7 +113,7 @@ impl Rollout {
                 false => request.despite = Some(Despite { alarms, why }),
             }
         }
-        let look = survey(rollouts, &request, &scene, target.now());
+        let look = survey(site, &request, &scene);
         let seen = session.looking("rollout: what the groups run".into(), target, look).await?;
         let plans = &seen.plans;
         let begins = plans.iter().any(GroupPlan::is_begun);
@@ -165,7 +164,7 @@ impl Rollout {
         if begins && !is_closed {
             // The way back makes no version that could keep it.
             let back = why.as_ref().filter(|_| self.rollback).map(|why| format!("goes back: {why}"));
-            for text in request.reasons().told().into_iter().chain(back) {
+            for text in request.reasons(target.now()).told().into_iter().chain(back) {
                 let (recipe, channel) = (recipe.clone(), self.channel.clone());
                 sink.event(&Event::RolloutStep { recipe, channel, group: None, text });
             }
@@ -174,7 +173,7 @@ impl Rollout {
         sink.close();
         let Some(ended) = done else {
             // How far what goes on is; where that can't be read, what was planned.
-            let seen = survey(rollouts, &request, &scene, target.now()).await.unwrap_or_else(|_| seen.clone());
+            let seen = survey(site, &request, &scene).await.unwrap_or_else(|_| seen.clone());
             let shown = RolledOut::planned(&request, &seen, &scene, "interrupted");
             session.result(&shown, |style| view::rolled_out(&shown, style))?;
             return Ok(Exit::Interrupted);

@@ -113,6 +113,15 @@ impl Serve {
 
 /// One look at everything, by what the files say now. Each part is put up as soon as it was seen.
 async fn look_once(session: &Session, board: &Board, images_seen: &Notify) {
+    board.write(|seen| {
+        let now = clock::now();
+        seen.images.begins(now);
+        seen.channels.begins(now);
+        seen.builds.begins(now);
+        if seen.has_fleet {
+            seen.fleet.begins(now);
+        }
+    });
     let open = match opened(session).await {
         Ok(open) => open,
         Err(error) => {
@@ -171,6 +180,7 @@ async fn look_at_evidence(session: &Session, board: &Board, images_seen: &Notify
         images_seen.notified().await;
         let before = board.read();
         let Some(rows) = before.images.value() else { continue };
+        board.write(|seen| seen.evidence.begins(clock::now()));
         let none = Default::default();
         let looked = async {
             let open = session.open_to_release()?;

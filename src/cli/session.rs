@@ -183,6 +183,11 @@ impl Session {
         }
     }
 
+    /// Whether only what came of it is to be said.
+    pub fn is_quiet(&self) -> bool {
+        self.global.quiet
+    }
+
     /// Something worth a line before the result is there.
     pub fn event<T: Serialize>(&self, event: &T, human: impl FnOnce() -> String) -> Result<(), CliError> {
         let text = match self.is_json() {

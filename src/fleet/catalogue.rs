@@ -23,6 +23,10 @@ pub struct Known {
     pub gone: Option<Gone>,
     /// Why it must not be used, as its own tags say: a copy in another region has tags of its own.
     pub revoked: Option<String>,
+    /// Whether it lies at home.
+    pub at_home: bool,
+    /// The image at home that it is, or says that it is a copy of.
+    pub origin: Option<String>,
 }
 
 /// How an image went.
@@ -79,7 +83,9 @@ pub struct Catalogue {
     /// Versions that are named by a pointer at home.
     versions: BTreeMap<(RecipeName, Arch), BTreeSet<Version>>,
     channels: BTreeMap<(RecipeName, Arch, Channel), Line>,
-    /// Versions that must not be used, and why. A copy in another region is what its original is.
+    /// Images at home that must not be used, and why. A copy in another region is what its original is.
+    revoked_images: BTreeMap<String, String>,
+    /// The versions that those are, for their copies.
     revoked: BTreeMap<(RecipeName, Arch, Version), String>,
     /// Recipes of which something could not be read, and what.
     damaged: BTreeMap<RecipeName, String>,
@@ -118,25 +124,22 @@ impl Catalogue {
             }
         }
         for image in images {
-            catalogue.add(image.id.as_str(), &image.tags);
+            catalogue.add_one(image.id.as_str(), &image.tags, true);
             if let (Some(owner), Some(arch), Some(why)) =
                 (tags::owner(&image.tags), tags::arch(&image.tags), tags::revoked(&image.tags))
             {
-                catalogue.revoked.insert((owner.recipe, arch, owner.version), why.to_owned());
+                let name = PointerName { recipe: owner.recipe, arch, slot: Slot::Version(owner.version) };
+                catalogue.remember_revoked(&name, (image.id.as_str(), why), recipes);
             }
         }
         for recipe in recipes {
             for (name, revocation) in &recipe.revocations {
-                catalogue.remember_revoked(name, revocation, &recipe.pointers);
+                catalogue.remember_revoked(name, (revocation.image.as_str(), &revocation.reason), recipes);
             }
-            catalogue.remember(&recipe.pointers, Gone::Removed);
+            catalogue.remember(&recipe.pointers, true);
             for retirement in &recipe.retirements {
-                catalogue.gone(
-                    retirement.image.as_str(),
-                    &retirement.name,
-                    retirement_version(retirement),
-                    Gone::Retired,
-                );
+                let version = retirement_version(retirement);
+                catalogue.gone((retirement.image.as_str(), true), &retirement.name, version, Gone::Retired);
             }
             for (name, history) in &recipe.histories {
                 catalogue.channel(name, history);
@@ -150,11 +153,15 @@ impl Catalogue {
         for image in images {
             self.add(image.id.as_str(), &image.tags);
         }
-        self.remember(pointers, Gone::Removed);
+        self.remember(pointers, false);
     }
 
     /// Adds an image by its tags. Whether it is one of ours is the answer.
     pub fn add(&mut self, id: &str, of: &Tags) -> bool {
+        self.add_one(id, of, false)
+    }
+
+    fn add_one(&mut self, id: &str, of: &Tags, at_home: bool) -> bool {
         let (Some(owner), Some(arch)) = (tags::owner(of), tags::arch(of)) else { return false };
         let line = (owner.recipe, arch);
         let named = self.versions.get(&line).is_some_and(|versions| versions.contains(&owner.version));
@@ -165,35 +172,42 @@ impl Catalogue {
             version: owner.version,
             gone: None,
             revoked: tags::revoked(of).map(str::to_owned),
+            at_home,
+            origin: match at_home {
+                true => Some(id.to_owned()),
+                false => of.get(tags::COPY_OF).and_then(|origin| origin.split(' ').next()).map(str::to_owned),
+            },
         };
         self.images.insert(id.to_owned(), known);
         true
     }
 
-    /// What was revoked stays so when the image, and what its tags said, is gone. A number that another image took since is
-    /// that image's.
-    fn remember_revoked(&mut self, name: &PointerName, revocation: &Revocation, pointers: &[Pointer]) {
+    /// What was revoked stays so when the image, and what its tags said, is gone: that image, and no other that took its
+    /// number since.
+    fn remember_revoked(&mut self, name: &PointerName, (image, why): (&str, &str), recipes: &[Pointers]) {
         let Slot::Version(version) = name.slot else { return };
-        let is_anothers = |pointer: &Pointer| pointer.name == *name && pointer.image != revocation.image;
-        if !pointers.iter().any(is_anothers) {
+        self.revoked_images.insert(image.to_owned(), why.to_owned());
+        let mut pointers = recipes.iter().flat_map(|recipe| &recipe.pointers);
+        if !pointers.any(|pointer| pointer.name == *name && pointer.image.as_str() != image) {
             let version = (name.recipe.clone(), name.arch, version);
-            self.revoked.entry(version).or_insert_with(|| revocation.reason.clone());
+            self.revoked.entry(version).or_insert_with(|| why.to_owned());
         }
     }
 
     /// Pointers that name what is not there any more.
-    fn remember(&mut self, pointers: &[Pointer], how: Gone) {
+    fn remember(&mut self, pointers: &[Pointer], at_home: bool) {
         for pointer in pointers {
             if let Slot::Version(version) = pointer.name.slot {
-                self.gone(pointer.image.as_str(), &pointer.name, Some(version), how);
+                self.gone((pointer.image.as_str(), at_home), &pointer.name, Some(version), Gone::Removed);
             }
         }
     }
 
-    fn gone(&mut self, id: &str, name: &PointerName, version: Option<Version>, how: Gone) {
+    fn gone(&mut self, (id, at_home): (&str, bool), name: &PointerName, version: Option<Version>, how: Gone) {
         let Some(version) = version else { return };
         let (recipe, arch) = (name.recipe.clone(), name.arch);
-        let known = Known { recipe, arch, version, published: true, gone: Some(how), revoked: None };
+        let origin = at_home.then(|| id.to_owned());
+        let known = Known { recipe, arch, version, published: true, gone: Some(how), revoked: None, at_home, origin };
         match self.images.get_mut(id) {
             // What is retired says so before it is gone.
             Some(there) if how == Gone::Retired => there.gone = Some(how),
@@ -210,7 +224,7 @@ impl Catalogue {
             let version = ours.map(|known| known.version).or_else(|| moved.version());
             line.steps.push(Step { at: moment(&moved.at), version });
             if ours.is_none() {
-                self.gone(&moved.image, name, version, Gone::Removed);
+                self.gone((&moved.image, true), name, version, Gone::Removed);
             }
         }
         self.channels.insert((name.recipe.clone(), name.arch, channel.clone()), line);
@@ -226,10 +240,13 @@ impl Catalogue {
         self.channels.get(&(recipe.clone(), arch, channel.clone()))
     }
 
-    /// Why this image must not be used, where it must not: its version is revoked, or it says so itself.
+    /// Why this image must not be used, where it must not: it is revoked, or the one that it is a copy of is, or it says so
+    /// itself. What is no image of home's is what its version is, too, whatever it says that it is a copy of.
     pub fn revoked<'a>(&'a self, known: &'a Known) -> Option<&'a str> {
-        let version = self.revoked.get(&(known.recipe.clone(), known.arch, known.version));
-        version.or(known.revoked.as_ref()).map(String::as_str)
+        let origin = known.origin.as_ref().and_then(|origin| self.revoked_images.get(origin));
+        let version = || self.revoked.get(&(known.recipe.clone(), known.arch, known.version));
+        let of_copy = || (!known.at_home).then(version).flatten();
+        origin.or_else(of_copy).or(known.revoked.as_ref()).map(String::as_str)
     }
 
     /// The versions that may be used: published, with an image that is there, and not revoked.

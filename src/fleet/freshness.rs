@@ -431,6 +431,47 @@ mod tests {
         ");
     }
 
+    /// A mark is of an image: another one that has the same number in its tags is not revoked by it, and a copy of the one
+    /// that is, is.
+    #[test]
+    fn what_is_revoked_is_an_image_and_its_copies() {
+        let (reason, by, at) = ("leaked key".into(), "someone".into(), "2026-11-20T12:00:00Z".into());
+        let version = name(Slot::Version("1.0.2".parse().unwrap()));
+        let mark = (version.clone(), Revocation { image: image(2).id, reason, by, at });
+        let of = |id: &str, copy_of: Option<&str>| {
+            let mut image = Image { id: id.parse().unwrap(), ..image(2) };
+            image.tags.extend(copy_of.map(|origin| (tags::COPY_OF.to_owned(), format!("{origin} us-east-1"))));
+            image
+        };
+        let twin = of("ami-000000a2", None);
+        // Which of the two the version's pointer names.
+        let all = |named: &Image| {
+            let (image_named, written_at) = (named.id.clone(), String::new());
+            let pointer = Pointer { name: version.clone(), image: image_named, revision: 1, written_at };
+            let pointers = Pointers {
+                recipe: "web".parse().unwrap(),
+                pointers: vec![pointer],
+                histories: Default::default(),
+                retirements: Vec::new(),
+                revocations: vec![mark.clone()],
+                damaged: None,
+            };
+            let mut catalogue = Catalogue::of(&[image(2), twin.clone()], &[pointers]);
+            let copies = [
+                of("ami-000000b1", Some(image(2).id.as_str())),
+                of("ami-000000b2", Some(twin.id.as_str())),
+                of("ami-000000b3", None),
+            ];
+            catalogue.add_region(&copies, &[]);
+            let ids = [image(2).id.to_string(), twin.id.to_string()];
+            let ids = ids.iter().map(String::as_str).chain(["ami-000000b1", "ami-000000b2", "ami-000000b3"]);
+            ids.map(|id| catalogue.revoked(catalogue.image(id).unwrap()).is_some()).collect::<Vec<_>>()
+        };
+        // A copy may say what it likes: where the number is the revoked image's, it is revoked.
+        assert_eq!(all(&image(2)), [true, false, true, true, true]);
+        assert_eq!(all(&twin), [true, false, true, false, false]);
+    }
+
     #[test]
     fn what_can_not_be_measured_is_never_fine() {
         let nothing = judged(&catalogue(None, &[]), Kind::Instance, 1);

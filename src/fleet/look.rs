@@ -31,6 +31,9 @@ const RECIPES_AT_ONCE: usize = 8;
 /// How long one place may take: what is slow and answers is read in seconds, and a function that does this has minutes.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// What a place is called beside what could not be read of it.
+const HERE: &str = "this place";
+
 /// A place that is to be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
@@ -93,7 +96,7 @@ pub async fn look(
     recipes: &[RecipeName],
     wanted: &[Wanted],
 ) -> Result<Looked, TargetError> {
-    let own = own_account(home).await?;
+    let own = in_time("the home region", own_account(home)).await?;
     let alone: Arc<BTreeSet<String>> =
         Arc::new(factory.fleet.exemptions.iter().filter_map(|exemption| exemption.resource.clone()).collect());
     let at_once = Arc::new(Semaphore::new(AT_ONCE));
@@ -117,11 +120,12 @@ pub async fn look(
         let region = region.clone();
         reads.spawn(async move {
             let _permit = at_once.acquire_owned().await;
-            let copies = in_time(copies(&*target, &recipes)).await;
+            let copies = in_time(HERE, copies(&*target, &recipes)).await;
             Read::Region(region, copies)
         });
     }
-    let (mut catalogue, mut notes) = at_home(home, factory, recipes, wanted).await?;
+    let known = in_time("the factory's own images and pointers at home", at_home(home, factory, recipes, wanted));
+    let (mut catalogue, mut notes) = known.await?;
     let mut seen: Vec<Option<Seen>> = wanted.iter().map(|_| None).collect();
     let mut unread_regions: BTreeMap<Region, String> = BTreeMap::new();
     while let Some(read) = reads.join_next().await {
@@ -165,10 +169,10 @@ pub async fn look(
 }
 
 /// What one place does not answer in time is not read: the others, and whoever is to be told, don't wait for it.
-async fn in_time<T>(read: impl Future<Output = Result<T, TargetError>>) -> Result<T, TargetError> {
+async fn in_time<T>(what: &str, read: impl Future<Output = Result<T, TargetError>>) -> Result<T, TargetError> {
     let late = || TargetError::GaveUp {
         call: "reading it".into(),
-        resource: "this place".into(),
+        resource: what.into(),
         attempts: 1,
         seconds: PATIENCE.as_secs(),
         last: "it did not answer in time".into(),
@@ -181,12 +185,12 @@ async fn own_account(home: &dyn Target) -> Result<Option<AccountId>, TargetError
 }
 
 async fn tally(target: &dyn Target, page: usize, alone: &BTreeSet<String>) -> Seen {
-    in_time(target.check()).await?;
+    in_time(HERE, target.check()).await?;
     let Some(inventory) = target.inventory() else {
         return Ok((Tally::default(), Vec::new()));
     };
     let mut tally = Tally::default();
-    let read = in_time(inventory.sightings(page, &mut |sighting| tally.add(sighting, alone))).await;
+    let read = in_time(HERE, inventory.sightings(page, &mut |sighting| tally.add(sighting, alone))).await;
     match read {
         // What was seen until then is told.
         Err(late @ TargetError::GaveUp { .. }) => {
@@ -230,7 +234,7 @@ async fn name_strangers(
         asked.spawn(async move {
             let images: Vec<String> = images.into_iter().collect();
             let answer = match target.inventory() {
-                Some(inventory) => in_time(inventory.strangers(&images)).await,
+                Some(inventory) => in_time(HERE, inventory.strangers(&images)).await,
                 None => Ok(BTreeMap::new()),
             };
             (at, answer)

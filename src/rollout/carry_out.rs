@@ -5,7 +5,7 @@
 use super::decide::{Stage, lacks};
 use super::gate::{ASKED, Asked, Gate, Open};
 use super::goal::Site;
-use super::survey::{GroupPlan, Request, due, look};
+use super::survey::{GroupPlan, Request, due, look, whose};
 use super::tries::{Answer, Tries};
 use super::{Refusal, RolloutError, label};
 use crate::recipe::ChannelRule;
@@ -38,8 +38,10 @@ pub struct Ended {
     pub outcome: Outcome,
     /// The version of its template that a refresh brought it to, or tried to.
     pub to: Option<i64>,
-    /// How that refresh ended.
-    pub refresh: Option<RefreshState>,
+    /// How that refresh ended, and how many of a hundred it had replaced then.
+    pub refresh: Option<(RefreshState, u8)>,
+    /// Whether it was begun outside of the maintenance window.
+    pub outside: bool,
     /// Whether a refresh was in flight or may have been: else the group is as it was.
     pub touched: bool,
     /// Whether it failed because the image was revoked while it went out.
@@ -51,15 +53,17 @@ pub(super) struct Came {
     pub outcome: Outcome,
     /// The version that a refresh went to.
     pub to: Option<i64>,
-    /// How that ended.
-    pub refresh: Option<RefreshState>,
+    /// How that ended, and how many of a hundred it had replaced then.
+    pub refresh: Option<(RefreshState, u8)>,
+    /// Whether it was begun outside of the maintenance window.
+    pub outside: bool,
     /// Whether the image was revoked while it went out.
     pub revoked: bool,
 }
 
 impl Came {
     pub fn of(outcome: Outcome, to: Option<i64>) -> Came {
-        Came { outcome, to, refresh: None, revoked: false }
+        Came { outcome, to, refresh: None, outside: false, revoked: false }
     }
 }
 
@@ -101,6 +105,10 @@ pub async fn carry_out(
 }
 
 impl Work<'_> {
+    pub fn site(&self) -> Site<'_> {
+        Site { target: self.target, home: self.home }
+    }
+
     /// Brings a group to its end. A failure is its own, and no reason to leave the others alone. `halted`: why nothing new
     /// is begun; what is in flight is watched all the same.
     async fn group(&self, plan: &GroupPlan, halted: Option<&str>) -> Ended {
@@ -112,8 +120,8 @@ impl Work<'_> {
                 Err(error) => Came::of(Outcome::Failed(error.to_string()), None),
             },
         };
-        let (Came { outcome, to, refresh, revoked }, touched) = (came, touched.into_inner());
-        Ended { name: plan.name.clone(), wave: plan.wave, outcome, to, refresh, touched, revoked }
+        let (Came { outcome, to, refresh, outside, revoked }, touched) = (came, touched.into_inner());
+        Ended { name: plan.name.clone(), wave: plan.wave, outcome, to, refresh, outside, touched, revoked }
     }
 
     /// What may not be begun is not begun at the second try either: between two the group is looked at anew, and all that
@@ -126,11 +134,15 @@ impl Work<'_> {
     ) -> Result<Came, TargetError> {
         let names = std::slice::from_ref(&plan.name);
         let mut tries = Tries::default();
+        // A version that its token answers with, and that is not there: someone has deleted it.
+        let mut deleted = None;
         loop {
+            let mut made = None;
             let group = self.rollouts.groups(names).await?.pop();
             let gone = || TargetError::NotFound { what: format!("Auto Scaling group {}", plan.name) };
-            let (goal, now) = (&self.request.goal, self.target.now());
-            let seen = look(self.rollouts, group.ok_or_else(gone)?, goal, now).await?;
+            let goal = &self.request.goal;
+            let mut seen = look(self.site(), self.rollouts, group.ok_or_else(gone)?, goal).await?;
+            whose(self.site(), self.request, &mut seen).await?;
             let stage = match due(self.request, &seen, plan.forgiven.as_deref()) {
                 Ok(stage) => stage,
                 Err(refusal) => return Ok(Came::of(Outcome::Failed(refusal.to_string()), None)),
@@ -178,8 +190,8 @@ impl Work<'_> {
                             return Ok(Came { to: comes_to, ..came });
                         }
                         // What is due now is seen anew.
-                        Turned::Over => None,
-                        Turned::Unheard(why) => Some(Answer::Unheard(why)),
+                        Turned::Over => Answer::Over,
+                        Turned::Unheard(why) => Answer::Unheard(why),
                     }
                 }
                 Stage::Due { source, to, description, replaced, .. } => {
@@ -190,8 +202,9 @@ impl Work<'_> {
                         Some(to) => to,
                         None => {
                             let image = &goal.image;
-                            let wanted = label::new_version(&own.template, source, image, &plan.name, &description);
-                            self.rollouts.create_version(&wanted).await?
+                            let over = (own.template.as_str(), source);
+                            let wanted = label::new_version(over, image, &plan.name, &description, deleted);
+                            *made.insert(self.rollouts.create_version(&wanted).await?)
                         }
                     };
                     comes_to = Some(to);
@@ -206,7 +219,10 @@ impl Work<'_> {
                     match begun {
                         Begun::Yes(id) => {
                             let name = line(&plan.name);
-                            (self.tell)(format!("{name}: begun, version {to}, {replaced} to replace"));
+                            let why = self.request.reasons(seen.at).now;
+                            let outside = why.is_some();
+                            let why = why.map(|why| format!("; outside of its window: {why}")).unwrap_or_default();
+                            (self.tell)(format!("{name}: begun, version {to}, {replaced} to replace{why}"));
                             // Whatever becomes of it, a second one is not for this run to begin.
                             let came = match self.shows(&plan.name, &id).await? {
                                 Some(refresh) => self.watch(&seen.group, refresh, RefreshState::Successful).await?,
@@ -215,17 +231,20 @@ impl Work<'_> {
                                     Came::of(Outcome::Failed(why), None)
                                 }
                             };
-                            return Ok(Came { to: Some(to), ..came });
+                            return Ok(Came { to: Some(to), outside, ..came });
                         }
-                        Begun::Another => Some(Answer::Another),
-                        Begun::NotKnown(why) => Some(Answer::NotKnown(why)),
-                        Begun::Unheard(why) => Some(Answer::Unheard(why)),
+                        Begun::Another => Answer::Another,
+                        Begun::NotKnown(why) => Answer::NotKnown(why),
+                        Begun::Unheard(why) => Answer::Unheard(why),
                     }
                 }
             };
-            if let Some(answer) = answer
-                && let Err(why) = tries.again(answer)
-            {
+            let is_unknown = matches!(answer, Answer::NotKnown(_));
+            if let Err(why) = tries.again(answer) {
+                if made.is_some() && deleted.is_none() && is_unknown && !tries.may_show() {
+                    (deleted, tries) = (made, Tries::default());
+                    continue;
+                }
                 return Ok(Came::of(Outcome::Failed(why), comes_to));
             }
             tokio::time::sleep(tries.pause()).await;

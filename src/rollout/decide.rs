@@ -35,6 +35,8 @@ pub struct Seen {
     pub arch: Option<Arch>,
     /// The recipe of the image that it launches, where its tags say so.
     pub recipe: Option<RecipeName>,
+    /// The image that it launches, where that is gone.
+    pub gone: Option<String>,
     /// Images that its instances have, or that a refresh brings, and that are revoked: which each is, and why.
     pub revoked: BTreeMap<String, (String, String)>,
     /// When it was looked at.

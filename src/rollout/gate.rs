@@ -4,13 +4,12 @@
 use super::alarms::Alarms;
 use super::carry_out::Work;
 use super::decide::{Seen, Stage};
-use super::goal::Site;
 use super::survey::{GroupPlan, comes_back_to, makes_a_version, shared, unfit};
-use super::{Refusal, RolloutError, error, goal};
+use super::{Refusal, RolloutError, error, goal, marks};
 use crate::pipeline::tags;
 use crate::release::ReleaseError;
 use crate::release::scene::Scene;
-use crate::target::{ImageSeen, PointerName, Revocation, Slot, TargetError, TemplateUser};
+use crate::target::{PointerName, Slot, TargetError, TemplateUser};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -64,7 +63,7 @@ impl Work<'_> {
         let gate = self.gate().await?;
         if let Gate::Open(Open { scene: Some(scene), .. }) = &gate
             && let Some(to) = comes_back_to(seen, stage)
-            && let Some(refusal) = unfit(self.rollouts, scene, seen, to).await?
+            && let Some(refusal) = unfit(self.site(), self.rollouts, scene, seen, to).await?
         {
             return Ok(Gate::Closed(refusal.to_string()));
         }
@@ -115,8 +114,7 @@ impl Work<'_> {
         }
         let waived = std::mem::take(&mut alarms.ringing);
         let asked = (&wanted.recipe, wanted.channel.as_str(), Some(wanted.arch));
-        let site = Site { target: self.target, home: self.home };
-        match goal::read(site, self.channels, asked).await {
+        match goal::read(self.site(), self.channels, asked).await {
             Ok((now, _)) if now == *wanted => Ok(Gate::Open(Open { scene: None, waived })),
             Ok((now, _)) => Ok(Gate::Closed(format!("{} names {} meanwhile", now.channel, now.version))),
             Err(RolloutError::Target(error) | RolloutError::Release(ReleaseError::Target(error))) => Err(error),
@@ -130,29 +128,17 @@ impl Work<'_> {
         if let Some(revoked) = young(&asked) {
             return Ok(revoked);
         }
-        let seen = self.rollouts.image_seen(self.request.goal.image.as_str()).await?;
+        let goal = &self.request.goal;
+        let seen = self.rollouts.image_seen(goal.image.as_str()).await?;
         let mut revoked = seen.as_ref().and_then(|image| tags::revoked(&image.tags).map(str::to_owned));
         if revoked.is_none() {
-            revoked = self.marked(seen.as_ref()).await?;
+            let slot = Slot::Version(goal.version);
+            let version = PointerName { recipe: goal.recipe.clone(), arch: goal.arch, slot };
+            let tags = seen.as_ref().map(|image| &image.tags);
+            revoked = marks::marked(self.site(), &version, goal.image.as_str(), tags).await?;
         }
         *asked = Some((Instant::now(), revoked.clone()));
         Ok(revoked)
-    }
-
-    /// The same by the mark that is written before any tag is: at home, of the image there.
-    async fn marked(&self, seen: Option<&ImageSeen>) -> Result<Option<String>, TargetError> {
-        let goal = &self.request.goal;
-        let slot = Slot::Version(goal.version);
-        let version = PointerName { recipe: goal.recipe.clone(), arch: goal.arch, slot };
-        let origin = seen.and_then(|image| image.tags.get(tags::COPY_OF)?.split(' ').next());
-        let home = self.home.unwrap_or(self.target);
-        let found = match home.standing_and_marks(std::slice::from_ref(&version)).await {
-            // A version's pointer that can't be read says nothing of its mark.
-            Err(TargetError::Damaged { .. }) => return Ok(None),
-            found => found?.revocations,
-        };
-        let is_it = |mark: &&Revocation| mark.image == goal.image || origin == Some(mark.image.as_str());
-        Ok(found.values().flatten().find(is_it).map(|mark| mark.reason.clone()))
     }
 }
 

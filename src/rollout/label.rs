@@ -66,9 +66,17 @@ fn short(group: &str) -> String {
     format!("{head}~{}", Digest::of(group.as_bytes()).short())
 }
 
-/// The version that is to be made. Its token is a function of what it is: again is the same version.
-pub fn new_version(template: &str, source: i64, image: &ImageId, group: &str, description: &str) -> NewVersion {
-    let whole = format!("{template}\n{source}\n{image}\n{group}\n{description}");
+/// The version that is to be made. Its token is a function of what it is: again is the same version. `gone`: the version with
+/// which that token answers, and which someone has deleted.
+pub fn new_version(
+    (template, source): (&str, i64),
+    image: &ImageId,
+    group: &str,
+    description: &str,
+    gone: Option<i64>,
+) -> NewVersion {
+    let instead = gone.map(|gone| format!("\ninstead of {gone}")).unwrap_or_default();
+    let whole = format!("{template}\n{source}\n{image}\n{group}\n{description}{instead}");
     NewVersion {
         template: template.to_owned(),
         source,
@@ -116,7 +124,8 @@ mod tests {
     #[test]
     fn a_token_is_the_same_for_the_same_version_alone_and_fits() {
         let image = goal().image;
-        let make = |source, group: &str| new_version("lt-1", source, &image, group, "text").token;
+        let make = |source, group: &str| new_version(("lt-1", source), &image, group, "text", None).token;
+        assert_ne!(make(1, "a"), new_version(("lt-1", 1), &image, "a", "text", Some(2)).token);
         assert_eq!(make(1, "a"), make(1, "a"));
         assert!(make(1, "a") != make(2, "a") && make(1, "a") != make(1, "b") && make(1, "a").len() <= 128);
     }

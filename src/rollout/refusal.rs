@@ -222,6 +222,21 @@ pub enum Refusal {
         /// The command that rolls it all the same.
         way: String,
     },
+    /// Its image is gone, and is on no record.
+    #[error(
+        "its image {} is gone, and nobody knows whose it was: no pointer, history or retirement of {ours} names it\n  where the \
+         group is to come to run {ours}: {}; where it was another recipe's: --take-over with that",
+        line(image),
+        line(way)
+    )]
+    NobodyKnowsWhose {
+        /// The image.
+        image: String,
+        /// What would be rolled.
+        ours: RecipeName,
+        /// The command that rolls it all the same.
+        way: String,
+    },
     /// The last try failed.
     #[error(
         "the last roll-out of this image to it is over and had no success: {}{}\n  find out why: {}\n  {}--retry tries it \

@@ -68,7 +68,7 @@ pub async fn among(
     };
     let mut found = Vec::new();
     for group in rollouts.groups(names).await.unwrap_or_default() {
-        if let Ok(seen) = look(rollouts, group, &goal, site.target.now()).await {
+        if let Ok(seen) = look(site, rollouts, group, &goal).await {
             found.extend(of(&seen, &goal));
         }
     }
@@ -107,6 +107,6 @@ pub async fn turned_round(target: &dyn Target, group: &str, marked: Marked<'_>) 
         image: marked.image.clone(),
         region: marked.region.cloned(),
     };
-    let seen = look(rollouts, group, &goal, target.now()).await.ok()?;
+    let seen = look(Site::home(target), rollouts, group, &goal).await.ok()?;
     of(&seen, &goal)?.back
 }

@@ -2,8 +2,9 @@
 
 use super::alarms::Alarms;
 use super::decide::{Seen, Stage, UNSETTLED, back, forward};
+use super::goal::Site;
 use super::label::Reasons;
-use super::{Goal, Refusal, RolloutError, mends};
+use super::{Goal, Refusal, RolloutError, marks, mends};
 use crate::hardening::shell::shown;
 use crate::identity::{ImageId, RecipeName};
 use crate::pipeline::tags;
@@ -34,7 +35,7 @@ pub struct Request {
     pub policy: RolloutPolicy,
     /// Back to what each group had before its last roll-out, and not to the image.
     pub back: bool,
-    /// Why it is begun outside of the window.
+    /// Why it may be begun outside of the window.
     pub why: Option<String>,
     /// Alarms that ring, and don't hold it up.
     pub despite: Option<Despite>,
@@ -54,9 +55,14 @@ pub struct Despite {
 }
 
 impl Request {
-    /// For which reasons what is refused else is done.
-    pub fn reasons(&self) -> Reasons<'_> {
-        Reasons { now: self.why.as_deref(), despite: self.despite.as_ref().map(|despite| despite.why.as_str()) }
+    /// For which reasons what is refused else is done at this moment: in its window nothing is out of order, whatever was
+    /// said, and a window can close while it goes on.
+    pub fn reasons(&self, now: OffsetDateTime) -> Reasons<'_> {
+        let is_closed = !self.back && self.policy.window.as_ref().is_some_and(|window| !window.is_open(now));
+        Reasons {
+            now: self.why.as_deref().filter(|_| is_closed),
+            despite: self.despite.as_ref().map(|despite| despite.why.as_str()),
+        }
     }
 
     /// The alarms that it was shown not to be held up by.
@@ -131,12 +137,8 @@ pub struct Survey {
 }
 
 /// Looks at all groups. Changes nothing.
-pub async fn survey(
-    rollouts: &dyn Rollouts,
-    request: &Request,
-    scene: &Scene,
-    now: OffsetDateTime,
-) -> Result<Survey, RolloutError> {
+pub async fn survey(site: Site<'_>, request: &Request, scene: &Scene) -> Result<Survey, RolloutError> {
+    let rollouts = site.target.rollouts().ok_or_else(|| RolloutError::NoGroups(site.target.kind()))?;
     let names: Vec<String> = request.waves.iter().flatten().cloned().collect();
     if names.is_empty() {
         return Err(RolloutError::NoneNamed(request.goal.recipe.clone()));
@@ -152,8 +154,9 @@ pub async fn survey(
         return Err(RolloutError::NoGroup { names: missing, region: request.goal.region.clone() });
     }
     let looks = groups.into_iter().map(|group| async move {
-        let seen = look(rollouts, group, &request.goal, now).await?;
-        plan(request, seen, rollouts, scene).await
+        let mut seen = look(site, rollouts, group, &request.goal).await?;
+        whose(site, request, &mut seen).await?;
+        plan(site, request, seen, rollouts, scene).await
     });
     let mut plans: Vec<GroupPlan> = stream::iter(looks).buffer_unordered(AT_ONCE).try_collect().await?;
     let mut silent = Vec::new();
@@ -210,8 +213,10 @@ pub(super) fn shared(seen: &Seen, users: &[TemplateUser]) -> Option<Refusal> {
     (!others.is_empty()).then(|| Refusal::Shared { template: template.clone(), others, mends })
 }
 
-/// Why a version is nothing to go back to: its image must be there, and be fit for use where it is one of the recipe's.
+/// Why a version is nothing to go back to: its image must be there, and be fit for use where it is one of ours. What is
+/// revoked at home is so everywhere, whatever its tags say here.
 pub async fn unfit(
+    site: Site<'_>,
     rollouts: &dyn Rollouts,
     scene: &Scene,
     seen: &Seen,
@@ -219,27 +224,24 @@ pub async fn unfit(
 ) -> Result<Option<Refusal>, TargetError> {
     let of_version = seen.versions.iter().find(|one| one.number == version);
     let Some(image) = of_version.and_then(|version| version.image.clone()) else { return Ok(None) };
-    let seen = rollouts.image_seen(&image).await?;
-    let state = seen.as_ref().map_or_else(|| "gone".to_owned(), |image| image.state.clone());
-    if state != "available" {
-        return Ok(Some(Refusal::ImageGone { version, image, state }));
+    let seen = rollouts.image_seen(&image).await?.filter(|seen| !seen.state.is_empty());
+    let gone = |state: &str| Refusal::ImageGone { version, image: image.clone(), state: state.to_owned() };
+    let Some(seen) = seen else { return Ok(Some(gone("gone"))) };
+    if seen.state != "available" {
+        return Ok(Some(gone(&seen.state)));
     }
-    // An image says itself that it was revoked, whatever recipe it is of.
-    let tags = seen.map(|image| image.tags).unwrap_or_default();
-    if let Some(reason) = tags::revoked(&tags)
-        && tags::owner(&tags).is_none_or(|owner| owner.recipe != scene.recipe)
-    {
-        let what = tags::owner(&tags).map_or("it".to_owned(), |owner| format!("{} {}", owner.recipe, owner.version));
-        let why = format!("{what} is revoked: {}\n  roll another image out", line(reason));
-        return Ok(Some(Refusal::Unfit { version, image, why }));
-    }
-    let Ok(id) = image.parse::<ImageId>() else { return Ok(None) };
     // What a group had before it was rolled for the first time is perhaps no image of the recipe.
-    let fit = scene.version_of(&id).map(|of_recipe| scene.fit(of_recipe, &id));
-    Ok(match fit {
-        Some(Err(error)) => Some(Refusal::Unfit { version, image, why: error.to_string() }),
-        Some(Ok(_)) | None => None,
-    })
+    let id = image.parse::<ImageId>().ok();
+    let fit = id.and_then(|id| scene.version_of(&id).map(|of_recipe| scene.fit(of_recipe, &id)));
+    if let Some(Err(error)) = fit {
+        return Ok(Some(Refusal::Unfit { version, image, why: error.to_string() }));
+    }
+    // A mark says it of any recipe's image.
+    let Some(reason) = marks::revoked(site, &image, &seen).await? else { return Ok(None) };
+    let owner = tags::owner(&seen.tags);
+    let what = owner.map_or("it".to_owned(), |owner| format!("{} {}", owner.recipe, owner.version));
+    let why = format!("{what} is revoked: {}\n  roll another image out", line(&reason));
+    Ok(Some(Refusal::Unfit { version, image, why }))
 }
 
 /// The version that a group that goes back comes to.
@@ -251,7 +253,13 @@ pub fn comes_back_to(seen: &Seen, stage: &Stage) -> Option<i64> {
     }
 }
 
-async fn plan(request: &Request, seen: Seen, rollouts: &dyn Rollouts, scene: &Scene) -> Result<GroupPlan, TargetError> {
+async fn plan(
+    site: Site<'_>,
+    request: &Request,
+    seen: Seen,
+    rollouts: &dyn Rollouts,
+    scene: &Scene,
+) -> Result<GroupPlan, TargetError> {
     let name = seen.group.name.clone();
     let wave = request.waves.iter().position(|wave| wave.contains(&name)).unwrap_or_default();
     let mut stage = due(request, &seen, None);
@@ -262,7 +270,7 @@ async fn plan(request: &Request, seen: Seen, rollouts: &dyn Rollouts, scene: &Sc
     }
     if request.back
         && let Some(to) = stage.as_ref().ok().and_then(|stage| comes_back_to(&seen, stage))
-        && let Some(refusal) = unfit(rollouts, scene, &seen, to).await?
+        && let Some(refusal) = unfit(site, rollouts, scene, &seen, to).await?
     {
         stage = Err(refusal);
     }
@@ -275,24 +283,46 @@ pub fn due(request: &Request, seen: &Seen, forgiven: Option<&str>) -> Result<Sta
     if request.back {
         return back(seen, &request.goal, forgiven);
     }
-    let stage = forward(seen, &request.goal, request.reasons(), forgiven)?;
+    let stage = forward(seen, &request.goal, request.reasons(seen.at), forgiven)?;
     match (&stage, &seen.recipe) {
         (Stage::Due { .. }, Some(its)) if *its != request.goal.recipe && request.take_over.as_ref() != Some(its) => {
             let command = request.goal.command();
             let way = format!("{command} --take-over {its} --group {}", shown(&seen.group.name));
             Err(Refusal::AnotherRecipe { its: its.clone(), ours: request.goal.recipe.clone(), way })
         }
+        (Stage::Due { .. }, None) if request.take_over.as_ref() != Some(&request.goal.recipe) => match &seen.gone {
+            Some(image) => {
+                let (command, ours) = (request.goal.command(), request.goal.recipe.clone());
+                let way = format!("{command} --take-over {ours} --group {}", shown(&seen.group.name));
+                Err(Refusal::NobodyKnowsWhose { image: image.clone(), ours, way })
+            }
+            None => Ok(stage),
+        },
         _ => Ok(stage),
     }
 }
 
+/// Whose the image was that a group launches and that is gone: an image that nobody sees any more has no tags that say it, and
+/// what the recipe that goes out has on record does, or the one that is to be taken over.
+pub async fn whose(site: Site<'_>, request: &Request, seen: &mut Seen) -> Result<(), TargetError> {
+    let Some(image) = seen.gone.as_deref().filter(|_| !request.back && seen.recipe.is_none()) else { return Ok(()) };
+    for recipe in [Some(&request.goal.recipe), request.take_over.as_ref()].into_iter().flatten() {
+        if marks::was_of(site, recipe, image).await? {
+            seen.recipe = Some(recipe.clone());
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// All that is seen of a group, read again while one answer knows something that another does not know yet.
 pub async fn look(
+    site: Site<'_>,
     rollouts: &dyn Rollouts,
     mut group: ScalingGroup,
     goal: &Goal,
-    now: OffsetDateTime,
 ) -> Result<Seen, TargetError> {
+    let now = site.target.now();
     let began = tokio::time::Instant::now();
     loop {
         let template = group.template().map(|named| named.template.clone());
@@ -310,6 +340,7 @@ pub async fn look(
             refreshes: refreshes?,
             arch: None,
             recipe: None,
+            gone: None,
             revoked: BTreeMap::new(),
             at: now,
         };
@@ -326,17 +357,24 @@ pub async fn look(
                 }
             }
             for (image, found) in &looked {
-                if let Some(reason) = tags::revoked(&found.tags) {
+                // It is told, and decides nothing: where home can't be read now, the tags are all that is known.
+                let of_tags = |_| tags::revoked(&found.tags).map(str::to_owned);
+                if let Some(reason) = marks::revoked(site, image, found).await.unwrap_or_else(of_tags) {
                     let owner = tags::owner(&found.tags);
                     let what = owner.map_or(image.clone(), |owner| format!("{} {}", owner.recipe, owner.version));
-                    seen.revoked.insert(image.clone(), (what, reason.to_owned()));
+                    seen.revoked.insert(image.clone(), (what, reason));
                 }
             }
             if current.as_deref() == Some(goal.image.as_str()) {
                 (seen.arch, seen.recipe) = (Some(goal.arch), Some(goal.recipe.clone()));
-            } else if let Some(image) = current.and_then(|image| looked.remove(&image)) {
-                seen.arch = image.arch;
-                seen.recipe = tags::owner(&image.tags).map(|owner| owner.recipe);
+            } else if let Some(current) = current {
+                match looked.remove(&current) {
+                    Some(image) => {
+                        seen.arch = image.arch;
+                        seen.recipe = tags::owner(&image.tags).map(|owner| owner.recipe);
+                    }
+                    None => seen.gone = Some(current),
+                }
             }
             return Ok(seen);
         }

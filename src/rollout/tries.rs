@@ -18,6 +18,8 @@ pub enum Answer {
     NotKnown(String),
     /// Nothing that could be understood.
     Unheard(String),
+    /// That none is in flight which could be turned round.
+    Over,
 }
 
 /// What was tried so far.
@@ -31,7 +33,7 @@ pub struct Tries {
 }
 
 impl Tries {
-    /// Whether nothing was tried.
+    /// Whether nothing was tried that could have begun anything.
     pub fn is_none(&self) -> bool {
         self.count == 0
     }
@@ -43,16 +45,19 @@ impl Tries {
 
     /// One more had this answer. Why it is not tried again, where it is not.
     pub fn again(&mut self, answer: Answer) -> Result<(), String> {
-        self.count += 1;
+        self.count += u32::from(answer != Answer::Over);
         let kind = std::mem::discriminant(&answer);
         let since = self.since.filter(|(of, _)| *of == kind).map_or_else(Instant::now, |(_, since)| since);
         self.since = Some((kind, since));
-        if !matches!(answer, Answer::NotKnown(_)) {
+        if matches!(answer, Answer::Another | Answer::Unheard(_)) {
             self.perhaps = Some(Instant::now());
         }
         match answer {
             Answer::Another if since.elapsed() > UNSETTLED => {
                 Err("AWS says that a refresh is in flight, and shows none".to_owned())
+            }
+            Answer::Over if since.elapsed() > UNSETTLED => {
+                Err("AWS says that no refresh is in flight, and shows one".to_owned())
             }
             Answer::NotKnown(why) if since.elapsed() > UNSETTLED => Err(why),
             Answer::Unheard(why) if since.elapsed() > PATIENCE => {
@@ -95,6 +100,16 @@ mod tests {
         assert!(tries.may_show());
         tokio::time::sleep(UNSETTLED + Duration::from_secs(1)).await;
         assert!(!tries.may_show() && tries.again(Answer::Another).is_err());
+        // What does not go back though it shows has an end too, and nothing was begun.
+        let (mut over, began) = (Tries::default(), Instant::now());
+        let why = loop {
+            match over.again(Answer::Over) {
+                Ok(()) => tokio::time::sleep(over.pause()).await,
+                Err(why) => break why,
+            }
+        };
+        assert_eq!(why, "AWS says that no refresh is in flight, and shows one");
+        assert!(over.is_none() && !over.may_show() && began.elapsed() <= UNSETTLED + PAUSES.1);
         let mut unknown = Tries::default();
         assert_eq!(unknown.again(Answer::NotKnown("no version".into())), Ok(()));
         assert!(!unknown.may_show(), "nothing began");

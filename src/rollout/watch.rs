@@ -52,7 +52,10 @@ impl Work<'_> {
                 self.look_at_the_image(group, &refresh, &mut revoked).await;
             }
             let is_revoked = revoked.why.is_some();
-            let ended = |outcome| Ok(Came { outcome, to, refresh: Some(refresh.state), revoked: is_revoked });
+            let ended = |outcome| {
+                let came = Came { revoked: is_revoked, ..Came::of(outcome, to) };
+                Ok(Came { refresh: Some((refresh.state, refresh.percent)), ..came })
+            };
             match (refresh.state, &revoked.why) {
                 (state, None) if state == wanted => return ended(Outcome::Done),
                 (state, why) if state.is_over() => {
@@ -73,12 +76,7 @@ impl Work<'_> {
                         refresh.state.as_str(),
                         line(&place.activities())
                     );
-                    return Ok(Came {
-                        outcome: Outcome::Failed(what),
-                        to,
-                        refresh: None,
-                        revoked: revoked.why.is_some(),
-                    });
+                    return Ok(Came { revoked: revoked.why.is_some(), ..Came::of(Outcome::Failed(what), to) });
                 }
                 None => {}
             }
@@ -128,11 +126,11 @@ impl Work<'_> {
 
     /// Turns the refresh in flight round, where whoever goes back would do that.
     async fn turn_round(&self, group: &ScalingGroup) -> Result<Way, TargetError> {
-        let (goal, now) = (&self.request.goal, self.target.now());
+        let goal = &self.request.goal;
         let Some(group) = self.rollouts.groups(std::slice::from_ref(&group.name)).await?.pop() else {
             return Ok(Way::No("the group is gone".to_owned()));
         };
-        let seen = look(self.rollouts, group, goal, now).await?;
+        let seen = look(self.site(), self.rollouts, group, goal).await?;
         let stage = match back(&seen, goal, None) {
             Ok(stage @ Stage::GoBack(_)) => stage,
             // It goes back already, or has ended: the next look shows how.
@@ -144,7 +142,7 @@ impl Work<'_> {
             Ok(scene) => scene,
             Err(error) => return Ok(Way::Later(error.to_string())),
         };
-        if let Some(refusal) = unfit(self.rollouts, &scene, &seen, to).await? {
+        if let Some(refusal) = unfit(self.site(), self.rollouts, &scene, &seen, to).await? {
             return Ok(Way::No(refusal.to_string()));
         }
         Ok(match self.rollouts.go_back(&seen.group.name).await {

@@ -14,6 +14,9 @@ use time::OffsetDateTime;
 
 /// After so many looks' time what was seen is no longer told as a figure: it may be anything by now.
 const TOO_OLD: u32 = 3;
+/// How long a look may take. What a service does not answer is asked for once more for ten minutes: until that has an end it
+/// is not known whether it answers at all.
+pub const SLOW: Duration = Duration::from_secs(300);
 
 /// A part of the factory that is looked at by itself: one that can't be read hides no other.
 #[derive(Debug, Clone)]
@@ -22,6 +25,8 @@ pub struct Part<T> {
     pub good: Option<Good<T>>,
     /// Why the last look failed, where it did.
     pub failed: Option<Failed>,
+    /// Since when a look is under way, where one is.
+    pub under_way: Option<OffsetDateTime>,
 }
 
 /// What was seen.
@@ -46,13 +51,19 @@ pub struct Failed {
 
 impl<T> Default for Part<T> {
     fn default() -> Part<T> {
-        Part { good: None, failed: None }
+        Part { good: None, failed: None, under_way: None }
     }
 }
 
 impl<T> Part<T> {
+    /// A look begins.
+    pub fn begins(&mut self, at: OffsetDateTime) {
+        self.under_way = Some(at);
+    }
+
     /// Takes what a look has answered. What was seen before stays until there is something newer.
     pub fn looked(&mut self, answer: Result<T, String>, at: OffsetDateTime, took: Duration) {
+        self.under_way = None;
         match answer {
             Ok(value) => {
                 self.good = Some(Good { value: Arc::new(value), at, took });
@@ -72,12 +83,23 @@ impl<T> Part<T> {
         self.good.as_ref().map(|good| (now - good.at).try_into().unwrap_or_default())
     }
 
+    /// Whether the look that is under way should have had an end by now: whoever is asked does not answer.
+    pub fn is_slow(&self, now: OffsetDateTime) -> bool {
+        self.under_way.is_some_and(|began| now - began > SLOW)
+    }
+
+    /// Whether no look goes well at this moment: the last one failed, the one under way comes to no end, or none came to one
+    /// for several looks' time.
+    pub fn is_failing(&self, now: OffsetDateTime, every: Duration) -> bool {
+        self.failed.is_some() || self.is_slow(now) || self.freshness(now, every) == Freshness::TooOld
+    }
+
     /// Whether what was seen is still to be told as how things are.
     pub fn freshness(&self, now: OffsetDateTime, every: Duration) -> Freshness {
         match self.age(now) {
             None => Freshness::Nothing,
             Some(age) if age > every.saturating_mul(TOO_OLD) => Freshness::TooOld,
-            Some(_) if self.failed.is_some() => Freshness::Stale,
+            Some(_) if self.failed.is_some() || self.is_slow(now) => Freshness::Stale,
             Some(_) => Freshness::Fresh,
         }
     }
@@ -97,7 +119,7 @@ impl<T> Part<T> {
 pub enum Freshness {
     /// The last look went well.
     Fresh,
-    /// The last look failed; what the one before has seen is shown.
+    /// The last look failed, or comes to no end; what the one before has seen is shown.
     Stale,
     /// No look went well for several looks' time: how things are is unknown.
     TooOld,
@@ -194,5 +216,29 @@ mod tests {
         assert_eq!((part.freshness(at(1000), every), part.failed.is_none()), (Freshness::Fresh, true));
         // A clock that was set back makes nothing older.
         assert_eq!(part.age(at(0)), Some(Duration::ZERO));
+    }
+
+    /// AWS is gone, and each call is tried for minutes: nobody has said yet that it failed.
+    #[test]
+    fn a_look_that_comes_to_no_end_is_one_that_fails() {
+        let then = datetime!(2026-01-01 0:00 UTC);
+        let (at, day) = (|seconds: u64| then + Duration::from_secs(seconds), Duration::from_secs(86_400));
+        let mut part: Part<u32> = Part::default();
+        part.begins(then);
+        assert_eq!(
+            (part.is_failing(at(300), day), part.is_failing(at(301), day)),
+            (false, true),
+            "not even the first one"
+        );
+        part.looked(Ok(7), at(400), Duration::from_secs(400));
+        assert!(!part.is_failing(at(2000), day), "none is under way");
+        part.begins(at(2000));
+        assert_eq!((part.is_failing(at(2300), day), part.freshness(at(2300), day)), (false, Freshness::Fresh));
+        assert_eq!((part.is_failing(at(2301), day), part.freshness(at(2301), day)), (true, Freshness::Stale));
+        // One that is looked at often is too old before that.
+        let often = Duration::from_secs(30);
+        part.looked(Ok(8), at(3000), Duration::ZERO);
+        part.begins(at(3030));
+        assert_eq!((part.is_failing(at(3090), often), part.is_failing(at(3091), often)), (false, true));
     }
 }

@@ -31,6 +31,8 @@ pub struct Ticket {
     pub severity: u8,
     /// What it is about, by ARNs.
     pub resources: Vec<String>,
+    /// What of it has to stay true while nothing else changes, in letters and digits; it is shown with the open one.
+    pub stamp: String,
 }
 
 /// One that is open.
@@ -42,6 +44,8 @@ pub struct OpenTicket {
     pub key: String,
     /// Where what it is about is.
     pub place: String,
+    /// Its stamp; empty where it has none.
+    pub stamp: String,
 }
 
 /// A number, by its metric.
@@ -103,6 +107,8 @@ pub trait Herald: Send + Sync {
     async fn open_tickets(&self, prefix: &str) -> Result<Vec<OpenTicket>, TargetError>;
     /// Opens an item, or brings the one up to date that is open under its key.
     async fn open_ticket(&self, ticket: &Ticket) -> Result<(), TargetError>;
+    /// Brings the item of this id up to date, whatever its key. One that is gone is fine.
+    async fn update_ticket(&self, id: &str, ticket: &Ticket) -> Result<(), TargetError>;
     /// Says of an item that it is resolved. One that is gone is fine.
     async fn resolve_ticket(&self, id: &str) -> Result<(), TargetError>;
     /// Puts metrics.

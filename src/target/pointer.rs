@@ -34,6 +34,32 @@ impl std::fmt::Display for PointerName {
     }
 }
 
+/// That a text is no pointer's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a pointer: write /amifactory/RECIPE/ARCH/versions/VERSION or /amifactory/RECIPE/ARCH/channels/CHANNEL")]
+pub struct NoPointer;
+
+impl std::str::FromStr for PointerName {
+    type Err = NoPointer;
+
+    fn from_str(text: &str) -> Result<PointerName, NoPointer> {
+        fn part<T: std::str::FromStr>(part: Option<&str>) -> Result<T, NoPointer> {
+            part.and_then(|part| part.parse().ok()).ok_or(NoPointer)
+        }
+        let mut parts = text.strip_prefix("/amifactory/").ok_or(NoPointer)?.split('/');
+        let (recipe, arch) = (part(parts.next())?, part(parts.next())?);
+        let slot = match parts.next() {
+            Some("versions") => Slot::Version(part(parts.next())?),
+            Some("channels") => Slot::Channel(part(parts.next())?),
+            _ => return Err(NoPointer),
+        };
+        if parts.next().is_some() {
+            return Err(NoPointer);
+        }
+        Ok(PointerName { recipe, arch, slot })
+    }
+}
+
 /// A pointer's value and the number that grows with each write.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pointer {

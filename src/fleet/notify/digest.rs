@@ -105,6 +105,9 @@ pub struct Digest {
     pub forgotten: Vec<String>,
     /// How many were told and are as they were.
     pub unchanged: usize,
+    /// Those, by what they are remembered by.
+    #[serde(skip)]
+    pub same: Vec<Item>,
     /// How many were told and can't be told now: they are not resolved.
     pub unknown: usize,
     /// How many are beyond what is remembered, and so are told of by this number alone.
@@ -130,6 +133,7 @@ pub fn of(seen: &Seen, ear: &Ear, recall: &Recall, now: OffsetDateTime) -> (Dige
         resolved: Vec::new(),
         forgotten: Vec::new(),
         unchanged: 0,
+        same: Vec::new(),
         unknown: 0,
         beyond: 0,
     };
@@ -156,6 +160,7 @@ pub fn of(seen: &Seen, ear: &Ear, recall: &Recall, now: OffsetDateTime) -> (Dige
             Some(was) if was_status.is_some() => digest.changed.push(worse(was)),
             Some(was) => {
                 digest.unchanged += 1;
+                digest.same.push(item.clone());
                 // By how many there were when it was told: what grows slowly is told too, and what comes and goes is not.
                 count = was.count;
             }
@@ -173,7 +178,10 @@ pub fn of(seen: &Seen, ear: &Ear, recall: &Recall, now: OffsetDateTime) -> (Dige
     }
     let mut unknown: Vec<(&Fingerprint, &Told)> = Vec::new();
     let now_seen: BTreeMap<Fingerprint, &Item> = seen.items.iter().map(|item| (name(item).0, item)).collect();
-    for (fingerprint, was) in &before.told {
+    // The riskiest first, as they were.
+    let mut former: Vec<(&Fingerprint, &Told)> = before.told.iter().collect();
+    former.sort_by_key(|(_, was)| (was.level, &was.title));
+    for (fingerprint, was) in former {
         if told.contains_key(fingerprint) {
             continue;
         }

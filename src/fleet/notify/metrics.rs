@@ -103,6 +103,14 @@ pub fn alarms(notify: &Notify, here: &Region) -> Vec<Alarm> {
     ]
 }
 
+/// The names that the alarms of a factory with a name had before it had one: nothing puts the numbers any more that they are
+/// over, and so one of them rings. A factory without a name in the same account and region has them, too.
+pub fn former(notify: &Notify, here: &Region) -> Vec<String> {
+    let nameless = Notify { factory: None, ..notify.clone() };
+    let names = alarms(&nameless, here).into_iter().map(|alarm| alarm.name);
+    names.filter(|_| notify.factory.is_some()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +155,8 @@ mod tests {
         let names = |notify: &Notify| alarms(notify, &here).into_iter().map(|alarm| alarm.name).collect::<Vec<_>>();
         assert_eq!(names(&Notify::default()), ["amifactory-fleet-check-stopped", "amifactory-fleet-unread"]);
         assert_eq!(names(&of("shop")), ["amifactory-shop-fleet-check-stopped", "amifactory-shop-fleet-unread"]);
+        assert_eq!(former(&of("shop"), &here), names(&Notify::default()));
+        assert!(former(&Notify::default(), &here).is_empty());
         let own = [("Factory".to_owned(), "shop".to_owned())];
         assert!(alarms(&of("shop"), &here).iter().all(|alarm| alarm.dimensions == own));
         let all = points(&looked(Vec::new()), &of("shop"));

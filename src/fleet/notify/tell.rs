@@ -168,7 +168,7 @@ async fn tell_one(
     }
     // What is not in order there is put in order, news or not.
     if way == Way::Opscenter
-        && let Err(error) = tickets::resolve(herald, &key, (seen, &ear), &memory).await
+        && let Err(error) = tickets::tidy(herald, &key, (seen, &ear), &digest, &memory).await
     {
         telling.error = Some(error.to_string());
         return telling;

@@ -170,6 +170,32 @@ fn worse_is_a_higher_level_or_many_more_and_never_a_day() {
 }
 
 #[test]
+fn what_is_over_is_told_in_an_order_that_people_can_read() {
+    let level = |n: usize| if n.is_multiple_of(4) { Level::Fail } else { Level::Warn };
+    let all = (0..9).map(|n| finding(n, level(n), 1, 20)).collect();
+    let (_, memory) = next(&looked(all), &Recall::First, NOW);
+    let (digest, _) = next(&looked(vec![]), &memory, NOW);
+    let [_, _, over] = titles(&digest);
+    let groups = over.iter().map(|title| title.split("web-").nth(1).unwrap().split(',').next().unwrap());
+    assert_eq!(groups.collect::<Vec<_>>().join(" "), "0 4 8 1 2 3 5 6 7");
+}
+
+#[test]
+fn whoever_hears_for_the_first_time_is_told_so() {
+    let first = |findings| {
+        let (digest, memory) = next(&looked(findings), &Recall::First, NOW);
+        (crate::report::notify::body("platform", &digest), memory)
+    };
+    let told =
+        "This is the first digest for platform: it tells all that holds now, and each later one what has changed.\n";
+    let (body, memory) = first(vec![finding(1, Level::Warn, 1, 20)]);
+    assert!(body.starts_with(&format!("{told}\n1 new; 0 unchanged.\n")), "{body}");
+    assert!(first(vec![]).0.starts_with(&format!("{told}\nnothing to tell; 0 unchanged.\n")));
+    let (digest, _) = next(&looked(vec![]), &memory, NOW);
+    assert!(!crate::report::notify::body("platform", &digest).contains("first digest"));
+}
+
+#[test]
 fn what_cannot_be_told_resolves_nothing() {
     let mut template = finding(1, Level::Warn, 1, 20);
     (template.kind, template.resource, template.group) = (Kind::LaunchTemplate, Some("lt-1:2".into()), None);

@@ -7,6 +7,7 @@ use super::{distinct, each, line, maybe, value};
 use crate::identity::RecipeName;
 use crate::source::{Diagnostics, Node, Value, printable};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 use time::macros::format_description;
 use time::{Time, UtcOffset, Weekday};
 
@@ -16,8 +17,8 @@ pub(super) fn rollout(node: &Node, recipes: &BTreeSet<String>, diagnostics: &mut
     let least = maybe(&mut reader, "minimum_healthy", diagnostics, |node, d| percent(node, 0, 100, d));
     let most = maybe(&mut reader, "maximum_healthy", diagnostics, |node, d| percent(node, 100, 200, d));
     let checkpoints = maybe(&mut reader, "checkpoints", diagnostics, checkpoints);
-    let delay = maybe(&mut reader, "checkpoint_delay", diagnostics, value::duration);
-    let bake = maybe(&mut reader, "bake", diagnostics, value::duration);
+    let delay = maybe(&mut reader, "checkpoint_delay", diagnostics, wait);
+    let bake = maybe(&mut reader, "bake", diagnostics, wait);
     let warmup = maybe(&mut reader, "warmup", diagnostics, value::duration);
     let alarms = maybe(&mut reader, "alarms", diagnostics, alarms);
     let waves = maybe(&mut reader, "waves", diagnostics, |node, d| waves(node, recipes, d));
@@ -40,6 +41,11 @@ pub(super) fn rollout(node: &Node, recipes: &BTreeSet<String>, diagnostics: &mut
         return None;
     }
     Some(policy)
+}
+
+/// As long as AWS waits (Auto Scaling API reference, `RefreshPreferences`: 172,800 s).
+fn wait(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    value::duration_within(node, (1, "1s"), (172_800, "2d"), diagnostics)
 }
 
 fn percent(node: &Node, from: u8, to: u8, diagnostics: &mut Diagnostics) -> Option<u8> {

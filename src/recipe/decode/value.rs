@@ -125,17 +125,27 @@ pub(super) fn duration(node: &Node, diagnostics: &mut Diagnostics) -> Option<Dur
 
 /// A duration of at least so many seconds, and of at most a day.
 pub(super) fn duration_from(node: &Node, least: (u64, &str), diagnostics: &mut Diagnostics) -> Option<Duration> {
+    duration_within(node, least, (86_400, "24h"), diagnostics)
+}
+
+/// A duration of at least and of at most so many seconds.
+pub(super) fn duration_within(
+    node: &Node,
+    least: (u64, &str),
+    most: (u64, &str),
+    diagnostics: &mut Diagnostics,
+) -> Option<Duration> {
     let text = node.text(diagnostics)?;
     match seconds(text) {
-        Some(seconds) if (least.0..=86_400).contains(&seconds) => Some(Duration::from_secs(seconds)),
+        Some(seconds) if (least.0..=most.0).contains(&seconds) => Some(Duration::from_secs(seconds)),
         Some(_) => {
-            let message = format!("`{}` is out of bounds: expected {} to 24h", printable(text), least.1);
+            let message = format!("`{}` is out of bounds: expected {} to {}", printable(text), least.1, most.1);
             diagnostics.report(&node.span, message);
             None
         }
         None => {
             let message = format!("`{}` is not a duration", printable(text));
-            diagnostics.report_with_help(&node.span, message, "write 90s, 5m or 1h30m");
+            diagnostics.report_with_help(&node.span, message, "write 90s, 5m, 1h30m or 1d");
             None
         }
     }
@@ -144,7 +154,7 @@ pub(super) fn duration_from(node: &Node, least: (u64, &str), diagnostics: &mut D
 /// A long time: with days, of at most ten years.
 pub(super) fn days(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
     let text = node.text(diagnostics)?;
-    match seconds_of(text, &[('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)]) {
+    match seconds(text) {
         Some(seconds) if seconds <= 3650 * 86_400 => Some(Duration::from_secs(seconds)),
         Some(_) => {
             diagnostics.report(&node.span, format!("`{}` is out of bounds: expected at most 3650d", printable(text)));
@@ -163,8 +173,10 @@ pub fn read_duration(text: &str) -> Option<Duration> {
     seconds(text).map(Duration::from_secs)
 }
 
+const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)];
+
 fn seconds(text: &str) -> Option<u64> {
-    seconds_of(text, &[('h', 3600), ('m', 60), ('s', 1)])
+    seconds_of(text, &UNITS)
 }
 
 fn seconds_of(text: &str, units: &[(char, u64)]) -> Option<u64> {
@@ -323,6 +335,7 @@ mod tests {
         assert_eq!(seconds("90s"), Some(90));
         assert_eq!(seconds("1h30m"), Some(5400));
         assert_eq!(seconds("1h1m1s"), Some(3661));
+        assert_eq!(seconds("1d12h"), Some(129_600));
         for text in
             ["", "s", "5", "5 s", "1m1h", "1m1m", "-5s", "1.5h", "99999999999999999999h", "9999999999999999999h"]
         {

@@ -29,11 +29,11 @@ pub static ROLLOUT: Shape = Shape {
             List(&Integer(1, 99)),
             "Percentages of replaced instances at which a group waits, ascending, such as [20, 50].",
         ),
-        optional("checkpoint_delay", DURATION, "How long it waits there, up to 24h. Default: 10m."),
+        optional("checkpoint_delay", DURATION, "How long it waits there, up to 2d. Default: 10m."),
         optional(
             "bake",
             DURATION,
-            "How long it waits at the end whether all stays well, up to 24h. Default: not at all.",
+            "How long it waits at the end whether all stays well, up to 2d. Default: not at all.",
         ),
         optional(
             "warmup",

@@ -5,7 +5,7 @@ use super::Drift;
 use crate::identity::RecipeName;
 use crate::release::places::Place;
 use crate::release::seen::Seen;
-use crate::target::{Pointer, Slot, TargetError};
+use crate::target::{Pointer, PointerName, Slot, TargetError};
 use std::collections::BTreeMap;
 
 /// What is wrong with the version pointers of a recipe in other accounts.
@@ -34,17 +34,21 @@ pub fn versions(recipe: &RecipeName, seen: &BTreeMap<Place, Seen>) -> Vec<Drift>
         }
         let overview = there.recipes.get(recipe).into_iter();
         for read in overview.flat_map(|overview| &overview.pointers) {
-            match read {
-                // Damaged channels are told with what they should name.
-                Err(TargetError::Damaged { what, why, .. }) if what.contains("/versions/") => {
-                    let name = what.trim_start_matches("pointer ");
-                    found.push(drift(name, why.clone(), delete(name, place)));
-                }
-                _ => {}
+            // Damaged channels are told with what they should name.
+            if let Err(TargetError::Damaged { what, why, .. }) = read
+                && let Some(name) = version(what)
+            {
+                found.push(drift(&name, why.clone(), delete(&name, place)));
             }
         }
     }
     found
+}
+
+/// The name of a version's pointer that someone has damaged: anything in it may be called `versions`.
+fn version(what: &str) -> Option<String> {
+    let name: PointerName = what.strip_prefix("pointer ").unwrap_or(what).parse().ok()?;
+    matches!(name.slot, Slot::Version(_)).then(|| name.to_string())
 }
 
 fn delete(name: &str, place: &Place) -> String {
@@ -67,5 +71,19 @@ fn differs(pointer: &Pointer, said: Option<&Pointer>, place: &Place) -> Option<S
             Some(format!("it was written {} times, and a version is written once", pointer.revision))
         }
         Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_what_stands_where_versions_do() {
+        let name = "/amifactory/versions/x86_64/versions/1.0.2";
+        assert_eq!(version(&format!("pointer {name}")).as_deref(), Some(name));
+        for other in ["/amifactory/versions/x86_64/channels/prod", "/amifactory/web/x86_64/channels/versions", "web"] {
+            assert_eq!(version(&format!("pointer {other}")), None, "{other}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use crate::pipeline::underway::Standing;
 use crate::serve::board::{Part, Seen};
 use crate::target::moment;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use time::OffsetDateTime;
 
 /// All that `serve` tells. What is too old to be told has no series: it is unknown, and not what it was.
@@ -15,7 +16,7 @@ pub fn all(seen: &Seen, now: OffsetDateTime) -> String {
 
 fn factory(seen: &Seen, now: OffsetDateTime) -> String {
     let mut text = String::new();
-    looks(&mut text, seen);
+    looks(&mut text, seen, now);
     images(&mut text, seen, now);
     channels(&mut text, seen, now);
     builds(&mut text, seen, now);
@@ -31,25 +32,27 @@ struct Looks {
 }
 
 impl Looks {
-    fn of<T>(&mut self, name: &str, part: &Part<T>) {
+    fn of<T>(&mut self, name: &str, part: &Part<T>, (now, every): (OffsetDateTime, Duration)) {
         let labels = || vec![("part", name.to_owned())];
         if let Some(good) = &part.good {
             self.success.insert(labels(), good.at.unix_timestamp() as f64);
             self.took.insert(labels(), good.took.as_secs_f64());
         }
-        if part.good.is_some() || part.failed.is_some() {
-            self.failed.insert(labels(), f64::from(u8::from(part.failed.is_some())));
+        let is_failing = part.is_failing(now, every);
+        if part.good.is_some() || is_failing {
+            self.failed.insert(labels(), f64::from(u8::from(is_failing)));
         }
     }
 }
 
-fn looks(text: &mut String, seen: &Seen) {
+fn looks(text: &mut String, seen: &Seen, now: OffsetDateTime) {
+    let at = (now, seen.every);
     let mut looks = Looks::default();
-    looks.of("images", &seen.images);
-    looks.of("evidence", &seen.evidence);
-    looks.of("channels", &seen.channels);
-    looks.of("builds", &seen.builds);
-    looks.of("fleet", &seen.fleet);
+    looks.of("images", &seen.images, at);
+    looks.of("evidence", &seen.evidence, at);
+    looks.of("channels", &seen.channels, at);
+    looks.of("builds", &seen.builds, at);
+    looks.of("fleet", &seen.fleet, at);
     let own: [(Name, BTreeMap<Labels, f64>); 5] = [
         (
             ("amifactory_info", "The program that looks."),
@@ -61,7 +64,13 @@ fn looks(text: &mut String, seen: &Seen) {
         ),
         (("amifactory_look_success_timestamp_seconds", "When a part was last looked at with success."), looks.success),
         (("amifactory_look_duration_seconds", "How long that look took."), looks.took),
-        (("amifactory_look_failed", "Whether the last look at a part failed."), looks.failed),
+        (
+            (
+                "amifactory_look_failed",
+                "Whether looks at a part fail: the last one did, or the one under way comes to no end.",
+            ),
+            looks.failed,
+        ),
     ];
     for (name, series) in own {
         gauge(text, name, &series);

@@ -49,6 +49,11 @@ pub fn body(audience: &str, digest: &Digest) -> String {
             "What was told before could not be read, and is replaced: {why}\nSo all that holds is told once more.\n\n"
         ));
     }
+    if digest.since.is_none() && digest.damaged.is_none() {
+        text.push_str(&format!(
+            "This is the first digest for {audience}: it tells all that holds now, and each later one what has changed.\n\n"
+        ));
+    }
     match (digest.news, &digest.since) {
         (News::Heartbeat, Some(since)) => {
             let same = wording::count(digest.unchanged, "finding");
@@ -115,8 +120,9 @@ fn entry(item: &Item, level: &str) -> String {
     text
 }
 
-/// For machines. `text` is what chats show of it (Slack, Mattermost and others read that key); there `&`, `<` and `>` are
-/// written out, because a chat would take `<!channel>` in a tag for a call to everybody.
+/// For machines. `text` is what a chat shows of it, and is written for Slack alone: `&`, `<` and `>` are written out as Slack
+/// asks, because it would take `<!channel>` in a tag for a call to everybody. Other chats that read that key have rules of
+/// their own: `digest` has all of it as it is, for whatever stands in between and writes it by those.
 pub fn json(audience: &str, digest: &Digest) -> Value {
     let mut shown = digest.clone();
     let more = [cap(&mut shown.new), cap(&mut shown.worse), cap(&mut shown.changed)];

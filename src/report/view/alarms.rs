@@ -1,5 +1,6 @@
 //! Alarms over the check of the fleet: what there is, and what was declared.
 
+use crate::identity::Region;
 use crate::report::{Style, visible};
 use crate::target::Alarm;
 use serde::Serialize;
@@ -97,6 +98,26 @@ fn differs(wanted: &Alarm, found: &Alarm) -> Vec<String> {
 pub struct Alarms {
     /// All of them.
     pub alarms: Vec<AlarmRow>,
+    /// Those of a time before the factory had a name, or of another factory that has none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<LeftAlarm>,
+}
+
+/// An alarm over numbers that this factory does not put any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftAlarm {
+    /// Its name.
+    pub name: String,
+    /// The command that removes it, for whoever knows that no other factory needs it.
+    pub remove: String,
+}
+
+impl LeftAlarm {
+    /// One in this region.
+    pub fn of(name: &str, here: &Region) -> LeftAlarm {
+        let remove = format!("aws cloudwatch delete-alarms --alarm-names {name} --region {here}");
+        LeftAlarm { name: name.to_owned(), remove }
+    }
 }
 
 /// As text.
@@ -117,6 +138,15 @@ pub fn alarms(shown: &Alarms, style: Style) -> String {
             [] => text.push_str("  nobody is told: no audience has a topic in this region\n"),
             topics => text.extend(topics.iter().map(|topic| format!("  then {topic} is told\n"))),
         }
+    }
+    for LeftAlarm { name, remove } in &shown.left {
+        let what = "there still, of before `factory:` was set, or of another factory without a name";
+        let text_of = format!(
+            "{}: {}\n  where it was this one's it rings, and nothing is wrong: {remove}\n",
+            style.bold(name),
+            style.yellow(what)
+        );
+        text.push_str(&text_of);
     }
     if shown.alarms.iter().any(|row| row.state != AlarmState::Same && !row.declared) {
         text.push_str(&super::next(&["amifactory fleet --alarms --yes".into()], style));

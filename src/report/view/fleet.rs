@@ -191,6 +191,11 @@ pub fn fleet(shown: &Fleet, all: bool, style: Style) -> String {
     text
 }
 
+/// What came of it, for whoever wants no more: the sums, without the table.
+pub fn fleet_in_a_line(shown: &Fleet) -> String {
+    fleet_sums(shown).lines().next().map(|sums| format!("{sums}\n")).unwrap_or_default()
+}
+
 /// Commands are neither cut nor broken: they are to be copied.
 fn commands(shown: &Fleet, style: Style) -> String {
     let mut commands: Vec<String> = Vec::new();

@@ -21,14 +21,14 @@ mod show;
 mod sweep;
 mod told;
 
-pub use alarms::{AlarmRow, AlarmState, Alarms, alarms};
+pub use alarms::{AlarmRow, AlarmState, Alarms, LeftAlarm, alarms};
 pub use builds::builds;
 pub use checked::{Checked, checked};
 pub use contract::{TriedContract, contract};
 pub use controls::{ControlRow, Controls, controls};
 pub use diff::diff;
 pub use distribution::{Distributed, distributed};
-pub use fleet::{Fleet, FleetOutcome, Measured, PlaceRow, examples, fleet, fleet_sums, what};
+pub use fleet::{Fleet, FleetOutcome, Measured, PlaceRow, examples, fleet, fleet_in_a_line, fleet_sums, what};
 pub(crate) use history::last_part;
 pub use history::{ChannelHistory, Histories, MoveRow, histories, verified};
 pub use images::{ImageRow, Images, images};

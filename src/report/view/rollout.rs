@@ -55,7 +55,7 @@ pub struct GroupRow {
     pub made_at: Option<String>,
     /// How many instances it has.
     pub instances: usize,
-    /// How many of them are replaced.
+    /// How many of them are left to be replaced, as it begins.
     pub replaced: usize,
     /// Instances that wait in its warm pool and are replaced; where nothing is, all that wait there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,7 +63,7 @@ pub struct GroupRow {
     /// The refresh in flight: how far it is; in the end how it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh: Option<RefreshState>,
-    /// How many of a hundred it has replaced.
+    /// How many of a hundred it has replaced, by then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percent: Option<u8>,
     /// About how long it takes, in seconds.
@@ -154,6 +154,7 @@ impl RolledOut {
     pub fn planned(request: &Request, survey: &Survey, scene: &Scene, outcome: &'static str) -> RolledOut {
         let Pace { least, most, checkpoints, delay, bake, alarms, .. } = request.pace();
         let goal = &request.goal;
+        let at = survey.plans.first().map(|plan| plan.seen.at);
         RolledOut {
             recipe: goal.recipe.to_string(),
             channel: goal.channel.to_string(),
@@ -171,7 +172,7 @@ impl RolledOut {
                 alarms,
             },
             despite: request.despite.as_ref().map(|of| DespiteRow { alarms: of.alarms.clone(), why: of.why.clone() }),
-            now: request.why.clone(),
+            now: at.and_then(|at| request.reasons(at).now).map(str::to_owned),
             no_data: survey.silent.clone(),
             outside_of: None,
             groups: survey.plans.iter().map(|plan| row(plan, scene, request)).collect(),
@@ -200,10 +201,14 @@ impl RolledOut {
             };
             (row.state, row.why) = why;
             row.to = ended.to.or(row.to);
-            row.refresh = ended.refresh;
+            row.refresh = ended.refresh.map(|(state, _)| state);
+            row.percent = ended.refresh.map(|(_, percent)| percent);
             row.touched = ended.touched;
             row.revoked = ended.revoked;
         }
+        // The window can have closed while it went on.
+        let is_outside = ended.iter().any(|ended| ended.outside);
+        shown.now = shown.now.or_else(|| request.why.clone().filter(|_| is_outside));
         let count = |state: &str| shown.groups.iter().filter(|row| row.state == state).count();
         shown.outcome = match (count("failed"), count("not-begun"), count("done")) {
             (0, 0, 0) => "up-to-date",

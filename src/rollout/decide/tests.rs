@@ -75,6 +75,7 @@ fn seen(at: &str, members: &[&str], versions: &[TemplateVersion], refreshes: &[R
         refreshes,
         arch: Some(Arch::X86_64),
         recipe: None,
+        gone: None,
         revoked: [].into(),
         at: datetime!(2026-11-20 12:00 UTC),
     }

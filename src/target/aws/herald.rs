@@ -55,6 +55,13 @@ impl Herald for AwsTarget {
         tickets::put(self.api(), ticket).await
     }
 
+    async fn update_ticket(&self, id: &str, ticket: &Ticket) -> Result<(), TargetError> {
+        match tickets::update(self.api(), id, ticket).await {
+            Err(error) if error.is("OpsItemNotFoundException") => Ok(()),
+            updated => Ok(updated?),
+        }
+    }
+
     async fn resolve_ticket(&self, id: &str) -> Result<(), TargetError> {
         tickets::resolve(self.api(), id).await
     }

@@ -7,7 +7,7 @@ use super::contest::{self, Write};
 use super::moves::Intent;
 use super::parameters::{self, Plain};
 use super::revoked;
-use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
+use crate::identity::{ImageId, RecipeName};
 use crate::pipeline::tags;
 use crate::release::contest::only_older_builds;
 use crate::release::{Kind, Note};
@@ -214,15 +214,7 @@ pub async fn told_apart(api: &Api, recipe: &RecipeName) -> Result<Pointers, Targ
 
 /// `/amifactory/<recipe>/<arch>/versions/<version>` or `…/channels/<channel>`.
 pub(super) fn parse(text: &str) -> Option<PointerName> {
-    let mut parts = text.strip_prefix("/amifactory/")?.split('/');
-    let recipe = parts.next()?.parse().ok()?;
-    let arch: Arch = parts.next()?.parse().ok()?;
-    let slot = match parts.next()? {
-        "versions" => Slot::Version(parts.next()?.parse::<Version>().ok()?),
-        "channels" => Slot::Channel(parts.next()?.parse::<Channel>().ok()?),
-        _ => return None,
-    };
-    parts.next().is_none().then_some(PointerName { recipe, arch, slot })
+    text.parse().ok()
 }
 
 /// A write that was refused. Where that is because of the parameter's type, the way out is told: the service tells none.

@@ -1,7 +1,7 @@
 //! Items in OpsCenter. Of one dedup string only one is open (Systems Manager user guide, "Reducing duplicate OpsItems"), so
 //! opening one twice is safe.
 
-use super::api::{Api, op};
+use super::api::{Api, CallError, op};
 use super::memory::PATIENCE;
 use crate::target::{OpenTicket, TargetError, Ticket};
 use aws_sdk_ssm::operation::create_ops_item::CreateOpsItemError;
@@ -17,6 +17,7 @@ const SOURCE: &str = "amifactory";
 /// The key by which they are found.
 const KEY: &str = "amifactory:key";
 const PLACE: &str = "amifactory:place";
+const STAMP: &str = "amifactory:stamp";
 /// Items per page (Systems Manager API reference, `DescribeOpsItems`).
 const PAGE: i32 = 50;
 
@@ -42,7 +43,8 @@ pub async fn open(api: &Api, prefix: &str) -> Result<Vec<OpenTicket>, TargetErro
         found.extend(answer.ops_item_summaries().iter().filter_map(|item| {
             let data = |key: &str| item.operational_data()?.get(key)?.value().map(str::to_owned);
             let key = data(KEY).filter(|key| key.starts_with(prefix))?;
-            Some(OpenTicket { id: item.ops_item_id()?.to_owned(), key, place: data(PLACE).unwrap_or_default() })
+            let (place, stamp) = (data(PLACE).unwrap_or_default(), data(STAMP).unwrap_or_default());
+            Some(OpenTicket { id: item.ops_item_id()?.to_owned(), key, place, stamp })
         }));
         page = answer.next_token;
         if page.as_deref().is_none_or(str::is_empty) {
@@ -73,11 +75,17 @@ pub async fn put(api: &Api, ticket: &Ticket) -> Result<(), TargetError> {
         (Err(error), Some(id)) if error.is("OpsItemAlreadyExistsException") => id,
         (Err(error), _) => return Err(error.into()),
     };
+    Ok(update(api, &id, ticket).await?)
+}
+
+/// Brings one up to date.
+pub async fn update(api: &Api, id: &str, ticket: &Ticket) -> Result<(), CallError> {
+    let data = data(ticket);
     let update = || {
-        let request = api.ssm.update_ops_item().ops_item_id(&id).title(&ticket.title).description(&ticket.description);
+        let request = api.ssm.update_ops_item().ops_item_id(id).title(&ticket.title).description(&ticket.description);
         request.severity(ticket.severity.to_string()).set_operational_data(Some(data.clone())).send()
     };
-    api.caller.call_within(PATIENCE, op::UPDATE_OPS_ITEM, &id, update).await?;
+    api.caller.call_within(PATIENCE, op::UPDATE_OPS_ITEM, id, update).await?;
     Ok(())
 }
 
@@ -96,6 +104,7 @@ fn data(ticket: &Ticket) -> HashMap<String, OpsItemDataValue> {
         ("/aws/dedup", json!({ "dedupString": ticket.key }).to_string()),
         (KEY, ticket.key.clone()),
         (PLACE, ticket.place.clone()),
+        (STAMP, ticket.stamp.clone()),
     ];
     if !resources.is_empty() {
         all.push(("/aws/resources", json!(resources).to_string()));

@@ -8,6 +8,8 @@ use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use std::collections::VecDeque;
+use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 /// How long one try may take, from looking for the name to the first line of the answer.
@@ -44,8 +46,11 @@ pub async fn post(hook: &Hook, address: Option<&str>, json: &str) -> Result<(), 
                 )
             }
             // Such an error may name the address.
-            Ok(Err(error)) if error.is_connect() => ("no connection".to_owned(), true),
-            Ok(Err(_)) => ("no answer".to_owned(), true),
+            Ok(Err(error)) => match tls(&error) {
+                Some(error) => (untrusted(error), false),
+                None if error.is_connect() => ("no connection".to_owned(), true),
+                None => ("no answer".to_owned(), true),
+            },
             Err(_) => (format!("no answer within {} s", TRY.as_secs()), true),
         };
         match PAUSES.get(tries - 1).filter(|_| again) {
@@ -56,6 +61,36 @@ pub async fn post(hook: &Hook, address: Option<&str>, json: &str) -> Result<(), 
             }
         }
     }
+}
+
+/// What speaks against an encrypted connection, where it is that which failed. It lies inside of errors of input and output,
+/// which don't name it as their source.
+fn tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+    if let Some(found) = error.downcast_ref() {
+        return Some(found);
+    }
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let inner = inner.and_then(|inner| tls(inner as &(dyn Error + 'static)));
+    inner.or_else(|| error.source().and_then(tls))
+}
+
+/// In words of our own: those of the error may name the address.
+fn untrusted(error: &rustls::Error) -> String {
+    use rustls::CertificateError as Bad;
+    let why = match error {
+        rustls::Error::InvalidCertificate(bad) => match bad {
+            Bad::Expired | Bad::ExpiredContext { .. } => "its certificate is out of date",
+            Bad::NotValidYet | Bad::NotValidYetContext { .. } => "its certificate is not valid yet",
+            Bad::Revoked => "its certificate is revoked",
+            Bad::UnknownIssuer => "nobody whom this machine trusts has issued its certificate",
+            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => "its certificate is for another name",
+            _ => "its certificate is not valid",
+        },
+        rustls::Error::InvalidMessage(_) => "what answers there does not speak TLS",
+        rustls::Error::AlertReceived(_) => "it refuses the connection",
+        _ => "the two sides did not agree",
+    };
+    format!("TLS failed: {why}")
 }
 
 /// The address in a variable of the environment; none where it is empty.
@@ -112,6 +147,20 @@ mod tests {
         assert!(error.contains("aws ssm put-parameter --type SecureString --name /alerts/fleet --value"), "{error}");
         let error = post(&Hook::Env("HOOK".into()), None, "{}").await.unwrap_err().to_string();
         assert!(error.ends_with("set HOOK where the program runs"), "{error}");
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_accepted_is_told_without_the_address() {
+        let name = rustls::Error::InvalidCertificate(rustls::CertificateError::NotValidForNameContext {
+            expected: "hooks.example.org".try_into().unwrap(),
+            presented: Vec::new(),
+        });
+        // As it comes from below: one error of input and output in another.
+        let below = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, name));
+        assert_eq!(untrusted(tls(&below).unwrap()), "TLS failed: its certificate is for another name");
+        let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        assert!(untrusted(&unknown).ends_with("nobody whom this machine trusts has issued its certificate"));
+        assert!(tls(&io::Error::other("no connection")).is_none());
     }
 
     #[test]

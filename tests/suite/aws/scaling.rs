@@ -132,6 +132,26 @@ async fn an_empty_group_keeps_what_its_template_resolves_at_each_launch() {
     assert!(holders.iter().any(|(by, _)| *by == bench.arn("web")), "{holders:?}");
 }
 
+/// One name that Parameter Store refuses says nothing of what the others give.
+#[tokio::test(start_paused = true)]
+async fn a_parameter_that_is_refused_makes_no_other_unread() {
+    let bench = Bench::new().await;
+    bench.put("golden", &bench.image()).await;
+    let refused = "a".repeat(3000);
+    bench.template(TEMPLATE, &[&format!("resolve:ssm:{refused}"), "resolve:ssm:golden"]);
+    let reasons = bench.reasons().await;
+    let unknown: Vec<&Reason> = reasons.iter().filter(|reason| reason.kind == "unknown").collect();
+    assert_eq!((unknown.len(), unknown[0].by.as_ref()), (1, Some(&refused)), "{reasons:?}");
+    assert!(unknown[0].why.contains(&format!("{TEMPLATE}:1 resolves it")), "{reasons:?}");
+    let used =
+        reasons.iter().filter(|reason| reason.by.as_ref().is_some_and(|by| by.ends_with(&format!("{TEMPLATE}:2"))));
+    assert_eq!(
+        used.map(|reason| reason.why.as_str()).collect::<Vec<_>>(),
+        ["a launch template uses it"],
+        "{reasons:?}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_instance_refresh_under_way_keeps_what_it_brings_and_what_it_goes_back_to() {
     let bench = Bench::new().await;

@@ -4,8 +4,9 @@ use super::chart::Chart;
 use super::overview::Frame;
 use super::state::State;
 use crate::fleet::freshness::Level;
+use crate::pipeline::clock;
 use crate::report::html::fleet::{Row, UnreadRow, notes, row, unread};
-use crate::report::view::{Fleet, FleetOutcome, fleet_sums};
+use crate::report::view::{Fleet, FleetOutcome, fleet_sums, minute};
 use crate::report::{visible, wording};
 use crate::serve::board::{Freshness, Seen};
 use serde::Serialize;
@@ -27,6 +28,8 @@ pub(super) struct Summary {
     outcome: &'static str,
     sums: String,
     counts: Vec<Count>,
+    /// Since when they may be anything else by now, where that is so.
+    as_of: Option<String>,
     /// Beside them: of what was not read there is no number.
     uncounted: Option<Uncounted>,
     /// `2 places not read`; none where all were.
@@ -81,6 +84,10 @@ impl Summary {
                 Some(_) => words.iter().map(|(level, key, word)| Count { key, word, count: count(*level) }).collect(),
                 None => Vec::new(),
             },
+            as_of: seen.fleet.good.as_ref().filter(|_| state.key != Freshness::Fresh).map(|good| {
+                let at = minute(&clock::rfc3339(good.at));
+                format!("These are the figures of {at}: what they are now is unknown.")
+            }),
             uncounted: fleet.and_then(uncounted),
             unread: fleet.and_then(not_read),
             unread_first: fleet.map(unread).unwrap_or_default().into_iter().take(FIRST).collect(),

@@ -18,7 +18,7 @@ pub(super) struct State {
     pub fine: bool,
     /// In a sentence.
     pub text: String,
-    /// Why the last look failed, where it did.
+    /// Why the last look failed, where it did, and whether the one under way comes to an end.
     pub why: Option<String>,
 }
 
@@ -29,19 +29,27 @@ impl State {
             let at = minute(&clock::rfc3339(good.at));
             (ago(now - good.at), at)
         });
+        let slow = part.under_way.filter(|_| part.is_slow(now)).map(|began| ago(now - began));
         let text = match (key, seen) {
             (Freshness::Fresh, Some((ago, at))) => format!("Looked {ago} ({at})."),
+            (Freshness::Stale, Some((ago, at))) if part.failed.is_none() => {
+                format!("Stale: the look under way comes to no end. What is shown was seen {ago} ({at}).")
+            }
             (Freshness::Stale, Some((ago, at))) => {
                 format!("Stale: the last look failed. What is shown was seen {ago} ({at}).")
             }
             (_, Some((ago, at))) => {
-                format!("Too old: how it is now is unknown. What is shown was seen {ago} ({at}).")
+                format!("Too old: how it is now is unknown. What is shown is how it was {ago} ({at}).")
             }
-            (_, None) if part.failed.is_some() => "Unknown: no look has succeeded yet.".into(),
+            (_, None) if part.failed.is_some() || slow.is_some() => "Unknown: no look has succeeded yet.".into(),
             (_, None) => "Not looked yet: the first look is under way.".into(),
         };
-        let why =
-            part.failed.as_ref().map(|failed| format!("{}: {}", ago(now - failed.at), visible::block(&failed.why)));
+        let why = part
+            .failed
+            .as_ref()
+            .map(|failed| format!("Failed {}: {}", ago(now - failed.at), visible::block(&failed.why)));
+        let late = slow.map(|began| format!("Looking, begun {began}: nobody has answered yet"));
+        let why = why.into_iter().chain(late).reduce(|why, late| format!("{why}\n{late}"));
         State { key, fine: key == Freshness::Fresh, text, why }
     }
 }
@@ -78,6 +86,16 @@ mod tests {
         part.looked(Err("throttled".into()), then + every, every);
         tell(&part, 90);
         tell(&part, 86_400 * 3);
+        // Nobody answers, and no look has failed.
+        let mut silent: Part<()> = Part::default();
+        silent.begins(then);
+        tell(&silent, 299);
+        tell(&silent, 301);
+        let day = Duration::from_secs(86_400);
+        silent.looked(Ok(()), then, Duration::ZERO);
+        silent.begins(then + every);
+        let state = State::of(&silent, then + time::Duration::seconds(400), day);
+        told.push(format!("{:?} {} {} {:?}", state.key, state.fine, state.text, state.why));
         insta::assert_snapshot!(told.join("\n"));
     }
 }

@@ -13,11 +13,12 @@ pub async fn read(api: &Api, found: &mut Found) -> Result<(), CallError> {
         let by = || uses.iter().map(|used| used.id.as_str()).collect::<Vec<_>>().join(", ");
         let is_arn = parameter.starts_with("arn:");
         let value = match values.remove(&parameter).unwrap_or(Ok(None)) {
-            Err(error) if is_arn => {
+            // What it gives may be any image; what the others give is known all the same.
+            Err(error) => {
                 found.unread(&parameter, format!("{} resolves it: {}", by(), error.message));
                 continue;
             }
-            value => value?,
+            Ok(value) => value,
         };
         if value.is_none() && is_arn {
             found.unread(&parameter, format!("{} resolves it, and it is not seen from here", by()));

@@ -99,6 +99,12 @@ fn get_parameter(arguments: &Arguments, store: &Store, scene: &Scene<'_>) -> Ans
 
 fn get_parameters(arguments: &Arguments, store: &Store, scene: &Scene<'_>) -> Answer {
     let names = arguments.some_texts("Names", 10)?;
+    // Systems Manager API reference, `GetParameters`: a name has at most 2048 characters.
+    if names.iter().any(|name| name.len() > 2048) {
+        return Err(Refusal::validation(
+            "Value at 'names' failed to satisfy constraint: Member must have length less than or equal to 2048",
+        ));
+    }
     let decrypt = arguments.flag("WithDecryption")?;
     let (mut there, mut invalid) = (Vec::new(), Vec::new());
     let different: BTreeSet<&String> = names.iter().collect();

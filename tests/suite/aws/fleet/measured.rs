@@ -101,6 +101,13 @@ fn two_factories_of_an_account_do_not_overwrite_each_other() {
         let (code, text) = run(&cloud, &factory, &["fleet", "--alarms"]);
         assert!(code == 0 && text.matches(": as it should be").count() == 2, "{own}: {text}");
     }
+    // What has the names of a factory without one may be of before this one had its name: nobody else can tell.
+    let (_, text) = run(&cloud, &factory("metrics: true, factory: shop, "), &["fleet", "--alarms"]);
+    let left = "amifactory-fleet-check-stopped: there still, of before `factory:` was set, or of another factory";
+    let remove = "aws cloudwatch delete-alarms --alarm-names amifactory-fleet-check-stopped --region us-east-1";
+    assert!(text.contains(left) && text.contains(remove), "{text}");
+    let (_, text) = run(&cloud, &factory("metrics: true, "), &["fleet", "--alarms"]);
+    assert!(!text.contains("there still"), "{text}");
     let world = cloud.fake.world();
     let names: Vec<&str> = world.cloudwatch.alarms.keys().map(|(_, name)| name.as_str()).collect();
     let named = |own: &str| [format!("amifactory{own}-fleet-check-stopped"), format!("amifactory{own}-fleet-unread")];

@@ -61,6 +61,8 @@ fn the_exit_code_says_how_it_stands() {
     factory.write("amifactory.yaml", &format!("{FACTORY}fleet: {{warn: 0s, fail: 0s}}\n"));
     let (code, text) = run(&cloud, &factory, &["fleet"]);
     assert!(code == 4 && text.contains("create-launch-template-version"), "{code}: {text}");
+    let (code, text) = run(&cloud, &factory, &["fleet", "--quiet"]);
+    assert!(code == 4 && text.contains("1 breaking the policy") && text.lines().count() == 1, "{code}: {text}");
     let (code, text) = run(&cloud, &factory, &["fleet", "--format", "json"]);
     let result: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     assert_eq!((code, &result["event"], &result["outcome"]), (4, &json!("result"), &json!("stale")), "{text}");

@@ -126,6 +126,7 @@ fn the_fleet_is_served_and_requests_ask_aws_nothing() {
     std::fs::remove_file(&fifo).unwrap();
     let served = start("1h");
     let page = served.wait_for("/fleet", "✗ breaks the policy");
+    assert!(!page.contains("These are the figures of"), "{page}");
     assert!(page.contains("&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;") && !page.contains("<script"), "{page}");
     assert!(page.contains("<rect class=\"fail\""), "{page}");
     for part in ["images", "evidence", "channels", "builds", "fleet"] {
@@ -186,6 +187,7 @@ fn the_fleet_is_served_and_requests_ask_aws_nothing() {
     assert!(metrics.contains("amifactory_look_failed{part=\"builds\"} 0"), "one part hides no other: {metrics}");
     let page = served.wait_for("/fleet", "Too old: how it is now is unknown.");
     assert!(page.contains("? unknown") && !page.contains("✗ breaks the policy"), "{page}");
+    assert!(page.contains("These are the figures of 2") && page.contains("what they are now is unknown"), "{page}");
     assert!(!served.get("/metrics").contains("amifactory_fleet_resources"));
     assert!(std::fs::read_to_string(&file).unwrap().lines().count() >= 2);
 }

@@ -79,6 +79,38 @@ async fn an_item_is_opened_brought_up_to_date_and_resolved() {
     assert_eq!((items(&scene).len(), open(&scene)), (3, 0));
 }
 
+/// Nothing is worse, so there is no news: but whoever follows the item would do what mends nothing any more.
+#[tokio::test(start_paused = true)]
+async fn an_open_item_says_the_command_of_today() {
+    let (scene, seen) = scene(2).await;
+    let target = scene.target();
+    outcome(&scene, &target, &seen).await;
+    let updates = || scene.fake.world().calls.iter().filter(|call| call.action == "UpdateOpsItem").count();
+    assert_eq!((outcome(&scene, &target, &seen).await, updates()), (Outcome::Quiet, 0));
+    let mut now = seen.clone();
+    now.items[0].fix = Some("amifactory rollout web --channel prod --group another".into());
+    now.items[0].count += 1;
+    assert_eq!((outcome(&scene, &target, &now).await, updates()), (Outcome::Quiet, 1));
+    let found = |text: &str| items(&scene).iter().filter(|item| item.description.contains(text)).count();
+    assert_eq!((found("--group another"), found("--group group-"), items(&scene).len()), (1, 1, 2));
+    assert_eq!((outcome(&scene, &target, &now).await, updates()), (Outcome::Quiet, 1), "once is enough");
+    // One of an earlier version, which does not show what it holds, is brought up to date once; one that a person has closed
+    // is left alone.
+    for item in scene.fake.world().ssm.place(&home(OWN, "us-east-1")).items.values_mut() {
+        item.data.remove("amifactory:stamp");
+        if item.description.contains("--group group-") {
+            item.status = "Resolved".into();
+        }
+    }
+    outcome(&scene, &target, &now).await;
+    outcome(&scene, &target, &now).await;
+    assert_eq!((updates(), open(&scene)), (2, 1));
+    // A command that there is no more goes too.
+    now.items[0].fix = None;
+    outcome(&scene, &target, &now).await;
+    assert_eq!((updates(), found("--group another")), (3, 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_run_that_dies_leaves_no_item_twice_and_none_that_nobody_resolves() {
     let (scene, seen) = scene(2).await;

@@ -249,6 +249,12 @@ fn a_webhook_that_refuses_redirects_or_hangs_is_told_of_in_bounded_time_without_
         assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
     }
     assert!(target.asked.lock().unwrap().is_empty(), "a redirect was followed");
+    // What fails because of the encryption is told as that, at once.
+    let plain = server(&["200 OK"]);
+    let address = plain.address.replace("http://", "https://");
+    let (code, text) = notified(&cloud, &factory, &format!("{address}/T0/secret-part"));
+    assert!(code == 1 && text.contains("TLS failed: what answers there does not speak TLS"), "{code}: {text}");
+    assert!(!text.contains("tries") && !text.contains("secret-part") && !text.contains("127.0.0.1"), "{text}");
     for address in ["", "http://hooks.example.org/secret-part", "not an address/secret-part"] {
         let (code, text) = notified(&cloud, &factory, address);
         assert!(

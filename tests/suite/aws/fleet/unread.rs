@@ -154,3 +154,15 @@ async fn a_place_that_does_not_answer_is_unknown_after_three_minutes_and_holds_u
         assert_eq!((report.outcome, report.levels["fail"], report.places_unread), (FleetOutcome::Stale, 1, 2));
     }
 }
+
+/// Without the factory's own pointers nothing can be measured, and that is told in the same time.
+#[tokio::test(start_paused = true)]
+async fn a_home_whose_parameters_do_not_answer_is_told_after_three_minutes_too() {
+    let scene = scene().await;
+    let wanted = places(&scene.factory, &"us-east-1".parse().unwrap());
+    let target = AwsTarget::with_config(&Wire::silent(&scene.fake, "ssm.us-east-1").config());
+    let began = tokio::time::Instant::now();
+    let error = look(&target, &scene.factory, &["web".parse().unwrap()], &wanted).await.unwrap_err().to_string();
+    assert!((180..200).contains(&began.elapsed().as_secs()), "{} s", began.elapsed().as_secs());
+    assert!(error.contains("the factory's own images and pointers at home"), "{error}");
+}

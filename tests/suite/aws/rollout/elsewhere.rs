@@ -55,7 +55,7 @@ async fn asked(site: Site<'_>, channels: &[ChannelRule]) -> Result<(Request, Vec
     let Asked { back, retry, .. } = Asked::default();
     let waves = vec![vec!["web".to_owned()]];
     let request = Request { goal, waves, policy, back, why: None, despite: None, retry, take_over: None };
-    let plans = survey(site.target.rollouts().unwrap(), &request, &scene, site.target.now()).await?.plans;
+    let plans = survey(site, &request, &scene).await?.plans;
     let ended = carry_out(site, channels, &request, &plans, &|_| {}).await?;
     Ok((request, words(&ended)))
 }
@@ -87,4 +87,32 @@ async fn what_a_channel_names_there_and_at_home_goes_out_there() {
     bench.tag(&image(2, "us-east-1"), "amifactory:revoked", "CVE");
     let error = asked(site, &channels(&bench)).await.unwrap_err();
     assert!(error.to_string().starts_with("web 1.0.2 is revoked: CVE"), "{error}");
+}
+
+/// Nothing here says it: neither the copy's tags nor a mark.
+#[tokio::test(start_paused = true)]
+async fn nothing_goes_back_there_to_what_is_revoked_at_home() {
+    let bench = bench().await;
+    let at_home = bench.scene.target();
+    let there = at_home.place(&west(), None).unwrap();
+    let (site, channels) = (Site { target: &*there, home: Some(&at_home) }, channels(&bench));
+    name(&*there, Slot::Channel("prod".parse().unwrap()), 2).await;
+    let (request, rolled) = asked(site, &channels).await.unwrap();
+    assert_eq!(rolled, ["web done"]);
+    let origin = image(0, "us-east-1");
+    bench.tag(&image(0, "us-west-2"), "amifactory:copy-of", &format!("{origin} us-east-1"));
+    let back = Request { back: true, ..request };
+    let web = "web".parse().unwrap();
+    let plans = async || {
+        let (_, scene) = goal::named(site, &channels, (&web, "prod", None)).await.unwrap();
+        survey(site, &back, &scene).await.unwrap().plans
+    };
+    let before = plans().await;
+    assert!(before[0].is_begun(), "{before:?}");
+    bench.mark("web", "1.0.0", &origin).await;
+    let why = plans().await[0].stage.clone().unwrap_err().to_string();
+    assert!(why.contains("may not be used: web 1.0.0 is revoked: CVE-2026-0009"), "{why}");
+    // What was planned before that is asked again.
+    let ended = words(&carry_out(site, &channels, &back, &before, &|_| {}).await.unwrap());
+    assert!(ended[0].starts_with("web not begun: ") && ended[0].contains("is revoked: CVE-2026-0009"), "{ended:?}");
 }

@@ -4,7 +4,6 @@ use super::{Asked, Bench, TEMPLATE, image, words};
 use crate::fake_aws::autoscaling::refresh::Status;
 use amifactory::rollout::goal::Site;
 use amifactory::rollout::{carry_out, survey};
-use amifactory::target::Target;
 use std::time::Duration;
 
 const THERE: Asked<'static> = Asked { back: false, retry: false, why: None, despite: None, take_over: None };
@@ -128,7 +127,7 @@ async fn an_alarm_that_nobody_was_shown_to_ring_holds_it_up() {
     let despite = Asked { despite: Some("it mends that"), ..THERE };
     let target = bench.scene.target();
     let (request, scene) = bench.request(&target, &[&["web"]], despite).await.unwrap();
-    let plans = survey(target.rollouts().unwrap(), &request, &scene, target.now()).await.unwrap().plans;
+    let plans = survey(Site::home(&target), &request, &scene).await.unwrap().plans;
     bench.alarm("5xx", "ALARM");
     let ended = carry_out(Site::home(&target), &bench.scene.factory.channels, &request, &plans, &|_| {}).await.unwrap();
     let rolled = words(&ended);

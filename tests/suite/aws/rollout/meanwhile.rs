@@ -5,6 +5,8 @@ use crate::aws::fleet::add_image;
 use crate::fake_aws::autoscaling::Group;
 use crate::fake_aws::autoscaling::refresh::Status;
 use crate::fake_aws::faults::Fault;
+use amifactory::release::{Kind, Note};
+use amifactory::target::{PointerName, Slot, Target};
 use std::time::Duration;
 
 const THERE: Asked<'static> = Asked { back: false, retry: false, why: None, despite: None, take_over: None };
@@ -118,6 +120,21 @@ async fn while_a_version_is_not_known_yet_the_gates_are_asked_again() {
     assert_eq!(bench.rolled(WEB, THERE).await, ["web done"]);
 }
 
+/// Its token answers with it for long after it was deleted.
+#[tokio::test(start_paused = true)]
+async fn a_version_that_someone_has_deleted_is_made_anew() {
+    let bench = Bench::new(&["web"]).await;
+    let deleted = || {
+        let mut world = bench.scene.fake.world();
+        let never = world.clock.now() + Duration::from_secs(365 * 86_400);
+        world.ec2.template_versions.get_mut(&(TEMPLATE.to_owned(), 2)).unwrap().visible = never;
+    };
+    let rolled = bench.while_tried(THERE, ("CreateLaunchTemplateVersion", 1), deleted).await;
+    assert_eq!(rolled, ["web done"]);
+    assert_eq!(bench.seen("web").template.unwrap().1, "3");
+    assert_eq!(bench.running("web"), [image(2, "us-east-1")].into());
+}
+
 /// A group that runs an image of another recipe.
 async fn of_another() -> Bench {
     let bench = Bench::new(&[]).await;
@@ -154,6 +171,59 @@ async fn nothing_goes_back_to_a_revoked_image_of_another_recipe() {
     let why = refusal(&bench.plan(WEB, BACK).await.unwrap());
     assert!(why.contains("may not be used: api 2.0.1 is revoked: CVE-2026-0003"), "{why}");
     assert_eq!(bench.count("StartInstanceRefresh"), 1);
+}
+
+/// Whoever revoked it died before its tags were written, or somebody took them off.
+#[tokio::test(start_paused = true)]
+async fn what_a_mark_alone_says_holds_for_images_of_other_recipes_too() {
+    let bench = of_another().await;
+    assert_eq!(bench.rolled(WEB, Asked { take_over: Some("api"), ..THERE }).await, ["web done"]);
+    // A mark of another image is none of this one.
+    bench.mark("api", "2.0.2", OF_ANOTHER).await;
+    assert!(bench.plan(WEB, BACK).await.unwrap()[0].is_begun());
+    bench.mark("api", "2.0.1", OF_ANOTHER).await;
+    let why = refusal(&bench.plan(WEB, BACK).await.unwrap());
+    assert!(why.contains("may not be used: api 2.0.1 is revoked: CVE-2026-0009"), "{why}");
+    assert_eq!(bench.count("StartInstanceRefresh"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn instances_of_an_image_that_a_mark_alone_revokes_are_told() {
+    let bench = of_another().await;
+    bench.mark("api", "2.0.1", OF_ANOTHER).await;
+    let plans = bench.plan(WEB, Asked { take_over: Some("api"), ..THERE }).await.unwrap();
+    let warnings = plans[0].seen.warnings(&amifactory::rollout::survey::Request::pace(
+        &bench.request(&bench.scene.target(), WEB, THERE).await.unwrap().0,
+    ));
+    assert_eq!(warnings, ["2 of its 2 instances run api 2.0.1, which is revoked: CVE-2026-0009"]);
+}
+
+/// It has no tags any more that would say whose it is.
+#[tokio::test(start_paused = true)]
+async fn a_group_whose_image_is_gone_is_held_unless_a_record_says_whose_it_was() {
+    let bench = of_another().await;
+    bench.scene.fake.world().ec2.images.remove(OF_ANOTHER);
+    let why = refusal(&bench.plan(WEB, THERE).await.unwrap());
+    let told = format!("its image {OF_ANOTHER} is gone, and nobody knows whose it was");
+    assert!(why.starts_with(&told), "{why}");
+    assert!(why.contains("amifactory rollout web --channel prod --arch x86_64 --take-over web --group web"), "{why}");
+    let over = |recipe| Asked { take_over: Some(recipe), ..THERE };
+    assert!(bench.plan(WEB, over("api")).await.unwrap()[0].stage.is_err(), "api does not know it either");
+    assert!(bench.plan(WEB, over("web")).await.unwrap()[0].is_begun());
+    // A record of the other recipe.
+    let bench = of_another().await;
+    let slot = Slot::Version("2.0.1".parse().unwrap());
+    let name = PointerName { recipe: "api".parse().unwrap(), arch: "x86_64".parse().unwrap(), slot };
+    let note = Note::new(Kind::Promote, "2040-03-30T00:00:00Z".into());
+    bench.scene.target().create_pointer(&name, &OF_ANOTHER.parse().unwrap(), &note).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    bench.scene.fake.world().ec2.images.remove(OF_ANOTHER);
+    assert!(bench.plan(WEB, THERE).await.unwrap()[0].stage.is_err());
+    assert!(bench.plan(WEB, over("api")).await.unwrap()[0].is_begun());
+    // One of this recipe's own, which its version's pointer still names.
+    let bench = Bench::new(&["web"]).await;
+    bench.scene.fake.world().ec2.images.remove(&image(1, "us-east-1"));
+    assert_eq!(bench.rolled(WEB, THERE).await, ["web done"]);
 }
 
 #[tokio::test(start_paused = true)]

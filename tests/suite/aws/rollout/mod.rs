@@ -18,8 +18,8 @@ use amifactory::release::scene;
 use amifactory::rollout::alarms::Alarms;
 use amifactory::rollout::goal::Site;
 use amifactory::rollout::{Despite, Ended, GroupPlan, Outcome, Request, RolloutError, Survey, carry_out, goal, survey};
-use amifactory::target::Target;
 use amifactory::target::aws::AwsTarget;
+use amifactory::target::{PointerName, Revocation, Slot, Target};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -100,13 +100,13 @@ impl Bench {
     async fn survey(&self, waves: &[&[&str]], asked: Asked<'_>) -> Result<Survey, RolloutError> {
         let target = self.scene.target();
         let (request, scene) = self.request(&target, waves, asked).await?;
-        survey(target.rollouts().unwrap(), &request, &scene, target.now()).await
+        survey(Site::home(&target), &request, &scene).await
     }
 
     /// What the verb does, by a program that knows nothing of others.
     async fn roll(&self, target: &AwsTarget, waves: &[&[&str]], asked: Asked<'_>) -> Result<Vec<Ended>, RolloutError> {
         let (request, scene) = self.request(target, waves, asked).await?;
-        let plans = survey(target.rollouts().unwrap(), &request, &scene, target.now()).await?.plans;
+        let plans = survey(Site::home(target), &request, &scene).await?.plans;
         let tell = |text: String| self.told.lock().unwrap().push(text);
         carry_out(Site::home(target), &self.scene.factory.channels, &request, &plans, &tell).await
     }
@@ -139,6 +139,16 @@ impl Bench {
         let mut tags = world.ec2.tags_at(id, now);
         tags.insert(key.to_owned(), value.to_owned());
         world.ec2.tags.get_mut(id).unwrap().set(now, tags);
+    }
+
+    /// That a version is revoked, written down at home and in no tag.
+    async fn mark(&self, recipe: &str, version: &str, image: &str) {
+        let slot = Slot::Version(version.parse().unwrap());
+        let name = PointerName { recipe: recipe.parse().unwrap(), arch: "x86_64".parse().unwrap(), slot };
+        let (by, at) = ("ops".to_owned(), "2040-03-30T00:00:00Z".to_owned());
+        let mark = Revocation { image: image.parse().unwrap(), reason: "CVE-2026-0009".into(), by, at };
+        self.scene.target().mark_revoked(&name, &mark).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
     }
 
     /// An alarm of that name and state: `OK`, `ALARM`.

@@ -6,7 +6,6 @@ use crate::fake_aws::autoscaling::Group;
 use crate::fake_aws::autoscaling::refresh::Status;
 use amifactory::rollout::goal::Site;
 use amifactory::rollout::{GroupPlan, carry_out, survey};
-use amifactory::target::Target;
 use std::time::Duration;
 
 const THERE: Asked<'static> = Asked { back: false, retry: false, why: None, despite: None, take_over: None };
@@ -22,7 +21,7 @@ impl Bench {
     pub async fn meanwhile(&self, asked: Asked<'_>, happens: impl AsyncFnOnce()) -> Vec<String> {
         let target = self.scene.target();
         let (request, scene) = self.request(&target, WEB, asked).await.unwrap();
-        let plans = survey(target.rollouts().unwrap(), &request, &scene, target.now()).await.unwrap().plans;
+        let plans = survey(Site::home(&target), &request, &scene).await.unwrap().plans;
         happens().await;
         words(&carry_out(Site::home(&target), &self.scene.factory.channels, &request, &plans, &|_| {}).await.unwrap())
     }

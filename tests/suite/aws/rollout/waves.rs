@@ -1,7 +1,7 @@
 //! One wave after the other, and none after a failure, outside of the window, or with an image that is no longer named.
 
-use super::{Asked, Bench, Window, image};
-use amifactory::target::Target;
+use super::{Asked, Bench, TEMPLATE, Window, image};
+use amifactory::target::{RefreshState, Target};
 use std::time::Duration;
 use time::{Time, UtcOffset, Weekday};
 
@@ -81,6 +81,35 @@ async fn a_wave_does_not_begin_after_the_window_has_closed_but_for_a_reason() {
     };
     let kept = description("lt-00000000000000002");
     assert_eq!(kept, "amifactory over 1: web 1.0.2 from prod for a; outside of its window: an incident");
+}
+
+/// The reason counts from the moment on at which the window is closed: also where it was open when all began.
+#[tokio::test(start_paused = true)]
+async fn a_reason_is_kept_for_what_is_begun_after_the_window_has_closed() {
+    let mut bench = bench().await;
+    bench.policy.bake = Duration::from_secs(3600);
+    let target = bench.scene.target();
+    bench.request(&target, WAVES, Asked::default()).await.unwrap();
+    let now = target.now();
+    let days = (0..7).map(|day| Weekday::Monday.nth_next(day)).collect();
+    let time = |at: time::OffsetDateTime| Time::from_hms(at.hour(), at.minute(), 0).unwrap();
+    let (from, to) = (time(now - Duration::from_secs(3600)), time(now + Duration::from_secs(1800)));
+    bench.policy.window = Some(Window { days, from, to, zone: UtcOffset::UTC });
+    let why = Asked { why: Some("an incident"), ..Asked::default() };
+    let ended = bench.roll(&target, WAVES, why).await.unwrap();
+    assert_eq!(ended.iter().map(|ended| ended.outside).collect::<Vec<_>>(), [false, true, true, true]);
+    // How far each was when it ended, and not when it was planned.
+    assert!(ended.iter().all(|ended| ended.refresh == Some((RefreshState::Successful, 100))), "{ended:?}");
+    let description = |template: &str| {
+        let world = bench.scene.fake.world();
+        world.ec2.template_versions[&(template.to_owned(), 2)].description.clone().unwrap()
+    };
+    assert_eq!(description(TEMPLATE), "amifactory over 1: web 1.0.2 from prod for canary");
+    let kept = "amifactory over 1: web 1.0.2 from prod for a; outside of its window: an incident";
+    assert_eq!(description("lt-00000000000000002"), kept);
+    let told = bench.told.lock().unwrap().join("\n");
+    assert!(told.contains("canary: begun, version 2, 3 to replace\n"), "{told}");
+    assert!(told.contains("a: begun, version 2, 3 to replace; outside of its window: an incident\n"), "{told}");
 }
 
 #[tokio::test(start_paused = true)]
