@@ -544,7 +544,7 @@ async fn who_adopts_takes_no_build_that_another_machine_has_begun() {
     let (plan, launch, draft) = declared(&target, "first", &always).await;
     apply(&target, Some(&draft)).await;
     run(&target, &draft).await;
-    let other = Place { fake: place.fake.clone(), ..Place::new(|_| {}) };
+    let other = place.another();
     let there = shared::target(&other);
     let options = BuildOptions::default();
     let build = other.build_on(&there, &plan, &launch, &options);
@@ -563,7 +563,7 @@ async fn who_adopts_takes_no_build_that_another_machine_has_begun() {
 #[tokio::test(start_paused = true)]
 async fn of_two_machines_that_build_one_plan_the_slower_one_soon_hears_of_it() {
     let place = Place::new(|_| {});
-    let other = Place { fake: place.fake.clone(), ..Place::new(|_| {}) };
+    let other = place.another();
     let (here, there) = (shared::target(&place), shared::target(&other));
     let (plan, launch) = factory::plan(&here).await;
     let options = BuildOptions::default();

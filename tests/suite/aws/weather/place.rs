@@ -78,6 +78,11 @@ impl Place {
         Place { fake: Fake::new(settings), folder: tempfile::tempdir().unwrap(), told: Told::default() }
     }
 
+    /// Another machine that speaks to the same cloud.
+    pub fn another(&self) -> Place {
+        Place { fake: self.fake.clone(), folder: tempfile::tempdir().unwrap(), told: Told::default() }
+    }
+
     /// The target as a new run of the program has it: it knows nothing of earlier runs.
     pub fn target(&self) -> AwsTarget {
         AwsTarget::with_config(&Wire::new(&self.fake).config())
