@@ -6,6 +6,7 @@
 
 use super::distribute::{Row, State, Wanted, copy_of, version_pointer};
 use super::error::ReleaseError;
+use super::history::History;
 use super::leftover;
 use super::note::Note;
 use super::places::{Place, Places, audience};
@@ -95,7 +96,7 @@ fn pairs(places: &Places<'_>, at_home: &ImageId, elsewhere: &Elsewhere) -> Vec<(
     all
 }
 
-/// Whether every place names what it should already.
+/// Whether every place names what it should already, by a move of ours.
 pub async fn is_everywhere(
     places: &Places<'_>,
     name: &PointerName,
@@ -103,8 +104,12 @@ pub async fn is_everywhere(
     elsewhere: &Elsewhere,
 ) -> Result<bool, TargetError> {
     let each = pairs(places, at_home, elsewhere).into_iter().map(|(place, image)| async move {
-        match places.at(&place).await?.pointer(name).await {
-            Ok(named) => Ok(named.is_some_and(|pointer| pointer.image == image)),
+        let there = places.at(&place).await?;
+        match there.pointer(name).await {
+            Ok(Some(pointer)) if pointer.image == image => {
+                Ok(History::of(&there.history(name).await?).unrecorded().is_none())
+            }
+            Ok(_) => Ok(false),
             // Garbage is not the image: the channel moves there, and so over it.
             Err(TargetError::Damaged { .. }) => Ok(false),
             Err(error) => Err(error),

@@ -150,6 +150,7 @@ pub async fn roll_back_in(
     // Whoever takes over ends what was begun, also where it has not moved anything yet.
     if !request.take_over
         && !scene.is_damaged(&name)
+        && history.unrecorded().is_none()
         && current.image == candidate.image.id
         && match places {
             Some(places) => everywhere::is_everywhere(places, &name, &current.image, &elsewhere).await?,

@@ -1,7 +1,7 @@
 //! What mends a pointer: commands that work where it was looked at.
 
 use super::Look;
-use crate::identity::{Arch, Channel};
+use crate::identity::{Arch, Channel, Version};
 use crate::pipeline::tags;
 use crate::release::history::History;
 use crate::release::way_out::{self, Ground as Way};
@@ -37,21 +37,43 @@ impl Look<'_> {
             return plain();
         };
         let history = History::of(entries);
-        let usable = |image: &str| {
-            let image = self.seen.image(&image.parse().ok()?)?;
-            let owner = tags::owner(&image.tags).filter(|owner| owner.recipe == *self.recipe)?;
-            (image.available && tags::revoked(&image.tags).is_none()).then_some(owner.version)
-        };
-        let archs: BTreeSet<Arch> = self.seen.pointers(self.recipe).map(|pointer| pointer.name.arch).collect();
+        let usable = |image: &str| self.usable_version(image);
         let ground = Way {
             history: &history,
             current: pointer.image.as_str(),
             usable: &usable,
             pinned: self.seen.held.contains(name),
-            several: archs.len() > 1,
+            several: self.has_several(),
             rules: self.rules,
         };
         way_out::commands(name, &ground).join(", then ")
+    }
+
+    /// The version of an image that can be used.
+    fn usable_version(&self, image: &str) -> Option<Version> {
+        let image = self.seen.image(&image.parse().ok()?)?;
+        let owner = tags::owner(&image.tags).filter(|owner| owner.recipe == *self.recipe)?;
+        (image.available && tags::revoked(&image.tags).is_none()).then_some(owner.version)
+    }
+
+    /// Whether the recipe has pointers for several architectures.
+    fn has_several(&self) -> bool {
+        let archs: BTreeSet<Arch> = self.seen.pointers(self.recipe).map(|pointer| pointer.name.arch).collect();
+        archs.len() > 1
+    }
+
+    /// The command that writes down that a channel stays where it is: where it was only written once more, by hand, with
+    /// what a move of ours had brought it to. What came there by hand alone passed no gate, and is told to go.
+    pub(super) fn stays(&self, name: &PointerName, history: &History) -> Option<String> {
+        let Slot::Channel(channel) = &name.slot else { return None };
+        let ours = history.moves.iter().rev().find(|moved| moved.note.is_some())?;
+        let version = self.usable_version(&history.last().filter(|last| last.image == ours.image)?.image)?;
+        let arch = if self.has_several() { format!(" --arch {}", name.arch) } else { String::new() };
+        let unpin = match self.seen.held.contains(name) {
+            true => format!("amifactory unpin {} --channel {channel}{arch}, then ", name.recipe),
+            false => String::new(),
+        };
+        Some(format!("{unpin}amifactory rollback {} --channel {channel}{arch} --to {version}", name.recipe))
     }
 
     pub(super) fn delete(&self, name: &PointerName) -> String {

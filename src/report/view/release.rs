@@ -52,6 +52,8 @@ pub struct Promoted {
     pub passed_before: usize,
     /// Whether it goes to an older version than the channel names.
     pub older: bool,
+    /// Whether the channel was last written by something other than this program, which passed no gate.
+    pub by_hand: bool,
     /// The score of its image.
     pub score: Option<f64>,
     /// Controls that fail in its image.
@@ -144,6 +146,7 @@ impl Promoted {
             no_longer_checked: findings.dropped,
             passed_before: findings.passed_before,
             older: promotion.current_version.is_some_and(|current| promotion.version < current),
+            by_hand: promotion.by_hand,
             score: promotion.record.score,
             failing: controls.iter().filter(|c| is_finding(Some(c.status))).map(|c| c.slug.clone()).collect(),
             waived: controls.iter().filter_map(waived).collect(),
@@ -211,8 +214,17 @@ fn summary(shown: &Promoted, style: Style) -> String {
     let (red, yellow) = (|text: &str| style.red(text), |text: &str| style.yellow(text));
     type Paint<'p> = &'p dyn Fn(&str) -> String;
     let mut lines: Vec<(Paint<'_>, String)> = Vec::new();
+    if shown.by_hand {
+        let names = if shown.brings_only() { ": what it names is recorded with this" } else { "" };
+        lines.push((&yellow, format!("{} was last written by hand, past its gates{names}", shown.channel)));
+    }
+    let told = |lines: &[(Paint<'_>, String)]| -> String {
+        let width = style.width.saturating_sub(2);
+        let folded = lines.iter().flat_map(|(paint, text)| fold(text, width).into_iter().map(|line| paint(&line)));
+        folded.map(|line| format!("  {line}\n")).collect()
+    };
     if shown.brings_only() {
-        return String::new();
+        return told(&lines);
     }
     if let (true, Some(from)) = (shown.older, shown.from_version) {
         lines.push((&yellow, format!("an older version than {from}, which {} names", shown.channel)));
@@ -256,9 +268,7 @@ fn summary(shown: &Promoted, style: Style) -> String {
             }
         }
     }
-    let width = style.width.saturating_sub(2);
-    let folded = lines.iter().flat_map(|(paint, text)| fold(text, width).into_iter().map(|line| paint(&line)));
-    folded.map(|line| format!("  {line}\n")).collect()
+    told(&lines)
 }
 
 /// Places that don't name yet what home names.
@@ -286,7 +296,11 @@ fn unmet(shown: &Promoted, style: Style) -> String {
     let mut text = format!("\n{}\n", style.bold("gates that are not met"));
     let (places, own): (Vec<&Unmet>, Vec<&Unmet>) = shown.unmet.iter().partition(|unmet| unmet.gate == "places");
     for gate in own.iter().chain(&places) {
-        text.push_str(&format!("{} {}\n", style.red(&format!("{:<13}", gate.gate)), visible::line(&gate.is)));
+        let is = fold(&visible::line(&gate.is), style.width.saturating_sub(14));
+        for (at, line) in is.iter().enumerate() {
+            let head = if at == 0 { gate.gate } else { "" };
+            text.push_str(&format!("{} {line}\n", style.red(&format!("{head:<13}"))));
+        }
         for line in [&gate.needed, &gate.mend] {
             for line in fold(&visible::line(line), style.width.saturating_sub(14)) {
                 text.push_str(&format!("{:13} {}\n", "", style.dim(&line)));
@@ -632,6 +646,7 @@ mod tests {
             no_longer_checked: findings.dropped,
             passed_before: findings.passed_before,
             older: true,
+            by_hand: false,
             score: None,
             failing: Vec::new(),
             waived: Vec::new(),
