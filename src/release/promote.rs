@@ -100,7 +100,7 @@ impl Promotion {
     pub fn add_places(&mut self, rows: &[Row]) {
         let missing = rows.iter().filter(|row| !matches!(row.state, State::Ready | State::Shared));
         let first_line = |row: &Row| match (row.state, &row.why) {
-            (State::Waiting, _) => "its region's image is not ready".to_owned(),
+            (State::Waiting, None) => "its region's image is not ready".to_owned(),
             (_, why) => why.as_deref().and_then(|why| why.lines().next()).unwrap_or("not ready").to_owned(),
         };
         let missing: Vec<(String, String)> = missing.map(|row| (row.place.to_string(), first_line(row))).collect();

@@ -1,6 +1,7 @@
 //! What the histories of pointers say, against the pointers that are there.
 
 use super::Look;
+use super::mends::local_folder;
 use crate::pipeline::tags;
 use crate::release::history::{History, Moved};
 use crate::release::note::Note;
@@ -64,7 +65,11 @@ impl Look<'_> {
         }
         let history = History::of(entries);
         if !history.is_whole() {
-            let mend = "its history can't be trusted before that: find out who could write there, and restore it from a backup";
+            let mend = format!(
+                "its history can't be trusted before that: find out who could write there, and restore it from a backup; or, \
+                 where there is none, {}",
+                self.begin_anew(name)
+            );
             self.wrong(name, history.verdict(), mend);
         }
         // Elsewhere it is told with what home names: that decides, and what brings it there writes over it.
@@ -88,9 +93,31 @@ impl Look<'_> {
                 let history = History::of(entries);
                 let mend = "find out who wrote there: restore it from a backup, or publish another version";
                 if !history.is_whole() {
+                    // A version is written once, and its one entry stands in its pointer too.
+                    let mend = match &name.slot {
+                        Slot::Version(version) => format!(
+                            "find out who wrote there: restore {version}.history from a backup, or move it away from {}: \
+                             what it held stands in {version}.json too",
+                            local_folder(name)
+                        ),
+                        Slot::Channel(_) => mend.to_owned(),
+                    };
                     self.wrong(name, history.verdict(), mend);
                 }
-                if entries.last().is_some_and(|last| Note::read(&last.note).is_none()) {
+                // One that can't be read is told by itself.
+                let is_read = self.seen.pointers(self.recipe).any(|pointer| pointer.name == *name);
+                if is_read && entries.last().is_some_and(|last| Note::read(&last.note).is_none()) {
+                    let mend = match (
+                        &name.slot,
+                        entries.first().is_some_and(|first| Note::read(&first.note).is_some()),
+                    ) {
+                        (Slot::Version(version), true) => format!(
+                            "find out who wrote there: remove {version}.json from {}, and amifactory resume puts it back \
+                             as its history says",
+                            local_folder(name)
+                        ),
+                        _ => mend.to_owned(),
+                    };
                     self.wrong(name, "it was not written by amifactory", mend);
                 }
             }

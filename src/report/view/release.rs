@@ -60,6 +60,9 @@ pub struct Promoted {
     pub failing: Vec<Slug>,
     /// Waivers of its image, and their last days.
     pub waived: Vec<Waived>,
+    /// What other places name by this channel, where it names nothing at home: someone deleted it there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<String>,
     /// Places in which the channel does not name what it names at home, or that could not be looked at.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub behind: Vec<Differs>,
@@ -150,6 +153,7 @@ impl Promoted {
             score: promotion.record.score,
             failing: controls.iter().filter(|c| is_finding(Some(c.status))).map(|c| c.slug.clone()).collect(),
             waived: controls.iter().filter_map(waived).collect(),
+            elsewhere: Vec::new(),
             behind: Vec::new(),
             places: Vec::new(),
             again: String::new(),
@@ -232,10 +236,14 @@ fn summary(shown: &Promoted, style: Style) -> String {
     match &shown.diff {
         Some(diff) => {
             let (from, to) = (wording::score(diff.a.score), wording::score(diff.b.score));
-            let score = if from == to { from } else { format!("{from} → {to}") };
+            let score = match (diff.a.score, diff.b.score) {
+                (None, None) => from,
+                _ if from == to => format!("score {from}"),
+                _ => format!("score {from} → {to}"),
+            };
             let (new, resolved) = (shown.new_findings.len(), shown.resolved_findings.len());
             let (new, resolved) = (wording::count(new, "new finding"), wording::count(resolved, "resolved finding"));
-            lines.push((&plain, format!("score {score}: {new}, {resolved}")));
+            lines.push((&plain, format!("{score}: {new}, {resolved}")));
             if !shown.new_findings.is_empty() {
                 lines.push((&red, format!("fails now: {}", some_of(&shown.new_findings))));
             }
@@ -246,7 +254,11 @@ fn summary(shown: &Promoted, style: Style) -> String {
             }
         }
         None => {
-            if shown.from_image.is_none() {
+            if !shown.elsewhere.is_empty() {
+                let there = shown.elsewhere.join(", ");
+                let what = format!("{} names nothing at home, and elsewhere it does: {there}", shown.channel);
+                lines.push((&yellow, format!("{what}; someone deleted it, and its history (amifactory verify)")));
+            } else if shown.from_image.is_none() {
                 lines.push((&plain, "it is the first image of this channel".to_owned()));
             }
             let failing = match shown.failing.as_slice() {
@@ -378,6 +390,9 @@ pub struct RolledBack {
     pub from_version: Option<Version>,
     /// The image of that.
     pub from_image: ImageId,
+    /// Whether that is revoked already.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub from_revoked: bool,
     /// What others had begun to bring the channel to, and is cleared: versions, or else images.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cleared: Vec<String>,
@@ -403,6 +418,7 @@ impl RolledBack {
             image: done.image.clone(),
             from_version: done.from_version,
             from_image: done.from.image.clone(),
+            from_revoked: done.from_revoked,
             cleared: done
                 .cleared
                 .iter()
@@ -440,12 +456,13 @@ pub fn rolled_back(shown: &RolledBack, style: Style) -> String {
         let history = format!("amifactory history {recipe} --channel {channel}");
         // What was just left can be built or promoted again by the next nightly run, and other channels may name it.
         let keep = |left: Version| {
-            [
-                format!(
-                    "amifactory pin {recipe} --channel {channel} --why TEXT   (no build and no promotion moves it)"
-                ),
-                format!("amifactory revoke {recipe}@{left} --reason TEXT   (nobody uses that version any more)"),
-            ]
+            let pin = format!(
+                "amifactory pin {recipe} --channel {channel} --why TEXT   (no build and no promotion moves it)"
+            );
+            let revoke =
+                format!("amifactory revoke {recipe}@{left} --reason TEXT   (nobody uses that version any more)");
+            // What is revoked already comes back by no build and no promotion.
+            [pin, revoke].into_iter().filter(|_| !shown.from_revoked)
         };
         let left = shown.from_version.filter(|left| !same && *left > *version);
         let next = match shown.outcome {
@@ -535,6 +552,11 @@ pub fn revocation(shown: &Revocation, style: Style) -> String {
         let gone = if revoked.gone { ", which is gone," } else { "" };
         let why = visible::line(&revoked.reason);
         text.push_str(&format!("{name} ({}){gone} is revoked: {why}; {named}\n", revoked.image));
+        if let Some(given) = &revoked.not_kept {
+            let what =
+                format!("  the reason that was given first stands; this one is not kept: {}", visible::line(given));
+            text.push_str(&format!("{}\n", style.yellow(&what)));
+        }
         if let Some(other) = &revoked.misnamed {
             let what = format!("  its version's pointer names {other} instead, which is not revoked by this");
             text.push_str(&format!("{}\n", style.red(&what)));
@@ -561,7 +583,10 @@ pub fn revocation(shown: &Revocation, style: Style) -> String {
             None => "marked too".to_owned(),
             Some(why) => style.red(&format!("NOT MARKED: {}", visible::block(why))),
         };
-        text.push_str(&format!("its copy {} in {}: {marked}\n", copy.image, copy.place));
+        // Those of images that were built on it are copied too.
+        let of = shown.revoked.iter().find(|revoked| revoked.image == copy.of);
+        let of = of.map_or_else(|| copy.of.to_string(), |of| format!("{} {}", of.recipe, of.version));
+        text.push_str(&format!("the copy {} of {of} in {}: {marked}\n", copy.image, copy.place));
     }
     for named in &shown.reached.channels {
         let what = format!("{} of {} in {} names {}", named.channel, named.recipe, named.place, named.image);
@@ -650,6 +675,7 @@ mod tests {
             score: None,
             failing: Vec::new(),
             waived: Vec::new(),
+            elsewhere: Vec::new(),
             behind: Vec::new(),
             places: Vec::new(),
             again: String::new(),
@@ -728,11 +754,15 @@ mod tests {
             image: image('3'),
             from_version: Some("1.0.4".parse().unwrap()),
             from_image: image('4'),
+            from_revoked: false,
             cleared: Vec::new(),
             places: Vec::new(),
         };
         let same = RolledBack { from_version: Some(back.version), from_image: image('3'), ..back.clone() };
         let stayed = RolledBack { outcome: "stayed", cleared: vec!["1.0.4".into()], ..same.clone() };
+        let of_revoked = RolledBack { from_revoked: true, ..back.clone() };
+        let text = rolled_back(&of_revoked, Style::PLAIN);
+        assert!(!text.contains("amifactory revoke") && !text.contains("amifactory pin"), "{text}");
         let all: String = [back, same, stayed].iter().map(|shown| rolled_back(shown, Style::PLAIN)).collect();
         insta::assert_snapshot!("ways_back", all);
     }

@@ -171,6 +171,13 @@ impl State {
         !self.dead_keys.contains(key) && (owner || named)
     }
 
+    /// From now on all snapshots that are encrypted have a key of the account's own, whose images can be shared.
+    pub fn encrypt_with_own_key(&mut self) {
+        for snapshot in self.snapshots.values_mut().filter(|snapshot| snapshot.encrypted) {
+            snapshot.kms_key = Some(super::key_arn(Some("alias/images"), &snapshot.home));
+        }
+    }
+
     /// Whether that account can use the image in that region.
     pub fn image_usable(&self, id: &str, home: &Home, now: Instant) -> bool {
         self.images.get(id).is_some_and(|image| image.seen_by(home, now) && *image.state.at(now) == "available")
