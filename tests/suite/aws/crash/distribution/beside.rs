@@ -8,7 +8,6 @@ use amifactory::release::places::Places;
 use amifactory::release::revoke_places::NotUsed;
 use amifactory::release::{revoke, revoke_places};
 use amifactory::target::aws::AwsTarget;
-use std::collections::BTreeSet;
 
 async fn revoke(bench: &Bench) -> bool {
     let target = bench.target();

@@ -53,6 +53,33 @@ async fn a_key_that_is_not_there_is_told_of() {
     bench.complete("with the key");
 }
 
+/// The key's policy is one half; the role's own policy is the other.
+#[tokio::test(start_paused = true)]
+async fn a_role_that_may_not_decrypt_is_not_ready_until_it_may() {
+    let bench = Bench::new().await;
+    bench.fake.world().sts.denied.insert(ROLE.into(), ["kms:Decrypt".to_owned()].into());
+    let done = bench.again().await;
+    let text = why(&done, "us-west-2", Some(CONSUMER));
+    assert!(text.contains("can't be read") && text.contains("kms:Decrypt"), "{text}");
+    assert!(text.contains("amifactory iam-policy --for consumer"), "{text}");
+    let ready: Vec<String> = told(&done).into_iter().filter(|row| row.ends_with("own ready")).collect();
+    assert_eq!(ready.len(), 3, "{:?}", done.rows);
+    // Nor does the channel go there.
+    bench.promote(&bench.target(), "1.0.0").await.unwrap();
+    assert_eq!(bench.prod(), vec!["-".to_owned(); 6]);
+    // Who has the right by every key's policy has it by the account's, and by none of AWS's own.
+    {
+        let mut world = bench.fake.world();
+        world.sts.denied.clear();
+        world.ec2.key_users.clear();
+        world.ec2.users_of_every_key.insert(CONSUMER.into());
+        let own = crate::fake_aws::ec2::key_arn(None, &place(OWNER, HOME));
+        assert!(world.ec2.may_decrypt(&key(HOME), CONSUMER) && !world.ec2.may_decrypt(&own, CONSUMER));
+    }
+    assert!(bench.again().await.is_complete());
+    bench.complete("with both");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_account_that_may_not_use_the_key_is_not_ready() {
     let bench = Bench::new().await;
