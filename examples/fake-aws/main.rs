@@ -44,6 +44,12 @@ struct Args {
     /// Where all randomness comes from
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// An account that the policies of all keys let use them, as 111122223333, whose role can be assumed, needs it
+    #[arg(long, value_name = "ACCOUNT")]
+    key_user: Vec<String>,
+    /// An action that the policy of that role does not allow, like kms:Decrypt
+    #[arg(long, value_name = "ACTION")]
+    role_lacks: Vec<String>,
     /// What becomes of the commands that are sent to instances
     #[arg(long, value_enum, default_value_t = Runs::Sandbox)]
     agent: Runs,
@@ -108,7 +114,12 @@ async fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
         "arn:aws:iam::111122223333:role/amifactory-consumer".to_owned(),
     ];
     let fake = Fake::new(settings);
-    fake.world().sts.roles.extend(roles.iter().map(|role| (role.clone(), None)));
+    {
+        let mut world = fake.world();
+        world.sts.roles.extend(roles.iter().map(|role| (role.clone(), None)));
+        world.sts.denied.insert(roles[1].clone(), args.role_lacks.iter().cloned().collect());
+        world.ec2.users_of_every_key.extend(args.key_user.iter().cloned());
+    }
     greet(&fake, listener.local_addr()?.port(), &args, &roles)?;
     tokio::select! {
         () = fake_aws::serve::serve(fake.clone(), listener) => Ok(()),

@@ -3,11 +3,12 @@
 use super::distribute;
 use super::exit::{CliError, Exit};
 use super::session::Session;
+use crate::identity::Arch;
 use crate::release::promote::rule;
 use crate::release::scene::{self, Scene};
 use crate::release::verify::places as verify_places;
 use crate::report::view::{self, ChannelHistory, Histories};
-use crate::target::{Slot, Underway};
+use crate::target::{PointerName, Slot, Underway};
 use clap::Args;
 
 /// Show who moved which channel, when and why.
@@ -19,6 +20,9 @@ pub struct History {
     /// Only this channel
     #[arg(long, value_name = "CHANNEL")]
     channel: Option<String>,
+    /// Only this architecture
+    #[arg(long, value_name = "ARCH")]
+    arch: Option<Arch>,
 }
 
 impl History {
@@ -31,7 +35,8 @@ impl History {
         let place = |name: &crate::identity::Channel| {
             open.factory.channels.iter().position(|rule| rule.name == *name).unwrap_or(usize::MAX)
         };
-        let mut channels: Vec<_> = scene.channels().collect();
+        let is_asked = |name: &PointerName| self.arch.is_none_or(|arch| arch == name.arch);
+        let mut channels: Vec<_> = scene.channels().filter(|(_, pointer)| is_asked(&pointer.name)).collect();
         channels.sort_by_key(|(channel, pointer)| (place(channel), (*channel).clone(), pointer.name.arch));
         // Who looks from another region looks there alone.
         let mut differing = match distribute::places(&open).ok().flatten() {
@@ -39,6 +44,7 @@ impl History {
             None => Default::default(),
         };
         let mut underway = target.underway(&recipe).await?;
+        underway.retain(|left| is_asked(&left.name));
         underway.retain(|left| only.is_none_or(|only| left.name.slot == Slot::Channel(only.name.clone())));
         let mut histories = Vec::new();
         for (channel, pointer) in channels {

@@ -5,7 +5,7 @@ use super::session::{Open, Session};
 use crate::identity::{Channel, RecipeName};
 use crate::pipeline::tags;
 use crate::report::view::{self, ImageRow};
-use crate::target::{Image, Pointer, Slot};
+use crate::target::{Image, Pointer, Revocations, Slot, remind};
 use clap::Args;
 use std::collections::BTreeMap;
 
@@ -45,15 +45,25 @@ pub async fn all(open: &Open) -> Result<Vec<ImageRow>, CliError> {
 }
 
 /// The pointers of each recipe, asked for once.
-pub type Pointers = BTreeMap<RecipeName, Vec<Pointer>>;
+pub type Pointers = BTreeMap<RecipeName, (Vec<Pointer>, Revocations)>;
 
 /// One image in a list; none where its tags don't say whose it is.
 pub async fn row(open: &Open, image: &Image, known: &mut Pointers) -> Result<Option<ImageRow>, CliError> {
     let Some(owner) = tags::owner(&image.tags) else { return Ok(None) };
     if !known.contains_key(&owner.recipe) {
-        known.insert(owner.recipe.clone(), open.target.pointers(&owner.recipe).await?);
+        let mut read = open.target.pointers_told_apart(&owner.recipe).await?;
+        let marks = std::mem::take(&mut read.revocations);
+        known.insert(owner.recipe.clone(), (read.or_last()?, marks));
     }
-    let pointers = known.get(&owner.recipe).map_or(&[][..], Vec::as_slice);
+    let mut image = image.clone();
+    let pointers = match known.get(&owner.recipe) {
+        Some((pointers, marks)) => {
+            // Its tags may not say it, and nobody may use it all the same.
+            remind(std::slice::from_mut(&mut image), marks);
+            pointers.as_slice()
+        }
+        None => &[],
+    };
     let channels: Vec<Channel> = pointers
         .iter()
         .filter(|pointer| pointer.image == image.id)

@@ -84,6 +84,13 @@ impl Promote {
         };
         let mut promotion = promote::plan(target, &open.factory.channels, &request).await?;
         let places = places.filter(|_| !promotion.reach.is_home());
+        // Shown before anyone decides: a channel that is gone at home is not its first image.
+        let elsewhere = match places.as_ref().filter(|_| promotion.current.is_none()) {
+            Some(places) => everywhere::named_elsewhere(places, &promotion.reach, &promotion.name).await,
+            None => Vec::new(),
+        };
+        let elsewhere: Vec<String> =
+            elsewhere.into_iter().map(|(place, image)| format!("{place} names {image}")).collect();
         let begun = match self.plan || self.take_over {
             true => begun(target, &promotion).await?,
             false => Vec::new(),
@@ -124,7 +131,7 @@ impl Promote {
                 false => (outcome, exit),
             };
             let (ways, bring) = (ways(&self, &promotion), bring(&self, &promotion));
-            let shown = Promoted { ways, bring, behind, ..Promoted::of(&promotion, outcome) };
+            let shown = Promoted { ways, bring, behind, elsewhere, ..Promoted::of(&promotion, outcome) };
             session.result(&shown, |style| view::promotion(&shown, style))?;
             return Ok(exit);
         }
@@ -135,7 +142,7 @@ impl Promote {
                     "nobody can be asked here, and nothing was moved\n  --yes moves the channel, --plan only shows what would change".into(),
                 ));
             }
-            let shown = Promoted::of(&promotion, "planned");
+            let shown = Promoted { elsewhere: elsewhere.clone(), ..Promoted::of(&promotion, "planned") };
             session.text(view::promotion(&shown, session.style()).as_bytes())?;
             if !session.ask(&format!("\nmove {} to {} {}?", promotion.channel, request.recipe, promotion.version))? {
                 session.text(b"nothing was moved\n")?;
@@ -168,7 +175,7 @@ impl Promote {
             promotion.add_places(&rows);
         }
         let again = again(&self, &promotion);
-        let shown = Promoted { places: rows, again, ..Promoted::of(&promotion, outcome) };
+        let shown = Promoted { places: rows, again, elsewhere, ..Promoted::of(&promotion, outcome) };
         session.result(
             &shown,
             |style| if asked { view::promoted(&shown, style) } else { view::promotion(&shown, style) },

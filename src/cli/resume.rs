@@ -154,6 +154,13 @@ impl Resume {
         };
         let uncleared = cleared.iter().any(|cleared| cleared.outcome == "failed");
         cleared.iter().for_each(|cleared| told(cleared.told.clone()));
+        let mut put_back = Vec::new();
+        for recipe in open.all_released().await? {
+            put_back.extend(target.put_back_versions(&recipe).await?);
+        }
+        for name in &put_back {
+            told(format!("{name} is put back, as its history says; find out who damaged it"));
+        }
         for (underway, settled, rows) in &moves {
             leftover::all_told(underway, settled, rows).into_iter().for_each(told);
         }
@@ -172,6 +179,7 @@ impl Resume {
             let nothing = Nothing { resumed: Vec::new(), removed, moves, damaged: cleared };
             session.result(&nothing, |_| match nothing.removed.len() {
                 0 if settled => "moves of channels were settled\n".to_owned(),
+                0 if !put_back.is_empty() => "pointers of versions were put back\n".to_owned(),
                 0 if kept => "nothing could be finished\n".to_owned(),
                 0 => "no build was left unfinished\n".to_owned(),
                 n => format!("{n} unfinished {} removed\n", if n == 1 { "build was" } else { "builds were" }),

@@ -6,7 +6,7 @@ use super::promote::parse_what;
 use super::session::{Open, Session};
 use crate::identity::Arch;
 use crate::release::revoke::Revoked;
-use crate::release::revoke_places::Reached;
+use crate::release::revoke_places::{NotUsed, Reached};
 use crate::release::{revoke, revoke_places, way_out};
 use crate::report::view::{self, Revocation};
 use crate::rollout::still::{self, Marked};
@@ -38,7 +38,8 @@ impl Revoke {
             )));
         };
         let revoked = revoke::revoke(&*open.target, &recipe, version, self.arch, &self.reason).await?;
-        let not_used = open.factory.retention.as_ref().map(|retention| retention.not_used_here.clone());
+        let said = open.factory.retention.as_ref();
+        let not_used = said.map(|said| NotUsed { services: said.not_used_here.clone(), by: said.not_used_by.clone() });
         let not_used = not_used.unwrap_or_default();
         // Who speaks from another region marks and sees what is there alone.
         let look = async {

@@ -37,7 +37,8 @@ impl Verify {
                 None => verify::verify(target, channels, &recipes).await,
             }
         };
-        let verified = session.looking(format!("verify: {}", wording::recipes(&recipes)), target, look).await?;
+        let mut verified = session.looking(format!("verify: {}", wording::recipes(&recipes)), target, look).await?;
+        verified.expect_channels(|name| open.factory.recipes.get(name).and_then(|recipe| recipe.publish.clone()));
         session.result(&verified, |style| view::verified(&verified, style))?;
         Ok(match (verified.drift.is_empty(), verified.unknown.is_empty()) {
             (false, _) => Exit::Stale,

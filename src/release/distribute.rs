@@ -8,11 +8,12 @@ use super::error::ReleaseError;
 use super::note::{Kind, Note};
 use super::places::{Place, Places, audience};
 use super::scene::Candidate;
+use super::shareable;
 use crate::identity::{AccountId, Arch, ImageId, RecipeName, Region, Version};
 use crate::pipeline::wait::{AVAILABLE, pace};
 use crate::pipeline::{Event, Sink, clock, tags};
 use crate::recipe::Reach;
-use crate::target::{CopyRequest, Image, ImageRecord, Part, PointerName, Slot, Tags, Target, TargetError};
+use crate::target::{CopyRequest, Image, ImageRecord, Part, PointerName, Slot, Tags, Target, TargetError, remind};
 use futures_util::future::join_all;
 use serde::Serialize;
 use std::time::Duration;
@@ -100,6 +101,10 @@ impl Distributed {
 
 /// Makes what is missing, in all regions at once. What fails in one place keeps no other from going on.
 pub async fn distribute(places: &Places<'_>, wanted: &Wanted, sink: &dyn Sink) -> Distributed {
+    let refused = shareable::refused(places, &wanted.recipe, &wanted.candidate.image.id, &wanted.reach).await;
+    if !refused.is_empty() {
+        return Distributed { rows: shareable::nothing_tried(places, &wanted.reach, refused) };
+    }
     let regions = places.regions(&wanted.reach);
     let each = regions.iter().map(|region| region_and_accounts(places, wanted, region, sink));
     let mut rows: Vec<Row> = join_all(each).await.into_iter().flatten().collect();
@@ -135,10 +140,15 @@ async fn stands(places: &Places<'_>, wanted: &Wanted) -> Result<(), TargetError>
     }
 }
 
-/// The tags by which the image at home says that it is revoked; none where it does not.
+/// The tags by which the image at home says that it is revoked, or would where they were not taken from it: the mark of its
+/// version says so too. None where neither does.
 async fn revoked(places: &Places<'_>, wanted: &Wanted) -> Result<Option<Tags>, TargetError> {
     let source = &wanted.candidate.image.id;
-    let now = places.home.images_of(&wanted.recipe).await?.into_iter().find(|image| image.id == *source);
+    let mut now = places.home.images_of(&wanted.recipe).await?.into_iter().find(|image| image.id == *source);
+    if let Some(image) = now.as_mut().filter(|image| tags::revoked(&image.tags).is_none()) {
+        let name = version_pointer(&wanted.recipe, wanted.arch, wanted.candidate.version);
+        remind(std::slice::from_mut(image), &places.home.standing_and_marks(&[name]).await?.revocations);
+    }
     let now = now.filter(|image| tags::revoked(&image.tags).is_some());
     Ok(now.map(|image| {
         let all = image.tags.into_iter();

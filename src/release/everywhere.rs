@@ -6,9 +6,11 @@
 
 use super::distribute::{Row, State, Wanted, copy_of, version_pointer};
 use super::error::ReleaseError;
+use super::history::History;
 use super::leftover;
 use super::note::Note;
 use super::places::{Place, Places, audience};
+use super::shareable;
 use crate::identity::{AccountId, Arch, ImageId, RecipeName, Region, Version};
 use crate::pipeline::tags::{self, ImageState};
 use crate::recipe::{ChannelRule, Reach};
@@ -64,7 +66,13 @@ async fn follow(
     elsewhere: &Elsewhere,
     note: &Note,
 ) -> Vec<Row> {
-    let each = pairs(places, at_home, elsewhere).into_iter().map(|(place, image)| async move {
+    let pairs = pairs(places, at_home, elsewhere);
+    // Tags of copies say it only once whoever revokes has come there; the mark is at home, and comes first.
+    if let Some(why) = marked(places, name, at_home, note).await {
+        let stays = |(place, image)| Row { place, image: Some(image), state: State::Behind, why: Some(why.clone()) };
+        return pairs.into_iter().map(stays).collect();
+    }
+    let each = pairs.into_iter().map(|(place, image)| async move {
         let followed = match places.at(&place).await {
             Ok(there) => there.follow(name, &image, note).await.map(drop),
             Err(error) => Err(error),
@@ -81,6 +89,30 @@ async fn follow(
     join_all(each).await
 }
 
+/// Why nobody may follow to a version, where it is marked as revoked, or where that can't be known.
+async fn marked(places: &Places<'_>, name: &PointerName, at_home: &ImageId, note: &Note) -> Option<String> {
+    let version = PointerName { slot: Slot::Version(note.version?), ..name.clone() };
+    let read = match places.home.standing_and_marks(std::slice::from_ref(&version)).await {
+        Ok(read) => read,
+        Err(error) => return Some(error.to_string()),
+    };
+    let mark = read.revocations.get(&version)?.as_ref().ok().filter(|mark| mark.image == *at_home)?;
+    Some(
+        TargetError::Revoked {
+            image: at_home.clone(),
+            reason: mark.reason.clone(),
+            what: "nothing follows to it".into(),
+            help: match &name.slot {
+                Slot::Channel(channel) => {
+                    format!("take the channel back: amifactory rollback {} --channel {channel}", name.recipe)
+                }
+                Slot::Version(_) => format!("amifactory verify {} says what to do", name.recipe),
+            },
+        }
+        .to_string(),
+    )
+}
+
 /// Every place but home, with the image that it is to name.
 fn pairs(places: &Places<'_>, at_home: &ImageId, elsewhere: &Elsewhere) -> Vec<(Place, ImageId)> {
     let home = std::iter::once((&places.known.home, at_home));
@@ -95,7 +127,7 @@ fn pairs(places: &Places<'_>, at_home: &ImageId, elsewhere: &Elsewhere) -> Vec<(
     all
 }
 
-/// Whether every place names what it should already.
+/// Whether every place names what it should already, by a move of ours.
 pub async fn is_everywhere(
     places: &Places<'_>,
     name: &PointerName,
@@ -103,8 +135,12 @@ pub async fn is_everywhere(
     elsewhere: &Elsewhere,
 ) -> Result<bool, TargetError> {
     let each = pairs(places, at_home, elsewhere).into_iter().map(|(place, image)| async move {
-        match places.at(&place).await?.pointer(name).await {
-            Ok(named) => Ok(named.is_some_and(|pointer| pointer.image == image)),
+        let there = places.at(&place).await?;
+        match there.pointer(name).await {
+            Ok(Some(pointer)) if pointer.image == image => {
+                Ok(History::of(&there.history(name).await?).unrecorded().is_none())
+            }
+            Ok(_) => Ok(false),
             // Garbage is not the image: the channel moves there, and so over it.
             Err(TargetError::Damaged { .. }) => Ok(false),
             Err(error) => Err(error),
@@ -112,6 +148,21 @@ pub async fn is_everywhere(
     });
     let named: Vec<bool> = join_all(each).await.into_iter().collect::<Result<_, _>>()?;
     Ok(named.into_iter().all(|named| named))
+}
+
+/// What places other than home name by a channel, as far as they can be asked: a channel that is gone at home may be there.
+pub async fn named_elsewhere(places: &Places<'_>, reach: &Reach, name: &PointerName) -> Vec<(Place, ImageId)> {
+    let regions = places.regions(reach);
+    let accounts = places.accounts(reach);
+    let all = regions.iter().flat_map(|region| {
+        let of = |account| Place { account, region: region.clone() };
+        accounts.iter().cloned().map(Some).chain([None]).map(of).collect::<Vec<_>>()
+    });
+    let each = all.filter(|place| *place != places.home_place()).map(|place| async move {
+        let named = places.at(&place).await.ok()?.pointer(name).await.ok()??;
+        Some((place, named.image))
+    });
+    join_all(each).await.into_iter().flatten().collect()
 }
 
 /// Where an image is ready by what pointers of its version say: for those who are in a hurry. Places where it is not are
@@ -233,6 +284,10 @@ pub async fn not_ready(
     at_home: &ImageId,
 ) -> Vec<Row> {
     let (_, mut missing, lacks) = ready_with_lacks(places, reach, recipe, which, at_home).await;
+    // What can't be shared is told with what mends it, and not with what is only missing for it.
+    let refused = shareable::refused(places, recipe, at_home, reach).await;
+    let is_refused = |row: &Row| refused.iter().any(|refused| refused.place == row.place);
+    missing.retain(|row| !is_refused(row));
     missing.extend(lacks.into_iter().filter_map(|(region, image, lacks)| {
         let why = match lacks {
             Ok(lacks) if lacks.is_empty() => return None,
@@ -240,8 +295,9 @@ pub async fn not_ready(
             Err(error) => error.to_string(),
         };
         let place = Place { account: None, region };
-        Some(Row { place, image: Some(image), state: State::Behind, why: Some(why) })
+        Some(Row { place, image: Some(image), state: State::Behind, why: Some(why) }).filter(|row| !is_refused(row))
     }));
+    missing.splice(0..0, refused.iter().cloned());
     missing
 }
 

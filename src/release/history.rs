@@ -115,6 +115,12 @@ impl History {
         self.moves.last()
     }
 
+    /// The last move, where something other than this program wrote it: it passed no gate, and no note vouches for it.
+    /// The next move counts it in, also where that names the same image once more.
+    pub fn unrecorded(&self) -> Option<&Moved> {
+        self.last().filter(|last| last.note.is_none())
+    }
+
     /// True where the chain is whole.
     pub fn is_whole(&self) -> bool {
         self.breaks.is_empty()

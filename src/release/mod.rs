@@ -10,6 +10,7 @@
 //! | [`promote`], [`rollback`], [`pin`], [`revoke`], [`verify`] | the verbs |
 //! | [`opened`] | to whom images are open that the factory did not open them to |
 //! | [`places`], [`distribute`], [`everywhere`] | the same image in other regions and accounts |
+//! | [`shareable`] | whether the keys of its images let others use them |
 //! | [`revoke_places`] | its copies, and all that uses them |
 //! | [`examine`] | what would keep images from going there, for `doctor` |
 //! | [`leftover`] | moves that someone began and did not end |
@@ -76,6 +77,7 @@ pub mod rightful;
 pub mod rollback;
 pub mod scene;
 pub mod seen;
+pub mod shareable;
 pub mod verify;
 pub mod wanted;
 pub mod way_out;

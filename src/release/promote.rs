@@ -49,6 +49,8 @@ pub struct Promotion {
     pub current: Option<Pointer>,
     /// Whether someone has damaged it.
     pub damaged: bool,
+    /// Whether it was last written by something other than this program, as its history says.
+    pub by_hand: bool,
     /// The version of that.
     pub current_version: Option<Version>,
     /// The record of that, where it still can be read.
@@ -66,9 +68,9 @@ pub struct Promotion {
 }
 
 impl Promotion {
-    /// Whether the channel names the image already.
+    /// Whether the channel names the image already, and came to name it by a move of ours.
     pub fn is_done(&self) -> bool {
-        !self.damaged && self.current.as_ref().is_some_and(|pointer| pointer.image == self.image)
+        !self.damaged && !self.by_hand && self.current.as_ref().is_some_and(|pointer| pointer.image == self.image)
     }
 
     /// What is to be where before the channel moves.
@@ -98,7 +100,7 @@ impl Promotion {
     pub fn add_places(&mut self, rows: &[Row]) {
         let missing = rows.iter().filter(|row| !matches!(row.state, State::Ready | State::Shared));
         let first_line = |row: &Row| match (row.state, &row.why) {
-            (State::Waiting, _) => "its region's image is not ready".to_owned(),
+            (State::Waiting, None) => "its region's image is not ready".to_owned(),
             (_, why) => why.as_deref().and_then(|why| why.lines().next()).unwrap_or("not ready").to_owned(),
         };
         let missing: Vec<(String, String)> = missing.map(|row| (row.place.to_string(), first_line(row))).collect();
@@ -193,6 +195,7 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
         current,
         current_record,
         damaged: scene.is_damaged(&name),
+        by_hand: own.unrecorded().is_some(),
         unmet,
         note,
         name,

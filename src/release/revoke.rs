@@ -24,6 +24,9 @@ pub struct Revoked {
     pub image: ImageId,
     /// Why, as its tag says, or where it is gone the mark that is left of it.
     pub reason: String,
+    /// The reason that was given now, where it is another than the one that was there first and stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_kept: Option<String>,
     /// Whether it is gone: then nothing but that mark says so, and instances of it may run still.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub gone: bool,
@@ -51,7 +54,8 @@ pub async fn revoke(
     reason: &str,
 ) -> Result<Vec<Revoked>, ReleaseError> {
     let reason = one_line("--reason", reason, REASON)?;
-    let scene = Scene::look(target, recipe).await?;
+    // Someone may have deleted all its pointers: images say themselves what they are.
+    let scene = Scene::look_without_pointers(target, recipe).await?;
     let images = target.images().await?;
     let arch = scene.arch(arch)?;
     let name = PointerName { recipe: recipe.clone(), arch, slot: Slot::Version(version) };
@@ -105,6 +109,7 @@ pub async fn revoke(
             image: mark.image.clone(),
             // The reason that was there first stays.
             reason: first.reason.clone(),
+            not_kept: Some(mark.reason.clone()).filter(|given| *given != first.reason),
             gone: true,
             misnamed: None,
             channels: Vec::new(),
@@ -119,11 +124,14 @@ pub async fn revoke(
     for (image, reason) in first.chain(children.into_iter().map(|image| (image, &on))) {
         let Some(owner) = tags::owner(&image.tags) else { continue };
         let marked = scene.image(&image.id).and_then(|image| tags::revoked(&image.tags));
+        let given: String = reason.chars().take(256).collect();
         let reason: String = match tags::revoked(&image.tags).or(marked) {
             // The reason that was there first stays, also where only its mark gives it.
             Some(there) => there.to_owned(),
-            None => reason.chars().take(256).collect(),
+            None => given.clone(),
         };
+        // Of what was built on it nobody gave a reason by itself.
+        let not_kept = Some(given).filter(|given| is_it(&image) && *given != reason);
         let version = PointerName {
             recipe: owner.recipe.clone(),
             arch: tags::arch(&image.tags).unwrap_or(arch),
@@ -145,6 +153,7 @@ pub async fn revoke(
             version: owner.version,
             image: image.id.clone(),
             reason,
+            not_kept,
             gone: false,
             misnamed: scene.pointer(&name).filter(|p| is_it(&image) && p.image != image.id).map(|p| p.image.clone()),
             channels: Vec::new(),

@@ -89,6 +89,15 @@ impl Reached {
     }
 }
 
+/// What a factory declares that nothing there uses its images: nobody has to look there.
+#[derive(Debug, Clone, Default)]
+pub struct NotUsed {
+    /// `not_used_here:` services.
+    pub services: BTreeSet<OtherService>,
+    /// `not_used_by:` accounts, and ARNs of organizations and their units.
+    pub by: BTreeSet<String>,
+}
+
 /// What is not known of a region that could not be looked at.
 pub const COPIES: &str = "copies, and what uses them";
 
@@ -102,7 +111,7 @@ struct There {
 }
 
 /// Looks for everything that uses these images at home alone.
-pub async fn at_home(home: &dyn Target, revoked: &[Revoked], not_used: &BTreeSet<OtherService>) -> Reached {
+pub async fn at_home(home: &dyn Target, revoked: &[Revoked], not_used: &NotUsed) -> Reached {
     let place = home.region().map(|region| Place { account: None, region });
     let images: Vec<ImageId> = revoked.iter().map(|revoked| revoked.image.clone()).collect();
     let mut there = There::default();
@@ -115,7 +124,7 @@ pub async fn everywhere(
     places: &Places<'_>,
     rules: &[ChannelRule],
     revoked: &[Revoked],
-    not_used: &BTreeSet<OtherService>,
+    not_used: &NotUsed,
 ) -> Reached {
     let home = places.home_place();
     let images: Vec<ImageId> = revoked.iter().map(|revoked| revoked.image.clone()).collect();
@@ -149,7 +158,7 @@ pub async fn everywhere(
         let units = rule.reach.organizational_units.iter().map(ToString::to_string);
         rule.reach.organizations.iter().map(ToString::to_string).chain(units)
     });
-    let wide: BTreeSet<String> = wide.collect();
+    let wide: BTreeSet<String> = wide.filter(|whom| !not_used.by.contains(whom)).collect();
     let why = "its accounts can't be listed from here: ask whoever runs them".to_owned();
     let unknown = wide.into_iter().map(|whom| (format!("what {whom} launches"), why.clone())).collect();
     all.push((None, There { unknown, ..There::default() }));
@@ -175,7 +184,7 @@ async fn in_region(
     region: &Region,
     revoked: &[Revoked],
     marks: &BTreeMap<ImageId, Tags>,
-    not_used: &BTreeSet<OtherService>,
+    not_used: &NotUsed,
 ) -> (Region, There, BTreeMap<ImageId, ImageId>) {
     let place = Place { account: None, region: region.clone() };
     let mut there = There::default();
@@ -217,7 +226,7 @@ async fn in_account(
     place: &Place,
     revoked: &[Revoked],
     copies: &BTreeMap<ImageId, ImageId>,
-    not_used: &BTreeSet<OtherService>,
+    not_used: &NotUsed,
 ) -> There {
     let mut there = There::default();
     match places.at(place).await {
@@ -226,6 +235,8 @@ async fn in_account(
             let ids: Vec<ImageId> = copies.keys().cloned().collect();
             used(&*target, Some(place), &ids, not_used, &mut there).await;
         }
+        // Who can't be asked, and is said not to use anything, is not unknown.
+        Err(_) if place.account.as_ref().is_some_and(|account| not_used.by.contains(account.as_str())) => {}
         Err(error) => there.unknown.push(("what is launched there".into(), error.to_string())),
     }
     there
@@ -263,13 +274,7 @@ async fn named(
 }
 
 /// Who uses these images there.
-async fn used(
-    target: &dyn Target,
-    place: Option<&Place>,
-    images: &[ImageId],
-    not_used: &BTreeSet<OtherService>,
-    there: &mut There,
-) {
+async fn used(target: &dyn Target, place: Option<&Place>, images: &[ImageId], not_used: &NotUsed, there: &mut There) {
     let Some(shelf) = target.shelf().filter(|_| !images.is_empty()) else { return };
     let image = |id: &ImageId| Image {
         id: id.clone(),
@@ -288,7 +293,7 @@ async fn used(
     };
     match found {
         Ok(Uses { uses, unread, .. }) => {
-            let declared = |unread: &Unread| unread.service.is_some_and(|service| not_used.contains(&service));
+            let declared = |unread: &Unread| unread.service.is_some_and(|service| not_used.services.contains(&service));
             let unread = unread.into_iter().filter(|unread| !declared(unread));
             there.unknown.extend(unread.map(|unread| (unread.what, unread.why)));
             let Some(place) = place else { return };

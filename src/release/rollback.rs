@@ -12,7 +12,7 @@ use super::retired;
 use super::scene::{Candidate, Scene, history};
 use super::way_out;
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
-use crate::pipeline::clock;
+use crate::pipeline::{clock, tags};
 use crate::recipe::ChannelRule;
 use crate::report::visible::line;
 use crate::target::{Elsewhere, Move, Pointer, PointerName, Target, TargetError, Underway, take_over_by_promotion};
@@ -44,6 +44,8 @@ pub struct RolledBack {
     pub from: Pointer,
     /// The version of that, where it has one.
     pub from_version: Option<Version>,
+    /// Whether that is revoked already.
+    pub from_revoked: bool,
     /// What it names now.
     pub version: Version,
     /// The image of that.
@@ -130,6 +132,7 @@ pub async fn roll_back_in(
     let mut done = RolledBack {
         channel: rule.name.clone(),
         from_version: scene.version_of(&current.image),
+        from_revoked: scene.image(&current.image).is_some_and(|image| tags::revoked(&image.tags).is_some()),
         version: candidate.version,
         image: candidate.image.id.clone(),
         moved: false,
@@ -150,6 +153,7 @@ pub async fn roll_back_in(
     // Whoever takes over ends what was begun, also where it has not moved anything yet.
     if !request.take_over
         && !scene.is_damaged(&name)
+        && history.unrecorded().is_none()
         && current.image == candidate.image.id
         && match places {
             Some(places) => everywhere::is_everywhere(places, &name, &current.image, &elsewhere).await?,

@@ -38,14 +38,24 @@ pub struct Candidate {
 impl Scene {
     /// Looks.
     pub async fn look(target: &dyn Target, recipe: &RecipeName) -> Result<Scene, ReleaseError> {
-        let Pointers { readable: mut pointers, damaged, revocations, .. } = target.pointers_told_apart(recipe).await?;
-        if pointers.is_empty() && damaged.is_empty() {
-            return Err(ReleaseError::NoImage { recipe: recipe.clone(), target: target.kind() });
+        let scene = Scene::look_without_pointers(target, recipe).await?;
+        match scene.pointers.is_empty() && scene.damaged.is_empty() {
+            true => Err(ReleaseError::NoImage { recipe: recipe.clone(), target: target.kind() }),
+            false => Ok(scene),
         }
+    }
+
+    /// The same where images that no pointer names any more count too.
+    pub async fn look_without_pointers(target: &dyn Target, recipe: &RecipeName) -> Result<Scene, ReleaseError> {
+        let Pointers { readable: mut pointers, damaged, revocations, .. } = target.pointers_told_apart(recipe).await?;
         pointers.extend(damaged.iter().filter_map(|damaged| damaged.last.clone()));
-        let damaged = damaged.into_iter().map(|damaged| damaged.name).collect();
+        let damaged: BTreeSet<PointerName> = damaged.into_iter().map(|damaged| damaged.name).collect();
         let mut images = target.images_of(recipe).await?;
         remind(&mut images, &revocations);
+        let is_its = |image: &Image| tags::owner(&image.tags).is_some_and(|owner| owner.recipe == *recipe);
+        if pointers.is_empty() && damaged.is_empty() && !images.iter().any(is_its) {
+            return Err(ReleaseError::NoImage { recipe: recipe.clone(), target: target.kind() });
+        }
         Ok(Scene { recipe: recipe.clone(), target: target.kind(), images, pointers, damaged })
     }
 
@@ -54,7 +64,10 @@ impl Scene {
         if let Some(arch) = asked {
             return Ok(arch);
         }
-        let archs: BTreeSet<Arch> = self.pointers.iter().map(|pointer| pointer.name.arch).collect();
+        let mut archs: BTreeSet<Arch> = self.pointers.iter().map(|pointer| pointer.name.arch).collect();
+        if archs.is_empty() {
+            archs = self.images.iter().filter_map(|image| tags::arch(&image.tags)).collect();
+        }
         let archs: Vec<Arch> = archs.into_iter().collect();
         match archs.as_slice() {
             [arch] => Ok(*arch),
@@ -108,6 +121,9 @@ impl Scene {
         let words: Vec<String> = versions.iter().rev().take(8).map(ToString::to_string).collect();
         let help = match nearest(&version.to_string(), words.iter().map(String::as_str)) {
             Some(near) => format!("did you mean {near}?"),
+            None if words.is_empty() => {
+                format!("none of its versions is there for {arch}: amifactory images {} lists its images", self.recipe)
+            }
             None => format!("the newest are: {}", words.join(", ")),
         };
         Err(ReleaseError::NoVersion { recipe: self.recipe.clone(), version, target: self.target, help })

@@ -1,6 +1,7 @@
 //! All that `verify` asks of one place, asked at once: the number of questions grows with what is there.
 
 use super::error::ReleaseError;
+use super::history::History;
 use super::opened::{self, Launchers};
 use crate::identity::{ImageId, RecipeName, Region};
 use crate::pipeline::tags;
@@ -79,8 +80,13 @@ impl Seen {
     /// Only where a channel has to move it matters whether it may: few do.
     async fn held(&self, target: &dyn Target) -> Result<BTreeSet<PointerName>, ReleaseError> {
         let is_fit = |image: &Image| image.available && tags::revoked(&image.tags).is_none();
+        let is_ours = |name: &PointerName| match self.histories.get(name) {
+            Some(Ok(entries)) => History::of(entries).unrecorded().is_none(),
+            _ => true,
+        };
         let has_to_move = |pointer: &&Pointer| {
-            matches!(pointer.name.slot, Slot::Channel(_)) && !self.image(&pointer.image).is_some_and(is_fit)
+            matches!(pointer.name.slot, Slot::Channel(_))
+                && !(self.image(&pointer.image).is_some_and(is_fit) && is_ours(&pointer.name))
         };
         let mut held = BTreeSet::new();
         for pointer in self.all_pointers().filter(has_to_move) {

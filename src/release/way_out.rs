@@ -6,8 +6,9 @@ use super::revoke::Revoked;
 use super::rollback::way_back;
 use super::scene::{self, Scene};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
+use crate::pipeline::tags;
 use crate::recipe::ChannelRule;
-use crate::target::{PointerName, Slot, Target};
+use crate::target::{Image, PointerName, Slot, Target};
 use std::collections::BTreeSet;
 
 /// What the commands depend on.
@@ -24,6 +25,41 @@ pub struct Ground<'a> {
     pub several: bool,
     /// The rules of the factory's channels; empty where they are not known.
     pub rules: &'a [ChannelRule],
+    /// Recipes that have to be built before this one, the first of them first.
+    pub bases: &'a [RecipeName],
+}
+
+/// The recipes that a recipe is built on and that have to be built anew before it, the lowest first: nothing is built on an
+/// image that is revoked. By what the newest image of each was built on.
+pub fn bases_to_build(
+    images: &[Image],
+    recipe: &RecipeName,
+    arch: Arch,
+    is_revoked: impl Fn(&Image) -> bool,
+) -> Vec<RecipeName> {
+    let newest = |recipe: &RecipeName| {
+        let of = |image: &&Image| {
+            tags::arch(&image.tags).is_none_or(|found| found == arch)
+                && tags::owner(&image.tags).is_some_and(|owner| owner.recipe == *recipe)
+        };
+        images.iter().filter(of).max_by_key(|image| tags::version_of(image))
+    };
+    let mut found: Vec<RecipeName> = Vec::new();
+    let mut above = newest(recipe);
+    while let Some(image) = above {
+        let base = image.tags.get(tags::BASE).and_then(|base| base.strip_prefix("image:")?.split(':').next());
+        let Some(parent) = base.and_then(|parent| parent.parse::<RecipeName>().ok()) else { break };
+        let below = newest(&parent).filter(|image| is_revoked(image) && !found.contains(&parent));
+        found.extend(below.is_some().then_some(parent));
+        above = below;
+    }
+    found.reverse();
+    found
+}
+
+/// The commands that build a recipe anew, with what it is built on where that has to come first.
+pub fn build_anew(recipe: &RecipeName, bases: &[RecipeName]) -> Vec<String> {
+    bases.iter().chain([recipe]).map(|recipe| format!("amifactory build {recipe} --force")).collect()
 }
 
 /// The versions that a channel has named by moves of ours and that can be used, last named first; not what it names now.
@@ -49,18 +85,21 @@ pub fn commands(name: &PointerName, ground: &Ground<'_>) -> Vec<String> {
     let then = match named(ground.history, ground.current, ground.usable).first() {
         _ if step => vec![back],
         Some(version) => vec![format!("{back} --to {version}")],
-        None => anew(recipe, channel, &arch, ground.rules),
+        None => anew(recipe, channel, &arch, ground),
     };
     unpin.into_iter().chain(then).collect()
 }
 
 /// Where nothing is left to go back to.
-fn anew(recipe: &RecipeName, channel: &Channel, arch: &str, rules: &[ChannelRule]) -> Vec<String> {
-    let build = format!("amifactory build {recipe} --force   (nothing is left that {channel} could go back to)");
-    let is_first = rules.iter().any(|rule| rule.name == *channel && rule.from.is_none());
+fn anew(recipe: &RecipeName, channel: &Channel, arch: &str, ground: &Ground<'_>) -> Vec<String> {
+    let mut builds = build_anew(recipe, ground.bases);
+    if let Some(last) = builds.last_mut() {
+        last.push_str(&format!("   (nothing is left that {channel} could go back to)"));
+    }
+    let is_first = ground.rules.iter().any(|rule| rule.name == *channel && rule.from.is_none());
     // Builds publish to the first channel themselves.
     let promote = (!is_first).then(|| format!("amifactory promote {recipe}@VERSION --to {channel}{arch}"));
-    std::iter::once(build).chain(promote).collect()
+    builds.into_iter().chain(promote).collect()
 }
 
 /// What to type for each channel that names a revoked image, at home or elsewhere. What can't be read keeps nobody from
@@ -79,6 +118,8 @@ pub async fn after_revoke(
         }
     }
     let mut all: Vec<String> = Vec::new();
+    let images = if recipes.is_empty() { Vec::new() } else { target.images().await.unwrap_or_default() };
+    let is_revoked = |image: &Image| gone.contains(&image.id) || tags::revoked(&image.tags).is_some();
     for recipe in recipes {
         let Ok(scene) = Scene::look(target, recipe).await else {
             let at_home =
@@ -115,10 +156,9 @@ pub async fn after_revoke(
             let pinned = target.pin(&name).await.ok().flatten().is_some_and(|pin| pin.holds(target.now()));
             let current = at_home.map(ImageId::as_str).unwrap_or_default();
             let several = archs.len() > 1;
-            all.extend(commands(
-                &name,
-                &Ground { history: &history, current, usable: &usable, pinned, several, rules },
-            ));
+            let bases = bases_to_build(&images, recipe, name.arch, is_revoked);
+            let ground = Ground { history: &history, current, usable: &usable, pinned, several, rules, bases: &bases };
+            all.extend(commands(&name, &ground));
         }
     }
     let mut told: Vec<String> = Vec::new();
@@ -152,9 +192,56 @@ mod tests {
         let rules = [ChannelRule::open(channel("dev"), None), ChannelRule::open(channel("prod"), Some(channel("dev")))];
         let slot = Slot::Channel(channel("prod"));
         let name = PointerName { recipe: "web".parse().unwrap(), arch: Arch::X86_64, slot };
-        let ground =
-            Ground { history: &history, current: &current, usable: &version, pinned, several: false, rules: &rules };
+        let ground = Ground {
+            history: &history,
+            current: &current,
+            usable: &version,
+            pinned,
+            several: false,
+            rules: &rules,
+            bases: &[],
+        };
         commands(&name, &ground)
+    }
+
+    #[test]
+    fn nothing_is_told_to_be_built_on_what_is_revoked() {
+        use crate::identity::Digest;
+        let image = |id: u32, recipe: &str, base: &str, revoked: bool| {
+            let of = format!("image:{base}:{}", Digest::of(base));
+            let mut tags: crate::target::Tags = [
+                (tags::RECIPE, recipe.to_owned()),
+                (tags::VERSION, format!("1.0.{id}")),
+                (tags::DIGEST, Digest::of(recipe).to_string()),
+                (tags::BUILD, format!("{recipe}-{id}")),
+                (tags::ARCH, "x86_64".to_owned()),
+                (tags::BASE, if base.is_empty() { "host:0".to_owned() } else { of }),
+            ]
+            .map(|(key, value)| (key.to_owned(), value))
+            .into();
+            if revoked {
+                tags.insert(tags::REVOKED.to_owned(), "leaked".to_owned());
+            }
+            let (id, name) = (format!("img-{id:08x}").parse().unwrap(), String::new());
+            Image { id, name, tags, available: true, failed: None, created_at: String::new(), public: false }
+        };
+        let told = |images: &[Image]| -> Vec<String> {
+            let is_revoked = |image: &Image| tags::revoked(&image.tags).is_some();
+            let bases = bases_to_build(images, &"shop".parse().unwrap(), Arch::X86_64, is_revoked);
+            build_anew(&"shop".parse().unwrap(), &bases)
+        };
+        let mut images = vec![image(1, "base", "", true), image(2, "web", "base", true), image(3, "shop", "web", true)];
+        let (base, web, shop) =
+            ("amifactory build base --force", "amifactory build web --force", "amifactory build shop --force");
+        assert_eq!(told(&images), [base, web, shop]);
+        // Someone has built the lowest one again.
+        images.push(image(4, "base", "", false));
+        assert_eq!(told(&images), [web, shop]);
+        images.push(image(5, "web", "base", false));
+        assert_eq!(told(&images), [shop]);
+        assert_eq!(told(&[image(3, "shop", "", true)]), [shop]);
+        // Two that say that they are built on each other end it.
+        assert_eq!(told(&[image(1, "web", "shop", true), image(3, "shop", "web", true)]).len(), 3);
     }
 
     #[test]

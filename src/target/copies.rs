@@ -47,4 +47,6 @@ pub struct Part {
     pub complete: bool,
     /// Whether it is encrypted.
     pub encrypted: bool,
+    /// The key that it is encrypted with.
+    pub kms_key: Option<String>,
 }

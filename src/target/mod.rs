@@ -335,6 +335,11 @@ pub trait Target: Send + Sync {
     }
     /// Writes a pointer that must not exist. Writing the same value again is success.
     async fn create_pointer(&self, name: &PointerName, image: &ImageId, note: &Note) -> Result<(), TargetError>;
+    /// Puts the pointers of versions back that someone has damaged, as what is kept of their one write says. Answers with
+    /// those. Where a service keeps pointers, nobody can damage one without a write that it tells of.
+    async fn put_back_versions(&self, _recipe: &RecipeName) -> Result<Vec<PointerName>, TargetError> {
+        Ok(Vec::new())
+    }
     /// Moves a pointer from what it is expected to name, as builds do: of two builds the newest version stands, and
     /// what someone else decided meanwhile stands in any case.
     async fn move_pointer(
@@ -449,6 +454,10 @@ pub trait Target: Send + Sync {
     /// The snapshots that an image is made of, as they are now.
     async fn parts(&self, _image: &ImageId) -> Result<Vec<Part>, TargetError> {
         Err(one_place(self.kind()))
+    }
+    /// Whether other accounts can be let use what a key encrypts; none where that can't be known.
+    async fn is_shareable(&self, _key: &str) -> Option<bool> {
+        None
     }
     /// Lets others use an image and its parts, and answers once that shows. Takes nothing from anyone.
     async fn share(&self, _image: &ImageId, _parts: &[Part], _audience: &Audience) -> Result<(), TargetError> {

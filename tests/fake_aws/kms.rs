@@ -31,7 +31,7 @@ pub fn handle(world: &mut World, call: &Incoming<'_>) -> Reply {
         };
         return Err(Failure::bad("NotFoundException", what));
     }
-    let manager = if arn.contains("alias/aws/") || arn.ends_with("key/aws/ebs") { "AWS" } else { "CUSTOMER" };
+    let manager = if super::ec2::is_default_key(&arn) { "AWS" } else { "CUSTOMER" };
     let state = world.kms.states.get(&arn).copied().unwrap_or("Enabled");
     let id = arn.rsplit('/').next().unwrap_or_default();
     Ok(Done::json(json!({ "KeyMetadata": {

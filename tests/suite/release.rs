@@ -623,7 +623,11 @@ fn what_was_changed_behind_our_back_is_found_and_has_a_way_out() {
     by_hand["image"] = json!("img-0000000000000beef");
     fs::write(&version, by_hand.to_string()).unwrap();
     drift("it was not written by amifactory");
-    fs::write(&version, once).unwrap();
+    // What is told: remove it, and resume puts it back.
+    fs::remove_file(&version).unwrap();
+    drift("it is gone, and its history is there");
+    ok(&factory, &["resume"]);
+    assert_eq!(fs::read_to_string(&version).unwrap(), once);
     assert_eq!(ok(&factory, &["verify", "tiny"])["drift"], json!([]));
     // It holds garbage.
     fs::write(&pointer, "garbage").unwrap();
@@ -648,4 +652,126 @@ fn what_was_changed_behind_our_back_is_found_and_has_a_way_out() {
     drift("is gone");
     let (code, text) = refused(&factory, &["rollback", "tiny", "--channel", "staging", "--to", "1.0.0"]);
     assert!(code == 1 && text.contains("is gone") && text.contains("amifactory images tiny"), "{text}");
+}
+
+#[test]
+fn a_first_channel_that_someone_deleted_is_drift_and_what_is_told_makes_it_anew() {
+    if !can_build_on_host("a_first_channel_that_someone_deleted_is_drift_and_what_is_told_makes_it_anew") {
+        return;
+    }
+    let factory = built(THREE);
+    assert_eq!(ok(&factory, &["verify"])["drift"], json!([]));
+    for file in ["dev.json", "dev.history"] {
+        fs::remove_file(pointers(&factory, "channels").join(file)).unwrap();
+    }
+    let (code, verified) = factory.json(&["verify"]);
+    let drift = verified["drift"].as_array().unwrap();
+    assert!(code == 4 && drift.len() == 1, "{verified}");
+    assert!(drift[0]["what"].as_str().unwrap().ends_with("/channels/dev"), "{verified}");
+    let mend = drift[0]["mend"].as_str().unwrap();
+    let command = mend.split("amifactory ").nth(1).unwrap().split(" makes").next().unwrap();
+    assert_eq!(command, "promote tiny@1.0.1 --to dev");
+    ok(&factory, &[&command.split(' ').collect::<Vec<_>>()[..], &["--yes"]].concat());
+    assert_eq!(version_in(&factory, "dev").as_deref(), Some("1.0.1"));
+    assert_eq!(ok(&factory, &["verify"])["drift"], json!([]));
+}
+
+/// Tags can be taken off, and pointers deleted: what was revoked stays so, and what was not yet can be.
+#[test]
+fn what_is_revoked_is_shown_by_its_mark_and_needs_no_pointer() {
+    if !can_build_on_host("what_is_revoked_is_shown_by_its_mark_and_needs_no_pointer") {
+        return;
+    }
+    let factory = built(THREE);
+    let revoked = ok(&factory, &["revoke", "tiny@1.0.1", "--reason", "a key was left in it"]);
+    // The way back is told, and not what was done already.
+    let text = String::from_utf8(factory.run(&["rollback", "tiny", "--channel", "dev"]).stdout).unwrap();
+    assert!(text.contains("dev names tiny 1.0.0") && !text.contains("amifactory revoke"), "{text}");
+    let document = factory.state().join("local/images").join(revoked["revoked"][0]["image"].as_str().unwrap());
+    let document = document.join("image.json");
+    let mut unmarked: Value = serde_json::from_slice(&fs::read(&document).unwrap()).unwrap();
+    unmarked["image"]["tags"].as_object_mut().unwrap().remove("amifactory:revoked").unwrap();
+    fs::write(&document, unmarked.to_string()).unwrap();
+    let images = ok(&factory, &["images"]);
+    let of = |version: &str| {
+        let images = images["images"].as_array().unwrap();
+        images.iter().find(|image| image["version"] == version).unwrap()["state"].clone()
+    };
+    assert_eq!((of("1.0.1"), of("1.0.0")), (json!("revoked"), json!("verified")));
+    // The first reason stands, and who gives another one hears that.
+    let again = ["revoke", "tiny@1.0.1", "--reason", "another word for it"];
+    let row = ok(&factory, &again)["revoked"][0].clone();
+    assert_eq!((&row["reason"], &row["not_kept"]), (&json!("a key was left in it"), &json!("another word for it")));
+    let text = String::from_utf8(factory.run(&again).stdout).unwrap();
+    assert!(text.contains("the reason that was given first stands; this one is not kept: another word"), "{text}");
+    let same = ok(&factory, &["revoke", "tiny@1.0.1", "--reason", "a key was left in it"]);
+    assert_eq!(same["revoked"][0].get("not_kept"), None, "{same}");
+
+    // For another architecture there is nothing.
+    let other = if cfg!(target_arch = "aarch64") { "x86_64" } else { "arm64" };
+    let here = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    assert_eq!(ok(&factory, &["history", "tiny", "--arch", other])["channels"], json!([]));
+    assert_eq!(ok(&factory, &["history", "tiny", "--arch", here])["channels"].as_array().unwrap().len(), 1);
+    let (code, text) = refused(&factory, &["rollback", "tiny", "--channel", "dev", "--to", "1.0.0", "--arch", other]);
+    assert!(code == 2 && !text.contains("are: "), "{text}");
+    let (code, text) = refused(&factory, &["promote", "tiny@1.0.0", "--to", "dev", "--arch", other, "--yes"]);
+    assert!(code == 2 && text.contains("none of its versions is there for"), "{text}");
+
+    for kind in ["channels", "versions"] {
+        fs::remove_dir_all(pointers(&factory, kind)).unwrap();
+    }
+    let revoked = ok(&factory, &["revoke", "tiny@1.0.0", "--reason", "the same key"]);
+    assert_eq!(revoked["revoked"][0]["reason"], "the same key");
+    let (code, text) = refused(&factory, &["revoke", "tiny@7.0.0", "--reason", "never made"]);
+    assert!(code == 2 && text.contains("has no version 7.0.0"), "{text}");
+}
+
+/// A history that was forged, and one that nobody can read: without a backup both can begin anew, as verify tells.
+#[test]
+fn a_history_that_can_not_be_trusted_begins_anew_as_verify_tells() {
+    if !can_build_on_host("a_history_that_can_not_be_trusted_begins_anew_as_verify_tells") {
+        return;
+    }
+    let factory = built(THREE);
+    for version in ["tiny@1.0.0", "tiny@1.0.1"] {
+        ok(&factory, &["promote", version, "--to", "staging", "--yes"]);
+    }
+    let history = pointers(&factory, "channels").join("staging.history");
+    for damage in ["forged", "garbage"] {
+        let whole = fs::read_to_string(&history).unwrap();
+        let damaged = match damage {
+            "forged" => whole.replacen("1.0.0", "1.0.9", 1),
+            _ => "{\n".to_owned(),
+        };
+        fs::write(&history, damaged).unwrap();
+        let (code, verified) = factory.json(&["verify", "tiny"]);
+        let drift = verified["drift"].as_array().unwrap();
+        assert!(code == 4 && drift.len() == 1, "{damage}: {verified}");
+        let mend = drift[0]["mend"].as_str().unwrap();
+        for part in ["staging.json", "away", "promote tiny@", "--to staging", "begins it anew"] {
+            assert!(mend.contains(part), "{damage}: {part}: {mend}");
+        }
+        if damage == "forged" {
+            assert!(mend.contains("amifactory promote tiny@1.0.1 --to staging"), "{mend}");
+            ok(&factory, &["history", "tiny", "--channel", "staging"]);
+        }
+        for file in ["staging.json", "staging.history"] {
+            fs::remove_file(pointers(&factory, "channels").join(file)).unwrap();
+        }
+        ok(&factory, &["promote", "tiny@1.0.1", "--to", "staging", "--yes"]);
+        assert_eq!(version_in(&factory, "staging").as_deref(), Some("1.0.1"));
+        assert_eq!(ok(&factory, &["verify", "tiny"])["drift"], json!([]), "{damage}");
+    }
+    // Of a version the pointer holds all that the history did.
+    let of_version = pointers(&factory, "versions").join("1.0.0.history");
+    for damage in [|text: &str| text.replacen("build", "guild", 1), |_: &str| "{\n".to_owned()] {
+        let whole = fs::read_to_string(&of_version).unwrap_or_default();
+        fs::write(&of_version, damage(&whole)).unwrap();
+        let (code, verified) = factory.json(&["verify", "tiny"]);
+        let drift = verified["drift"].as_array().unwrap();
+        assert!(code == 4 && drift.len() == 1, "{verified}");
+        assert!(drift[0]["mend"].as_str().unwrap().contains("stands in 1.0.0.json"), "{verified}");
+        fs::remove_file(&of_version).unwrap();
+        assert_eq!(ok(&factory, &["verify", "tiny"])["drift"], json!([]));
+    }
 }

@@ -101,22 +101,33 @@ fn by_retention(facts: &Facts, retention: &Retention, now: OffsetDateTime) -> Ve
 fn by_release(facts: &Facts, retention: Option<&Retention>) -> Vec<Reason> {
     let mut reasons = Vec::new();
     if !facts.published {
-        let why = "no version names it: that is for amifactory sweep, where no build is at work on it";
+        let why = match facts.is_left_over {
+            true => "no version names it: that is for amifactory sweep, where no build is at work on it",
+            // Who runs it may go on running it.
+            false => {
+                "no version names it any more, and it was published: someone deleted its version's pointer; amifactory \
+                 verify tells how to put that back"
+            }
+        };
         reasons.push(reason("unpublished", None, why.into()));
     }
     let most = retention.map_or(Retention::LEAST_PER_CHANNEL, |retention| retention.keep_per_channel);
     let here = |name: &PointerName| facts.channels.iter().find(|(other, _)| other == name).map(|(_, back)| *back);
+    let behind = |name: &PointerName| facts.behind.contains(name);
+    let at_home = |name: &PointerName| facts.behind_at_home.contains(name);
     for (name, back) in &facts.channels {
         // What is the same here and at home is one reason.
-        let same = facts.at_home.iter().find(|(other, there, _)| other == name && there == back);
+        let is_same = behind(name) == at_home(name);
+        let same = facts.at_home.iter().find(|(other, there, _)| other == name && there == back && is_same);
         let by = match same {
             Some((.., home)) => format!("{name}, here and at home ({home})"),
             None => name.to_string(),
         };
-        reasons.extend(by_channel(by, *back, most));
+        reasons.extend(by_channel(by, (*back, behind(name)), most));
     }
-    for (name, back, home) in facts.at_home.iter().filter(|(name, back, _)| here(name) != Some(*back)) {
-        reasons.extend(by_channel(format!("{name} at home ({home})"), *back, most));
+    let is_told = |name: &PointerName, back| here(name) == Some(back) && behind(name) == at_home(name);
+    for (name, back, home) in facts.at_home.iter().filter(|(name, back, _)| !is_told(name, *back)) {
+        reasons.extend(by_channel(format!("{name} at home ({home})"), (*back, at_home(name)), most));
     }
     for name in &facts.moving {
         reasons.push(reason("moving", Some(name.to_string()), "the channel is being moved to it".into()));
@@ -127,12 +138,13 @@ fn by_release(facts: &Facts, retention: Option<&Retention>) -> Vec<Reason> {
     reasons
 }
 
-/// Why a channel keeps an image that it has named so many images ago; none where it does not.
-fn by_channel(by: String, back: usize, most: usize) -> Option<Reason> {
+/// Why a channel keeps an image that it has named so many images ago; none where it does not. Where it names something else
+/// that does not count, all that it has named before is one image further back.
+fn by_channel(by: String, (back, behind): (usize, bool), most: usize) -> Option<Reason> {
     match back {
-        0 => Some(reason("channel", Some(by), "it is what the channel names".into())),
+        0 if !behind => Some(reason("channel", Some(by), "it is what the channel names".into())),
         back if back < most => {
-            let why = match back {
+            let why = match back + usize::from(behind) {
                 1 => "rollback goes back to it".to_owned(),
                 back => format!("the channel named it {back} images ago, and the last {most} are kept"),
             };
@@ -156,7 +168,11 @@ pub fn goes(facts: &Facts, retention: &Retention) -> String {
     let of_channels = facts.channels.iter().map(|(_, back)| *back);
     let nearest = of_channels.chain(facts.at_home.iter().map(|(_, back, _)| *back)).min();
     parts.push(match nearest {
-        None => "no channel has named it".to_owned(),
+        None if facts.passed_over.is_empty() => "no channel has named it".to_owned(),
+        None => {
+            let names: Vec<String> = facts.passed_over.iter().map(ToString::to_string).collect();
+            format!("no rollback goes back to it any more, though {} named it", names.join(" and "))
+        }
         Some(back) => {
             format!("no channel has named it for the last {back} images, and {most} of each {} kept", is_or_are(most))
         }
@@ -268,10 +284,38 @@ mod tests {
     }
 
     #[test]
+    fn what_a_channel_names_no_more_is_not_said_to_be_what_it_names() {
+        let told = |back: usize| {
+            let facts = Facts { channels: vec![(prod(), back)], behind: vec![prod()], ..free() };
+            match decide(&facts, Some(&retention()), NOW) {
+                Verdict::Keep(reasons) => reasons.iter().map(|r| format!("{}: {}", r.kind, r.why)).collect(),
+                _ => Vec::new(),
+            }
+        };
+        assert_eq!(told(0), ["rollback-target: rollback goes back to it"]);
+        assert_eq!(told(1), ["rollback-target: the channel named it 2 images ago, and the last 3 are kept"]);
+        assert_eq!(told(3), [] as [String; 0]);
+    }
+
+    #[test]
+    fn what_sweep_does_not_list_is_not_said_to_be_for_sweep() {
+        let told = |is_left_over| match decide(&Facts { published: false, is_left_over, ..free() }, None, NOW) {
+            Verdict::Keep(reasons) => reasons[1].why.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert!(told(true).contains("amifactory sweep") && !told(false).contains("sweep"), "{}", told(false));
+        assert!(told(false).contains("amifactory verify"), "{}", told(false));
+    }
+
+    #[test]
     fn what_goes_is_told_with_the_numbers_of_retention() {
         let facts = Facts { channels: vec![(prod(), 4)], ..free() };
         let told = [
             goes(&facts, &retention()),
+            goes(
+                &Facts { place: None, channels: Vec::new(), passed_over: vec![prod()], ..free() },
+                &Retention { maximum_age: None, keep: Some(1), ..retention() },
+            ),
             goes(
                 &Facts { place: None, channels: Vec::new(), ..free() },
                 &Retention { maximum_age: None, keep: Some(1), ..retention() },

@@ -22,8 +22,17 @@ pub struct Facts {
     /// The channels that have named it, and how many other images each has named since. Images that are gone or revoked
     /// don't count: rollback passes over them.
     pub channels: Vec<(PointerName, usize)>,
+    /// Those among them that name something which can't be gone back to, so that what counts as nearest is not what they
+    /// name but what rollback goes back to first.
+    pub behind: Vec<PointerName>,
+    /// Channels that have named it and that rollback does not bring back to it: it is revoked, or can't be used.
+    pub passed_over: Vec<PointerName>,
+    /// Whether sweep removes it, where no version names it: no build has published it, and no channel has named it.
+    pub is_left_over: bool,
     /// Of a copy: the same of the image at home that it is a copy of, and where home is.
     pub at_home: Vec<(PointerName, usize, Region)>,
+    /// Those of these that name something at home which can't be gone back to.
+    pub behind_at_home: Vec<PointerName>,
     /// Channels that are being moved to it.
     pub moving: Vec<PointerName>,
     /// Images that were built on it.
@@ -67,10 +76,17 @@ pub fn of(image: &Image, images: &[Image], released: &Released, per_channel: usi
     let arch = tags::arch(&image.tags);
     let named = |pointer: &&Pointer| matches!(pointer.name.slot, Slot::Version(_)) && pointer.image == image.id;
     let mut unread = released.unread.clone();
-    let mut channels = Vec::new();
+    let (mut channels, mut behind, mut passed_over) = (Vec::new(), Vec::new(), Vec::new());
     for (name, history) in &released.histories {
         let named = named_in_turn(history, images);
-        channels.extend(back(&image.id, history, images).map(|back| (name.clone(), back)));
+        match back(&image.id, history, images) {
+            Some(found) => {
+                behind.extend(found.behind.then(|| name.clone()));
+                channels.push((name.clone(), found.count));
+            }
+            None if has_named(history, &image.id) => passed_over.push(name.clone()),
+            None => {}
+        }
         // What was taken away may be what is to stay.
         if let Some(broken) = history.breaks.first() {
             let why = format!("its history was edited (revision {}: {})", broken.revision, broken.what);
@@ -85,7 +101,12 @@ pub fn of(image: &Image, images: &[Image], released: &Released, per_channel: usi
         published: released.pointers.iter().any(|pointer| named(&pointer)),
         place: place(image, (&owner.recipe, arch, owner.version), images, &released.pointers),
         created_at: moment(&image.created_at),
+        is_left_over: channels.is_empty()
+            && passed_over.is_empty()
+            && tags::ImageState::of(&image.tags) != tags::ImageState::Published,
         channels,
+        behind,
+        passed_over,
         moving: released.underway.iter().filter(|u| u.image == image.id).map(|u| u.name.clone()).collect(),
         built_on_it: built_on(images, image).iter().map(|child| described(child)).collect(),
         unread,
@@ -102,8 +123,21 @@ pub fn retirement<'r>(image: &Image, released: &'r Released) -> Option<&'r Retir
     released.retirements.iter().find(|retirement| retirement.image == image.id)
 }
 
-/// How far back the image is: by when the channel named it, or by where rollback goes, whichever is nearer.
-pub(super) fn back(image: &ImageId, history: &History, images: &[Image]) -> Option<usize> {
+/// How far back an image is.
+pub(super) struct Back {
+    /// By when the channel named it, or by where rollback goes, whichever is nearer.
+    pub count: usize,
+    /// Whether the channel names something else in front of it that nothing goes back to, and that does not count.
+    pub behind: bool,
+}
+
+/// Whether a channel has named an image.
+pub(super) fn has_named(history: &History, image: &ImageId) -> bool {
+    history.moves.iter().any(|moved| moved.image == image.as_str())
+}
+
+/// How far back the image is; none where the channel never named it, or nothing goes back to it.
+pub(super) fn back(image: &ImageId, history: &History, images: &[Image]) -> Option<Back> {
     let named = named_in_turn(history, images).iter().position(|id| id == image);
     let mut on_the_way: Vec<&str> = Vec::new();
     for id in way_back(history).into_iter().rev() {
@@ -112,8 +146,11 @@ pub(super) fn back(image: &ImageId, history: &History, images: &[Image]) -> Opti
             on_the_way.push(id);
         }
     }
-    let on_the_way = on_the_way.iter().position(|id| *id == image.as_str());
-    named.into_iter().chain(on_the_way).min()
+    let current = history.last().map(|last| last.image.as_str());
+    let step = on_the_way.iter().position(|id| *id == image.as_str());
+    let count = named.into_iter().chain(step).min()?;
+    let by_way = step == Some(count) && on_the_way.first().copied() != current;
+    Some(Back { count, behind: current != Some(image.as_str()) && (by_way || count == 0) })
 }
 
 /// The images that a channel has named and that could be gone back to, newest first, each once.
@@ -229,6 +266,29 @@ mod tests {
         assert_eq!(back(&images, &released)[4], Some(0));
         images.remove(1);
         assert_eq!(back(&images, &released), [Some(2), Some(1), None, Some(0)]);
+    }
+
+    /// What it names now is revoked: what rollback goes back to is not what it names.
+    #[test]
+    fn what_stands_in_front_and_does_not_count_is_told_apart_and_so_is_what_is_passed_over() {
+        let mut images: Vec<Image> = (0..4).map(|n| image(n, &format!("1.0.{n}"))).collect();
+        let mut released = released(&images, &[0, 1, 2, 3]);
+        let note = crate::release::Note::new(crate::release::Kind::Promote, String::new());
+        let moves = released.histories.values_mut().flat_map(|history| &mut history.moves);
+        moves.for_each(|moved| moved.note = Some(note.clone()));
+        let told = |images: &[Image]| -> Vec<(Option<usize>, bool, bool)> {
+            let of = |image: &Image| {
+                let facts = of(image, images, &released, 2);
+                let back = facts.channels.first().map(|(_, back)| *back);
+                (back, !facts.behind.is_empty(), !facts.passed_over.is_empty())
+            };
+            images.iter().map(of).collect()
+        };
+        let plain = |back| (Some(back), false, false);
+        assert_eq!(told(&images), [plain(3), plain(2), plain(1), plain(0)]);
+        images[3].tags.insert(tags::REVOKED.into(), "leaked".into());
+        images[1].tags.insert(tags::REVOKED.into(), "leaked".into());
+        assert_eq!(told(&images), [(Some(1), true, false), (None, false, true), (Some(0), true, false), plain(0)]);
     }
 
     #[test]

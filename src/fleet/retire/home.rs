@@ -1,7 +1,7 @@
 //! What home says of copies: a copy in another region is in use as long as its image is, at home, in a channel that reaches the
 //! region; and while a move that was decided at home is on its way there.
 
-use super::facts::{Facts, Released, back};
+use super::facts::{Facts, Released, back, has_named};
 use super::survey;
 use crate::identity::{RecipeName, Region};
 use crate::pipeline::tags;
@@ -70,8 +70,15 @@ impl Home {
             Slot::Version(_) => false,
         };
         for (name, history) in released.histories.iter().filter(|(name, _)| reaches(&name.slot)) {
-            let back = source.and_then(|source| back(&source.parse().ok()?, history, images));
-            facts.at_home.extend(back.map(|back| (name.clone(), back, self.region.clone())));
+            let Some(source) = source.and_then(|source| source.parse().ok()) else { continue };
+            match back(&source, history, images) {
+                Some(found) => {
+                    facts.behind_at_home.extend(found.behind.then(|| name.clone()));
+                    facts.at_home.push((name.clone(), found.count, self.region.clone()));
+                }
+                None if has_named(history, &source) => facts.passed_over.push(name.clone()),
+                None => {}
+            }
         }
         for underway in &released.underway {
             let goes_here = underway.elsewhere.regions.get(here) == Some(&copy.id);

@@ -1,8 +1,9 @@
 //! What the histories of pointers say, against the pointers that are there.
 
 use super::Look;
+use super::mends::local_folder;
 use crate::pipeline::tags;
-use crate::release::history::History;
+use crate::release::history::{History, Moved};
 use crate::release::note::Note;
 use crate::report::visible::line;
 use crate::target::{Image, Pointer, PointerName, Slot, TargetError};
@@ -11,6 +12,12 @@ use std::collections::BTreeMap;
 /// How many versions of a parameter are kept (Systems Manager quotas): the oldest one goes for each new one, unless someone
 /// has labelled it. Then nothing is written any more.
 const KEPT: usize = 100;
+
+/// What is told of a channel that something other than this program wrote last.
+pub(super) fn past_gates(by_hand: &Moved) -> String {
+    let by = by_hand.by.as_deref().map_or_else(|| "someone".into(), line);
+    format!("it was last written by {by}, and not by amifactory: it passed no gate")
+}
 
 impl Look<'_> {
     /// A channel that took an image from another one shows that this one was there, and no channel goes away by itself.
@@ -58,21 +65,22 @@ impl Look<'_> {
         }
         let history = History::of(entries);
         if !history.is_whole() {
-            let mend = "its history can't be trusted before that: find out who could write there, and restore it from a backup";
+            let mend = format!(
+                "its history can't be trusted before that: find out who could write there, and restore it from a backup; or, \
+                 where there is none, {}",
+                self.begin_anew(name)
+            );
             self.wrong(name, history.verdict(), mend);
         }
-        if entries.last().is_some_and(|last| Note::read(&last.note).is_none()) {
-            let by = history.last().and_then(|last| last.by.clone());
-            let wrong = format!(
-                "it was last written by {}, and not by amifactory: it passed no gate",
-                by.unwrap_or_else(|| "someone".into())
-            );
-            let mend = match self.is_home {
-                true => format!("{}; or promote what it is to name", self.way_back(name)),
-                // Home is what decides, and a rollback there would move all places.
-                false => format!("find out who wrote it; {}", self.way_back(name)),
+        // Elsewhere it is told with what home names: that decides, and what brings it there writes over it.
+        if let Some(by_hand) = history.unrecorded().filter(|_| self.is_home) {
+            let mend = match self.stays(name, &history) {
+                Some(stays) => {
+                    format!("find out who did; {stays} writes down that it stays; or {}", self.way_back(name))
+                }
+                None => format!("{}; or promote what it is to name", self.way_back(name)),
             };
-            self.wrong(name, wrong, mend);
+            self.wrong(name, past_gates(by_hand), mend);
         }
     }
 
@@ -85,9 +93,31 @@ impl Look<'_> {
                 let history = History::of(entries);
                 let mend = "find out who wrote there: restore it from a backup, or publish another version";
                 if !history.is_whole() {
+                    // A version is written once, and its one entry stands in its pointer too.
+                    let mend = match &name.slot {
+                        Slot::Version(version) => format!(
+                            "find out who wrote there: restore {version}.history from a backup, or move it away from {}: \
+                             what it held stands in {version}.json too",
+                            local_folder(name)
+                        ),
+                        Slot::Channel(_) => mend.to_owned(),
+                    };
                     self.wrong(name, history.verdict(), mend);
                 }
-                if entries.last().is_some_and(|last| Note::read(&last.note).is_none()) {
+                // One that can't be read is told by itself.
+                let is_read = self.seen.pointers(self.recipe).any(|pointer| pointer.name == *name);
+                if is_read && entries.last().is_some_and(|last| Note::read(&last.note).is_none()) {
+                    let mend = match (
+                        &name.slot,
+                        entries.first().is_some_and(|first| Note::read(&first.note).is_some()),
+                    ) {
+                        (Slot::Version(version), true) => format!(
+                            "find out who wrote there: remove {version}.json from {}, and amifactory resume puts it back \
+                             as its history says",
+                            local_folder(name)
+                        ),
+                        _ => mend.to_owned(),
+                    };
                     self.wrong(name, "it was not written by amifactory", mend);
                 }
             }

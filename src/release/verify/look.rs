@@ -224,7 +224,7 @@ impl Look<'_> {
             }
             Some(Evidence::Missing) => {
                 let wrong = format!("the record of {} can't be read", image.id);
-                self.wrong(name, wrong, format!("build it again: amifactory build {} --force", self.recipe));
+                self.wrong(name, wrong, format!("build it again: {}", self.build_anew(name.arch)));
             }
         }
     }

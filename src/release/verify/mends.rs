@@ -1,12 +1,21 @@
 //! What mends a pointer: commands that work where it was looked at.
 
 use super::Look;
-use crate::identity::{Arch, Channel};
+use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::pipeline::tags;
 use crate::release::history::History;
 use crate::release::way_out::{self, Ground as Way};
 use crate::target::{PointerName, Slot};
 use std::collections::BTreeSet;
+
+/// Where the files of a pointer lie on this machine.
+pub(super) fn local_folder(name: &PointerName) -> String {
+    let kind = match name.slot {
+        Slot::Channel(_) => "channels",
+        Slot::Version(_) => "versions",
+    };
+    format!("local/pointers/{}/{}/{kind} of the state folder", name.recipe, name.arch)
+}
 
 impl Look<'_> {
     pub(super) fn way_back(&self, name: &PointerName) -> String {
@@ -37,21 +46,72 @@ impl Look<'_> {
             return plain();
         };
         let history = History::of(entries);
-        let usable = |image: &str| {
-            let image = self.seen.image(&image.parse().ok()?)?;
-            let owner = tags::owner(&image.tags).filter(|owner| owner.recipe == *self.recipe)?;
-            (image.available && tags::revoked(&image.tags).is_none()).then_some(owner.version)
-        };
-        let archs: BTreeSet<Arch> = self.seen.pointers(self.recipe).map(|pointer| pointer.name.arch).collect();
+        let usable = |image: &str| self.usable_version(image);
         let ground = Way {
             history: &history,
             current: pointer.image.as_str(),
             usable: &usable,
             pinned: self.seen.held.contains(name),
-            several: archs.len() > 1,
+            several: self.has_several(),
             rules: self.rules,
+            bases: &self.bases(name.arch),
         };
         way_out::commands(name, &ground).join(", then ")
+    }
+
+    /// What has to be built before this recipe can be.
+    fn bases(&self, arch: Arch) -> Vec<RecipeName> {
+        way_out::bases_to_build(&self.seen.images, self.recipe, arch, |image| tags::revoked(&image.tags).is_some())
+    }
+
+    /// The commands that build the recipe anew.
+    pub(super) fn build_anew(&self, arch: Arch) -> String {
+        way_out::build_anew(self.recipe, &self.bases(arch)).join(", then ")
+    }
+
+    /// The version of an image that can be used.
+    fn usable_version(&self, image: &str) -> Option<Version> {
+        let image = self.seen.image(&image.parse().ok()?)?;
+        let owner = tags::owner(&image.tags).filter(|owner| owner.recipe == *self.recipe)?;
+        (image.available && tags::revoked(&image.tags).is_none()).then_some(owner.version)
+    }
+
+    /// Whether the recipe has pointers for several architectures.
+    fn has_several(&self) -> bool {
+        let archs: BTreeSet<Arch> = self.seen.pointers(self.recipe).map(|pointer| pointer.name.arch).collect();
+        archs.len() > 1
+    }
+
+    /// The command that writes down that a channel stays where it is: where it was only written once more, by hand, with
+    /// what a move of ours had brought it to. What came there by hand alone passed no gate, and is told to go.
+    pub(super) fn stays(&self, name: &PointerName, history: &History) -> Option<String> {
+        let Slot::Channel(channel) = &name.slot else { return None };
+        let ours = history.moves.iter().rev().find(|moved| moved.note.is_some())?;
+        let version = self.usable_version(&history.last().filter(|last| last.image == ours.image)?.image)?;
+        let arch = if self.has_several() { format!(" --arch {}", name.arch) } else { String::new() };
+        let unpin = match self.seen.held.contains(name) {
+            true => format!("amifactory unpin {} --channel {channel}{arch}, then ", name.recipe),
+            false => String::new(),
+        };
+        Some(format!("{unpin}amifactory rollback {} --channel {channel}{arch} --to {version}", name.recipe))
+    }
+
+    /// What makes a channel's history begin anew where what is kept of it can't be trusted any more.
+    pub(super) fn begin_anew(&self, name: &PointerName) -> String {
+        let (recipe, Slot::Channel(channel)) = (&name.recipe, &name.slot) else { return self.delete(name) };
+        let named = self.seen.pointers(self.recipe).find(|pointer| pointer.name == *name);
+        let version = named.and_then(|pointer| self.usable_version(pointer.image.as_str()));
+        let version = version.map_or_else(|| "VERSION".to_owned(), |version| version.to_string());
+        let arch = if self.has_several() { format!(" --arch {}", name.arch) } else { String::new() };
+        let away = match self.is_remote {
+            true => format!("delete the pointer (aws ssm delete-parameter --name {name}{})", self.region()),
+            false => format!("move {channel}.json and {channel}.history away from {}", local_folder(name)),
+        };
+        format!(
+            "keep what it says (amifactory history {recipe} --channel {channel} --format json), {away}, then amifactory \
+             promote {recipe}@{version} --to {channel}{arch} begins it anew (images that only its history keeps from \
+             retire are kept by it no more)"
+        )
     }
 
     pub(super) fn delete(&self, name: &PointerName) -> String {

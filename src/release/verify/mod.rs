@@ -6,7 +6,8 @@ mod look;
 mod mends;
 pub mod places;
 
-use crate::identity::RecipeName;
+use crate::identity::{Arch, Channel, RecipeName, Version};
+use crate::pipeline::tags;
 use crate::recipe::ChannelRule;
 use crate::release::error::ReleaseError;
 use crate::release::intent::{self, Foreign};
@@ -14,8 +15,9 @@ use crate::release::opened;
 use crate::release::places::Place;
 use crate::release::rightful::{self, Ground};
 use crate::release::seen::Seen;
-use crate::target::{Image, PointerName, Slot, Target, Underway};
+use crate::target::{Image, Pointer, PointerName, Slot, Target, TargetError, Underway};
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -43,6 +45,38 @@ pub struct Verified {
     pub unknown: Vec<Unknown>,
     /// Channels that are being moved at this moment: what they name is not compared between places.
     pub moving: Vec<Underway>,
+    /// What has been published at home: by recipe and architecture the newest version that can be used, and the channels
+    /// that are there.
+    #[serde(skip)]
+    pub published: BTreeMap<(RecipeName, Arch), (Version, BTreeSet<Channel>)>,
+}
+
+impl Verified {
+    /// A channel that builds publish to is there where anything was published; `publishes` tells which that is. That a
+    /// channel is gone nothing else shows, where no other one took an image from it.
+    pub fn expect_channels(&mut self, publishes: impl Fn(&RecipeName) -> Option<Channel>) {
+        for ((recipe, arch), (version, channels)) in &self.published {
+            let Some(channel) = publishes(recipe).filter(|channel| !channels.contains(channel)) else { continue };
+            let name = PointerName { recipe: recipe.clone(), arch: *arch, slot: Slot::Channel(channel.clone()) };
+            // Where others took images from it, or other places name it, that is told with it.
+            if self.drift.iter().any(|drift| drift.what == name.to_string()) {
+                continue;
+            }
+            let several = self.published.keys().filter(|(other, _)| other == recipe).count() > 1;
+            let arch = if several { format!(" --arch {arch}") } else { String::new() };
+            self.drift.push(Drift {
+                recipe: recipe.clone(),
+                what: name.to_string(),
+                wrong: format!(
+                    "it is not there, and builds of {recipe} publish to {channel}: someone deleted it, and its history, or \
+                     nothing was built since they do"
+                ),
+                mend: format!(
+                    "find out which; amifactory promote {recipe}@{version} --to {channel}{arch} makes it anew"
+                ),
+            });
+        }
+    }
 }
 
 /// A place that could not be looked at.
@@ -82,6 +116,9 @@ pub fn check(seen: &Seen, is_remote: bool, is_home: bool, rules: &[ChannelRule])
         look.recipe(overview);
         verified.drift.extend(opened::drift(seen, rules, recipe));
         verified.pointers += overview.pointers.len();
+        if is_home {
+            verified.published.extend(published(seen, recipe));
+        }
         // What nobody of ours began keeps nothing from being compared.
         let moving = overview.underway.iter().flatten().filter(|underway| !underway.over);
         verified.moving.extend(moving.filter(|underway| foreign(seen, rules, underway).is_none()).cloned());
@@ -91,6 +128,36 @@ pub fn check(seen: &Seen, is_remote: bool, is_home: bool, rules: &[ChannelRule])
         verified.unknown.push(Unknown { place, why: why.clone() });
     }
     verified
+}
+
+/// What has been published of a recipe, by architecture.
+fn published(seen: &Seen, recipe: &RecipeName) -> BTreeMap<(RecipeName, Arch), (Version, BTreeSet<Channel>)> {
+    let mut all: BTreeMap<(RecipeName, Arch), (Version, BTreeSet<Channel>)> = BTreeMap::new();
+    let is_fit = |image: &&Image| image.available && tags::revoked(&image.tags).is_none();
+    for pointer in seen.pointers(recipe) {
+        let Slot::Version(version) = pointer.name.slot else { continue };
+        if seen.image(&pointer.image).filter(is_fit).is_some() {
+            let newest = all.entry((recipe.clone(), pointer.name.arch)).or_insert((version, BTreeSet::new()));
+            newest.0 = newest.0.max(version);
+        }
+    }
+    let overview = seen.recipes.get(recipe).into_iter();
+    for read in overview.flat_map(|overview| &overview.pointers) {
+        for ((_, arch), (_, channels)) in &mut all {
+            match read {
+                Ok(Pointer { name: PointerName { arch: of, slot: Slot::Channel(channel), .. }, .. }) if of == arch => {
+                    channels.insert(channel.clone());
+                }
+                // What can't be read is told by itself.
+                Err(TargetError::Damaged { what, .. }) => {
+                    let channel = what.split(".json").next().and_then(|what| what.rsplit('/').next());
+                    channels.extend(channel.and_then(|channel| channel.parse().ok()));
+                }
+                _ => {}
+            }
+        }
+    }
+    all
 }
 
 /// Why a move that is under way is none that may be finished; none where it may, as far as that shows without its record.

@@ -1,5 +1,6 @@
 //! Verify in other places: what is there by itself, and whether it is what home says. Looks and changes nothing.
 
+use super::histories::past_gates;
 use super::in_accounts;
 use super::{Drift, Unknown, Verified, check};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Region};
@@ -276,9 +277,11 @@ impl Against<'_, '_> {
         let wrong = damaged.cloned().or_else(|| behind(named, image));
         let entries = there.histories.get(&at_home.name).and_then(|read| read.as_ref().ok());
         let history = entries.map(|entries| History::of(entries));
-        let edited = history.filter(|history| place.account.is_some() && !history.is_whole());
+        let edited = history.as_ref().filter(|history| place.account.is_some() && !history.is_whole());
+        let by_hand = history.as_ref().and_then(History::unrecorded).filter(|_| wrong.is_none());
         let is_pointer = named.is_some() && place.account.is_some();
-        for wrong in wrong.into_iter().chain(edited.map(|history| history.verdict())) {
+        let found = wrong.into_iter().chain(edited.map(History::verdict)).chain(by_hand.map(past_gates));
+        for wrong in found.collect::<Vec<_>>() {
             // Without its version it would be another image that is promoted.
             let mend = match version {
                 "" => {

@@ -52,12 +52,17 @@ pub struct Promoted {
     pub passed_before: usize,
     /// Whether it goes to an older version than the channel names.
     pub older: bool,
+    /// Whether the channel was last written by something other than this program, which passed no gate.
+    pub by_hand: bool,
     /// The score of its image.
     pub score: Option<f64>,
     /// Controls that fail in its image.
     pub failing: Vec<Slug>,
     /// Waivers of its image, and their last days.
     pub waived: Vec<Waived>,
+    /// What other places name by this channel, where it names nothing at home: someone deleted it there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<String>,
     /// Places in which the channel does not name what it names at home, or that could not be looked at.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub behind: Vec<Differs>,
@@ -144,9 +149,11 @@ impl Promoted {
             no_longer_checked: findings.dropped,
             passed_before: findings.passed_before,
             older: promotion.current_version.is_some_and(|current| promotion.version < current),
+            by_hand: promotion.by_hand,
             score: promotion.record.score,
             failing: controls.iter().filter(|c| is_finding(Some(c.status))).map(|c| c.slug.clone()).collect(),
             waived: controls.iter().filter_map(waived).collect(),
+            elsewhere: Vec::new(),
             behind: Vec::new(),
             places: Vec::new(),
             again: String::new(),
@@ -211,8 +218,17 @@ fn summary(shown: &Promoted, style: Style) -> String {
     let (red, yellow) = (|text: &str| style.red(text), |text: &str| style.yellow(text));
     type Paint<'p> = &'p dyn Fn(&str) -> String;
     let mut lines: Vec<(Paint<'_>, String)> = Vec::new();
+    if shown.by_hand {
+        let names = if shown.brings_only() { ": what it names is recorded with this" } else { "" };
+        lines.push((&yellow, format!("{} was last written by hand, past its gates{names}", shown.channel)));
+    }
+    let told = |lines: &[(Paint<'_>, String)]| -> String {
+        let width = style.width.saturating_sub(2);
+        let folded = lines.iter().flat_map(|(paint, text)| fold(text, width).into_iter().map(|line| paint(&line)));
+        folded.map(|line| format!("  {line}\n")).collect()
+    };
     if shown.brings_only() {
-        return String::new();
+        return told(&lines);
     }
     if let (true, Some(from)) = (shown.older, shown.from_version) {
         lines.push((&yellow, format!("an older version than {from}, which {} names", shown.channel)));
@@ -220,10 +236,14 @@ fn summary(shown: &Promoted, style: Style) -> String {
     match &shown.diff {
         Some(diff) => {
             let (from, to) = (wording::score(diff.a.score), wording::score(diff.b.score));
-            let score = if from == to { from } else { format!("{from} → {to}") };
+            let score = match (diff.a.score, diff.b.score) {
+                (None, None) => from,
+                _ if from == to => format!("score {from}"),
+                _ => format!("score {from} → {to}"),
+            };
             let (new, resolved) = (shown.new_findings.len(), shown.resolved_findings.len());
             let (new, resolved) = (wording::count(new, "new finding"), wording::count(resolved, "resolved finding"));
-            lines.push((&plain, format!("score {score}: {new}, {resolved}")));
+            lines.push((&plain, format!("{score}: {new}, {resolved}")));
             if !shown.new_findings.is_empty() {
                 lines.push((&red, format!("fails now: {}", some_of(&shown.new_findings))));
             }
@@ -234,7 +254,11 @@ fn summary(shown: &Promoted, style: Style) -> String {
             }
         }
         None => {
-            if shown.from_image.is_none() {
+            if !shown.elsewhere.is_empty() {
+                let there = shown.elsewhere.join(", ");
+                let what = format!("{} names nothing at home, and elsewhere it does: {there}", shown.channel);
+                lines.push((&yellow, format!("{what}; someone deleted it, and its history (amifactory verify)")));
+            } else if shown.from_image.is_none() {
                 lines.push((&plain, "it is the first image of this channel".to_owned()));
             }
             let failing = match shown.failing.as_slice() {
@@ -256,9 +280,7 @@ fn summary(shown: &Promoted, style: Style) -> String {
             }
         }
     }
-    let width = style.width.saturating_sub(2);
-    let folded = lines.iter().flat_map(|(paint, text)| fold(text, width).into_iter().map(|line| paint(&line)));
-    folded.map(|line| format!("  {line}\n")).collect()
+    told(&lines)
 }
 
 /// Places that don't name yet what home names.
@@ -286,7 +308,11 @@ fn unmet(shown: &Promoted, style: Style) -> String {
     let mut text = format!("\n{}\n", style.bold("gates that are not met"));
     let (places, own): (Vec<&Unmet>, Vec<&Unmet>) = shown.unmet.iter().partition(|unmet| unmet.gate == "places");
     for gate in own.iter().chain(&places) {
-        text.push_str(&format!("{} {}\n", style.red(&format!("{:<13}", gate.gate)), visible::line(&gate.is)));
+        let is = fold(&visible::line(&gate.is), style.width.saturating_sub(14));
+        for (at, line) in is.iter().enumerate() {
+            let head = if at == 0 { gate.gate } else { "" };
+            text.push_str(&format!("{} {line}\n", style.red(&format!("{head:<13}"))));
+        }
         for line in [&gate.needed, &gate.mend] {
             for line in fold(&visible::line(line), style.width.saturating_sub(14)) {
                 text.push_str(&format!("{:13} {}\n", "", style.dim(&line)));
@@ -364,6 +390,9 @@ pub struct RolledBack {
     pub from_version: Option<Version>,
     /// The image of that.
     pub from_image: ImageId,
+    /// Whether that is revoked already.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub from_revoked: bool,
     /// What others had begun to bring the channel to, and is cleared: versions, or else images.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cleared: Vec<String>,
@@ -389,6 +418,7 @@ impl RolledBack {
             image: done.image.clone(),
             from_version: done.from_version,
             from_image: done.from.image.clone(),
+            from_revoked: done.from_revoked,
             cleared: done
                 .cleared
                 .iter()
@@ -426,12 +456,13 @@ pub fn rolled_back(shown: &RolledBack, style: Style) -> String {
         let history = format!("amifactory history {recipe} --channel {channel}");
         // What was just left can be built or promoted again by the next nightly run, and other channels may name it.
         let keep = |left: Version| {
-            [
-                format!(
-                    "amifactory pin {recipe} --channel {channel} --why TEXT   (no build and no promotion moves it)"
-                ),
-                format!("amifactory revoke {recipe}@{left} --reason TEXT   (nobody uses that version any more)"),
-            ]
+            let pin = format!(
+                "amifactory pin {recipe} --channel {channel} --why TEXT   (no build and no promotion moves it)"
+            );
+            let revoke =
+                format!("amifactory revoke {recipe}@{left} --reason TEXT   (nobody uses that version any more)");
+            // What is revoked already comes back by no build and no promotion.
+            [pin, revoke].into_iter().filter(|_| !shown.from_revoked)
         };
         let left = shown.from_version.filter(|left| !same && *left > *version);
         let next = match shown.outcome {
@@ -521,6 +552,11 @@ pub fn revocation(shown: &Revocation, style: Style) -> String {
         let gone = if revoked.gone { ", which is gone," } else { "" };
         let why = visible::line(&revoked.reason);
         text.push_str(&format!("{name} ({}){gone} is revoked: {why}; {named}\n", revoked.image));
+        if let Some(given) = &revoked.not_kept {
+            let what =
+                format!("  the reason that was given first stands; this one is not kept: {}", visible::line(given));
+            text.push_str(&format!("{}\n", style.yellow(&what)));
+        }
         if let Some(other) = &revoked.misnamed {
             let what = format!("  its version's pointer names {other} instead, which is not revoked by this");
             text.push_str(&format!("{}\n", style.red(&what)));
@@ -547,7 +583,10 @@ pub fn revocation(shown: &Revocation, style: Style) -> String {
             None => "marked too".to_owned(),
             Some(why) => style.red(&format!("NOT MARKED: {}", visible::block(why))),
         };
-        text.push_str(&format!("its copy {} in {}: {marked}\n", copy.image, copy.place));
+        // Those of images that were built on it are copied too.
+        let of = shown.revoked.iter().find(|revoked| revoked.image == copy.of);
+        let of = of.map_or_else(|| copy.of.to_string(), |of| format!("{} {}", of.recipe, of.version));
+        text.push_str(&format!("the copy {} of {of} in {}: {marked}\n", copy.image, copy.place));
     }
     for named in &shown.reached.channels {
         let what = format!("{} of {} in {} names {}", named.channel, named.recipe, named.place, named.image);
@@ -632,9 +671,11 @@ mod tests {
             no_longer_checked: findings.dropped,
             passed_before: findings.passed_before,
             older: true,
+            by_hand: false,
             score: None,
             failing: Vec::new(),
             waived: Vec::new(),
+            elsewhere: Vec::new(),
             behind: Vec::new(),
             places: Vec::new(),
             again: String::new(),
@@ -713,11 +754,15 @@ mod tests {
             image: image('3'),
             from_version: Some("1.0.4".parse().unwrap()),
             from_image: image('4'),
+            from_revoked: false,
             cleared: Vec::new(),
             places: Vec::new(),
         };
         let same = RolledBack { from_version: Some(back.version), from_image: image('3'), ..back.clone() };
         let stayed = RolledBack { outcome: "stayed", cleared: vec!["1.0.4".into()], ..same.clone() };
+        let of_revoked = RolledBack { from_revoked: true, ..back.clone() };
+        let text = rolled_back(&of_revoked, Style::PLAIN);
+        assert!(!text.contains("amifactory revoke") && !text.contains("amifactory pin"), "{text}");
         let all: String = [back, same, stayed].iter().map(|shown| rolled_back(shown, Style::PLAIN)).collect();
         insta::assert_snapshot!("ways_back", all);
     }

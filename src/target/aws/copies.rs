@@ -69,6 +69,7 @@ pub async fn parts(api: &Api, view: &View, image: &ImageId) -> Result<Vec<Part>,
         Part {
             complete: seen.is_some_and(|seen| seen.state() == Some(&SnapshotState::Completed)),
             encrypted: seen.is_some_and(|seen| seen.encrypted() == Some(true)),
+            kms_key: seen.and_then(|seen| seen.kms_key_id()).map(str::to_owned),
             snapshot: id,
         }
     };

@@ -705,6 +705,10 @@ impl Target for AwsTarget {
         copies::parts(&self.api, &self.view, image).await
     }
 
+    async fn is_shareable(&self, key: &str) -> Option<bool> {
+        super::doctor::key::ask(&self.api, key).await.ok().map(|found| !found.is_aws_managed)
+    }
+
     async fn share(&self, image: &ImageId, parts: &[Part], audience: &Audience) -> Result<(), TargetError> {
         sharing::share(&self.api, image, parts, audience).await
     }

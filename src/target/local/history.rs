@@ -7,7 +7,7 @@
 use super::store;
 use crate::identity::ImageId;
 use crate::release::Note;
-use crate::target::{Entry, Pointer, PointerName, TargetError};
+use crate::target::{Entry, Pointer, PointerName, Slot, TargetError};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -60,7 +60,7 @@ pub struct Kept {
 
 /// Reads document and history, and sees what was done to them by hand.
 pub fn kept(path: &Path, name: &PointerName) -> Result<Kept, TargetError> {
-    let entries = read(&self::path(path))?;
+    let entries = read(&self::path(path), name)?;
     let mut kept = Kept { filed: entries.len(), entries, ..Kept::default() };
     match document(path) {
         Ok(Some(document)) => kept.take(document, name),
@@ -120,7 +120,13 @@ impl Kept {
         let Some((image, written_at)) = self.entries.iter().rev().find_map(named) else { return Err(damage) };
         self.by_hand(&image, 0);
         self.pointer = Some(Pointer { name: name.clone(), image, revision: self.last_revision(), written_at });
-        self.damage = Some(damage);
+        self.damage = Some(match (damage, &name.slot) {
+            (TargetError::Damaged { what, why, .. }, Slot::Version(_)) => {
+                let help = "amifactory resume puts it back, as its history says".to_owned();
+                TargetError::Damaged { what, why, help }
+            }
+            (damage, _) => damage,
+        });
         Ok(())
     }
 
@@ -153,11 +159,21 @@ fn mark(entries: &mut [Entry]) {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<Entry>, TargetError> {
+fn read(path: &Path, name: &PointerName) -> Result<Vec<Entry>, TargetError> {
     let damaged = |line: usize, error: serde_json::Error| TargetError::Damaged {
         what: format!("{}, line {}", path.display(), line + 1),
         why: error.to_string(),
-        help: "restore it from a backup, or move it away: the history then begins anew, and says so".into(),
+        help: match &name.slot {
+            // What the pointer's document holds alone would be a history whose beginning was taken away.
+            Slot::Channel(channel) => format!(
+                "restore it from a backup, or move it and {channel}.json beside it away, then amifactory promote \
+                 {}@VERSION --to {channel} begins it anew",
+                name.recipe
+            ),
+            Slot::Version(version) => format!(
+                "restore it from a backup, or move it away: what it held stands in {version}.json beside it too"
+            ),
+        },
     };
     let text = text(path)?;
     text.lines().enumerate().map(|(n, line)| serde_json::from_str(line).map_err(|error| damaged(n, error))).collect()

@@ -227,6 +227,10 @@ impl Target for LocalTarget {
         pointers::told_apart(&self.inner.store, recipe)
     }
 
+    async fn put_back_versions(&self, recipe: &RecipeName) -> Result<Vec<PointerName>, TargetError> {
+        pointers::put_back_versions(&self.inner.store, recipe)
+    }
+
     async fn create_pointer(&self, name: &PointerName, image: &ImageId, note: &Note) -> Result<(), TargetError> {
         let (name, image, note) = (name.clone(), image.clone(), note.clone());
         self.blocking(move |inner| {

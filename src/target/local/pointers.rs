@@ -107,6 +107,26 @@ pub fn create(store: &Store, name: &PointerName, image: &ImageId, note: &Note) -
     }
 }
 
+/// Writes the documents of versions again that can't be read or are gone, where their history holds their one write.
+pub fn put_back_versions(store: &Store, recipe: &RecipeName) -> Result<Vec<PointerName>, TargetError> {
+    let damaged = told_apart(store, recipe)?.damaged.into_iter().map(|damaged| damaged.name);
+    let mut put_back = Vec::new();
+    for name in damaged.filter(|name| matches!(name.slot, Slot::Version(_))) {
+        let _lock = store.lock()?;
+        let path = path(store, &name);
+        // Who can't read the history either is told by whoever verifies.
+        let Ok(kept) = history::kept(&path, &name) else { continue };
+        let filed = kept.entries.get(..kept.filed).unwrap_or_default();
+        let ([only], true) = (filed, kept.damage.is_some()) else { continue };
+        let image = Note::read(&only.note).filter(|_| only.wrong.is_none()).and_then(|_| only.image.parse().ok());
+        if let Some(image) = image {
+            store::write(&path, &Document::after(&name, &image, only))?;
+            put_back.push(name);
+        }
+    }
+    Ok(put_back)
+}
+
 /// Moves a pointer from what it is expected to name, unless someone holds it. Under the store's lock this is
 /// compare-and-set, for pins too.
 pub fn replace(
@@ -488,6 +508,39 @@ mod tests {
         let error = replace(&store, &channel, None, &image(1), &note()).unwrap_err().to_string();
         assert!(error.contains("is revoked: a key\\nwas left"), "{error}");
         assert_eq!(get(&store, &channel).unwrap(), None);
+    }
+
+    /// Whoever revoked it died before its tags said so, or someone took them off.
+    #[test]
+    fn nobody_moves_a_channel_to_an_image_that_is_marked_as_revoked() {
+        use crate::pipeline::tags;
+        use crate::target::Revocation;
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path());
+        let own = [
+            (tags::RECIPE, "web".to_owned()),
+            (tags::VERSION, "1.0.0".to_owned()),
+            (tags::DIGEST, crate::identity::Digest::of("plan").to_string()),
+            (tags::BUILD, "web-000000000001-1".to_owned()),
+        ];
+        let own = own.map(|(key, value)| (key.to_owned(), value)).into();
+        images::tag(&store, &image(1), &own).unwrap();
+        images::tag(&store, &image(2), &own).unwrap();
+        let at = "2026-11-20T12:00:00Z".to_owned();
+        let mark = Revocation { image: image(1), reason: "a key\nwas left".into(), by: "ann".into(), at };
+        let version = name(Slot::Version("1.0.0".parse().unwrap()));
+        revoked::mark(&store, &version, &mark).unwrap();
+        let channel = name(Slot::Channel("dev".parse().unwrap()));
+        for written in [
+            replace(&store, &channel, None, &image(1), &note()).map(drop),
+            create(&store, &version, &image(1), &note()),
+        ] {
+            let error = written.unwrap_err().to_string();
+            assert!(error.contains("is revoked: a key\\nwas left"), "{error}");
+        }
+        assert_eq!((get(&store, &channel).unwrap(), get(&store, &version).unwrap()), (None, None));
+        // It counts for the image that it names, and for no other that says that it is this version.
+        replace(&store, &channel, None, &image(2), &note()).unwrap();
     }
 
     #[test]

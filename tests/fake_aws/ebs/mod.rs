@@ -152,7 +152,7 @@ fn readable(world: &World, call: &Incoming<'_>, id: &str) -> Result<(Snapshot, B
         return Err(denied(format!("The caller is not authorized to read {id}.")));
     }
     if let Some(key) = snapshot.kms_key.as_ref().filter(|_| snapshot.encrypted)
-        && !world.ec2.may_decrypt(key, &home.account)
+        && (!world.ec2.may_decrypt(key, &home.account) || call.caller.credential.denies("kms:Decrypt"))
     {
         return Err(denied(format!("The caller is not authorized to perform kms:Decrypt on {key}.")));
     }

@@ -71,8 +71,7 @@ pub fn start(world: &mut World, call: &Incoming<'_>) -> Reply {
         size: size.unsigned_abs(),
         description,
         encrypted,
-        kms_key: key
-            .or_else(|| encrypted.then(|| format!("arn:aws:kms:{}:{}:alias/aws/ebs", home.region, home.account))),
+        kms_key: key.or_else(|| encrypted.then(|| super::super::ec2::key_arn(None, &home))),
         started: call.now,
         visible: world.visible_at(call.now),
         state: Timeline::new(call.now, "pending"),

@@ -53,6 +53,13 @@ pub fn modify_image_attribute(world: &mut World, call: &Incoming<'_>) -> Reply {
     if add.is_empty() && remove.is_empty() && no_arns && !add_all && !remove_all && description.is_none() {
         return Err(missing("attribute"));
     }
+    let opens = !add.is_empty() || !add_arns.is_empty() || add_all;
+    let parts = world.ec2.images[&id].mappings.iter().filter_map(|mapping| mapping.snapshot.as_ref());
+    let mut keys = parts.filter_map(|part| world.ec2.snapshots.get(part)?.kms_key.as_deref());
+    if opens && keys.any(super::is_default_key) {
+        let message = "Snapshots encrypted with the AWS Managed CMK can't be shared. Specify another snapshot.";
+        return Err(super::super::reply::Failure::bad("InvalidParameter", message));
+    }
     let image = world.ec2.images.get_mut(&id).ok_or_else(|| super::errors::not_found("ami-", &id))?;
     // "A disabled AMI can't be shared."
     if *image.state.at(call.now) == "disabled" && description.is_none() {

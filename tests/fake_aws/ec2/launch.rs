@@ -139,12 +139,20 @@ fn volumes(world: &mut World, launch: &Launch, home: &Home, now: Instant, visibl
     devices
 }
 
-/// The key that encrypts, as an ARN; the account's own EBS key where none is named.
+/// The id of the key that AWS manages for EBS in an account: whoever names no key has it, and nobody can share it.
+const DEFAULT_KEY: &str = "00000000-0000-0000-0000-0000000000eb";
+
+/// Whether a key is the one that AWS manages for EBS.
+pub fn is_default_key(arn: &str) -> bool {
+    arn.ends_with(&format!("key/{DEFAULT_KEY}"))
+}
+
+/// The key that encrypts, as an ARN; the one that AWS manages for EBS where none is named, or that one's alias.
 pub fn key(named: Option<&str>, home: &Home) -> String {
-    match named {
+    match named.filter(|named| !named.ends_with("alias/aws/ebs")) {
         Some(arn) if arn.starts_with("arn:") => arn.to_owned(),
         Some(id) => format!("arn:aws:kms:{}:{}:key/{}", home.region, home.account, id.trim_start_matches("alias/")),
-        None => format!("arn:aws:kms:{}:{}:key/00000000-0000-0000-0000-0000000000eb", home.region, home.account),
+        None => format!("arn:aws:kms:{}:{}:key/{DEFAULT_KEY}", home.region, home.account),
     }
 }
 

@@ -43,7 +43,7 @@ use super::reply::{Failure, Incoming, Reply};
 use super::throttle::Limit;
 
 pub use filters::matches;
-pub use launch::key as key_arn;
+pub use launch::{is_default_key, key as key_arn};
 pub use model::{Home, InstanceState, ShutdownBehavior, Tags};
 pub use settle::settle;
 pub use state::{ImageFate, Pokes, State};

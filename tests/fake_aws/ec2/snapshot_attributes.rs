@@ -4,10 +4,8 @@ use super::super::World;
 use super::super::reply::{Done, Failure, Incoming, Reply};
 use super::super::xml::{items, text};
 use super::errors::{check_id, invalid, missing, not_found};
+use super::is_default_key;
 use super::model::{Home, Snapshot};
-
-/// The account's own key for EBS, which nobody can share.
-const OWN_KEY: &str = "key/00000000-0000-0000-0000-0000000000eb";
 
 fn own(world: &World, call: &Incoming<'_>) -> Result<Snapshot, Failure> {
     let id = call.params.get("SnapshotId").ok_or_else(|| missing("SnapshotId"))?;
@@ -30,7 +28,7 @@ pub fn modify_snapshot_attribute(world: &mut World, call: &Incoming<'_>) -> Repl
     if let Some(bad) = add.iter().find(|account| account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit())) {
         return Err(invalid(format!("Value ({bad}) for parameter userId is invalid.")));
     }
-    if snapshot.kms_key.as_ref().is_some_and(|key| key.ends_with(OWN_KEY)) && !add.is_empty() {
+    if snapshot.kms_key.as_ref().is_some_and(|key| is_default_key(key)) && !add.is_empty() {
         let message = "Encrypted snapshots with EBS default key cannot be shared";
         return Err(Failure::bad("OperationNotPermitted", message));
     }

@@ -46,6 +46,8 @@ pub struct State {
     pub encryption_by_default: bool,
     /// ARN of a KMS key → other accounts that its policy lets use it.
     pub key_users: BTreeMap<String, BTreeSet<String>>,
+    /// Accounts that the policies of all keys let use them; nobody can say that of AWS's own.
+    pub users_of_every_key: BTreeSet<String>,
     /// ARNs of KMS keys that nobody can use: disabled, deleted, never there.
     pub dead_keys: BTreeSet<String>,
     /// Frozen disks that the agent still holds.
@@ -168,7 +170,15 @@ impl State {
     pub fn may_decrypt(&self, key: &str, account: &str) -> bool {
         let owner = key.split(':').nth(4) == Some(account);
         let named = self.key_users.get(key).is_some_and(|users| users.contains(account));
-        !self.dead_keys.contains(key) && (owner || named)
+        let every = self.users_of_every_key.contains(account) && !super::is_default_key(key);
+        !self.dead_keys.contains(key) && (owner || named || every)
+    }
+
+    /// From now on all snapshots that are encrypted have a key of the account's own, whose images can be shared.
+    pub fn encrypt_with_own_key(&mut self) {
+        for snapshot in self.snapshots.values_mut().filter(|snapshot| snapshot.encrypted) {
+            snapshot.kms_key = Some(super::key_arn(Some("alias/images"), &snapshot.home));
+        }
     }
 
     /// Whether that account can use the image in that region.

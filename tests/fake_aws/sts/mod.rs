@@ -6,7 +6,7 @@ use super::reply::{Done, Failure, Incoming, Reply};
 use super::settings::Settings;
 use super::throttle::Limit;
 use super::xml::{node, text};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Roles that can be assumed.
@@ -14,6 +14,8 @@ use std::time::Duration;
 pub struct State {
     /// Role ARN → external id, where it asks for one.
     pub roles: BTreeMap<String, Option<String>>,
+    /// Role ARN → the IAM actions that its policy does not allow.
+    pub denied: BTreeMap<String, BTreeSet<String>>,
     made: u64,
 }
 
@@ -85,7 +87,7 @@ fn assume_role(world: &mut World, call: &Incoming<'_>) -> Reply {
         arn: assumed.clone(),
         user_id: format!("{role_id}:{session}"),
         expires: Some(expires),
-        denied: std::collections::BTreeSet::new(),
+        denied: world.sts.denied.get(arn).cloned().unwrap_or_default(),
     };
     world.credentials.0.insert(key.clone(), credential);
     let credentials = node(

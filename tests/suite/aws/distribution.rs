@@ -119,6 +119,12 @@ pub fn run(cloud: &Cloud, factory: &TestFactory, arguments: &[&str]) -> (i32, St
     (output.status.code().unwrap(), String::from_utf8(output.stdout.clone()).unwrap() + &stderr(&output))
 }
 
+/// The channel that builds publish to names the image, as after a build.
+fn in_dev(cloud: &Cloud, factory: &TestFactory) {
+    let (code, text) = run(cloud, factory, &["promote", "tiny@1.4.12", "--to", "dev", "--yes", "--override", "a test"]);
+    assert_eq!(code, 0, "{text}");
+}
+
 /// Ids of images are random.
 fn without_ids(text: &str, cloud: &Cloud) -> String {
     let world = cloud.fake.world();
@@ -187,6 +193,7 @@ fn what_is_where_is_a_table_and_what_is_missing_is_exit_5() {
     assert!(code == 0 && text.contains("up-to-date"), "{text}");
     let (code, text) = run(&cloud, &factory, &["rollback", "tiny", "--channel", "prod", "--to", "1.4.12"]);
     assert!(code == 0 && text.contains("prod names tiny 1.4.12 already"), "{text}");
+    in_dev(&cloud, &factory);
     // Other verbs at home see what they saw before.
     let (code, text) = run(&cloud, &factory, &["verify", "--format", "json"]);
     assert_eq!(code, 0, "{text}");
@@ -447,6 +454,7 @@ fn verify_tells_places_it_can_not_look_at_and_what_was_left_in_others() {
     let (code, text) =
         run(&cloud, &factory, &["promote", "tiny@1.4.12", "--to", "prod", "--yes", "--override", "a test"]);
     assert_eq!(code, 0, "{text}");
+    in_dev(&cloud, &factory);
     let verify = || -> (i32, Value) {
         let (code, text) = run(&cloud, &factory, &["verify", "--format", "json"]);
         (code, serde_json::from_str(text.lines().last().unwrap()).unwrap_or_else(|_| panic!("{text}")))
@@ -520,6 +528,7 @@ fn verify_sees_versions_of_other_accounts_that_are_not_the_regions_own() {
     let (code, text) =
         run(&cloud, &factory, &["promote", "tiny@1.4.12", "--to", "prod", "--yes", "--override", "a test"]);
     assert_eq!(code, 0, "{text}");
+    in_dev(&cloud, &factory);
     let there = Home { account: CONSUMER.into(), region: "us-west-2".into() };
     let names = ["9.9.9", "1.4.12"].map(|version| format!("/amifactory/tiny/x86_64/versions/{version}"));
     {
@@ -598,4 +607,30 @@ fn a_factory_that_stays_at_home_says_so() {
     assert!(code == 2 && text.contains("has no `distribution:`"), "{text}");
     let (code, text) = run(&cloud, &factory, &["iam-policy", "--for", "consumer", "--role", "x"]);
     assert!(code == 2 && text.contains("shares nothing"), "{text}");
+}
+
+/// A plan is what people decide by: a channel that someone deleted at home is not said to be new.
+#[test]
+fn a_channel_that_is_gone_at_home_is_not_said_to_name_its_first_image() {
+    let (cloud, factory) = (world(), factory());
+    built(&cloud);
+    let plan = ["promote", "tiny@1.4.12", "--to", "prod", "--override", "a test", "--plan"];
+    let (_, text) = run(&cloud, &factory, &plan);
+    assert!(text.contains("it is the first image of this channel"), "{text}");
+    let (code, text) =
+        run(&cloud, &factory, &["promote", "tiny@1.4.12", "--to", "prod", "--yes", "--override", "a test"]);
+    assert_eq!(code, 0, "{text}");
+    {
+        let mut world = cloud.fake.world();
+        let home = Home { account: OWNER.into(), region: "us-east-1".into() };
+        assert!(world.ssm.place(&home).parameters.delete("/amifactory/tiny/x86_64/channels/prod"));
+    }
+    let (code, text) = run(&cloud, &factory, &plan);
+    assert!(!text.contains("first image") && text.contains("prod names nothing at home"), "{code}: {text}");
+    let (_, text) = run(&cloud, &factory, &[&plan[..], &["--format", "json"]].concat());
+    let result: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let elsewhere = result["elsewhere"].as_array().unwrap();
+    // Two regions and three places of the other account.
+    assert_eq!(elsewhere.len(), 5, "{result}");
+    assert!(elsewhere.iter().any(|there| there.as_str().unwrap().starts_with("us-west-2 names ami-")), "{result}");
 }

@@ -102,6 +102,7 @@ impl Bench {
             .add(LaunchPermission::builder().user_id(PARTNER).build())
             .add(LaunchPermission::builder().organization_arn(ORGANIZATION).build());
         let image = self.image();
+        self.fake.world().ec2.encrypt_with_own_key();
         self.ec2().modify_image_attribute().image_id(image).launch_permission(add.build()).send().await.unwrap();
     }
 

@@ -244,6 +244,7 @@ async fn everything_that_may_launch_from_an_image_keeps_it_by_name() {
     ec2.deregister_image().image_id(&copy).send().await.unwrap();
     let share = LaunchPermissionModifications::builder();
     let share = share.add(LaunchPermission::builder().user_id("210987654321").build()).build();
+    bench.fake.world().ec2.encrypt_with_own_key();
     ec2.modify_image_attribute().image_id(&image).launch_permission(share).send().await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     let way_out = "a launch permission uses it; where nobody there does, say retention: {not_used_by: [\"210987654321\"]}, or \

@@ -42,6 +42,8 @@ const PAUSE: Duration = Duration::from_secs(5);
 const LOG: (Duration, Duration) = (PAUSE, Duration::from_millis(250));
 /// How long one that a look has shown may be missing from another look: after that, someone has deleted it.
 const SEEN: Duration = Duration::from_secs(20);
+/// What is said of a build that was there and is not any more.
+const DELETED: &str = "someone has deleted it in EC2 Image Builder";
 /// How many lines of a log stand in a message.
 const LAST_LINES: usize = 12;
 
@@ -256,7 +258,7 @@ impl Service {
         Ok(match self.status(api, id).await? {
             Some(ImageBuild { stage: Stage::Over(word, why), .. }) => format!("Image Builder says {word}: {why}"),
             Some(_) => "it is there again".to_owned(),
-            None => "someone has deleted it in EC2 Image Builder".to_owned(),
+            None => DELETED.to_owned(),
         })
     }
 
@@ -283,7 +285,7 @@ impl Service {
             let build = build.unwrap_or_else(|| ImageBuild {
                 arn: known.arn.clone(),
                 id: id.clone(),
-                stage: Stage::Over("DELETED".into(), "someone has deleted it in EC2 Image Builder".into()),
+                stage: Stage::Over("DELETED".into(), DELETED.into()),
                 created_at: String::new(),
                 tags: Tags::new(),
                 amis: Vec::new(),
@@ -396,7 +398,9 @@ impl Service {
     ) -> Result<String, TargetError> {
         let mut progress = Progress::default();
         loop {
-            let build = self.status(api, id).await?.ok_or_else(|| builds::unknown(id))?;
+            let Some(build) = self.status(api, id).await? else {
+                return Err(TargetError::BuilderGone { builder: id.clone(), why: DELETED.into() });
+            };
             match &build.stage {
                 Stage::Available => {
                     let here = build.amis.first().cloned();

@@ -85,7 +85,7 @@ pub fn distributor(scope: &Scope) -> Policy {
         statements.push(Statement::allow("Roles", [op::ASSUME_ROLE.action], reason).on(scope.consumer_arns()));
     }
     if !scope.kms_keys.is_empty() {
-        let reason = "What amifactory doctor asks of the keys of copies: whether each is there and enabled.";
+        let reason = "What is asked of keys before anything is shared: whether each is there, enabled, and not one of AWS's own.";
         let look = Statement::allow("LookAtKeys", [op::DESCRIBE_KEY.action], reason);
         statements.push(look.on([scope.arn("kms", "key/*")]));
     }

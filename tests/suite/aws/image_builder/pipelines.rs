@@ -556,7 +556,7 @@ async fn who_adopts_takes_no_build_that_another_machine_has_begun() {
     let theirs = theirs.result.unwrap();
     // Both stand, or one has found the other's; none has taken the other's build away.
     assert!(!other.told().contains("someone has deleted"), "{}", other.told());
-    assert_ne!(theirs.image.name, ours.image.name);
+    assert_ne!(theirs.image.name, ours.image.name, "{}", other.told());
     assert_eq!(place.leaks().await, [] as [String; 0]);
 }
 

@@ -6,7 +6,7 @@ use crate::fake_aws::autoscaling::Group;
 use crate::fake_aws::autoscaling::refresh::Status;
 use crate::fake_aws::faults::Fault;
 use amifactory::release::{Kind, Note};
-use amifactory::target::{PointerName, Slot, Target};
+use amifactory::target::{PointerName, Revocation, Slot, Target};
 use std::time::Duration;
 
 const THERE: Asked<'static> = Asked { back: false, retry: false, why: None, despite: None, take_over: None };
@@ -253,13 +253,18 @@ async fn a_refresh_that_does_not_show_any_more_is_told_and_not_waited_for() {
 impl Bench {
     /// What becomes of a refresh in whose last wait its image is revoked.
     async fn revoked_in_flight(&self) -> Vec<String> {
-        let revoked = async {
+        self.in_flight(async { self.tag(&image(2, "us-east-1"), "amifactory:revoked", "CVE-2026-0004") }).await
+    }
+
+    /// The same where this happens to it.
+    async fn in_flight(&self, happens: impl Future<Output = ()>) -> Vec<String> {
+        let happens = async {
             while self.seen("web").refreshes.last().is_none_or(|refresh| refresh.status != Status::Baking) {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
-            self.tag(&image(2, "us-east-1"), "amifactory:revoked", "CVE-2026-0004");
+            happens.await;
         };
-        tokio::join!(self.rolled(WEB, THERE), revoked).0
+        tokio::join!(self.rolled(WEB, THERE), happens).0
     }
 }
 
@@ -275,6 +280,22 @@ async fn an_image_that_is_revoked_while_it_goes_out_goes_back() {
     assert!(told.contains("web: web 1.0.2 was revoked while it went out (CVE-2026-0004)\n"), "{told}");
     assert!(told.contains("web: goes back to version 1"), "{told}");
     assert_eq!((bench.count("RollbackInstanceRefresh"), bench.count("StartInstanceRefresh")), (1, 1));
+}
+
+/// Whoever revokes marks first: the watch does not wait until tags say it.
+#[tokio::test(start_paused = true)]
+async fn an_image_that_is_marked_as_revoked_while_it_goes_out_goes_back() {
+    let mut bench = Bench::new(&["web"]).await;
+    bench.policy.bake = Duration::from_secs(3600);
+    let slot = Slot::Version("1.0.2".parse().unwrap());
+    let version = PointerName { recipe: "web".parse().unwrap(), arch: "x86_64".parse().unwrap(), slot };
+    let (image_id, at) = (image(2, "us-east-1").parse().unwrap(), "2026-11-20T12:00:00Z".to_owned());
+    let mark = Revocation { image: image_id, reason: "CVE-2026-0004".into(), by: "ann".into(), at };
+    let target = bench.scene.target();
+    let rolled = bench.in_flight(async { target.mark_revoked(&version, &mark).await.unwrap() }).await;
+    let told = "web failed: web 1.0.2 was revoked while it went out (CVE-2026-0004); the refresh ended: rolled back";
+    assert!(rolled[0].starts_with(told), "{rolled:?}");
+    assert_eq!(bench.running("web"), [image(1, "us-east-1")].into());
 }
 
 #[tokio::test(start_paused = true)]

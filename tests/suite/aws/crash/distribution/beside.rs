@@ -5,16 +5,16 @@ use super::{Bench, HOME, OWNER, REGIONS, place, recipe_name, rules};
 use amifactory::pipeline::tags;
 use amifactory::release::distribute::State;
 use amifactory::release::places::Places;
+use amifactory::release::revoke_places::NotUsed;
 use amifactory::release::{revoke, revoke_places};
 use amifactory::target::aws::AwsTarget;
-use std::collections::BTreeSet;
 
 async fn revoke(bench: &Bench) -> bool {
     let target = bench.target();
     let places = Places::new(&target, &bench.known).unwrap();
     let version = "1.0.0".parse().unwrap();
     let revoked = revoke::revoke(&target, &recipe_name(), version, None, "a key was left in it").await.unwrap();
-    let reached = revoke_places::everywhere(&places, &rules(), &revoked, &BTreeSet::new()).await;
+    let reached = revoke_places::everywhere(&places, &rules(), &revoked, &NotUsed::default()).await;
     !reached.channels.is_empty() || !revoked[0].channels.is_empty()
 }
 
@@ -71,7 +71,7 @@ async fn whoever_revokes_or_whoever_moves_is_told_in_whichever_place_it_is_named
                 let revoked = revoke::revoke(&home, &recipe_name(), version, None, "a key was left in it").await;
                 match revoked {
                     Ok(revoked) => {
-                        let reached = revoke_places::everywhere(&places, &rules(), &revoked, &BTreeSet::new()).await;
+                        let reached = revoke_places::everywhere(&places, &rules(), &revoked, &NotUsed::default()).await;
                         let prod = |channel: &amifactory::identity::Channel| channel.as_str() == "prod";
                         reached.channels.iter().any(|named| prod(&named.channel))
                             || revoked.iter().any(|one| one.channels.iter().any(prod) || !one.moving.is_empty())

@@ -1,6 +1,6 @@
 //! Something goes wrong in one place: the others go on, it is told, and the same again makes only what is missing.
 
-use super::{Bench, CONSUMER, HOME, Home, OWNER, ROLE, key, place, recipe_name, rules, told, why};
+use super::{Bench, CONSUMER, HOME, Home, OWNER, ROLE, State, key, place, recipe_name, rules, told, why};
 use crate::fake_aws::ec2::ImageFate;
 use amifactory::release::ReleaseError;
 use amifactory::release::places::Places;
@@ -51,6 +51,33 @@ async fn a_key_that_is_not_there_is_told_of() {
     bench.fake.world().ec2.dead_keys.clear();
     assert!(bench.again().await.is_complete());
     bench.complete("with the key");
+}
+
+/// The key's policy is one half; the role's own policy is the other.
+#[tokio::test(start_paused = true)]
+async fn a_role_that_may_not_decrypt_is_not_ready_until_it_may() {
+    let bench = Bench::new().await;
+    bench.fake.world().sts.denied.insert(ROLE.into(), ["kms:Decrypt".to_owned()].into());
+    let done = bench.again().await;
+    let text = why(&done, "us-west-2", Some(CONSUMER));
+    assert!(text.contains("can't be read") && text.contains("kms:Decrypt"), "{text}");
+    assert!(text.contains("amifactory iam-policy --for consumer"), "{text}");
+    let ready: Vec<String> = told(&done).into_iter().filter(|row| row.ends_with("own ready")).collect();
+    assert_eq!(ready.len(), 3, "{:?}", done.rows);
+    // Nor does the channel go there.
+    bench.promote(&bench.target(), "1.0.0").await.unwrap();
+    assert_eq!(bench.prod(), vec!["-".to_owned(); 6]);
+    // Who has the right by every key's policy has it by the account's, and by none of AWS's own.
+    {
+        let mut world = bench.fake.world();
+        world.sts.denied.clear();
+        world.ec2.key_users.clear();
+        world.ec2.users_of_every_key.insert(CONSUMER.into());
+        let own = crate::fake_aws::ec2::key_arn(None, &place(OWNER, HOME));
+        assert!(world.ec2.may_decrypt(&key(HOME), CONSUMER) && !world.ec2.may_decrypt(&own, CONSUMER));
+    }
+    assert!(bench.again().await.is_complete());
+    bench.complete("with both");
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,11 +133,43 @@ async fn what_is_not_encrypted_with_a_key_of_ones_own_can_not_be_shared() {
     let bench = Bench::new().await;
     {
         let mut world = bench.fake.world();
-        let own = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-0000000000eb";
-        world.ec2.snapshots.values_mut().for_each(|snapshot| snapshot.kms_key = Some(own.into()));
+        let own = crate::fake_aws::ec2::key_arn(Some("alias/aws/ebs"), &place(OWNER, HOME));
+        world.ec2.snapshots.values_mut().for_each(|snapshot| snapshot.kms_key = Some(own.clone()));
     }
+    let begun = |action: &str| bench.fake.world().calls.iter().filter(|call| call.action.starts_with(action)).count();
+    let done = bench.again().await;
+    let text = why(&done, HOME, None);
+    assert!(text.contains("which is AWS's own") && text.contains("volume: {kms_key"), "{text}");
+    assert!(text.contains("amifactory build web --force"), "{text}");
+    assert!(done.rows[1..].iter().all(|row| row.state == State::Waiting), "{:?}", done.rows);
+    assert_eq!(
+        (begun("CopyImage"), begun("ModifyImage") + begun("ModifySnapshot")),
+        (0, 0),
+        "nothing was copied or shared"
+    );
+    // Nor is the channel moved.
+    bench.promote(&bench.target(), "1.0.0").await.unwrap();
+    assert_eq!((bench.prod(), begun("CopyImage")), (vec!["-".to_owned(); 6], 0));
+    // Where nobody may look at keys, EC2 says it.
+    bench.fake.world().credentials.default_mut().denied.insert("kms:DescribeKey".into());
     let text = why(&bench.again().await, HOME, None);
     assert!(text.contains("EBS default key") && text.contains("volume: {kms_key"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_of_awss_own_for_copies_is_refused_before_any_is_made() {
+    let mut bench = Bench::new().await;
+    let region = bench.known.regions.get_mut("us-west-2").unwrap();
+    region.kms_key = Some("alias/aws/ebs".into());
+    let done = bench.again().await;
+    let text = why(&done, "us-west-2", None);
+    assert!(text.contains("alias/aws/ebs, which is AWS's own") && text.contains("{us-west-2: {kms_key: …}}"), "{text}");
+    assert_eq!(done.rows.iter().filter(|row| row.state == State::Failed).count(), 1, "{:?}", done.rows);
+    assert!(!bench.fake.world().calls.iter().any(|call| call.action == "CopyImage"));
+    let region = bench.known.regions.get_mut("us-west-2").unwrap();
+    region.kms_key = Some("alias/images".into());
+    assert!(bench.again().await.is_complete());
+    bench.complete("with a key of its own");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,21 +1,31 @@
 //! A revoked image is marked wherever it went, and all that uses it is named; what nobody could look at is told too.
 
-use super::{Bench, CONSUMER, OWNER, REGIONS, SHARED, place, recipe_name, rules};
+use super::{
+    Bench, CONSUMER, ORGANIZATION, OWNER, RECIPE, REGIONS, SHARED, Silent, UNIT, World, place, recipe_name, rules,
+};
 use crate::fake_aws::credentials::DEFAULT_KEY;
 use crate::fake_aws::ec2::consumers::Template;
 use amifactory::pipeline::tags;
 use amifactory::recipe::OtherService;
+use amifactory::release::distribute::{self, State};
 use amifactory::release::places::Places;
 use amifactory::release::revoke;
-use amifactory::release::revoke_places::{self, Reached};
+use amifactory::release::revoke_places::{self, NotUsed, Reached};
+use amifactory::release::wanted::{self, Request};
+use amifactory::target::{PointerName, Revocation, Slot, Target};
 
 const TEMPLATE: &str = "lt-0123456789abcdef0";
 
 async fn revoked(bench: &Bench) -> Reached {
+    revoked_where(bench, NotUsed::default()).await
+}
+
+/// The same where nothing else is said to use images.
+async fn revoked_where(bench: &Bench, said: NotUsed) -> Reached {
     let target = bench.target();
     let places = Places::new(&target, &bench.known).unwrap();
     let revoked = revoke::revoke(&target, &recipe_name(), "1.0.0".parse().unwrap(), None, "leaked key").await.unwrap();
-    let not_used = OtherService::ALL.into_iter().collect();
+    let not_used = NotUsed { services: OtherService::ALL.into_iter().collect(), ..said };
     revoke_places::everywhere(&places, &rules(), &revoked, &not_used).await
 }
 
@@ -110,4 +120,52 @@ async fn what_can_not_be_read_is_unknown_and_the_same_again_marks_what_was_not_m
     assert!(revoked(&bench).await.is_complete());
     let drift = bench.drift().await;
     assert!(!drift.iter().any(|drift| drift.contains("its copy")), "{drift:?}");
+}
+
+/// What the factory file says of accounts and organizations that nobody here can look into holds for a revoke too.
+#[tokio::test(start_paused = true)]
+async fn who_is_said_not_to_use_images_is_not_unknown() {
+    let bench = world().await;
+    let is_unknown = |reached: &Reached, whom: &str| {
+        reached.unknown.iter().any(|unknown| format!("{} {:?}", unknown.what, unknown.places).contains(whom))
+    };
+    let reached = revoked(&bench).await;
+    for whom in [SHARED, ORGANIZATION, UNIT] {
+        assert!(is_unknown(&reached, whom), "{whom}: {:#?}", reached.unknown);
+    }
+    let by = [SHARED, ORGANIZATION, UNIT].map(str::to_owned).into();
+    let reached = revoked_where(&bench, NotUsed { by, ..NotUsed::default() }).await;
+    assert_eq!(reached.unknown, [], "{:#?}", reached.unknown);
+}
+
+/// A mark says it where the tags of the image don't.
+#[tokio::test(start_paused = true)]
+async fn what_is_marked_while_it_is_distributed_is_ready_nowhere() {
+    let bench = Bench::new().await;
+    let target = bench.target();
+    let places = Places::new(&target, &bench.known).unwrap();
+    let request = Request { recipe: recipe_name(), version: None, to: Some("prod".into()), arch: None };
+    let wanted = wanted::find(&places, &rules(), &request).await.unwrap();
+    let slot = Slot::Version(wanted.candidate.version);
+    let name = PointerName { recipe: recipe_name(), arch: wanted.arch, slot };
+    let (image, at) = (wanted.candidate.image.id.clone(), "2026-11-20T12:00:00Z".to_owned());
+    let mark = Revocation { image, reason: "leaked key".into(), by: "ann".into(), at };
+    target.mark_revoked(&name, &mark).await.unwrap();
+    let done = distribute::distribute(&places, &wanted, &Silent).await;
+    assert!(done.rows.iter().all(|row| matches!(row.state, State::Failed | State::Waiting)), "{:?}", done.rows);
+    let why = done.rows[0].why.as_deref().unwrap();
+    assert!(why.contains("is revoked: leaked key"), "{why}");
+    let version = format!("/amifactory/{RECIPE}/x86_64/versions/1.0.0");
+    for region in &REGIONS[1..] {
+        assert_eq!(bench.value(&place(OWNER, region), &version), None, "{region}");
+        let world = bench.fake.world();
+        for copy in bench_images(&world, region) {
+            assert_eq!(world.ec2.tags_at(&copy, world.clock.now())[tags::REVOKED], "leaked key", "{region}");
+        }
+    }
+}
+
+fn bench_images(world: &World, region: &str) -> Vec<String> {
+    let there = world.ec2.images.values().filter(|image| image.home == place(OWNER, region));
+    there.map(|image| image.id.clone()).collect()
 }

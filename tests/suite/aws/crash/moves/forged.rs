@@ -6,7 +6,7 @@ use amifactory::pipeline::tags;
 use amifactory::recipe::ChannelRule;
 use amifactory::release::intent::Foreign;
 use amifactory::release::{leftover, rollback, verify};
-use amifactory::target::{Settled, Target};
+use amifactory::target::{PointerName, Revocation, Settled, Slot, Target};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -159,6 +159,23 @@ async fn a_lock_is_finished_only_where_all_of_it_is_what_a_release_leaves() {
         assert_eq!(named, if expected == Settled::Finished { new } else { old }, "{what}");
         assert_eq!(bench.locks(), [] as [String; 0], "{what}");
     }
+}
+
+/// Whoever revoked it died before its tags said so: the mark is enough.
+#[tokio::test(start_paused = true)]
+async fn a_move_to_what_is_marked_as_revoked_is_finished_by_nobody() {
+    let bench = Bench::new().await;
+    let image = bench.image("1.0.1");
+    bench.forge(&image, &note("1.0.1"));
+    let version = PointerName { slot: Slot::Version("1.0.1".parse().unwrap()), ..name() };
+    let (image, at) = (image.parse().unwrap(), "2026-11-20T12:00:00Z".to_owned());
+    let mark = Revocation { image, reason: "leak".into(), by: "ann".into(), at };
+    bench.target().mark_revoked(&version, &mark).await.unwrap();
+    tokio::time::sleep(OVER).await;
+    let told = verified(&bench).await.drift.iter().any(|drift| drift.wrong.contains("a lock says that"));
+    assert!(told);
+    assert_eq!(bench.settle().await, [Settled::Refused(Foreign::Revoked)]);
+    assert_eq!((bench.staging(), bench.locks()), ("1.0.0".to_owned(), Vec::new()));
 }
 
 /// What comes of a lock, in short.

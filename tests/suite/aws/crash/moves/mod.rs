@@ -2,6 +2,7 @@
 
 mod back;
 mod beside;
+mod by_hand;
 mod dead;
 mod evidence;
 mod forged;
