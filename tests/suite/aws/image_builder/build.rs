@@ -3,6 +3,7 @@
 use super::shared::{self, built, seconds};
 use crate::aws::factory::{self, bundle, step};
 use crate::aws::weather::place::{Place, plain};
+use crate::fake_aws::ec2::Home;
 use amifactory::identity::TargetKind;
 use amifactory::pipeline::BuildOptions;
 use amifactory::pipeline::tags::ImageState;
@@ -189,4 +190,36 @@ async fn what_it_made_is_promoted_like_any_other() {
         slot: Slot::Channel("staging".parse().unwrap()),
     };
     assert_eq!(target.pointer(&name).await.unwrap().unwrap().image, made.image.id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stood_in_the_log_before_a_build_began_is_none_of_its_results() {
+    let place = Place::new(|_| {});
+    built(&place, &BuildOptions::default()).await;
+    let target = shared::target(&place);
+    let recipe = {
+        let world = place.fake.world();
+        let recipes = world.imagebuilder.resources.keys().filter_map(|arn| arn.split_once(":image-recipe/"));
+        recipes.map(|(_, recipe)| recipe.split('/').next().unwrap().to_owned()).next().unwrap()
+    };
+    let group = format!("/aws/imagebuilder/{recipe}");
+    let ask =
+        target.api().logs.get_log_events().log_group_name(&group).log_stream_name("1.0.0/1").start_from_head(true);
+    let lines: Vec<String> =
+        ask.send().await.unwrap().events().iter().filter_map(|event| event.message().map(str::to_owned)).collect();
+    assert!(lines.iter().any(|line| line.contains("amifactory-result")));
+    {
+        // The next build of this recipe will have this stream.
+        let mut world = place.fake.world();
+        let (home, now) = (Home { account: world.account.clone(), region: "us-east-1".into() }, world.clock.now());
+        for line in &lines {
+            world.logs.line(&home, (&group, "1.0.0/2"), line, now, now);
+        }
+        world.imagebuilder.pokes.lost_logs = true;
+    }
+    tokio::time::sleep(seconds(3600)).await;
+    let (plan, launch) = factory::plan(&target).await;
+    let forced = BuildOptions { force: true, ..BuildOptions::default() };
+    let ended = place.build_on(&target, &plan, &launch, &forced).await;
+    assert!(ended.result.unwrap_err().to_string().contains("has no results in its log"));
 }
