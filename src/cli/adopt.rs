@@ -7,10 +7,11 @@ use super::session::{Open, Session};
 use crate::identity::RecipeName;
 use crate::pipeline::adopt::{self, Adopted, Waiting};
 use crate::pipeline::prepare::{Planner, Prepared};
-use crate::pipeline::{BuildError, Engine, clock, tags};
+use crate::pipeline::{BuildError, Built, Engine, clock, tags};
+use crate::plan::Plan;
 use crate::report::view::{self, AdoptedAll, AdoptedRow};
 use crate::report::{files, visible};
-use crate::target::{LaunchBase, Pipelines};
+use crate::target::{LaunchBase, Pipelines, PointerName, Slot};
 use clap::Args;
 
 /// Bring what pipelines of EC2 Image Builder have made into the first channel, through the gates of a build.
@@ -137,12 +138,13 @@ async fn one(
                 let _lock = open.state.lock_evidence()?;
                 files::write(&open.state.evidence(&built.image.id), &built.image.id, &built.record, clock::today())?;
             }
+            let why = if built.fresh { held(open, &plan, &built).await } else { None };
             Ok(AdoptedRow {
                 recipe: recipe.clone(),
                 outcome: if built.fresh { "adopted" } else { "up-to-date" },
                 image: Some(built.image.id.clone()),
                 version: Some(built.record.version),
-                why: None,
+                why,
             })
         }
         Err(error @ BuildError::Refused { .. }) => Err(CliError::Refused(error.to_string())),
@@ -150,6 +152,16 @@ async fn one(
     }
 }
 
-fn whole(prepared: Prepared) -> Option<(std::sync::Arc<crate::plan::Plan>, LaunchBase)> {
+/// Why the channel does not name it, where someone holds that. Who can't read it has adopted all the same.
+async fn held(open: &Open, plan: &Plan, built: &Built) -> Option<String> {
+    let channel = plan.publish.as_ref()?;
+    let slot = Slot::Channel(channel.clone());
+    let name = PointerName { recipe: plan.recipe.clone(), arch: plan.base.arch, slot };
+    let pin = open.target.pin(&name).await.ok().flatten().filter(|pin| pin.holds(open.target.now()))?;
+    let (by, end, version) = (&pin.by, pin.end(), built.record.version);
+    Some(format!("channel {channel} is pinned by {by} {end}: {version} is published by its version alone"))
+}
+
+fn whole(prepared: Prepared) -> Option<(std::sync::Arc<Plan>, LaunchBase)> {
     Some((prepared.plan, prepared.launch?))
 }

@@ -8,7 +8,7 @@ use crate::pipeline::prepare::Planner;
 use crate::pipeline::schedules::{self, Declared, Planned, Step};
 use crate::pipeline::tags;
 use crate::report::view::{self, PipelineRow, PipelineRunRow, PipelineStatus, PipelinesApplied, PipelinesStatus};
-use crate::target::{Draft, Image, Pipeline as Seen, PipelineRun, Pipelines, RunState};
+use crate::target::{Draft, Image, Pipeline as Seen, PipelineChange, PipelineRun, Pipelines, RunState};
 use clap::{Args, Subcommand};
 use std::collections::BTreeSet;
 
@@ -51,7 +51,8 @@ struct Apply {
     /// Which recipes
     #[arg(value_name = "RECIPE", required_unless_present = "all")]
     recipes: Vec<String>,
-    /// All recipes of the factory; pipelines of recipes that have no schedule any more are removed
+    /// All recipes of the factory; pipelines of recipes that have no schedule any more are removed, those of recipes that
+    /// are gone only where amifactory.yaml has `aws: {owner: …}`
     #[arg(long, conflicts_with = "recipes")]
     all: bool,
     /// Begin a run now of each pipeline that has never run as it is declared
@@ -83,7 +84,7 @@ impl Apply {
         let looking =
             session.looking("pipeline apply: what is declared, and what is there".into(), &*open.target, look);
         let (planned, unplanned) = looking.await?;
-        let work = planned.iter().any(|planned| !matches!(planned.step, Step::Keep | Step::Stranger));
+        let work = planned.iter().any(|planned| !matches!(planned.step, Step::Keep | Step::Stranger | Step::Unclaimed));
         if self.plan || !(work || self.start) {
             let is_whole = unplanned.is_empty() && !planned.iter().any(|planned| planned.step == Step::Stranger);
             let outcome = match (self.plan, is_whole, planned.is_empty()) {
@@ -101,12 +102,13 @@ impl Apply {
             });
         }
         if !self.yes {
+            let shown = applied("planned", &planned, unplanned.clone(), &[]);
             if !session.can_ask() {
+                session.result(&shown, |style| view::pipelines_applied(&shown, style))?;
                 let message = "nobody can be asked here, and nothing was changed\n  --yes changes it, --plan only shows \
                                what would be done";
                 return Err(CliError::Usage(message.into()));
             }
-            let shown = applied("planned", &planned, unplanned.clone(), &[]);
             session.text(view::pipelines_applied(&shown, session.style()).as_bytes())?;
             if !session.ask("\nchange it?")? {
                 session.text(b"nothing was changed\n")?;
@@ -156,7 +158,8 @@ async fn look(
     }
     let seen = pipelines.there().await?;
     let owner = open.factory.aws.owner.as_deref();
-    Ok((schedules::decide(drafts, &seen, &Declared { recipes: &declared, only, owner }), unplanned))
+    let known: BTreeSet<RecipeName> = open.factory.recipes.keys().cloned().collect();
+    Ok((schedules::decide(drafts, &seen, &Declared { recipes: &declared, known: &known, only, owner }), unplanned))
 }
 
 /// The recipes that have a schedule, of these or of all.
@@ -217,6 +220,7 @@ fn applied(
             Step::Create => "create",
             Step::Change(_) => "change",
             Step::Withdraw => "withdraw",
+            Step::Unclaimed => "unclaimed",
             Step::Stranger => "stranger",
         },
         changes: match &planned.step {
@@ -243,7 +247,10 @@ fn words(cron: &str, time_zone: &str) -> String {
 
 /// Show pipelines and their last runs.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit 4: a pipeline is missing, off or not declared any more, or its last run has failed.")]
+#[command(
+    after_help = "Exit 4: a pipeline is missing, off, changed or not declared any more, or its last run has failed. Changed: \
+    someone has changed a configuration that it builds with; `pipeline apply` makes it what it was."
+)]
 struct Status {
     /// Only this recipe's
     #[arg(value_name = "RECIPE")]
@@ -266,7 +273,11 @@ impl Status {
             let Some(recipe) = schedules::recipe_of(pipeline) else { continue };
             if self.recipe.as_deref().is_none_or(|asked| asked == recipe.as_str()) {
                 let runs = pipelines.runs(&pipeline.name).await?;
-                let mut status = status(recipe, pipeline, &runs, &declared, &images);
+                let changes = match pipeline.is_altered && declared.contains(&recipe) {
+                    true => altered(&open, pipelines, &recipe, pipeline).await,
+                    false => Vec::new(),
+                };
+                let mut status = PipelineStatus { changes, ..status(recipe, pipeline, &runs, &declared, &images) };
                 // What is waited for may have been refused.
                 if let Some(run) = status.runs.first_mut().filter(|run| run.version.is_none() && run.why.is_none())
                     && let Some(image) = &run.image
@@ -295,6 +306,13 @@ impl Status {
     }
 }
 
+/// What was changed, where that can be said: what is declared now may be something else.
+async fn altered(open: &Open, pipelines: &dyn Pipelines, recipe: &RecipeName, pipeline: &Seen) -> Vec<PipelineChange> {
+    let planner = Planner::new(&open.factory, &open.library, &*open.target);
+    let draft = draft(open, pipelines, &planner, recipe).await;
+    draft.map(|draft| pipeline.shape.changes(&draft.shape)).unwrap_or_default()
+}
+
 fn status(
     recipe: RecipeName,
     pipeline: &Seen,
@@ -321,6 +339,7 @@ fn status(
         state: match (declared.contains(&recipe), pipeline.shape.enabled) {
             (false, _) => "undeclared",
             (true, false) => "off",
+            (true, true) if pipeline.is_altered => "changed",
             (true, true) => "on",
         },
         recipe,
@@ -328,6 +347,7 @@ fn status(
         schedule: Some(words(&pipeline.shape.cron, &pipeline.shape.time_zone)),
         next_run: pipeline.next_run.clone(),
         failures: pipeline.failures,
+        changes: Vec::new(),
         runs: runs.iter().rev().take(RUNS).map(row).collect(),
     }
 }
@@ -341,6 +361,7 @@ fn missing(open: &Open, recipe: &RecipeName) -> PipelineStatus {
         schedule: schedule.map(|schedule| words(&schedule.cron.to_string(), &schedule.time_zone)),
         next_run: None,
         failures: 0,
+        changes: Vec::new(),
         runs: Vec::new(),
     }
 }

@@ -17,6 +17,8 @@ pub enum Step {
     Change(Vec<PipelineChange>),
     /// Nobody declares it any more.
     Withdraw,
+    /// No recipe here has its name, and nothing says whose it is: it is not touched.
+    Unclaimed,
     /// One of its name is there that is none of ours: it is not touched.
     Stranger,
 }
@@ -39,9 +41,12 @@ pub struct Planned {
 pub struct Declared<'a> {
     /// Recipes that have a schedule.
     pub recipes: &'a BTreeSet<RecipeName>,
+    /// All recipes of the factory.
+    pub known: &'a BTreeSet<RecipeName>,
     /// Recipes that are looked at; none: all.
     pub only: Option<&'a [RecipeName]>,
-    /// `aws: owner` of the factory: what another owner has declared is not withdrawn.
+    /// `aws: owner` of the factory: what another owner has declared is not withdrawn. Without it nothing is that may be
+    /// another factory's.
     pub owner: Option<&'a str>,
 }
 
@@ -54,7 +59,10 @@ pub fn decide(drafts: Vec<Draft>, seen: &[Pipeline], declared: &Declared<'_>) ->
         let is_meant = declared.only.is_none_or(|only| only.contains(&recipe));
         let is_of_owner = pipeline.tags.get(tags::OWNER).map(String::as_str) == declared.owner;
         let is_gone = is_meant && is_of_owner && !declared.recipes.contains(&recipe);
-        is_gone.then(|| Planned { recipe, step: Step::Withdraw, draft: None, seen: Some(pipeline.clone()) })
+        // Where nobody says who owns what, a recipe that is here is all that says that its pipeline is ours.
+        let is_ours = declared.owner.is_some() || declared.known.contains(&recipe);
+        let step = if is_ours { Step::Withdraw } else { Step::Unclaimed };
+        is_gone.then(|| Planned { recipe, step, draft: None, seen: Some(pipeline.clone()) })
     });
     all.extend(gone);
     all.sort_by(|a, b| a.recipe.cmp(&b.recipe));

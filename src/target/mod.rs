@@ -26,7 +26,9 @@ pub use herald::{Alarm, Herald, Kept, OpenTicket, Point, Ticket};
 pub use inventory::{ByTemplate, Inventory, Kind, Sighting, Stranger};
 pub use moves::{Elsewhere, Entry, Held, HeldEnd, Move, Pin, Settled, Standing, Underway, moment};
 pub use overview::{Evidence, Histories, Overview, at_once};
-pub use pipelines::{Draft, MadeImage, Pipeline, PipelineChange, PipelineRun, PipelineShape, Pipelines, RunState};
+pub use pipelines::{
+    Draft, MadeImage, Pipeline, PipelineChange, PipelineRun, PipelineShape, Pipelines, RunState, Settings,
+};
 pub use pointer::{DamagedPointer, Pointer, PointerName, Pointers, Slot};
 pub use record::{BaseRecord, GateRecord, GroupRecord, ImageRecord, Package, Provenance, TestRecord};
 pub use revocation::{Revocation, Revocations, remind};

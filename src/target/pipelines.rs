@@ -8,6 +8,10 @@ use crate::plan::Plan;
 use crate::recipe::Schedule;
 use async_trait::async_trait;
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is set, each in words.
+pub type Settings = BTreeMap<&'static str, String>;
 
 /// What decides what a pipeline does. Two of the same make the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,6 +22,10 @@ pub struct PipelineShape {
     pub infrastructure: String,
     /// What becomes of its images: the same of its distribution configuration.
     pub distribution: String,
+    /// What the one holds, in words: whoever changes it leaves its name.
+    pub infrastructure_holds: Settings,
+    /// What the other holds.
+    pub distribution_holds: Settings,
     /// When it looks.
     pub cron: String,
     /// By whose clock.
@@ -28,6 +36,8 @@ pub struct PipelineShape {
     pub test_minutes: i32,
     /// Whether it runs at all.
     pub enabled: bool,
+    /// Whose it is, where that is said.
+    pub owner: Option<String>,
     /// What someone else has set in it: workflows, roles, scans, logs.
     pub foreign: Vec<String>,
 }
@@ -60,8 +70,39 @@ impl PipelineShape {
             ("set by others", self.foreign.join(", "), wanted.foreign.join(", ")),
         ];
         let differs = all.into_iter().filter(|(_, from, to)| from != to);
-        differs.map(|(what, from, to)| PipelineChange { what, from, to }).collect()
+        let mut changes: Vec<PipelineChange> =
+            differs.map(|(what, from, to)| PipelineChange { what, from, to }).collect();
+        // Whoever does not say whose a pipeline is does not say that it is nobody's.
+        if let Some(to) = wanted.owner.clone().filter(|_| self.owner != wanted.owner) {
+            changes.push(PipelineChange { what: "owner", from: self.owner.clone().unwrap_or_default(), to });
+        }
+        // Of other configurations all differs, and their names say so.
+        if self.infrastructure == wanted.infrastructure {
+            changes.extend(differing(&self.infrastructure_holds, &wanted.infrastructure_holds));
+        }
+        if self.distribution == wanted.distribution {
+            changes.extend(differing(&self.distribution_holds, &wanted.distribution_holds));
+        }
+        changes
     }
+
+    /// Whether the pipeline itself needs no change, whatever its configurations hold and whosever it is.
+    pub fn is_itself_as(&self, wanted: &PipelineShape) -> bool {
+        let itself = |shape: &PipelineShape| PipelineShape {
+            infrastructure_holds: Settings::new(),
+            distribution_holds: Settings::new(),
+            owner: None,
+            ..shape.clone()
+        };
+        itself(self) == itself(wanted)
+    }
+}
+
+fn differing(from: &Settings, to: &Settings) -> Vec<PipelineChange> {
+    let all: BTreeSet<&'static str> = from.keys().chain(to.keys()).copied().collect();
+    let text = |settings: &Settings, what: &str| settings.get(what).cloned().unwrap_or_default();
+    let change = |what: &'static str| PipelineChange { what, from: text(from, what), to: text(to, what) };
+    all.into_iter().map(change).filter(|change| change.from != change.to).collect()
 }
 
 /// A pipeline that is there.
@@ -73,6 +114,12 @@ pub struct Pipeline {
     pub tags: Tags,
     /// What it does.
     pub shape: PipelineShape,
+    /// The ARN of its infrastructure configuration.
+    pub infrastructure_arn: Option<String>,
+    /// The ARN of its distribution configuration.
+    pub distribution_arn: Option<String>,
+    /// Whether one of the two holds something else than its name says: someone has changed it.
+    pub is_altered: bool,
     /// When it runs next, where the service says.
     pub next_run: Option<String>,
     /// How many runs have failed since the last one that did not.
@@ -161,12 +208,15 @@ mod tests {
         let shape = PipelineShape {
             content: "a".into(),
             infrastructure: "b".into(),
+            infrastructure_holds: [("instance types", "t3.large".to_owned())].into(),
             distribution: "c".into(),
+            distribution_holds: Settings::new(),
             cron: "0 3 * * ?".into(),
             time_zone: "Etc/UTC".into(),
             rebuild: "changed".into(),
             test_minutes: 60,
             enabled: true,
+            owner: None,
             foreign: Vec::new(),
         };
         assert_eq!(shape.changes(&shape), []);
@@ -175,5 +225,20 @@ mod tests {
         let told = |change: &PipelineChange| format!("{}: {} -> {}", change.what, change.from, change.to);
         let told: Vec<String> = other.changes(&shape).iter().map(told).collect();
         assert_eq!(told, ["content: d -> a", "runs: off -> on", "set by others: scans -> "]);
+
+        let everyone = || [("launch permission", "everyone".to_owned())].into();
+        let altered =
+            PipelineShape { distribution_holds: everyone(), infrastructure_holds: everyone(), ..shape.clone() };
+        let what = |from: &PipelineShape| from.changes(&shape).iter().map(|change| change.what).collect::<Vec<_>>();
+        assert_eq!(what(&altered), ["instance types", "launch permission", "launch permission"]);
+        assert!(altered.is_itself_as(&shape) && !other.is_itself_as(&shape));
+        // Another configuration is one difference, and not one for each of what it holds.
+        assert_eq!(
+            what(&PipelineShape { infrastructure: "z".into(), ..altered }),
+            ["infrastructure", "launch permission"]
+        );
+        // Whoever says nothing of owners takes nothing over; whoever does says so.
+        let owned = PipelineShape { owner: Some("web".into()), ..shape.clone() };
+        assert_eq!((what(&owned).len(), shape.changes(&owned)[0].what), (0, "owner"));
     }
 }

@@ -30,8 +30,19 @@ def run(aws, recipe, infrastructure, distribution):
         with aws.refused("InvalidParameterValueException"):
             wrong = {**made, "name": f"wrong {aws.run}", "schedule": {"scheduleExpression": expression}}
             builder.create_image_pipeline(**wrong)
+    for zone in ("Mars/Phobos", "europe/berlin", "Local"):
+        with aws.refused("InvalidParameterValueException"):
+            wrong = {**made, "name": f"wrong {aws.run}", "schedule": {**schedule, "timezone": zone}}
+            builder.create_image_pipeline(**wrong)
     with aws.refused("ResourceNotFoundException"):
         builder.create_image_pipeline(**{**made, "name": f"wrong {aws.run}", "imageRecipeArn": recipe.replace("1.0.0", "9.0.0")})
+
+    # What is off does not run next.
+    assert "dateNextRun" not in found, found
+    kept = ("imageRecipeArn", "infrastructureConfigurationArn", "distributionConfigurationArn")
+    builder.update_image_pipeline(imagePipelineArn=arn, schedule=schedule, status="ENABLED", **{name: made[name] for name in kept})
+    found = builder.get_image_pipeline(imagePipelineArn=arn)["imagePipeline"]
+    assert found["dateNextRun"].endswith("T00:00:00.000Z"), found
 
     # What is not given again is gone.
     kept = ("imageRecipeArn", "infrastructureConfigurationArn", "distributionConfigurationArn", "imageTestsConfiguration")

@@ -13,7 +13,7 @@ pub struct PipelineRow {
     pub recipe: RecipeName,
     /// Its name in the service.
     pub pipeline: String,
-    /// `create`, `change`, `keep`, `withdraw` or `stranger`.
+    /// `create`, `change`, `keep`, `withdraw`, `unclaimed` or `stranger`.
     pub step: &'static str,
     /// What differs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -48,6 +48,7 @@ pub fn pipelines_applied(applied: &PipelinesApplied, style: Style) -> String {
             "create" => style.green("+"),
             "change" => style.yellow("~"),
             "withdraw" | "stranger" => style.red("-"),
+            "unclaimed" => style.yellow("?"),
             _ => " ".to_owned(),
         };
         let mut line = format!("{sign} {}", visible::line(&row.pipeline));
@@ -57,6 +58,10 @@ pub fn pipelines_applied(applied: &PipelinesApplied, style: Style) -> String {
         match row.step {
             "keep" => line.push_str(&style.dim("  as declared")),
             "withdraw" => line.push_str("  no longer declared: it is removed"),
+            "unclaimed" => line.push_str(
+                "  no recipe here has this name: it may be another factory's, and is left as it is\n    `aws: {owner: …}` in \
+                 amifactory.yaml lets --all tell which are its own",
+            ),
             "stranger" => line.push_str("  is there, and none of amifactory's: it is left as it is"),
             _ => {}
         }
@@ -69,12 +74,7 @@ pub fn pipelines_applied(applied: &PipelinesApplied, style: Style) -> String {
                 None => format!("    base: {base}, until the pipeline is applied again\n"),
             });
         }
-        for change in &row.changes {
-            let (from, to) = (visible::line(&change.from), visible::line(&change.to));
-            let (from, to) = (if from.is_empty() { "nothing".into() } else { from }, to);
-            let to = if to.is_empty() { "nothing".into() } else { to };
-            text.push_str(&format!("    {}: {from} -> {to}\n", change.what));
-        }
+        row.changes.iter().for_each(|change| text.push_str(&format!("    {}\n", changed(change))));
         match row.started {
             Some(true) => text.push_str("    a run has begun\n"),
             Some(false) => text.push_str("    a run of it is under way: no other was begun\n"),
@@ -101,6 +101,12 @@ pub fn pipelines_applied(applied: &PipelinesApplied, style: Style) -> String {
     text
 }
 
+/// `cron: 0 3 * * ? -> 0 4 * * ?`
+fn changed(change: &PipelineChange) -> String {
+    let word = |text: &str| if text.is_empty() { "nothing".to_owned() } else { visible::line(text).into_owned() };
+    format!("{}: {} -> {}", change.what, word(&change.from), word(&change.to))
+}
+
 /// How a pipeline stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PipelineStatus {
@@ -108,7 +114,8 @@ pub struct PipelineStatus {
     pub recipe: RecipeName,
     /// Its name in the service.
     pub pipeline: String,
-    /// `on`, `off`, `missing` where one is declared, `undeclared` where none is.
+    /// `on`, `off`, `changed` where someone has changed what it builds with, `missing` where one is declared, `undeclared`
+    /// where none is.
     pub state: &'static str,
     /// When it runs.
     pub schedule: Option<String>,
@@ -116,6 +123,9 @@ pub struct PipelineStatus {
     pub next_run: Option<String>,
     /// How many runs have failed since the last one that did not.
     pub failures: u32,
+    /// What was changed in it, where that can be said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<PipelineChange>,
     /// Its last runs, the newest first.
     pub runs: Vec<PipelineRunRow>,
 }
@@ -165,6 +175,7 @@ pub fn pipelines_status(status: &PipelinesStatus, style: Style) -> String {
             last.and_then(|run| run.image.as_ref()).map_or_else(|| "-".to_owned(), ToString::to_string),
             last.and_then(|run| run.version).map_or_else(|| "-".to_owned(), |version| version.to_string()),
         ]);
+        pipeline.changes.iter().for_each(|change| table.under(format!("  {}", changed(change))));
         if let Some(why) = last.and_then(|run| run.why.as_ref()) {
             table.under(format!("  {}", visible::joined(why)));
         }
@@ -194,7 +205,7 @@ pub struct AdoptedRow {
     pub image: Option<ImageId>,
     /// Its version, once it has one.
     pub version: Option<Version>,
-    /// Why, where it was not adopted.
+    /// Why, where it was not adopted, or no channel names it.
     pub why: Option<String>,
 }
 

@@ -259,7 +259,7 @@ impl Target for AwsTarget {
     async fn examine(&self, wanted: &[Wanted], jobs: usize) -> Vec<Finding> {
         let bases = locked(&self.bases).clone();
         let root_device = |image: &str| bases.get(image).map(|found| found.root_device.clone());
-        super::doctor::examine(&self.api, wanted, jobs, &root_device).await
+        super::doctor::examine(&self.api, wanted, jobs, self.service.is_some(), &root_device).await
     }
 
     async fn examine_key(&self, key: &str, is_shared: bool) -> Finding {

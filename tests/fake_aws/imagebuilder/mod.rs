@@ -36,6 +36,7 @@ use std::collections::BTreeMap;
 
 pub use images::{Ami, Image};
 pub use route::action;
+pub use schedule::next;
 pub use store::Resource;
 
 /// All that there is.

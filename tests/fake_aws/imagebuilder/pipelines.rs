@@ -1,5 +1,5 @@
-//! Image pipelines: an order for images that is kept, and started by hand. A schedule is checked and kept; nothing
-//! starts by it.
+//! Image pipelines: an order for images that is kept, and started by hand. A schedule is checked, kept
+//! and says when it comes next; nothing starts by it.
 
 use super::super::ec2::Home;
 use super::super::reply::{Done, Failure, Incoming, Reply};
@@ -94,6 +94,11 @@ fn shown(world: &World, call: &Incoming<'_>, found: &Resource) -> Value {
     if let Some(last) = made.last() {
         shown["dateLastRun"] = json!(world.clock.iso(last.created));
         shown["lastRunStatus"] = json!(last.state.at(call.now).status);
+    }
+    let is_on = found.body.get("status") == Some(&json!("ENABLED"));
+    let schedule = found.body.get("schedule").filter(|_| is_on);
+    if let Some(next) = schedule.and_then(|schedule| schedule::next(schedule, world.clock.wall(call.now))) {
+        shown["dateNextRun"] = json!(super::super::clock::iso(next));
     }
     let failures = made.iter().rev().take_while(|image| image.state.at(call.now).status == "FAILED").count();
     shown["consecutiveFailures"] = json!(failures);

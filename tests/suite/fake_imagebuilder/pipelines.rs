@@ -71,6 +71,8 @@ async fn schedules_are_checked() {
         json!({ "scheduleExpression": "cron(0 0 ? * ?)" }),
         json!({ "scheduleExpression": "rate(1 days)" }),
         json!({ "scheduleExpression": "rate(1 day)", "timezone": "no zone" }),
+        json!({ "scheduleExpression": "rate(1 day)", "timezone": "Mars/Phobos" }),
+        json!({ "scheduleExpression": "rate(1 day)", "timezone": "europe/berlin" }),
         json!({ "scheduleExpression": "rate(1 day)", "pipelineExecutionStartCondition": "ALWAYS" }),
         json!({ "scheduleExpression": "rate(1 day)", "autoDisablePolicy": { "failureCount": 11 } }),
     ] {
@@ -80,4 +82,27 @@ async fn schedules_are_checked() {
             "{wrong}"
         );
     }
+}
+
+#[test]
+fn the_next_time_of_a_schedule_is_known_in_utc() {
+    use time::macros::datetime;
+    // A Friday.
+    let now = datetime!(2026-11-20 08:00 UTC);
+    let next = |expression: &str, zone: &str| {
+        crate::fake_aws::imagebuilder::next(&json!({ "scheduleExpression": expression, "timezone": zone }), now)
+    };
+    for (expression, at) in [
+        ("cron(0 3 * * ? *)", datetime!(2026-11-21 03:00 UTC)),
+        ("cron(0/30 8-17 ? * MON-FRI)", datetime!(2026-11-20 08:30 UTC)),
+        ("cron(0 0 ? * SUN *)", datetime!(2026-11-22 00:00 UTC)),
+        ("cron(0 0 ? * 2 *)", datetime!(2026-11-23 00:00 UTC)),
+        ("cron(15 10 29 FEB ? *)", datetime!(2028-02-29 10:15 UTC)),
+        ("cron(0 8 20 11 ? *)", datetime!(2027-11-20 08:00 UTC)),
+    ] {
+        assert_eq!(next(expression, "Etc/UTC"), Some(at), "{expression}");
+    }
+    assert_eq!(next("cron(0 3 * * ? *)", "Europe/Berlin"), None);
+    assert_eq!(next("cron(0 3 * * ? 2020)", "Etc/UTC"), None);
+    assert_eq!(next("rate(1 day)", "Etc/UTC"), None);
 }

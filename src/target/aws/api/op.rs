@@ -228,6 +228,14 @@ pub const IB_GET_DISTRIBUTION: Operation =
 /// `imagebuilder:DeleteDistributionConfiguration`
 pub const IB_DELETE_DISTRIBUTION: Operation =
     op("imagebuilder:DeleteDistributionConfiguration", Grant::ImageBuilderBuild, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:UpdateInfrastructureConfiguration`
+pub const IB_UPDATE_INFRASTRUCTURE: Operation =
+    op("imagebuilder:UpdateInfrastructureConfiguration", Grant::ImageBuilderMend, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:UpdateDistributionConfiguration`
+pub const IB_UPDATE_DISTRIBUTION: Operation =
+    op("imagebuilder:UpdateDistributionConfiguration", Grant::ImageBuilderMend, Bucket::ImageBuilder, &[]);
+/// `imagebuilder:TagResource`. With whatever is created it is asked for too.
+pub const IB_TAG: Operation = op("imagebuilder:TagResource", Grant::ImageBuilderPipeline, Bucket::ImageBuilder, &[]);
 /// `imagebuilder:CreateImage`
 pub const IB_CREATE_IMAGE: Operation =
     op("imagebuilder:CreateImage", Grant::ImageBuilderBuild, Bucket::ImageBuilder, &[]);
@@ -380,6 +388,9 @@ pub const ALL: &[Operation] = &[
     IB_CREATE_DISTRIBUTION,
     IB_GET_DISTRIBUTION,
     IB_DELETE_DISTRIBUTION,
+    IB_UPDATE_INFRASTRUCTURE,
+    IB_UPDATE_DISTRIBUTION,
+    IB_TAG,
     IB_CREATE_IMAGE,
     IB_GET_IMAGE,
     IB_CANCEL,

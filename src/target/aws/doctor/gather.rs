@@ -39,7 +39,7 @@ const NO_SNAPSHOT: &str = "snap-00000000000000000";
 const NO_VOLUME: &str = "vol-00000000000000000";
 const NO_INTERFACE: &str = "eni-00000000000000000";
 
-async fn ask<T, E, F>(api: &Api, operation: Operation, resource: &str, send: impl FnMut() -> F) -> Asked<T>
+pub async fn ask<T, E, F>(api: &Api, operation: Operation, resource: &str, send: impl FnMut() -> F) -> Asked<T>
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     F: Future<Output = Result<T, SdkError<E, Response>>>,
@@ -354,11 +354,27 @@ pub async fn ours(api: &Api) -> Ours {
     Ours { instances, images }
 }
 
-/// Reads that builds make, each once.
-pub async fn reads(api: &Api, ours: &Ours) -> Vec<(&'static str, Asked<()>)> {
+/// Reads that builds make on whatever engine, each once.
+pub async fn common_reads(api: &Api, ours: &Ours) -> Vec<(&'static str, Asked<()>)> {
     let tagged = || filter("tag-key", [keys::BUILD.to_owned()]);
     let send = || api.ec2.describe_snapshots().owner_ids("self").filters(tagged()).max_results(5).send();
     let snapshots = ask(api, op::DESCRIBE_SNAPSHOTS, "snapshots", send).await.map(drop);
+    // A name that nothing has is listed as such: that is an answer.
+    let send = || api.ssm.get_parameters().names("/amifactory/doctor").send();
+    let parameters = ask(api, op::GET_PARAMETERS, "/amifactory", send).await.map(drop);
+    let send = || api.ssm.get_parameters_by_path().path("/amifactory").max_results(1).send();
+    let list = ask(api, op::LIST_PARAMETERS, "/amifactory", send).await.map(drop);
+    vec![
+        (op::DESCRIBE_IMAGES.action, ours.images.clone().map(drop)),
+        (op::DESCRIBE_SNAPSHOTS.action, snapshots),
+        (op::GET_PARAMETERS.action, parameters),
+        (op::LIST_PARAMETERS.action, list),
+    ]
+}
+
+/// Reads that builds on instances of their own make, each once.
+pub async fn reads(api: &Api, ours: &Ours) -> Vec<(&'static str, Asked<()>)> {
+    let tagged = || filter("tag-key", [keys::BUILD.to_owned()]);
     let send = || api.ec2.describe_volumes().filters(tagged()).max_results(5).send();
     let volumes = ask(api, op::DESCRIBE_VOLUMES, "volumes", send).await.map(drop);
     let send = || api.ec2.describe_network_interfaces().filters(tagged()).max_results(5).send();
@@ -367,28 +383,36 @@ pub async fn reads(api: &Api, ours: &Ours) -> Vec<(&'static str, Asked<()>)> {
     let agents = ask(api, op::DESCRIBE_AGENTS, "agents", send).await.map(drop);
     let send = || api.ssm.list_command_invocations().max_results(1).send();
     let invocations = ask(api, op::LIST_INVOCATIONS, "commands", send).await.map(drop);
-    // A name that nothing has is listed as such: that is an answer.
-    let send = || api.ssm.get_parameters().names("/amifactory/doctor").send();
-    let parameters = ask(api, op::GET_PARAMETERS, "/amifactory", send).await.map(drop);
-    let send = || api.ssm.get_parameters_by_path().path("/amifactory").max_results(1).send();
-    let list = ask(api, op::LIST_PARAMETERS, "/amifactory", send).await.map(drop);
-    vec![
-        (op::DESCRIBE_INSTANCES.action, ours.instances.clone().map(drop)),
-        (op::DESCRIBE_IMAGES.action, ours.images.clone().map(drop)),
-        (op::DESCRIBE_SNAPSHOTS.action, snapshots),
+    let mut all = vec![(op::DESCRIBE_INSTANCES.action, ours.instances.clone().map(drop))];
+    all.extend(common_reads(api, ours).await);
+    all.extend([
         (op::DESCRIBE_VOLUMES.action, volumes),
         (op::DESCRIBE_INTERFACES.action, interfaces),
         (op::DESCRIBE_AGENTS.action, agents),
         (op::LIST_INVOCATIONS.action, invocations),
-        (op::GET_PARAMETERS.action, parameters),
-        (op::LIST_PARAMETERS.action, list),
-    ]
+    ]);
+    all
 }
 
-/// Changes that builds make, each only asked about.
+/// Changes of images and of what they stand on, each only asked about.
+pub async fn image_mutations(api: &Api, ours: &Ours) -> Vec<Rehearsed> {
+    let image = ours.images.as_ref().ok().and_then(Option::as_ref);
+    let (a, is_ours) = (image.map_or(NO_IMAGE, |(id, _)| id), image.is_some());
+    let tag = Tag::builder().key(keys::STATE).value("candidate").build();
+    let send = || api.ec2.create_tags().dry_run(true).resources(a).tags(tag.clone()).send();
+    let tag_image = rehearse(api, op::CREATE_TAGS, a, is_ours, send).await;
+    let send = || api.ec2.deregister_image().dry_run(true).image_id(a).send();
+    let deregister = rehearse(api, op::DEREGISTER_IMAGE, a, is_ours, send).await;
+    let snapshot = image.and_then(|(_, snapshot)| snapshot.as_deref());
+    let (s, is_ours) = (snapshot.unwrap_or(NO_SNAPSHOT), snapshot.is_some());
+    let send = || api.ec2.delete_snapshot().dry_run(true).snapshot_id(s).send();
+    let delete_snapshot = rehearse(api, op::DELETE_SNAPSHOT, s, is_ours, send).await;
+    vec![tag_image, deregister, delete_snapshot]
+}
+
+/// Changes that builds on instances of their own make, each only asked about.
 pub async fn mutations(api: &Api, ours: &Ours) -> Vec<Rehearsed> {
     let instance = ours.instances.as_ref().ok().and_then(Option::as_deref);
-    let image = ours.images.as_ref().ok().and_then(Option::as_ref);
     let (i, is_ours) = (instance.unwrap_or(NO_INSTANCE), instance.is_some());
     let keep = AttributeValue::builder().value("stop").build();
     let send = || {
@@ -407,19 +431,12 @@ pub async fn mutations(api: &Api, ours: &Ours) -> Vec<Rehearsed> {
         request.set_tag_specifications(Some(crate::target::aws::tags::at_creation(&tags, &kinds))).send()
     };
     let create = rehearse(api, op::CREATE_IMAGE, i, is_ours, send).await;
-    let (a, is_ours) = (image.map_or(NO_IMAGE, |(id, _)| id), image.is_some());
-    let tag = Tag::builder().key(keys::STATE).value("candidate").build();
-    let send = || api.ec2.create_tags().dry_run(true).resources(a).tags(tag.clone()).send();
-    let tag_image = rehearse(api, op::CREATE_TAGS, a, is_ours, send).await;
-    let send = || api.ec2.deregister_image().dry_run(true).image_id(a).send();
-    let deregister = rehearse(api, op::DEREGISTER_IMAGE, a, is_ours, send).await;
-    let snapshot = image.and_then(|(_, snapshot)| snapshot.as_deref());
-    let (s, is_ours) = (snapshot.unwrap_or(NO_SNAPSHOT), snapshot.is_some());
-    let send = || api.ec2.delete_snapshot().dry_run(true).snapshot_id(s).send();
-    let delete_snapshot = rehearse(api, op::DELETE_SNAPSHOT, s, is_ours, send).await;
     let send = || api.ec2.delete_volume().dry_run(true).volume_id(NO_VOLUME).send();
     let delete_volume = rehearse(api, op::DELETE_VOLUME, NO_VOLUME, false, send).await;
     let send = || api.ec2.delete_network_interface().dry_run(true).network_interface_id(NO_INTERFACE).send();
     let delete_interface = rehearse(api, op::DELETE_INTERFACE, NO_INTERFACE, false, send).await;
-    vec![modify, stop, terminate, create, tag_image, deregister, delete_snapshot, delete_volume, delete_interface]
+    let mut all = vec![modify, stop, terminate, create];
+    all.extend(image_mutations(api, ours).await);
+    all.extend([delete_volume, delete_interface]);
+    all
 }

@@ -9,6 +9,7 @@ mod gather;
 pub mod key;
 mod network;
 mod permissions;
+mod service;
 
 use super::api::Api;
 use crate::identity::Arch;
@@ -20,8 +21,8 @@ use std::collections::BTreeSet;
 
 /// What can't be asked about without doing it: these services have no `DryRun`.
 const UNASKABLE: [&str; 8] = [
-    "ssm:SendCommand",
-    "ssm:GetCommandInvocation",
+    COMMANDS[0],
+    COMMANDS[1],
     "ssm:PutParameter",
     "ebs:StartSnapshot",
     "ebs:PutSnapshotBlock",
@@ -29,12 +30,16 @@ const UNASKABLE: [&str; 8] = [
     "ebs:ListSnapshotBlocks",
     "ebs:GetSnapshotBlock",
 ];
+/// Of these what only builders of our own need.
+const COMMANDS: [&str; 2] = ["ssm:SendCommand", "ssm:GetCommandInvocation"];
 
-/// Looks at all that builds of these recipes need. `root_device` knows the root devices of bases.
+/// Looks at all that builds of these recipes need. `root_device` knows the root devices of bases; `by_service` where EC2
+/// Image Builder launches and ends the instances.
 pub async fn examine(
     api: &Api,
     wanted: &[Wanted],
     jobs: usize,
+    by_service: bool,
     root_device: &(dyn Fn(&str) -> Option<String> + Send + Sync),
 ) -> Vec<Finding> {
     let account = gather::account(api).await;
@@ -47,25 +52,41 @@ pub async fn examine(
     if region.as_ref().is_ok_and(Option::is_none) || region.as_ref().is_err_and(|refused| !refused.denied) {
         return findings;
     }
-    for (_, name, some) in grouped(wanted, |one| (one.aws.expires, one.limits.time_s)) {
-        findings.extend(some.first().map(|one| capacity::time(&name, &one.aws, &one.limits)));
+    if by_service {
+        for (_, name, some) in grouped(wanted, |one| one.aws.instance_profile.clone()) {
+            findings.extend(some.first().map(|one| service::profile(&name, one)));
+        }
+    } else {
+        for (_, name, some) in grouped(wanted, |one| (one.aws.expires, one.limits.time_s)) {
+            findings.extend(some.first().map(|one| capacity::time(&name, &one.aws, &one.limits)));
+        }
+        // Where it is missing the service installs the agent itself (Image Builder user guide, "Prerequisites").
+        findings.extend(wanted.iter().filter_map(agent::agent));
     }
-    findings.extend(wanted.iter().filter_map(agent::agent));
     let kinds = gather::kinds(api, &types(wanted)).await;
     for ((subnet, groups), name, some) in grouped(wanted, |one| place(&one.aws)) {
         let network = gather::network(api, subnet.as_ref(), &groups).await;
         findings.extend(network::judge(&name, subnet.as_ref(), &api.region, &network));
         let some: Vec<Wanted> = some.into_iter().cloned().collect();
-        findings.extend(launches(api, &some, wanted, &network, &kinds, root_device).await);
+        findings.extend(offered(&some, wanted, &network, &kinds));
+        if !by_service {
+            findings.extend(launches(api, &some, wanted, &network, &kinds, root_device).await);
+        }
     }
-    findings.extend(quotas(api, wanted, &kinds, jobs).await);
+    findings.extend(quotas(api, wanted, &kinds, jobs, by_service).await);
+    let ours = gather::ours(api).await;
+    if by_service {
+        findings.extend(permissions::reads(&service::reads(api, &ours).await, true));
+        findings.extend(permissions::mutations(&service::mutations(api, &ours).await, true));
+        findings.push(permissions::unaskable(&service::unaskable()));
+        return findings;
+    }
     let logs: BTreeSet<&str> = wanted.iter().filter_map(|one| one.aws.log_group.as_deref()).collect();
     for group in logs {
         findings.push(capacity::log_group(group, &gather::log_group(api, group).await));
     }
-    let ours = gather::ours(api).await;
-    findings.extend(permissions::reads(&gather::reads(api, &ours).await));
-    findings.extend(permissions::mutations(&gather::mutations(api, &ours).await));
+    findings.extend(permissions::reads(&gather::reads(api, &ours).await, false));
+    findings.extend(permissions::mutations(&gather::mutations(api, &ours).await, false));
     findings.push(permissions::unaskable(&UNASKABLE));
     findings
 }
@@ -75,7 +96,20 @@ fn place(aws: &AwsSettings) -> (Option<Subnet>, Vec<String>) {
     (aws.subnet.clone(), aws.security_groups.clone())
 }
 
-/// Types and launches of recipes that share a network.
+/// Whether types are offered where recipes that share a network build.
+fn offered(some: &[Wanted], all: &[Wanted], network: &Network, kinds: &facts::Kinds) -> Vec<Finding> {
+    let subnets = network.subnets.as_deref().ok().filter(|subnets| !subnets.is_empty());
+    let mut findings = Vec::new();
+    let by_type = |one: &Wanted| one.arch.map(|arch| (arch, one.aws.instance_types.of(arch).to_vec()));
+    for (key, name, some) in grouped_among(some, all, by_type) {
+        if let (Some((arch, _)), Some(one)) = (key, some.first()) {
+            findings.push(capacity::types(&name, arch, &one.aws, kinds, subnets));
+        }
+    }
+    findings
+}
+
+/// Launches of recipes that share a network.
 async fn launches(
     api: &Api,
     some: &[Wanted],
@@ -86,12 +120,6 @@ async fn launches(
 ) -> Vec<Finding> {
     let subnets = network.subnets.as_deref().ok().filter(|subnets| !subnets.is_empty());
     let mut findings = Vec::new();
-    let by_type = |one: &Wanted| one.arch.map(|arch| (arch, one.aws.instance_types.of(arch).to_vec()));
-    for (key, name, some) in grouped_among(some, all, by_type) {
-        if let (Some((arch, _)), Some(one)) = (key, some.first()) {
-            findings.push(capacity::types(&name, arch, &one.aws, kinds, subnets));
-        }
-    }
     let by_launch = |one: &Wanted| (one.aws.clone(), one.arch, one.base.as_ref().map(gather::image_of));
     for ((aws, arch, image), name, some) in grouped_among(some, all, by_launch) {
         let (Some(one), Some(subnets)) = (some.first(), subnets) else { continue };
@@ -138,7 +166,7 @@ fn types(wanted: &[Wanted]) -> Vec<String> {
     wanted.iter().flat_map(of).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-async fn quotas(api: &Api, wanted: &[Wanted], kinds: &facts::Kinds, jobs: usize) -> Vec<Finding> {
+async fn quotas(api: &Api, wanted: &[Wanted], kinds: &facts::Kinds, jobs: usize, by_service: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     // Never more at once than there are recipes.
     let jobs = jobs.clamp(1, wanted.len().max(1));
@@ -146,7 +174,8 @@ async fn quotas(api: &Api, wanted: &[Wanted], kinds: &facts::Kinds, jobs: usize)
         return findings;
     }
     for market in [Market::OnDemand, Market::Spot] {
-        if market == Market::Spot && !wanted.iter().any(|one| one.aws.spot) {
+        // The service has no spot instances.
+        if market == Market::Spot && (by_service || !wanted.iter().any(|one| one.aws.spot)) {
             continue;
         }
         let value = gather::quota(api, market.code()).await;

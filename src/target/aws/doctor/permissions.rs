@@ -5,6 +5,12 @@ use super::facts::{Asked, Rehearsed};
 use crate::target::finding::Finding;
 
 const POLICY: &str = "give whoever runs builds the policy of: amifactory iam-policy --for operator";
+const SERVICE_POLICY: &str =
+    "give whoever runs builds the policy of: amifactory iam-policy --target imagebuilder --for operator";
+
+fn policy(by_service: bool) -> &'static str {
+    if by_service { SERVICE_POLICY } else { POLICY }
+}
 
 /// A launch, as it would be made, and what it says of the instance profile.
 pub fn launch(name: &str, profile: &str, answer: &Rehearsed) -> Finding {
@@ -37,7 +43,7 @@ pub fn launch(name: &str, profile: &str, answer: &Rehearsed) -> Finding {
 }
 
 /// Mutations, each asked for something that is there or for an id that nothing has.
-pub fn mutations(answers: &[Rehearsed]) -> Vec<Finding> {
+pub fn mutations(answers: &[Rehearsed], by_service: bool) -> Vec<Finding> {
     const CHECK: &str = "permission to change what builds make";
     let (mut seen, mut open, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for answer in answers {
@@ -53,7 +59,7 @@ pub fn mutations(answers: &[Rehearsed]) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     if !refused.is_empty() {
-        findings.push(Finding::fail(CHECK, format!("not allowed: {}", refused.join(", ")), POLICY));
+        findings.push(Finding::fail(CHECK, format!("not allowed: {}", refused.join(", ")), policy(by_service)));
     }
     if !seen.is_empty() {
         findings.push(Finding::pass(CHECK, format!("allowed: {}", seen.join(", "))));
@@ -66,7 +72,7 @@ pub fn mutations(answers: &[Rehearsed]) -> Vec<Finding> {
 }
 
 /// Reads, each made once.
-pub fn reads(answers: &[(&'static str, Asked<()>)]) -> Vec<Finding> {
+pub fn reads(answers: &[(&'static str, Asked<()>)], by_service: bool) -> Vec<Finding> {
     const CHECK: &str = "permission to look";
     let mut findings = Vec::new();
     let denied: Vec<&str> = answers
@@ -79,7 +85,11 @@ pub fn reads(answers: &[(&'static str, Asked<()>)]) -> Vec<Finding> {
             true => "; without ec2:DescribeImages pointers are dropped after they were accepted",
             false => "",
         };
-        findings.push(Finding::fail(CHECK, format!("not allowed: {}{pointers}", denied.join(", ")), POLICY));
+        findings.push(Finding::fail(
+            CHECK,
+            format!("not allowed: {}{pointers}", denied.join(", ")),
+            policy(by_service),
+        ));
     }
     let failed: Vec<String> = answers
         .iter()
@@ -157,14 +167,14 @@ mod tests {
             (true, "", "no answer", Unknown),
         ];
         for (on_ours, code, message, severity) in cases {
-            let found = mutations(&[answer(on_ours, code, message)]);
+            let found = mutations(&[answer(on_ours, code, message)], false);
             assert_eq!(
                 found.iter().map(|finding| finding.severity).collect::<Vec<_>>(),
                 [severity],
                 "{code} {message}"
             );
         }
-        assert!(mutations(&[]).is_empty());
+        assert!(mutations(&[], false).is_empty());
     }
 
     #[test]
@@ -173,10 +183,12 @@ mod tests {
             let code = if denied { "UnauthorizedOperation" } else { "" };
             (action, Err(super::super::facts::Refused { action, code: code.into(), message: "no".into(), denied }))
         };
-        let found =
-            reads(&[("ec2:DescribeVolumes", Ok(())), refused("ec2:DescribeImages", true), refused("ssm:X", false)]);
+        let found = [("ec2:DescribeVolumes", Ok(())), refused("ec2:DescribeImages", true), refused("ssm:X", false)];
+        let (found, by_service) = (reads(&found, false), reads(&found, true));
         let severities: Vec<_> = found.iter().map(|finding| finding.severity).collect();
         assert_eq!(severities, [Fail, Unknown, Pass]);
         assert!(found[0].detail.contains("pointers are dropped"));
+        let mend = |found: &[Finding]| found[0].mend.clone().unwrap();
+        assert!(!mend(&found).contains("imagebuilder") && mend(&by_service).contains("--target imagebuilder"));
     }
 }

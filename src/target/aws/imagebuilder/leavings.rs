@@ -63,7 +63,7 @@ pub async fn orphans(api: &Api) -> Result<Vec<Orphan>, TargetError> {
             Some(_) => {}
         }
     }
-    let there = pipelines::list(api).await?;
+    let there = pipelines::names(api).await?;
     found.extend(pipelines::unused(of_pipelines, &there, api.clock.now()));
     found.extend(pipelines::not_waited_for(waiting, &all, &there));
     found.extend(outdated::find(api, &all, &there).await?);

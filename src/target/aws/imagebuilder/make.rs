@@ -2,8 +2,8 @@
 //! under a name is the same, or it is not ours.
 
 use super::builds::Place;
-use super::document;
 use super::order::{Device, Distribution, Infrastructure, Order, Recipe, VERSION};
+use super::{altered, configured, document};
 use crate::pipeline::tags as keys;
 use crate::target::aws::api::{Api, CallError, Operation, op};
 use crate::target::aws::tags::{LONGEST_VALUE, fit};
@@ -11,13 +11,14 @@ use crate::target::{Tags, TargetError};
 use aws_sdk_imagebuilder::operation::get_image_recipe::GetImageRecipeOutput;
 use aws_sdk_imagebuilder::types::{
     AmiDistributionConfiguration, Component, ComponentConfiguration, Distribution as InRegion,
-    EbsInstanceBlockDeviceSpecification, EbsVolumeType, ImageTestsConfiguration, InstanceBlockDeviceMapping,
-    InstanceMetadataOptions, Platform,
+    DistributionConfiguration, EbsInstanceBlockDeviceSpecification, EbsVolumeType, ImageTestsConfiguration,
+    InfrastructureConfiguration, InstanceBlockDeviceMapping, InstanceMetadataOptions, Platform,
 };
 use std::collections::HashMap;
 
 pub const EXISTS: &str = "ResourceAlreadyExistsException";
 pub const NOT_THERE: &str = "ResourceNotFoundException";
+pub const DESCRIPTION: &str = "made by amifactory";
 
 /// What became of a request for an image build.
 pub enum Made {
@@ -93,7 +94,7 @@ pub async fn recipe(api: &Api, place: &Place, content: &Content<'_>) -> Result<S
             .create_image_recipe()
             .name(&wanted.name)
             .semantic_version(VERSION)
-            .description("made by amifactory")
+            .description(DESCRIPTION)
             .parent_image(&wanted.parent)
             .set_components(Some(listed.clone()))
             .set_block_device_mappings(Some(wanted.devices.iter().map(mapping).collect()))
@@ -184,59 +185,117 @@ pub async fn infrastructure(
     wanted: &Infrastructure,
     tags: &Tags,
 ) -> Result<String, TargetError> {
-    let arn = place.arn(&format!("infrastructure-configuration/{}", wanted.name));
-    let metadata = InstanceMetadataOptions::builder().http_tokens("required").http_put_response_hop_limit(1).build();
-    let groups = Some(wanted.security_groups.clone()).filter(|groups| !groups.is_empty());
-    let token = chance();
+    let arn = infrastructure_arn(place, wanted);
+    if create_infrastructure(api, wanted, tags).await? {
+        return Ok(arn);
+    }
+    // A configuration can be changed: what decides on what a build runs must be as it was made.
+    let is_same = |found| altered::infrastructure(found) == configured::infrastructure(wanted);
+    if get_infrastructure(api, &arn).await?.as_ref().is_some_and(is_same) {
+        return Ok(arn);
+    }
+    let recipe = tags.get(keys::RECIPE).map_or("RECIPE", String::as_str);
+    Err(TargetError::Service {
+        call: "imagebuilder".into(),
+        resource: format!("infrastructure configuration {}", wanted.name),
+        said: CHANGED.into(),
+        help: format!(
+            "amifactory pipeline apply {recipe} --target imagebuilder makes it what it was, where {recipe} has a \
+             `schedule:`; where no pipeline has it, delete it in EC2 Image Builder; then run the same command again"
+        ),
+    })
+}
+
+/// Its ARN.
+pub fn infrastructure_arn(place: &Place, wanted: &Infrastructure) -> String {
+    place.arn(&format!("infrastructure-configuration/{}", wanted.name))
+}
+
+/// What reads the metadata of an instance.
+pub fn metadata() -> InstanceMetadataOptions {
+    InstanceMetadataOptions::builder().http_tokens("required").http_put_response_hop_limit(1).build()
+}
+
+/// None where the service is to choose.
+pub fn groups(wanted: &Infrastructure) -> Option<Vec<String>> {
+    Some(wanted.security_groups.clone()).filter(|groups| !groups.is_empty())
+}
+
+/// False where one of this name is there.
+pub async fn create_infrastructure(api: &Api, wanted: &Infrastructure, tags: &Tags) -> Result<bool, TargetError> {
+    let (token, groups) = (chance(), groups(wanted));
     let create = || {
         api.imagebuilder
             .create_infrastructure_configuration()
             .name(&wanted.name)
-            .description("made by amifactory")
+            .description(DESCRIPTION)
             .set_instance_types(Some(wanted.instance_types.clone()))
             .instance_profile_name(&wanted.profile)
             .set_subnet_id(wanted.subnet.clone())
             .set_security_group_ids(groups.clone())
             .terminate_instance_on_failure(true)
-            .instance_metadata_options(metadata.clone())
+            .instance_metadata_options(metadata())
             .set_resource_tags(tagged(&wanted.resource_tags))
             .client_token(&token)
             .set_tags(tagged(tags))
             .send()
     };
     match api.caller.call(op::IB_CREATE_INFRASTRUCTURE, &wanted.name, create).await {
-        Ok(_) => return Ok(arn),
-        Err(error) if error.is(EXISTS) => {}
-        Err(error) => return Err(refused(error)),
+        Ok(_) => Ok(true),
+        Err(error) if error.is(EXISTS) => Ok(false),
+        Err(error) => Err(refused(error)),
     }
-    let get = || api.imagebuilder.get_infrastructure_configuration().infrastructure_configuration_arn(&arn).send();
-    let operation = Operation { eventual: &[NOT_THERE], ..op::IB_GET_INFRASTRUCTURE };
-    let found = api.caller.call(operation, &wanted.name, get).await?;
-    // A configuration can be changed: what decides on what a build runs must be as it was made.
-    let is_same = found.infrastructure_configuration().is_some_and(|found| {
-        found.instance_types() == wanted.instance_types
-            && found.instance_profile_name() == Some(wanted.profile.as_str())
-            && found.subnet_id() == wanted.subnet.as_deref()
-            && found.security_group_ids() == wanted.security_groups
-            && found.terminate_instance_on_failure() == Some(true)
-            && found.key_pair().is_none()
-            && found.instance_metadata_options() == Some(&metadata)
-    });
-    if is_same { Ok(arn) } else { Err(another("infrastructure configuration", &wanted.name)) }
 }
 
-/// Sees to a distribution configuration. Answers with its ARN.
+/// One that is there.
+pub async fn get_infrastructure(api: &Api, arn: &str) -> Result<Option<InfrastructureConfiguration>, TargetError> {
+    let get = || api.imagebuilder.get_infrastructure_configuration().infrastructure_configuration_arn(arn).send();
+    let operation = Operation { eventual: &[NOT_THERE], ..op::IB_GET_INFRASTRUCTURE };
+    Ok(api.caller.call(operation, arn, get).await?.infrastructure_configuration)
+}
+
+/// Sees to the distribution configuration of a build. Answers with its ARN.
 pub async fn distribution(api: &Api, place: &Place, wanted: &Distribution, tags: &Tags) -> Result<String, TargetError> {
-    let arn = place.arn(&format!("distribution-configuration/{}", wanted.name));
+    let arn = distribution_arn(place, wanted);
+    if create_distribution(api, wanted, tags).await? {
+        return Ok(arn);
+    }
+    // An older run of this build may have given it another version: it is the build's all the same.
+    let is_same = |tags: &HashMap<String, String>| match wanted.ami_tags.get(keys::BUILD) {
+        Some(build) => tags.get(keys::BUILD) == Some(build),
+        None => Some(tags) == tagged(&wanted.ami_tags).as_ref(),
+    };
+    let is_its = get_distribution(api, &arn).await?.is_some_and(|found| match found.distributions() {
+        [only] => only.ami_distribution_configuration().is_some_and(|ami| {
+            ami.name() == Some(wanted.ami_name.as_str())
+                && ami.ami_tags().is_some_and(is_same)
+                && ami.launch_permission().is_none()
+        }),
+        _ => false,
+    });
+    if is_its { Ok(arn) } else { Err(another("distribution configuration", &wanted.name)) }
+}
+
+/// Its ARN.
+pub fn distribution_arn(place: &Place, wanted: &Distribution) -> String {
+    place.arn(&format!("distribution-configuration/{}", wanted.name))
+}
+
+/// What becomes of AMIs where.
+pub fn regions(wanted: &Distribution) -> Vec<InRegion> {
     let ami = AmiDistributionConfiguration::builder()
         .name(&wanted.ami_name)
         .set_ami_tags(tagged(&wanted.ami_tags))
-        .description("made by amifactory")
+        .description(DESCRIPTION)
         .build();
     let region = InRegion::builder().region(&wanted.region).ami_distribution_configuration(ami).build();
     // Only one without a region is refused here.
-    let regions: Vec<InRegion> = region.into_iter().collect();
-    let token = chance();
+    region.into_iter().collect()
+}
+
+/// False where one of this name is there.
+pub async fn create_distribution(api: &Api, wanted: &Distribution, tags: &Tags) -> Result<bool, TargetError> {
+    let (token, regions) = (chance(), regions(wanted));
     let create = || {
         api.imagebuilder
             .create_distribution_configuration()
@@ -247,27 +306,17 @@ pub async fn distribution(api: &Api, place: &Place, wanted: &Distribution, tags:
             .send()
     };
     match api.caller.call(op::IB_CREATE_DISTRIBUTION, &wanted.name, create).await {
-        Ok(_) => return Ok(arn),
-        Err(error) if error.is(EXISTS) => {}
-        Err(error) => return Err(refused(error)),
+        Ok(_) => Ok(true),
+        Err(error) if error.is(EXISTS) => Ok(false),
+        Err(error) => Err(refused(error)),
     }
-    let get = || api.imagebuilder.get_distribution_configuration().distribution_configuration_arn(&arn).send();
+}
+
+/// One that is there.
+pub async fn get_distribution(api: &Api, arn: &str) -> Result<Option<DistributionConfiguration>, TargetError> {
+    let get = || api.imagebuilder.get_distribution_configuration().distribution_configuration_arn(arn).send();
     let operation = Operation { eventual: &[NOT_THERE], ..op::IB_GET_DISTRIBUTION };
-    let found = api.caller.call(operation, &wanted.name, get).await?;
-    // An older run of this build may have given it another version: it is the build's all the same.
-    let is_same = |tags: &HashMap<String, String>| match wanted.ami_tags.get(keys::BUILD) {
-        Some(build) => tags.get(keys::BUILD) == Some(build),
-        None => Some(tags) == tagged(&wanted.ami_tags).as_ref(),
-    };
-    let is_its = found.distribution_configuration().is_some_and(|found| match found.distributions() {
-        [only] => only.ami_distribution_configuration().is_some_and(|ami| {
-            ami.name() == Some(wanted.ami_name.as_str())
-                && ami.ami_tags().is_some_and(is_same)
-                && ami.launch_permission().is_none()
-        }),
-        _ => false,
-    });
-    if is_its { Ok(arn) } else { Err(another("distribution configuration", &wanted.name)) }
+    Ok(api.caller.call(operation, arn, get).await?.distribution_configuration)
 }
 
 fn mapping(device: &Device) -> InstanceBlockDeviceMapping {
@@ -292,11 +341,13 @@ pub fn chance() -> String {
     format!("amifactory-{:016x}", fastrand::u64(..))
 }
 
+const CHANGED: &str = "it is there, and holds something else than its name says: someone has made or changed it";
+
 pub fn another(kind: &str, name: &str) -> TargetError {
     TargetError::Service {
         call: "imagebuilder".into(),
         resource: format!("{kind} {name}"),
-        said: "it is there, and holds something else than its name says: someone has made or changed it".into(),
+        said: CHANGED.into(),
         help: format!("delete this {kind} in EC2 Image Builder, then run the same command again"),
     }
 }

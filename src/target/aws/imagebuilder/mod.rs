@@ -11,6 +11,7 @@
 //! | [`service`] | waiting, and the seam to the AWS target |
 //! | [`leavings`], [`outdated`] | what builds leave behind, and what builds of older plans were made of: removing it |
 //! | [`pipeline`], [`pipelines`] | what is asked of the service for a schedule, and asking it |
+//! | [`configured`], [`altered`], [`mend`] | what configurations are to hold, what they hold, and making the one the other |
 //!
 //! The bundles are run by the wrapper that SSM commands carry too (`command/wrapper.sh`): apply in the phase `build`, seal in
 //! `validate`, both on the instance that becomes the image; the boot test in `test`, on one that was started from it.
@@ -39,11 +40,17 @@
 //!   it is a candidate like any other (`pipeline/adopt.rs`); the plan is made on the image that the AMI was really
 //!   made from. Its name for us is that tag, because its AMI's name can't say it. Runs stay with the service: they
 //!   are the pipeline's history. `sweep` knows which AMIs nobody will adopt.
+//! - A configuration can be changed behind its name, and a pipeline would build with what it holds then. So whoever looks
+//!   at pipelines reads both: what they hold is hashed again (`altered.rs`), and `pipeline apply` makes them what their
+//!   names say. A build refuses such an infrastructure configuration: it would not know what else was changed.
 
+#[cfg(feature = "aws")]
+mod altered;
 #[cfg(feature = "aws")]
 mod answers;
 #[cfg(feature = "aws")]
 mod builds;
+mod configured;
 mod document;
 #[cfg(feature = "aws")]
 pub(super) mod leavings;
@@ -52,6 +59,8 @@ mod lines;
 mod log;
 #[cfg(feature = "aws")]
 mod make;
+#[cfg(feature = "aws")]
+mod mend;
 mod order;
 #[cfg(feature = "aws")]
 mod outdated;

@@ -3,6 +3,7 @@
 //! All names hold the hash of what they name, and none is a build's: which version an image of a pipeline becomes is decided
 //! when it is adopted.
 
+use super::configured;
 use super::document::{Component, Wanted, documents};
 use super::order::{self, Distribution, Infrastructure, OrderError, PREFIX, Parent, Recipe};
 use crate::identity::{Digest, RecipeName};
@@ -115,12 +116,15 @@ impl PipelineOrder {
         PipelineShape {
             content: self.recipe.name.clone(),
             infrastructure: self.infrastructure.name.clone(),
+            infrastructure_holds: configured::infrastructure(&self.infrastructure),
             distribution: self.distribution.name.clone(),
+            distribution_holds: configured::distribution(&self.distribution),
             cron: self.schedule.cron.to_string(),
             time_zone: self.schedule.time_zone.clone(),
             rebuild: self.schedule.rebuild.as_str().to_owned(),
             test_minutes: self.test_minutes,
             enabled: true,
+            owner: self.tags.get(keys::OWNER).cloned(),
             foreign: Vec::new(),
         }
     }

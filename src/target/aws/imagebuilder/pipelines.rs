@@ -4,17 +4,27 @@ use super::builds::{self, ImageBuild, Place, Stage};
 use super::make::{self, Content};
 use super::order::{PREFIX, VERSION};
 use super::pipeline::PipelineOrder;
+use super::{altered, mend};
 use crate::pipeline::tags as keys;
-use crate::recipe::Rebuild;
+use crate::recipe::{Cron, Rebuild};
 use crate::target::aws::api::{Api, CallError, Operation, op};
-use crate::target::{Orphan, Pipeline, PipelineRun, PipelineShape, RunState, Tags, TargetError, moment};
+use crate::target::{Orphan, Pipeline, PipelineRun, PipelineShape, RunState, Settings, Tags, TargetError, moment};
 use aws_sdk_imagebuilder::types::{
     ImagePipeline, ImageTestsConfiguration, PipelineExecutionStartCondition, PipelineStatus, Schedule,
 };
 use std::collections::BTreeMap;
 
-/// All whose names begin as ours do.
+/// All whose names begin as ours do; ours with what their configurations hold.
 pub async fn list(api: &Api) -> Result<Vec<Pipeline>, CallError> {
+    let mut found = names(api).await?;
+    for pipeline in found.iter_mut().filter(|found| found.tags.get(keys::PIPELINE) == Some(&found.name)) {
+        altered::look(api, pipeline).await?;
+    }
+    Ok(found)
+}
+
+/// The same without that.
+pub async fn names(api: &Api) -> Result<Vec<Pipeline>, CallError> {
     let (mut found, mut page) = (Vec::new(), None);
     loop {
         let ask = || api.imagebuilder.list_image_pipelines().max_results(25).set_next_token(page.clone()).send();
@@ -37,8 +47,8 @@ pub async fn declare(
     let content = Content { components: &order.components, recipe: &order.recipe, tags: &order.shared_tags };
     let arns = Arns {
         recipe: make::recipe(api, place, &content).await?,
-        infrastructure: make::infrastructure(api, place, &order.infrastructure, &order.shared_tags).await?,
-        distribution: make::distribution(api, place, &order.distribution, &order.tags).await?,
+        infrastructure: mend::infrastructure(api, place, &order.infrastructure, &order.shared_tags).await?,
+        distribution: mend::distribution(api, place, &order.distribution, &order.tags).await?,
     };
     if seen.is_none() && create(api, order, &arns).await? {
         return Ok(());
@@ -49,12 +59,18 @@ pub async fn declare(
         // Someone was here first, an earlier run of this program for one.
         None => get(api, &arn).await?,
     };
-    match &before {
-        Some(before) if before.tags.get(keys::PIPELINE) == Some(&order.name) => {}
+    let before = match before {
+        Some(before) if before.tags.get(keys::PIPELINE) == Some(&order.name) => before,
         _ => return Err(make::another("image pipeline", &order.name)),
+    };
+    // Where a configuration alone was not as it should be, it is by now.
+    if !before.shape.is_itself_as(&order.shape()) {
+        update(api, order, &arn, &arns).await?;
     }
-    update(api, order, &arn, &arns).await?;
-    let old = before.map(|before| before.shape.distribution).unwrap_or_default();
+    if let Some(owner) = order.tags.get(keys::OWNER).filter(|owner| before.tags.get(keys::OWNER) != Some(*owner)) {
+        own(api, order, &arn, owner).await?;
+    }
+    let old = before.shape.distribution;
     if old.starts_with(PREFIX) && old != order.distribution.name {
         builds::delete_distribution(api, &place.arn(&format!("distribution-configuration/{old}"))).await?;
     }
@@ -116,6 +132,12 @@ async fn update(api: &Api, order: &PipelineOrder, arn: &str, arns: &Arns) -> Res
     };
     let operation = Operation { eventual: &[make::NOT_THERE], ..op::IB_UPDATE_PIPELINE };
     api.caller.call(operation, &order.name, ask).await.map(drop).map_err(make::refused)
+}
+
+/// Says whose it is: what is of nobody is nobody's to withdraw.
+async fn own(api: &Api, order: &PipelineOrder, arn: &str, owner: &str) -> Result<(), TargetError> {
+    let ask = || api.imagebuilder.tag_resource().resource_arn(arn).tags(keys::OWNER, owner).send();
+    Ok(api.caller.call(op::IB_TAG, &order.name, ask).await.map(drop)?)
 }
 
 /// Removes it, and then its distribution configuration. What it shares with builds, and what it has made, stays.
@@ -279,12 +301,13 @@ fn read(found: &ImagePipeline) -> Option<Pipeline> {
     }
     Some(Pipeline {
         name: name.to_owned(),
-        tags,
         shape: PipelineShape {
             content: content.unwrap_or_else(|| "nothing".to_owned()),
             infrastructure: last(found.infrastructure_configuration_arn()),
             distribution: last(found.distribution_configuration_arn()),
-            cron: cron.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(cron).to_owned(),
+            infrastructure_holds: Settings::new(),
+            distribution_holds: Settings::new(),
+            cron: Cron::shown(cron),
             time_zone: schedule
                 .and_then(|schedule| schedule.timezone())
                 .unwrap_or(crate::recipe::Schedule::UTC)
@@ -298,8 +321,13 @@ fn read(found: &ImagePipeline) -> Option<Pipeline> {
             },
             test_minutes: minutes.and_then(|tests| tests.timeout_minutes()).unwrap_or(0),
             enabled: found.status() == Some(&PipelineStatus::Enabled),
+            owner: tags.get(keys::OWNER).cloned(),
             foreign,
         },
+        tags,
+        infrastructure_arn: found.infrastructure_configuration_arn().map(str::to_owned),
+        distribution_arn: found.distribution_configuration_arn().map(str::to_owned),
+        is_altered: false,
         next_run: found.date_next_run().map(str::to_owned),
         failures: found.consecutive_failures().and_then(|count| u32::try_from(count).ok()).unwrap_or(0),
     })

@@ -117,15 +117,18 @@ fn tags(scope: &Scope) -> Vec<Statement> {
 /// The policy of whoever declares pipelines and adopts what they have made, beside the one of whoever builds.
 pub fn image_builder_pipelines(scope: &Scope) -> Policy {
     let reason = "Pipelines are made, changed, begun and removed.";
-    let all = actions(Grant::ImageBuilderPipeline).chain(["imagebuilder:TagResource"]);
+    let all = actions(Grant::ImageBuilderPipeline);
     let pipelines = Statement::allow("Pipelines", all, reason).on(ours(scope, &["image-pipeline"]));
+    let reason = "Configurations that someone has changed become again what their names say.";
+    let kinds = ["infrastructure-configuration", "distribution-configuration"];
+    let mend = Statement::allow("Mend", actions(Grant::ImageBuilderMend), reason).on(ours(scope, &kinds));
     let reason = "An image of a pipeline gets the tags that make it a build's.";
     let adopt = Statement::allow("Adopt", actions(Grant::Tag), reason)
         .on([scope.public_arn("ec2", "image/*")])
         .only_with(format!("aws:ResourceTag/{PIPELINE}"))
         .only("StringLike", MADE_BY, [scope.arn("imagebuilder", &format!("image/{OURS}"))])
         .only("ForAllValues:StringLike", "aws:TagKeys", ["Name", "amifactory:*"]);
-    Policy::new(vec![pipelines, adopt])
+    Policy::new(vec![pipelines, mend, adopt])
 }
 
 /// What the role of the service's instances may do beside a builder's: fetch its components, and write to the log.

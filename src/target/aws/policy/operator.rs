@@ -66,6 +66,8 @@ pub enum Grant {
     ImageBuilderBuild,
     /// Pipelines of Image Builder, and their runs.
     ImageBuilderPipeline,
+    /// Making configurations of pipelines what they were.
+    ImageBuilderMend,
     /// What knows no resources there.
     ImageBuilderLook,
     /// What `doctor` alone asks.

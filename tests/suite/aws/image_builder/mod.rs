@@ -4,6 +4,7 @@ mod build;
 mod crash;
 mod outdated;
 mod pipelines;
+mod pipelines_altered;
 mod pipelines_crash;
 mod program;
 mod shared;

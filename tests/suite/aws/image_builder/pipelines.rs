@@ -11,7 +11,7 @@ use amifactory::pipeline::{BuildError, BuildOptions, Built, Engine, Event, Sink,
 use amifactory::plan::Plan;
 use amifactory::recipe::{Cron, Rebuild, Schedule};
 use amifactory::target::aws::AwsTarget;
-use amifactory::target::{Draft, LaunchBase, MadeImage, PipelineRun, Pipelines, RunState, Tags, Target as _};
+use amifactory::target::{Draft, LaunchBase, MadeImage, Pipeline, PipelineRun, Pipelines, RunState, Tags, Target as _};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -40,7 +40,9 @@ pub async fn declared(target: &AwsTarget, content: &str, schedule: &Schedule) ->
 pub async fn apply(target: &AwsTarget, draft: Option<&Draft>) -> Vec<Planned> {
     let pipelines = pipelines(target);
     let recipes: BTreeSet<RecipeName> = draft.map(|draft| draft.recipe.clone()).into_iter().collect();
-    let declared = Declared { recipes: &recipes, only: None, owner: None };
+    // The recipe is here, whether it has a schedule or not.
+    let known = BTreeSet::from(["web".parse().unwrap()]);
+    let declared = Declared { recipes: &recipes, known: &known, only: None, owner: None };
     let seen = pipelines.there().await.unwrap();
     let planned = schedules::decide(draft.cloned().into_iter().collect(), &seen, &declared);
     for planned in &planned {
@@ -184,16 +186,23 @@ async fn strangers_and_those_of_other_owners_are_left_as_they_are() {
     };
     retag(&|tags| drop(tags.insert(tags::OWNER.into(), "another team".into())));
     let seen = pipelines(&target).there().await.unwrap();
-    let none = BTreeSet::new();
-    let decide = |drafts: Vec<Draft>, owner| {
-        schedules::decide(drafts, &seen, &Declared { recipes: &none, only: None, owner }).into_iter().map(|p| p.step)
+    let (none, web) = (BTreeSet::new(), BTreeSet::from([draft.recipe.clone()]));
+    let decide = |seen: &[Pipeline], known: &BTreeSet<RecipeName>, owner| -> Vec<Step> {
+        let declared = Declared { recipes: &none, known, only: None, owner };
+        schedules::decide(Vec::new(), seen, &declared).into_iter().map(|planned| planned.step).collect()
     };
-    assert_eq!(decide(Vec::new(), None).collect::<Vec<_>>(), []);
-    assert_eq!(decide(Vec::new(), Some("another team")).collect::<Vec<_>>(), [Step::Withdraw]);
+    assert_eq!(decide(&seen, &web, None), []);
+    assert_eq!(decide(&seen, &none, Some("another team")), [Step::Withdraw]);
+    // Nobody has said whose it is: the recipe that is here says that it is ours, and nothing else does.
+    retag(&|tags| drop(tags.remove(tags::OWNER)));
+    let seen = pipelines(&target).there().await.unwrap();
+    assert_eq!(decide(&seen, &web, None), [Step::Withdraw]);
+    assert_eq!(decide(&seen, &none, None), [Step::Unclaimed]);
+    assert_eq!(decide(&seen, &web, Some("another team")), []);
 
     retag(&|tags| tags.clear());
     let seen = pipelines(&target).there().await.unwrap();
-    let declared = Declared { recipes: &[draft.recipe.clone()].into(), only: None, owner: None };
+    let declared = Declared { recipes: &web, known: &web, only: None, owner: None };
     let planned = schedules::decide(vec![draft], &seen, &declared);
     assert_eq!(planned[0].step, Step::Stranger);
     let before = place.fake.world().calls.len();
@@ -203,7 +212,7 @@ async fn strangers_and_those_of_other_owners_are_left_as_they_are() {
     let error = pipelines(&target).declare(planned[0].draft.as_ref().unwrap(), None).await.unwrap_err().to_string();
     assert!(error.contains("holds something else"), "{error}");
     assert!(!changes(&place, before).contains(&"UpdateImagePipeline".to_owned()));
-    assert_eq!(schedules::decide(Vec::new(), &seen, &Declared { recipes: &none, only: None, owner: None }), []);
+    assert_eq!(decide(&seen, &web, None), []);
 }
 
 #[tokio::test(start_paused = true)]

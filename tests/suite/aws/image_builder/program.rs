@@ -1,5 +1,6 @@
 //! The verbs for pipelines, as people and scripts meet them: the built program against the fake on loopback.
 
+use super::pipelines_altered::{give_away, make_small};
 use crate::aws::loopback::{Cloud, cloud, cloud_with};
 use crate::fake_aws::agents::sandbox::SandboxAgent;
 use crate::program::{TestFactory, stderr};
@@ -121,17 +122,7 @@ fn a_run_is_begun_adopted_and_then_everything_is_up_to_date() {
     assert_eq!((code, &applied["outcome"]), (0, &Value::from("applied")), "{applied}");
     let row = &applied["pipelines"][0];
     assert_eq!((row["step"].as_str(), row["started"].as_bool()), (Some("create"), Some(true)), "{row}");
-    let began = Instant::now();
-    let ran = loop {
-        let (code, status) = json(&cloud, &factory, &["pipeline", "status"]);
-        assert_eq!(code, 0, "{status}");
-        let run = status["pipelines"][0]["runs"][0].clone();
-        if run["state"] == "available" {
-            break run;
-        }
-        assert!(began.elapsed() < Duration::from_secs(120), "{status}");
-        std::thread::sleep(Duration::from_millis(500));
-    };
+    let ran = available(&cloud, &factory);
     let (code, adopted) = json(&cloud, &factory, &["adopt", "--all"]);
     let row = &adopted["adopted"][0];
     assert_eq!((code, row["outcome"].as_str(), &row["image"]), (0, Some("adopted"), &ran["image"]), "{adopted}");
@@ -144,4 +135,109 @@ fn a_run_is_begun_adopted_and_then_everything_is_up_to_date() {
     assert_eq!(status["pipelines"][0]["runs"][0]["version"], "1.0.0", "{status}");
     let (_, swept) = json(&cloud, &factory, &["sweep"]);
     assert_eq!(swept["found"], Value::Array(Vec::new()), "{swept}");
+
+    // Someone holds the channel: the next one is published by its version alone, and its row says so.
+    let (code, pinned) = json(&cloud, &factory, &["pin", "web", "--channel", "dev", "--why", "a demo"]);
+    assert_eq!(code, 0, "{pinned}");
+    let group = factory.path().join("recipes/groups/hello.yaml");
+    let text = std::fs::read_to_string(&group).unwrap();
+    std::fs::write(group, text.replace("echo hello", "echo good morning")).unwrap();
+    let (code, applied) = json(&cloud, &factory, &["pipeline", "apply", "web", "--yes", "--start"]);
+    assert_eq!((code, applied["pipelines"][0]["started"].as_bool()), (0, Some(true)), "{applied}");
+    available(&cloud, &factory);
+    let (code, adopted) = json(&cloud, &factory, &["adopt", "web"]);
+    let row = &adopted["adopted"][0];
+    assert_eq!((code, row["outcome"].as_str()), (0, Some("adopted")), "{adopted}");
+    let why = row["why"].as_str().unwrap();
+    assert!(
+        why.starts_with("channel dev is pinned by ") && why.ends_with("1.0.1 is published by its version alone"),
+        "{why}"
+    );
+}
+
+/// The newest run, once its image is there.
+fn available(cloud: &Cloud, factory: &TestFactory) -> Value {
+    let began = Instant::now();
+    loop {
+        let (code, status) = json(cloud, factory, &["pipeline", "status"]);
+        assert_eq!(code, 0, "{status}");
+        let run = status["pipelines"][0]["runs"][0].clone();
+        if run["state"] == "available" {
+            return run;
+        }
+        assert!(began.elapsed() < Duration::from_secs(120), "{status}");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+#[test]
+fn what_someone_has_changed_is_shown_by_apply_and_status() {
+    let cloud = cloud(|_| {});
+    let factory = factory(NIGHTLY);
+    run(&cloud, &factory, &["pipeline", "apply", "web", "--yes"]);
+    give_away(&cloud.fake);
+    make_small(&cloud.fake);
+    let told = [
+        read(&cloud, &factory, &["pipeline", "status"]),
+        read(&cloud, &factory, &["pipeline", "apply", "web", "--plan"]),
+        read(&cloud, &factory, &["pipeline", "apply", "web", "--yes"]),
+        read(&cloud, &factory, &["pipeline", "status"]),
+    ];
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn pipelines_of_another_factory_are_told_and_left() {
+    let cloud = cloud(|_| {});
+    let other = factory(NIGHTLY);
+    other.write("recipes/db.yaml", &RECIPE.replace("recipe: web", "recipe: db"));
+    run(&cloud, &other, &["pipeline", "apply", "db", "--yes"]);
+    let factory = factory("");
+    let told = [
+        read(&cloud, &factory, &["pipeline", "apply", "--all", "--plan"]),
+        read(&cloud, &factory, &["pipeline", "apply", "--all", "--yes"]),
+    ];
+    insta::assert_snapshot!(told.join("\n"));
+    assert_eq!(super::pipelines::own(&cloud.fake).len(), 2);
+}
+
+#[test]
+fn schedules_that_nobody_can_mean_are_refused() {
+    let cloud = cloud(|_| {});
+    let factory = factory("");
+    let wrong = [
+        "cron: \"0 3 * * *\", time_zone: Mars/Phobos",
+        "cron: \"0 3 * * *\", time_zone: europe/berlin",
+        "cron: \"0 3 * * *\", time_zone: Local",
+        "cron: \"0 3 31 2 ?\"",
+        "cron: \"0 3 ? * 1-5\"",
+        "cron: \"* * * * *\", rebuild: always",
+    ];
+    let told = wrong.map(|schedule| {
+        write(&factory, &format!("schedule: {{{schedule}}}\n"));
+        read(&cloud, &factory, &["validate"]).replace(&factory.path().display().to_string(), "…")
+    });
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn doctor_speaks_of_what_this_target_calls() {
+    let cloud = cloud(|_| {});
+    let factory = factory("");
+    let (_, found) = json(&cloud, &factory, &["doctor"]);
+    let lines: Vec<String> = found["checks"].as_array().unwrap().iter().map(|check| check.to_string()).collect();
+    let is_said = |words: &str| lines.iter().any(|line| line.contains(words));
+    for words in ["imagebuilder:CreateImage", "imagebuilder:ListComponents", "logs:GetLogEvents"] {
+        assert!(is_said(words), "{words}: {lines:#?}");
+    }
+    for words in ["ssm:SendCommand", "ec2:StopInstances", "ec2:RunInstances", "end themselves", "agent"] {
+        assert!(!is_said(words), "{words}: {lines:#?}");
+    }
+    let (_, policies) = factory.json(&["iam-policy", "--target", "imagebuilder", "--for", "operator"]);
+    let allowed = policies["policies"]["operator"].to_string();
+    for call in &cloud.fake.world().calls {
+        for permission in &call.permissions {
+            assert!(allowed.contains(&format!("\"{permission}\"")), "{permission} is called and not in the policy");
+        }
+    }
 }
