@@ -12,7 +12,7 @@ use crate::release::places::Places;
 use crate::release::promote::{self, Promotion, Request};
 use crate::release::scene::Scene;
 use crate::release::verify::places::{self as verify_places, Differs};
-use crate::release::{everywhere, leftover};
+use crate::release::{everywhere, leftover, trace};
 use crate::report::view::{self, Promoted};
 use crate::report::visible::line;
 use crate::target::{Settled, Target, Underway, take_over_by_promotion};
@@ -164,6 +164,9 @@ impl Promote {
                 ("promoted", Vec::new(), promotion)
             }
         };
+        if outcome != "not-distributed" {
+            leave_trace(session, target, &promotion).await;
+        }
         if self.take_over && outcome != "not-distributed" && !begun.is_empty() {
             let sink = session.sink();
             for underway in &begun {
@@ -181,6 +184,19 @@ impl Promote {
             |style| if asked { view::promoted(&shown, style) } else { view::promotion(&shown, style) },
         )?;
         Ok(if matches!(outcome, "partly" | "not-distributed") { Exit::Partly } else { Exit::Done })
+    }
+}
+
+/// The channel has moved, whatever becomes of this.
+async fn leave_trace(session: &Session, target: &dyn Target, promotion: &Promotion) {
+    if let Err(error) = trace::leave(target, &promotion.candidate.image, &promotion.channel).await {
+        let sink = session.sink();
+        let text = format!(
+            "{} does not say that {} has named it: {error}; where someone deletes that channel, nothing shows it",
+            promotion.image, promotion.channel
+        );
+        sink.event(&Event::Notice { build: None, text });
+        sink.close();
     }
 }
 

@@ -46,6 +46,9 @@ pub const COPY_OF: &str = "amifactory:copy-of";
 /// them elsewhere is given back only where it is one of these.
 pub const LAUNCHERS: &str = "amifactory:launchers";
 
+/// Which channels beside the first have named the image, with blanks between them.
+pub const CHANNELS: &str = "amifactory:channels";
+
 /// Why an image must not be used any more.
 pub const REVOKED: &str = "amifactory:revoked";
 /// Who said so, and when: `<RFC 3339> <who>`.

@@ -78,6 +78,7 @@ pub mod rollback;
 pub mod scene;
 pub mod seen;
 pub mod shareable;
+pub mod trace;
 pub mod verify;
 pub mod wanted;
 pub mod way_out;

@@ -557,6 +557,36 @@ fn a_channel_that_was_deleted_is_found_by_those_that_took_from_it_and_keeps_its_
     }
 }
 
+/// Nothing took an image from the last channel, so nothing but its images knows of it.
+#[test]
+fn a_last_channel_that_was_deleted_is_found_by_what_its_images_say_and_keeps_them() {
+    if !can_build_on_host("a_last_channel_that_was_deleted_is_found_by_what_its_images_say_and_keeps_them") {
+        return;
+    }
+    let factory = built(THREE);
+    for channel in ["staging", "prod"] {
+        ok(&factory, &["promote", "tiny@1.0.0", "--to", channel, "--yes"]);
+    }
+    assert_eq!(ok(&factory, &["verify", "tiny"])["drift"], json!([]));
+    for file in ["prod.json", "prod.history"] {
+        fs::remove_file(pointers(&factory, "channels").join(file)).unwrap();
+    }
+    let (code, verified) = factory.json(&["verify", "tiny"]);
+    let drift = verified["drift"].as_array().unwrap();
+    assert!(code == 4 && drift.len() == 1, "{verified}");
+    assert!(drift[0]["what"].as_str().unwrap().ends_with("channels/prod"), "{verified}");
+    assert!(drift[0]["wrong"].as_str().unwrap().contains("1.0.0 says that it has named it: someone deleted it"));
+    factory.write("amifactory.yaml", &format!("{THREE}retention: {{keep: 1}}\n"));
+    for row in ok(&factory, &["retire", "tiny"])["images"].as_array().unwrap() {
+        assert!(row["outcome"] == "keep" && row["because"].to_string().contains("someone deleted it"), "{row}");
+    }
+    let mend = drift[0]["mend"].as_str().unwrap();
+    let command = mend.split("amifactory ").nth(1).unwrap().split(" makes").next().unwrap();
+    ok(&factory, &[&command.split(' ').collect::<Vec<_>>()[..], &["--yes"]].concat());
+    assert_eq!(version_in(&factory, "prod").as_deref(), Some("1.0.0"));
+    assert_eq!(ok(&factory, &["verify", "tiny"])["drift"], json!([]));
+}
+
 /// Whoever renames a channel is not told of the old one for ever.
 #[test]
 fn a_channel_that_the_factory_has_no_more_can_be_deleted_as_verify_says() {

@@ -23,19 +23,20 @@ impl Home {
         if here == known.home || !known.regions.contains_key(&here) {
             return None;
         }
-        let read = async { Home::read(&*target.place(&known.home, None)?, recipes).await };
+        let read = async { Home::read(&*target.place(&known.home, None)?, factory, recipes).await };
         Some(Home { region: known.home.clone(), read: read.await.map_err(|error| error.to_string()) })
     }
 
     /// Reads it at home, for whichever region.
     pub async fn at(home: &dyn Target, factory: &Factory, recipes: &[RecipeName]) -> Option<Home> {
         let known = factory.distribution.as_ref().filter(|known| home.region().as_ref() == Some(&known.home))?;
-        let read = Home::read(home, recipes).await.map_err(|error| error.to_string());
+        let read = Home::read(home, factory, recipes).await.map_err(|error| error.to_string());
         Some(Home { region: known.home.clone(), read })
     }
 
     async fn read(
         home: &dyn Target,
+        factory: &Factory,
         recipes: &[RecipeName],
     ) -> Result<(BTreeMap<RecipeName, Released>, Vec<Image>), TargetError> {
         let images = match recipes {
@@ -45,7 +46,7 @@ impl Home {
         let shelf = home.shelf();
         let by_steps = shelf.is_some_and(|shelf| shelf.rungs().len() > 1);
         let mut all = survey::released(home, by_steps, recipes).await?;
-        survey::tell_deleted(&mut all);
+        survey::tell_deleted(&mut all, &images, &factory.channels);
         Ok((all, images))
     }
 

@@ -7,8 +7,8 @@ use super::ladder;
 use super::shared;
 use crate::identity::{Arch, BuildId, ImageId, RecipeName, Version};
 use crate::pipeline::tags;
-use crate::recipe::{AwsBaseImage, BaseSpec, Factory, Retention};
-use crate::release::History;
+use crate::recipe::{AwsBaseImage, BaseSpec, ChannelRule, Factory, Retention};
+use crate::release::{History, trace};
 use crate::target::{Image, PointerName, Retirement, Rung, Shelf, Slot, Target, TargetError, Unread, Use};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -67,7 +67,7 @@ pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>)
     let images = target.images().await?;
     let mut all = released(target, shelf.rungs().len() > 1, wanted.recipes).await?;
     if wanted.factory.distribution.as_ref().is_none_or(|known| target.region().as_ref() == Some(&known.home)) {
-        tell_deleted(&mut all);
+        tell_deleted(&mut all, &images, &wanted.factory.channels);
     }
     let read = match wanted.home {
         Some(_) => None,
@@ -251,20 +251,22 @@ pub(super) async fn released(
 }
 
 /// At home all channels are seen that ever were; elsewhere only those that reach there.
-pub(super) fn tell_deleted(all: &mut BTreeMap<RecipeName, Released>) {
-    for released in all.values_mut() {
-        let deleted = deleted(released);
+pub(super) fn tell_deleted(all: &mut BTreeMap<RecipeName, Released>, images: &[Image], rules: &[ChannelRule]) {
+    for (recipe, released) in all {
+        let deleted = deleted(recipe, released, images, rules);
         released.unread.extend(deleted);
     }
 }
 
-/// Channels that others took images from, and that are there no more: what they named, and would go back to, went with them.
-fn deleted(released: &Released) -> Vec<Unread> {
-    let mut deleted = BTreeSet::new();
+/// Channels that others took images from, or that images say have named them, and that are there no more: what they named, and
+/// would go back to, went with them.
+fn deleted(recipe: &RecipeName, released: &Released, images: &[Image], rules: &[ChannelRule]) -> Vec<Unread> {
+    let is_there = |name: &PointerName| released.pointers.iter().any(|pointer| pointer.name == *name);
+    let mut deleted: BTreeSet<PointerName> = trace::gone(images, recipe, rules, is_there).into_keys().collect();
     for (name, history) in &released.histories {
         let from =
             history.came_from().into_iter().map(|from| PointerName { slot: Slot::Channel(from), ..name.clone() });
-        deleted.extend(from.filter(|from| !released.pointers.iter().any(|pointer| pointer.name == *from)));
+        deleted.extend(from.filter(|from| !is_there(from)));
     }
     let unread = |name: PointerName| Unread {
         what: name.to_string(),

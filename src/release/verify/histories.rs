@@ -5,6 +5,7 @@ use super::mends::local_folder;
 use crate::pipeline::tags;
 use crate::release::history::{History, Moved};
 use crate::release::note::Note;
+use crate::release::trace;
 use crate::report::visible::line;
 use crate::target::{Image, Pointer, PointerName, Slot, TargetError};
 use std::collections::BTreeMap;
@@ -41,6 +42,31 @@ impl Look<'_> {
                 self.recipe
             );
             self.wrong(&before, wrong, mend);
+        }
+    }
+
+    /// A channel that has named an image, as that says itself, and that is not there.
+    pub(super) fn named_once(&mut self) {
+        let Some(overview) = self.seen.recipes.get(self.recipe).filter(|_| self.is_home) else { return };
+        let is_there = |name: &PointerName| {
+            // What can't be read is told by itself.
+            overview.pointers.iter().any(|read| read.as_ref().map_or(true, |found| found.name == *name))
+        };
+        for (name, version) in trace::gone(self.seen.images_of(self.recipe), self.recipe, self.rules, is_there) {
+            // Where others took images from it, that is told.
+            if self.found.iter().any(|drift| drift.what == name.to_string()) {
+                continue;
+            }
+            let Slot::Channel(channel) = &name.slot else { continue };
+            let wrong = format!(
+                "it is not there, and {version} says that it has named it: someone deleted it, and its history"
+            );
+            let mend = format!(
+                "find out who did; amifactory promote {}@{version} --to {channel} --arch {} makes it anew (images of the recipe \
+                 stay until then)",
+                self.recipe, name.arch
+            );
+            self.wrong(&name, wrong, mend);
         }
     }
 

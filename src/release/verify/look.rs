@@ -39,6 +39,7 @@ impl Look<'_> {
                 Slot::Channel(channel) => self.channel(pointer, channel, &pointers),
             }
         }
+        self.named_once();
         self.unnamed();
         self.revoked();
         for underway in &overview.underway {
