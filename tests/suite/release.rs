@@ -576,7 +576,7 @@ fn a_last_channel_that_was_deleted_is_found_by_what_its_images_say_and_keeps_the
     assert!(code == 4 && drift.len() == 1, "{verified}");
     assert!(drift[0]["what"].as_str().unwrap().ends_with("channels/prod"), "{verified}");
     assert!(drift[0]["wrong"].as_str().unwrap().contains("1.0.0 says that it has named it: someone deleted it"));
-    factory.write("amifactory.yaml", &format!("{THREE}retention: {{keep: 1}}\n"));
+    factory.write("amifactory.yaml", &format!("default_target: local\nchannels: {THREE}\nretention: {{keep: 1}}\n"));
     for row in ok(&factory, &["retire", "tiny"])["images"].as_array().unwrap() {
         assert!(row["outcome"] == "keep" && row["because"].to_string().contains("someone deleted it"), "{row}");
     }

@@ -407,7 +407,7 @@ fn difference(source: &Image, copy: &Image, home: &Region, name: &PointerName) -
         let wrong = format!("{} is to be a copy of {origin}, and its tags say {says}", copy.id);
         found.push((wrong, format!("find out who changed them: set {} to `{origin}`", tags::COPY_OF)));
     }
-    let own = [tags::LAUNCHERS, tags::COPY_OF, tags::STATE, tags::REVOKED, tags::REVOKED_BY];
+    let own = [tags::LAUNCHERS, tags::CHANNELS, tags::COPY_OF, tags::STATE, tags::REVOKED, tags::REVOKED_BY];
     let said = |tags: &Tags| -> BTreeMap<String, String> {
         let ours = |key: &String| key.starts_with(tags::PREFIX) && !own.contains(&key.as_str());
         tags.iter().filter(|(key, _)| ours(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
