@@ -273,6 +273,7 @@ pub fn copy_of(source: &ImageId, home: &Region) -> String {
 /// The tags of a copy: those of its source, and what it is a copy of. It is a candidate until it is ready.
 fn copy_tags(source: &Image, home: &Region) -> Tags {
     let mut all = source.tags.clone();
+    all.remove(tags::CHANNELS);
     all.insert(tags::COPY_OF.into(), copy_of(&source.id, home));
     all.insert(tags::STATE.into(), tags::ImageState::Candidate.as_str().into());
     all
