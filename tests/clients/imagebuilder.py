@@ -157,7 +157,7 @@ def recipe_of(aws, name, *arns, version="1.0.0", **more):
 
 def recipes(aws, component):
     builder = aws.imagebuilder
-    mapping = [{"deviceName": "/dev/xvda", "ebs": {"volumeSize": 12, "volumeType": "gp3", "encrypted": True}}]
+    mapping = [{"deviceName": "/dev/xvda", "ebs": {"volumeSize": 12, "volumeType": "gp3", "encrypted": False}}]
     more = {
         "description": "of a test",
         "blockDeviceMappings": mapping,
