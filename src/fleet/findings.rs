@@ -6,7 +6,7 @@ use super::freshness::{Identity, Judgement, Level, Measure, Status};
 use super::tally::{Alike, Count, Tally};
 use crate::identity::{AccountId, Arch, RecipeName, Region, Version};
 use crate::recipe::Exemption;
-use crate::target::{Kind, Stranger, Unread};
+use crate::target::{GROUPS, Kind, Stranger, Unread};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -117,7 +117,8 @@ pub fn of_place(measure: &Measure<'_>, usable: &Usable, at: &Spot, own: Own, sho
         finding(measure, at, alike, count, judgement)
     });
     let mut findings: Vec<Finding> = judged.collect();
-    fix::add(&mut findings, own, usable);
+    let are_groups_read = shown.unread.iter().all(|unread| unread.what != GROUPS);
+    fix::add(&mut findings, own, usable, are_groups_read);
     findings
 }
 

@@ -16,10 +16,16 @@ use std::collections::BTreeMap;
 /// fine.
 type Versions = BTreeMap<String, BTreeMap<i64, bool>>;
 
+/// Why a template is left alone: a new version or another default changes groups that launch it by `$Latest` or `$Default` at
+/// once, past waves, alarms and windows.
+const UNREAD_GROUPS: &str = "the Auto Scaling groups there could not be read: read them first";
+
 /// What is known of a place beside the finding itself.
 struct Scene<'a> {
     own: Own,
     usable: &'a Usable,
+    /// Whether all groups of the place are known: one that is not may launch whatever its template comes to.
+    are_groups_read: bool,
     versions: Versions,
     /// Of each group all that it would launch, and whether that is fine.
     groups: BTreeMap<String, Vec<(String, bool)>>,
@@ -38,8 +44,8 @@ enum Launch<'a> {
 }
 
 /// Gives each of a place's findings its command.
-pub fn add(findings: &mut [Finding], own: Own, usable: &Usable) {
-    let mut scene = Scene { own, usable, versions: Versions::new(), groups: BTreeMap::new() };
+pub fn add(findings: &mut [Finding], own: Own, usable: &Usable, are_groups_read: bool) {
+    let mut scene = Scene { own, usable, are_groups_read, versions: Versions::new(), groups: BTreeMap::new() };
     for finding in findings.iter() {
         let is_fine = finding.judgement.level == Level::Fine;
         if let Some((template, number)) = version(finding) {
@@ -79,11 +85,10 @@ impl Scene<'_> {
         if let Some(moves) = self.moves_first(judgement) {
             return Some(moves);
         }
-        let (is_home, shown) = (self.own.account && self.own.region, shell::shown(group));
-        // A name may begin like a flag.
-        let of = if group.starts_with('-') { '=' } else { ' ' };
+        let is_home = self.own.account && self.own.region;
         let roll = format!(
-            "amifactory rollout {recipe} --channel {channel} --arch {arch} --group{of}{shown}{}",
+            "amifactory rollout {recipe} --channel {channel} --arch {arch} {}{}",
+            shell::option("--group", group),
             self.own.target_flag()
         );
         let place = Place { group: group.to_owned(), region: region.to_string() };
@@ -164,6 +169,9 @@ impl Scene<'_> {
         if let Some(moves) = self.moves_first(judgement) {
             return Some(moves);
         }
+        if !self.are_groups_read {
+            return Some(format!("aws autoscaling describe-auto-scaling-groups --region {region}   # {UNREAD_GROUPS}"));
+        }
         let others = self.versions.get(template)?;
         let latest = *others.keys().next_back()?;
         let is_default = others.keys().next() == Some(&number);
@@ -243,7 +251,7 @@ mod tests {
 
     fn fixes_where(usable: &[&str], mut findings: Vec<Finding>, own: Own) -> Vec<String> {
         let of = |version: &&str| ("web".parse().unwrap(), "x86_64".parse().unwrap(), version.parse().unwrap());
-        add(&mut findings, own, &usable.iter().map(of).collect());
+        add(&mut findings, own, &usable.iter().map(of).collect(), true);
         findings.into_iter().map(|finding| finding.fix.unwrap_or_default()).collect()
     }
 
