@@ -3,6 +3,7 @@
 use super::exemption::{self, Use};
 use super::fix;
 use super::freshness::{Identity, Judgement, Level, Measure, Status};
+use super::reach::Unreached;
 use super::tally::{Alike, Count, Tally};
 use crate::identity::{AccountId, Arch, RecipeName, Region, Version};
 use crate::recipe::Exemption;
@@ -99,7 +100,13 @@ impl Own {
 }
 
 /// Judges everything that a place has shown.
-pub fn of_place(measure: &Measure<'_>, usable: &Usable, at: &Spot, own: Own, shown: &Shown) -> Vec<Finding> {
+pub fn of_place(
+    measure: &Measure<'_>,
+    (usable, unreached): (&Usable, &Unreached),
+    at: &Spot,
+    own: Own,
+    shown: &Shown,
+) -> Vec<Finding> {
     let account = at.account.as_ref().filter(|_| !own.account);
     let judged = shown.tally.counts.iter().map(|(alike, count)| {
         let identity = match &alike.image {
@@ -118,7 +125,7 @@ pub fn of_place(measure: &Measure<'_>, usable: &Usable, at: &Spot, own: Own, sho
     });
     let mut findings: Vec<Finding> = judged.collect();
     let are_groups_read = shown.unread.iter().all(|unread| unread.what != GROUPS);
-    fix::add(&mut findings, own, usable, are_groups_read);
+    fix::add(&mut findings, own, (usable, unreached), are_groups_read);
     findings
 }
 
