@@ -65,7 +65,7 @@ const HELP: &str = "A group's launch template gets a new version with nothing bu
     refresh brings the group to that version; it goes back by itself where instances don't become healthy or an alarm of \
     `rollout: {alarms: …}` goes off. In a wave all groups go to their end; after a failure no further wave begins. \
     Interrupted, it stops watching and the refreshes go on: the same command watches them again, from any machine. \
-    Exit 1: a group failed and none is done. Exit 5: some are done. Exit 3: refused, or outside of the window, in which \
+    Exit 1: a group failed, or its end was not seen, and none is done. Exit 5: some are done. Exit 3: refused, or outside of the window, in which \
     what is in flight is watched all the same. --rollback makes no version: the reason of a --now beside it, which it does \
     not need, stands in the log (--log) alone. The default of a launch template stays where it is; in the end the command \
     is told that moves it.";

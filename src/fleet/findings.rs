@@ -3,10 +3,11 @@
 use super::exemption::{self, Use};
 use super::fix;
 use super::freshness::{Identity, Judgement, Level, Measure, Status};
+use super::reach::Unreached;
 use super::tally::{Alike, Count, Tally};
 use crate::identity::{AccountId, Arch, RecipeName, Region, Version};
 use crate::recipe::Exemption;
-use crate::target::{Kind, Stranger, Unread};
+use crate::target::{GROUPS, Kind, Stranger, Unread};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -99,7 +100,13 @@ impl Own {
 }
 
 /// Judges everything that a place has shown.
-pub fn of_place(measure: &Measure<'_>, usable: &Usable, at: &Spot, own: Own, shown: &Shown) -> Vec<Finding> {
+pub fn of_place(
+    measure: &Measure<'_>,
+    (usable, unreached): (&Usable, &Unreached),
+    at: &Spot,
+    own: Own,
+    shown: &Shown,
+) -> Vec<Finding> {
     let account = at.account.as_ref().filter(|_| !own.account);
     let judged = shown.tally.counts.iter().map(|(alike, count)| {
         let identity = match &alike.image {
@@ -117,7 +124,8 @@ pub fn of_place(measure: &Measure<'_>, usable: &Usable, at: &Spot, own: Own, sho
         finding(measure, at, alike, count, judgement)
     });
     let mut findings: Vec<Finding> = judged.collect();
-    fix::add(&mut findings, own, usable);
+    let are_groups_read = shown.unread.iter().all(|unread| unread.what != GROUPS);
+    fix::add(&mut findings, own, (usable, unreached), are_groups_read);
     findings
 }
 

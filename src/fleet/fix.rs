@@ -4,8 +4,9 @@
 //! the AWS CLI's, with credentials of the account where it was found. A command that mends nothing, or goes round what a
 //! roll-out is careful of, is not told.
 
-use super::findings::{Finding, Own, Usable};
+use super::findings::{Finding, Own, Spot, Usable};
 use super::freshness::{Judgement, Level};
+use super::reach::Unreached;
 use crate::hardening::shell;
 use crate::identity::Region;
 use crate::rollout::mends::{self, Place};
@@ -16,10 +17,17 @@ use std::collections::BTreeMap;
 /// fine.
 type Versions = BTreeMap<String, BTreeMap<i64, bool>>;
 
+/// Why a template is left alone: a new version or another default changes groups that launch it by `$Latest` or `$Default` at
+/// once, past waves, alarms and windows.
+const UNREAD_GROUPS: &str = "the Auto Scaling groups there could not be read: read them first";
+
 /// What is known of a place beside the finding itself.
 struct Scene<'a> {
     own: Own,
     usable: &'a Usable,
+    unreached: &'a Unreached,
+    /// Whether all groups of the place are known: one that is not may launch whatever its template comes to.
+    are_groups_read: bool,
     versions: Versions,
     /// Of each group all that it would launch, and whether that is fine.
     groups: BTreeMap<String, Vec<(String, bool)>>,
@@ -38,8 +46,9 @@ enum Launch<'a> {
 }
 
 /// Gives each of a place's findings its command.
-pub fn add(findings: &mut [Finding], own: Own, usable: &Usable) {
-    let mut scene = Scene { own, usable, versions: Versions::new(), groups: BTreeMap::new() };
+pub fn add(findings: &mut [Finding], own: Own, (usable, unreached): (&Usable, &Unreached), are_groups_read: bool) {
+    let mut scene =
+        Scene { own, usable, unreached, are_groups_read, versions: Versions::new(), groups: BTreeMap::new() };
     for finding in findings.iter() {
         let is_fine = finding.judgement.level == Level::Fine;
         if let Some((template, number)) = version(finding) {
@@ -60,7 +69,7 @@ impl Scene<'_> {
         let (region, judgement) = (&finding.at.region, &finding.judgement);
         match (finding.kind, &finding.group, &finding.resource) {
             (Kind::Instance | Kind::WarmInstance, Some(group), _) | (Kind::AutoScalingGroup, _, Some(group)) => {
-                self.group(region, group, judgement)
+                self.group(&finding.at, group, judgement)
             }
             (Kind::Instance, None, _) => Some(format!(
                 "aws ec2 describe-instances --region {region} --filters Name=image-id,Values={}",
@@ -72,18 +81,18 @@ impl Scene<'_> {
     }
 
     /// The factory rolls out in its own account and its home region. Elsewhere it is what AWS itself has for it.
-    fn group(&self, region: &Region, group: &str, judgement: &Judgement) -> Option<String> {
+    fn group(&self, at: &Spot, group: &str, judgement: &Judgement) -> Option<String> {
+        let region = &at.region;
         let (recipe, channel, arch) = (judgement.recipe.as_ref()?, judgement.channel.as_ref()?, judgement.arch?);
         // That the channel names nothing is no reason for a roll-out.
         judgement.channel_version?;
         if let Some(moves) = self.moves_first(judgement) {
             return Some(moves);
         }
-        let (is_home, shown) = (self.own.account && self.own.region, shell::shown(group));
-        // A name may begin like a flag.
-        let of = if group.starts_with('-') { '=' } else { ' ' };
+        let is_home = self.own.account && self.own.region;
         let roll = format!(
-            "amifactory rollout {recipe} --channel {channel} --arch {arch} --group{of}{shown}{}",
+            "amifactory rollout {recipe} --channel {channel} --arch {arch} {}{}",
+            shell::option("--group", group),
             self.own.target_flag()
         );
         let place = Place { group: group.to_owned(), region: region.to_string() };
@@ -95,11 +104,10 @@ impl Scene<'_> {
             Launch::Numbered { .. } if is_home => Some(roll),
             // Its next launches are right already.
             Launch::Numbered { .. } | Launch::Floating { .. } if is_fine => Some(refresh),
-            Launch::Numbered { template, number, is_mixed } => Some(format!(
-                "{} && {refresh} --preferences SkipMatching=true --desired-configuration {}",
-                self.make(region, template, number, judgement)?,
-                mends::desired(&place, template, is_mixed)
-            )),
+            Launch::Numbered { template, number, is_mixed } => self.make(at, (template, number), judgement, |made| {
+                let desired = mends::desired(&place, template, is_mixed);
+                format!("{made} && {refresh} --preferences SkipMatching=true --desired-configuration {desired}")
+            }),
             Launch::Floating { template, is_default, is_mixed } => {
                 let versions = self.versions.get(template)?;
                 let number = *if is_default { versions.keys().next() } else { versions.keys().next_back() }?;
@@ -107,8 +115,7 @@ impl Scene<'_> {
                     // Pinned first: what it launches from would change at once, past waves and alarms.
                     return Some(format!("{} && {roll}", mends::by_number(&place, template, number, is_mixed)));
                 }
-                let made = self.make(region, template, number, judgement)?;
-                Some(match is_default {
+                self.make(at, (template, number), judgement, |made| match is_default {
                     true => format!("{made} && {} && {refresh}", default(region, template, "$V")),
                     false => format!("{made} && {refresh}"),
                 })
@@ -164,6 +171,9 @@ impl Scene<'_> {
         if let Some(moves) = self.moves_first(judgement) {
             return Some(moves);
         }
+        if !self.are_groups_read {
+            return Some(format!("aws autoscaling describe-auto-scaling-groups --region {region}   # {UNREAD_GROUPS}"));
+        }
         let others = self.versions.get(template)?;
         let latest = *others.keys().next_back()?;
         let is_default = others.keys().next() == Some(&number);
@@ -174,30 +184,44 @@ impl Scene<'_> {
         };
         let mut groups = self.groups.iter();
         if let Some((group, _)) = groups.find(|(_, of_group)| floats(self.launch(of_group, judgement))) {
-            return self.group(region, group, judgement);
+            return self.group(&finding.at, group, judgement);
         }
-        Some(match is_default {
-            true if latest != number && others.get(&latest) == Some(&true) => {
-                default(region, &shell::shown(template), &latest.to_string())
-            }
-            true => format!(
-                "{} && {}",
-                self.make(region, template, number, judgement)?,
-                default(region, &shell::shown(template), "$V")
-            ),
-            false => self.make(region, template, number, judgement)?,
+        let becomes_default = |number: &str| default(region, &shell::shown(template), number);
+        if is_default && latest != number && others.get(&latest) == Some(&true) {
+            return Some(becomes_default(&latest.to_string()));
+        }
+        self.make(&finding.at, (template, number), judgement, |made| match is_default {
+            true => format!("{made} && {}", becomes_default("$V")),
+            false => made,
         })
     }
 
-    /// Where the image can't be looked up, nothing is made: an empty one would be the old one again.
-    fn make(&self, region: &Region, template: &str, number: i64, judgement: &Judgement) -> Option<String> {
-        let pointer = pointer(judgement)?;
-        Some(format!(
+    /// Makes a version, and what comes `then`. Where the image can't be looked up, nothing is made: an empty one would be the
+    /// old one again. Where the channel has no parameter to look it up by, it has to reach that place first.
+    fn make(
+        &self,
+        at: &Spot,
+        (template, number): (&str, i64),
+        judgement: &Judgement,
+        then: impl FnOnce(String) -> String,
+    ) -> Option<String> {
+        let (region, pointer) = (&at.region, pointer(judgement)?);
+        let channel = judgement.channel.as_ref()?;
+        if let Some(lacks) = self.unreached.get(channel) {
+            let (recipe, arch, version) = (judgement.recipe.as_ref()?, judgement.arch?, judgement.channel_version?);
+            return Some(format!(
+                "amifactory promote {recipe}@{version} --to {channel} --arch {arch}{}   # {channel} does not reach {at}; \
+                 first in amifactory.yaml: {}",
+                self.own.target_flag(),
+                lacks.as_ref()?
+            ));
+        }
+        Some(then(format!(
             "I=$(aws ssm get-parameter --region {region} --name {pointer} --query Parameter.Value --output text) && \
              V=$(aws ec2 create-launch-template-version --region {region} {} --source-version \
              {number} --launch-template-data ImageId=$I --query LaunchTemplateVersion.VersionNumber --output text)",
             mends::template(template)
-        ))
+        )))
     }
 }
 
@@ -241,9 +265,18 @@ mod tests {
         fixes_where(&["1.0.0", "1.0.2"], findings, own)
     }
 
-    fn fixes_where(usable: &[&str], mut findings: Vec<Finding>, own: Own) -> Vec<String> {
+    fn fixes_where(usable: &[&str], findings: Vec<Finding>, own: Own) -> Vec<String> {
+        fixes_of(usable, findings, own, (&Unreached::new(), true))
+    }
+
+    fn fixes_of(
+        usable: &[&str],
+        mut findings: Vec<Finding>,
+        own: Own,
+        (unreached, are_groups_read): (&Unreached, bool),
+    ) -> Vec<String> {
         let of = |version: &&str| ("web".parse().unwrap(), "x86_64".parse().unwrap(), version.parse().unwrap());
-        add(&mut findings, own, &usable.iter().map(of).collect());
+        add(&mut findings, own, (&usable.iter().map(of).collect(), unreached), are_groups_read);
         findings.into_iter().map(|finding| finding.fix.unwrap_or_default()).collect()
     }
 
@@ -292,6 +325,36 @@ mod tests {
         let mut empty = group(NUMBERED);
         empty.judgement.channel_version = None;
         assert_eq!(fixes(vec![empty], HOME), [""]);
+    }
+
+    /// There is no parameter to look it up by.
+    #[test]
+    fn where_a_channel_does_not_reach_a_place_it_is_brought_there_first() {
+        let away = Own { account: false, ..HOME };
+        let fixes = |lacks: Option<&str>, findings| {
+            let unreached = [("prod".parse().unwrap(), lacks.map(str::to_owned))].into();
+            fixes_of(&["1.0.0", "1.0.2"], findings, away, (&unreached, true))
+        };
+        let floating = || vec![group("launch template lt-1 version $Latest"), of_template(1, Level::Fail)];
+        for findings in [vec![group(NUMBERED)], floating(), vec![of_template(1, Level::Fail)]] {
+            for told in fixes(Some("{name: prod, regions: [eu-west-1]}"), findings.clone()) {
+                let promote = "amifactory promote web@1.0.2 --to prod --arch x86_64   # prod does not reach ";
+                assert!(told.starts_with(promote), "{told}");
+                assert!(told.ends_with("; first in amifactory.yaml: {name: prod, regions: [eu-west-1]}"), "{told}");
+            }
+            // The first channel reaches nothing.
+            assert!(fixes(None, findings).iter().all(String::is_empty));
+        }
+        // The latest is there already: nothing is looked up.
+        let there = fixes(None, vec![of_template(1, Level::Fail), of_template(3, Level::Fine)]);
+        assert!(there[0].starts_with("aws ec2 modify-launch-template "), "{there:?}");
+    }
+
+    #[test]
+    fn where_groups_are_not_read_templates_stay_as_they_are() {
+        let findings = vec![of_template(1, Level::Fail), of_template(3, Level::Fine)];
+        let told = fixes_of(&["1.0.0", "1.0.2"], findings, HOME, (&Unreached::new(), false));
+        assert!(told[0].ends_with("   # the Auto Scaling groups there could not be read: read them first"), "{told:?}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::catalogue::{Catalogue, Pointers};
 use super::exemption;
 use super::findings::{self, Finding, Own, Shown, Spot};
 use super::freshness::Measure;
+use super::reach::unreached;
 use super::tally::Tally;
 use crate::identity::{AccountId, Channel, RecipeName, Region, RoleName, TargetKind};
 use crate::recipe::Factory;
@@ -159,7 +160,8 @@ pub async fn look(
     let of_place = |(place, wanted): (&Place, &Wanted)| {
         let is_default = factory.default_target == TargetKind::Aws;
         let own = Own { account: wanted.account.is_none(), region: here.as_ref() == Some(&wanted.region), is_default };
-        findings::of_place(&measure, &usable, &place.at, own, &place.shown)
+        let unreached = unreached(&factory.channels, factory.distribution.as_ref(), &place.at, own);
+        findings::of_place(&measure, (&usable, &unreached), &place.at, own, &place.shown)
     };
     let mut findings: Vec<Finding> = places.iter().zip(wanted).flat_map(of_place).collect();
     findings::sort(&mut findings);

@@ -5,6 +5,7 @@
 //! | [`catalogue`] | pure: our own images, and what channels have named |
 //! | [`freshness`], [`exemption`] | pure: what the policy makes of a use of an image |
 //! | [`tally`], [`findings`], `fix` | pure: what was seen, folded together; all of it judged, by risk; what mends it |
+//! | `reach` | pure: which channels name nothing in a place |
 //! | [`trend`] | pure: how the fleet stood over time |
 //! | [`look`] | looks at all places |
 //! | [`notify`] | what people are told of all that, and were told before |
@@ -23,6 +24,7 @@ mod fix;
 pub mod freshness;
 pub mod look;
 pub mod notify;
+mod reach;
 pub mod retire;
 pub mod tally;
 pub mod trend;

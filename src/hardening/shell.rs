@@ -29,6 +29,12 @@ pub fn shown(text: &str) -> String {
     }
 }
 
+/// An option and its value, as `shown`: a value that begins like a flag would be taken for one behind a space.
+pub fn option(name: &str, value: &str) -> String {
+    let of = if value.starts_with('-') { '=' } else { ' ' };
+    format!("{name}{of}{}", shown(value))
+}
+
 /// A call of a shell function with quoted arguments.
 pub(super) fn call<'a>(function: &str, arguments: impl IntoIterator<Item = &'a str>) -> Result<String, NulError> {
     let mut line = function.to_owned();
@@ -72,6 +78,13 @@ fn here_document(line: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_that_begins_like_a_flag_is_taken_for_the_option_before_it() {
+        assert_eq!(option("--group", "web"), "--group web");
+        assert_eq!(option("--group", "web asg"), "--group 'web asg'");
+        assert_eq!(option("--group", "--now"), "--group='--now'");
+    }
 
     #[test]
     fn a_shell_takes_any_name_that_is_shown_as_one_word() {

@@ -23,6 +23,8 @@ pub enum Outcome {
     Done,
     /// It is not, and why; AWS has brought it back where it says so.
     Failed(String),
+    /// A refresh has begun, or may have, and its end was not seen: that says nothing against the image. And why.
+    NotKnown(String),
     /// Nothing was begun with it, and why.
     NotBegun(String),
 }
@@ -65,6 +67,12 @@ impl Came {
     pub fn of(outcome: Outcome, to: Option<i64>) -> Came {
         Came { outcome, to, refresh: None, outside: false, revoked: false }
     }
+
+    /// Of a refresh that has begun, as far as it could be watched: what keeps it from being seen does not end it.
+    fn of_watching(watched: Result<Came, TargetError>) -> Came {
+        let unseen = |error| Outcome::NotKnown(format!("the refresh goes on, and could not be watched: {error}"));
+        watched.unwrap_or_else(|error| Came::of(unseen(error), None))
+    }
 }
 
 /// What all groups share.
@@ -98,8 +106,12 @@ pub async fn carry_out(
             Outcome::NotBegun(why) => Some(why.clone()),
             _ => None,
         });
-        let failed = all.iter().any(|ended| matches!(ended.outcome, Outcome::Failed(_)));
-        halted = halted.or(failed.then(|| format!("a group of wave {} failed", wave + 1))).or(not_begun);
+        let is = |wanted: fn(&Outcome) -> bool| all.iter().any(|ended| wanted(&ended.outcome));
+        let failed = is(|outcome| matches!(outcome, Outcome::Failed(_)));
+        let failed = failed.then(|| format!("a group of wave {} failed", wave + 1));
+        let unseen = is(|outcome| matches!(outcome, Outcome::NotKnown(_)));
+        let unseen = unseen.then(|| format!("what becomes of a group of wave {} is not known", wave + 1));
+        halted = halted.or(failed).or(unseen).or(not_begun);
     }
     Ok(all)
 }
@@ -117,6 +129,10 @@ impl Work<'_> {
             Some(why) => Came::of(Outcome::NotBegun(why.to_owned()), None),
             None => match self.to_its_end(plan, halted, &touched).await {
                 Ok(came) => came,
+                Err(error) if touched.load(Ordering::Relaxed) => {
+                    let why = format!("a refresh may have begun, and goes on then: {error}");
+                    Came::of(Outcome::NotKnown(why), None)
+                }
                 Err(error) => Came::of(Outcome::Failed(error.to_string()), None),
             },
         };
@@ -178,20 +194,21 @@ impl Work<'_> {
                         true => RefreshState::RollbackSuccessful,
                         false => RefreshState::Successful,
                     };
-                    let came = self.watch(&seen.group, refresh, wanted).await?;
+                    let came = Came::of_watching(self.watch(&seen.group, refresh, wanted).await);
                     return Ok(Came { to: comes_to, ..came });
                 }
                 Stage::GoBack(refresh) => {
                     touched.store(true, Ordering::Relaxed);
-                    match self.rollouts.go_back(&plan.name).await? {
-                        Turned::Yes => {
+                    match self.rollouts.go_back(&plan.name).await {
+                        Ok(Turned::Yes) => {
                             (self.tell)(format!("{}: goes back", line(&plan.name)));
-                            let came = self.watch(&seen.group, refresh, RefreshState::RollbackSuccessful).await?;
-                            return Ok(Came { to: comes_to, ..came });
+                            let watched = self.watch(&seen.group, refresh, RefreshState::RollbackSuccessful).await;
+                            return Ok(Came { to: comes_to, ..Came::of_watching(watched) });
                         }
                         // What is due now is seen anew.
-                        Turned::Over => Answer::Over,
-                        Turned::Unheard(why) => Answer::Unheard(why),
+                        Ok(Turned::Over) => Answer::Over,
+                        Ok(Turned::Unheard(why)) => Answer::Unheard(why),
+                        Err(error) => return Ok(Came::of(Outcome::Failed(error.to_string()), comes_to)),
                     }
                 }
                 Stage::Due { source, to, description, replaced, .. } => {
@@ -224,14 +241,15 @@ impl Work<'_> {
                             let why = why.map(|why| format!("; outside of its window: {why}")).unwrap_or_default();
                             (self.tell)(format!("{name}: begun, version {to}, {replaced} to replace{why}"));
                             // Whatever becomes of it, a second one is not for this run to begin.
-                            let came = match self.shows(&plan.name, &id).await? {
-                                Some(refresh) => self.watch(&seen.group, refresh, RefreshState::Successful).await?,
-                                None => {
+                            let watched = match self.shows(&plan.name, &id).await {
+                                Ok(Some(refresh)) => self.watch(&seen.group, refresh, RefreshState::Successful).await,
+                                Ok(None) => {
                                     let why = format!("AWS has begun the refresh {id}, and does not show it");
-                                    Came::of(Outcome::Failed(why), None)
+                                    Ok(Came::of(Outcome::NotKnown(why), None))
                                 }
+                                Err(error) => Err(error),
                             };
-                            return Ok(Came { to: Some(to), outside, ..came });
+                            return Ok(Came { to: Some(to), outside, ..Came::of_watching(watched) });
                         }
                         Begun::Another => Answer::Another,
                         Begun::NotKnown(why) => Answer::NotKnown(why),

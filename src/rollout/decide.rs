@@ -3,7 +3,7 @@
 use super::label::Reasons;
 use super::mends::Place;
 use super::{Goal, Refusal, label, mends};
-use crate::hardening::shell::shown;
+use crate::hardening::shell::option;
 use crate::identity::{Arch, RecipeName};
 use crate::target::{
     LaunchSource, Member, Pace, Refresh, RefreshState, ScalingGroup, TemplateRef, TemplateVersion, moment,
@@ -367,7 +367,7 @@ pub fn forward(seen: &Seen, goal: &Goal, reasons: Reasons<'_>, forgiven: Option<
                 state: active.state,
                 percent: active.percent,
                 to: to.number,
-                watch: format!("{} --rollback --group {}", goal.command(), shown(&seen.group.name)),
+                watch: format!("{} --rollback {}", goal.command(), option("--group", &seen.group.name)),
             }),
             _ => Err(seen.busy(active, goal)),
         };

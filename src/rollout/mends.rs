@@ -2,7 +2,7 @@
 //!
 //! They are AWS's own: a group's settings and its templates are not the factory's to change.
 
-use crate::hardening::shell::{shown, word};
+use crate::hardening::shell::{option, shown, word};
 
 /// Which group, as commands of AWS's own name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,17 +16,12 @@ pub struct Place {
 impl Place {
     /// For a command that takes one group.
     pub fn named(&self) -> String {
-        format!("--auto-scaling-group-name{}{}{}", self.of(), shown(&self.group), self.region())
+        format!("{}{}", option("--auto-scaling-group-name", &self.group), self.region())
     }
 
     /// For a command that takes several.
     fn listed(&self) -> String {
-        format!("--auto-scaling-group-names{}{}{}", self.of(), shown(&self.group), self.region())
-    }
-
-    /// A name may begin like a flag.
-    fn of(&self) -> char {
-        if self.group.starts_with('-') { '=' } else { ' ' }
+        format!("{}{}", option("--auto-scaling-group-names", &self.group), self.region())
     }
 
     /// With a space before it; nothing where the region is not told.
@@ -43,8 +38,7 @@ impl Place {
 impl Place {
     /// What an alarm there saw, and when.
     pub fn alarm_history(&self, alarm: &str) -> String {
-        let of = if alarm.starts_with('-') { '=' } else { ' ' };
-        format!("aws cloudwatch describe-alarm-history --alarm-name{of}{}{}", shown(alarm), self.region())
+        format!("aws cloudwatch describe-alarm-history {}{}", option("--alarm-name", alarm), self.region())
     }
 }
 

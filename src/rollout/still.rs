@@ -4,7 +4,7 @@ use super::decide::{Seen, Stage, back};
 use super::goal::{self, Goal, Site};
 use super::label;
 use super::survey::look;
-use crate::hardening::shell::shown;
+use crate::hardening::shell::option;
 use crate::identity::{Arch, ImageId, RecipeName, Region, Version};
 use crate::recipe::ChannelRule;
 use crate::report::visible::line;
@@ -32,8 +32,7 @@ impl Still {
 impl Goal {
     /// The command that brings a group back at once.
     pub fn brings_back(&self, group: &str) -> String {
-        let of = if group.starts_with('-') { '=' } else { ' ' };
-        format!("{} --rollback --yes --group{of}{}", self.command(), shown(group))
+        format!("{} --rollback --yes {}", self.command(), option("--group", group))
     }
 }
 

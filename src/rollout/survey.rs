@@ -5,7 +5,7 @@ use super::decide::{Seen, Stage, UNSETTLED, back, forward};
 use super::goal::Site;
 use super::label::Reasons;
 use super::{Goal, Refusal, RolloutError, marks, mends};
-use crate::hardening::shell::shown;
+use crate::hardening::shell::option;
 use crate::identity::{ImageId, RecipeName};
 use crate::pipeline::tags;
 use crate::recipe::RolloutPolicy;
@@ -287,13 +287,13 @@ pub fn due(request: &Request, seen: &Seen, forgiven: Option<&str>) -> Result<Sta
     match (&stage, &seen.recipe) {
         (Stage::Due { .. }, Some(its)) if *its != request.goal.recipe && request.take_over.as_ref() != Some(its) => {
             let command = request.goal.command();
-            let way = format!("{command} --take-over {its} --group {}", shown(&seen.group.name));
+            let way = format!("{command} --take-over {its} {}", option("--group", &seen.group.name));
             Err(Refusal::AnotherRecipe { its: its.clone(), ours: request.goal.recipe.clone(), way })
         }
         (Stage::Due { .. }, None) if request.take_over.as_ref() != Some(&request.goal.recipe) => match &seen.gone {
             Some(image) => {
                 let (command, ours) = (request.goal.command(), request.goal.recipe.clone());
-                let way = format!("{command} --take-over {ours} --group {}", shown(&seen.group.name));
+                let way = format!("{command} --take-over {ours} {}", option("--group", &seen.group.name));
                 Err(Refusal::NobodyKnowsWhose { image: image.clone(), ours, way })
             }
             None => Ok(stage),

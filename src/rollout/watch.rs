@@ -71,12 +71,12 @@ impl Work<'_> {
                 None if seen.elapsed() > UNSETTLED => {
                     let place = Place { group: group.name.clone(), region: group.region.clone() };
                     let what = format!(
-                        "AWS does not show the refresh {} any more, which was {}: what became of it is not known\n  look: {}",
+                        "AWS does not show the refresh {} any more, which was {}\n  look: {}",
                         line(&refresh.id),
                         refresh.state.as_str(),
                         line(&place.activities())
                     );
-                    return Ok(Came { revoked: revoked.why.is_some(), ..Came::of(Outcome::Failed(what), to) });
+                    return Ok(Came { revoked: revoked.why.is_some(), ..Came::of(Outcome::NotKnown(what), to) });
                 }
                 None => {}
             }

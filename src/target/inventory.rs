@@ -119,6 +119,9 @@ pub struct Stranger {
     pub tags: Tags,
 }
 
+/// What a place's groups are called where they could not be read.
+pub const GROUPS: &str = "Auto Scaling groups";
+
 /// One place, read piece by piece.
 #[async_trait]
 pub trait Inventory: Send + Sync {

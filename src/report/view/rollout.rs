@@ -21,7 +21,8 @@ pub struct GroupRow {
     pub group: String,
     /// In which wave, from 1.
     pub wave: usize,
-    /// `up-to-date`, `in-flight`, `goes-back`, `due`, `refused`; in the end `done`, `failed`, `not-begun`.
+    /// `up-to-date`, `in-flight`, `goes-back`, `due`, `refused`; in the end `done`, `failed`, `not-known`,
+    /// `not-begun`.
     pub state: &'static str,
     /// The launch template.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,7 +69,7 @@ pub struct GroupRow {
     pub percent: Option<u8>,
     /// About how long it takes, in seconds.
     pub about_s: u64,
-    /// Why it is refused, failed or was not begun.
+    /// Why it is refused, failed, was not seen to its end or was not begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// What should be known of it, and holds nothing up.
@@ -125,7 +126,7 @@ pub struct RolledOut {
     /// The region, where it is not the home region.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<Region>,
-    /// `planned`, `refused`, `up-to-date`, `rolled-out`, `partly`, `failed`, `interrupted`.
+    /// `planned`, `refused`, `up-to-date`, `rolled-out`, `partly`, `failed`, `not-known`, `interrupted`.
     pub outcome: &'static str,
     /// Whether groups go back.
     pub rollback: bool,
@@ -197,12 +198,17 @@ impl RolledOut {
                 Outcome::UpToDate => ("up-to-date", None),
                 Outcome::Done => ("done", None),
                 Outcome::Failed(why) => ("failed", Some(why.clone())),
+                Outcome::NotKnown(why) => ("not-known", Some(why.clone())),
                 Outcome::NotBegun(why) => ("not-begun", Some(why.clone())),
             };
             (row.state, row.why) = why;
             row.to = ended.to.or(row.to);
             row.refresh = ended.refresh.map(|(state, _)| state);
             row.percent = ended.refresh.map(|(_, percent)| percent);
+            // They were of what it had before.
+            if row.state == "done" {
+                row.warnings.clear();
+            }
             row.touched = ended.touched;
             row.revoked = ended.revoked;
         }
@@ -210,11 +216,12 @@ impl RolledOut {
         let is_outside = ended.iter().any(|ended| ended.outside);
         shown.now = shown.now.or_else(|| request.why.clone().filter(|_| is_outside));
         let count = |state: &str| shown.groups.iter().filter(|row| row.state == state).count();
-        shown.outcome = match (count("failed"), count("not-begun"), count("done")) {
-            (0, 0, 0) => "up-to-date",
-            (0, 0, _) => "rolled-out",
-            (0, _, 0) => "refused",
-            (_, _, 0) => "failed",
+        shown.outcome = match (count("failed"), count("not-known"), count("not-begun"), count("done")) {
+            (0, 0, 0, 0) => "up-to-date",
+            (0, 0, 0, _) => "rolled-out",
+            (0, 0, _, 0) => "refused",
+            (0, _, _, 0) => "not-known",
+            (_, _, _, 0) => "failed",
             _ => "partly",
         };
         if shown.outcome == "rolled-out" {
@@ -319,6 +326,10 @@ pub fn rolled_out(shown: &RolledOut, style: Style) -> String {
         ("up-to-date", true) => "up to date: all groups are back already\n".to_owned(),
         ("rolled-out", false) => format!("{} all groups run {what}\n", style.green("done:")),
         ("rolled-out", true) => format!("{} all groups are back\n", style.green("done:")),
+        ("not-known", _) => {
+            let what = "how it ends was not seen; refreshes that have begun go on, and later waves are not begun";
+            format!("{} {what}\n", style.yellow("not known:"))
+        }
         (outcome, _) => format!("{} not all groups are where they should be\n", style.red(&format!("{outcome}:"))),
     };
     if matches!(shown.outcome, "planned") {
@@ -348,11 +359,15 @@ pub fn rolled_out(shown: &RolledOut, style: Style) -> String {
     let again = shown.goal.command();
     match shown.outcome {
         "interrupted" => out.push_str(&next(&[format!("{}   # goes on from here", the_same(shown))], style)),
+        "not-known" => out.push_str(&next(&[format!("{}   # goes on from here", the_same(shown))], style)),
         "failed" | "partly" if !shown.rollback => {
             let commands = after_a_failure(shown, &again);
             if !commands.is_empty() {
                 out.push_str(&next(&commands, style));
             }
+        }
+        "failed" | "partly" if shown.groups.iter().any(|row| row.state == "not-known") => {
+            out.push_str(&next(&goes_on(shown, &format!("{again} --rollback")), style));
         }
         "planned" if !shown.rollback => {
             let older = shown.groups.iter().filter(|row| row.state == "due").filter_map(|row| row.version.as_deref());
@@ -370,16 +385,22 @@ pub fn rolled_out(shown: &RolledOut, style: Style) -> String {
     out
 }
 
-/// What AWS has brought back needs no way back: it needs a reason. What stands half way needs one. What was never begun is as it
-/// was, and going back would bring it to what it had before that.
+/// What may be in flight is watched by the same command, for those groups alone: it would be refused with one that failed.
+fn goes_on(shown: &RolledOut, again: &str) -> Vec<String> {
+    let unseen: Vec<&GroupRow> = shown.groups.iter().filter(|row| row.state == "not-known").collect();
+    let command = || format!("{again}{}   # goes on from here", groups(&unseen));
+    if unseen.is_empty() { Vec::new() } else { vec![command()] }
+}
+
+/// What AWS has brought back needs no way back: it needs a reason. What was seen to stand half way needs one. What was never
+/// begun is as it was, and going back would bring it to what it had before that; what goes on may come to a good end.
 fn after_a_failure(shown: &RolledOut, again: &str) -> Vec<String> {
-    let failed = shown.groups.iter().filter(|row| row.state == "failed" && row.touched);
+    let failed = shown.groups.iter().filter(|row| row.state == "failed" && row.touched && row.refresh.is_some());
     let (back, stuck): (Vec<&GroupRow>, Vec<&GroupRow>) =
         failed.partition(|row| row.refresh == Some(RefreshState::RollbackSuccessful));
-    let mut commands = Vec::new();
+    let mut commands = goes_on(shown, again);
     if !stuck.is_empty() {
-        let groups = stuck.iter().map(|row| format!(" --group {}", line(&shell::shown(&row.group))));
-        commands.push(format!("{again} --rollback{}", groups.collect::<String>()));
+        commands.push(format!("{again} --rollback{}", groups(&stuck)));
     }
     let (revoked, back): (Vec<&GroupRow>, Vec<&GroupRow>) = back.into_iter().partition(|row| row.revoked);
     if !back.is_empty() {
@@ -392,9 +413,15 @@ fn after_a_failure(shown: &RolledOut, again: &str) -> Vec<String> {
         commands.push(format!("{again} --retry{}   # where it was chance", line(&targets(shown))));
     }
     if commands.is_empty() {
-        commands.push(format!("{again}{}   # once more: no group was touched that failed", line(&targets(shown))));
+        let is_touched = shown.groups.iter().any(|row| row.state == "failed" && row.touched);
+        let why = if is_touched { "no refresh was seen to fail" } else { "no group was touched that failed" };
+        commands.push(format!("{again}{}   # once more: {why}", line(&targets(shown))));
     }
     commands
+}
+
+fn groups(rows: &[&GroupRow]) -> String {
+    rows.iter().map(|row| format!(" {}", line(&shell::option("--group", &row.group)))).collect()
 }
 
 /// An alarm that AWS names as the reason says itself what it saw.
@@ -419,9 +446,9 @@ fn targets(shown: &RolledOut) -> String {
     let waves = shown.groups.iter().map(|row| row.wave).max().unwrap_or(0);
     let of = |wave| shown.groups.iter().filter(move |row| row.wave == wave).map(|row| row.group.as_str());
     match waves {
-        0 | 1 => of(1).map(|group| format!(" --group {}", shell::shown(group))).collect(),
+        0 | 1 => of(1).map(|group| format!(" {}", shell::option("--group", group))).collect(),
         _ => (1..=waves)
-            .map(|wave| format!(" --wave {}", shell::shown(&of(wave).collect::<Vec<_>>().join(","))))
+            .map(|wave| format!(" {}", shell::option("--wave", &of(wave).collect::<Vec<_>>().join(","))))
             .collect(),
     }
 }

@@ -17,7 +17,7 @@ pub(super) mod templates;
 use super::api::{Api, CallError, op};
 use super::target::AwsTarget;
 use crate::pipeline::tags as keys;
-use crate::target::{Inventory, Kind, Sighting, Stranger, TargetError, Unread};
+use crate::target::{GROUPS, Inventory, Kind, Sighting, Stranger, TargetError, Unread};
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
 use groups::Groups;
@@ -47,7 +47,7 @@ impl Inventory for AwsTarget {
         let (templates, groups) = tokio::join!(templates::read(api), groups::read(api));
         let mut templates =
             or_unread(&mut unread, "launch templates", templates)?.unwrap_or_else(Templates::unreadable);
-        let groups = or_unread(&mut unread, "Auto Scaling groups", groups)?;
+        let groups = or_unread(&mut unread, GROUPS, groups)?;
         if let Some(groups) = &groups {
             let pinned = templates.add_pinned(api, groups.pinned(&templates)).await;
             or_unread(&mut unread, "versions of launch templates that groups name", pinned)?;

@@ -253,6 +253,25 @@ async fn what_would_be_launched_is_told_apart_from_what_runs() {
     }
 }
 
+/// Where a channel has no parameter none can be looked up.
+#[tokio::test(start_paused = true)]
+async fn where_a_channel_does_not_reach_a_place_the_command_says_how_it_does() {
+    let scene = Scene::new(POLICY).await;
+    for (at, template) in
+        [(home(OWN, "us-east-1"), "lt-00000000000000001"), (home(OTHER, "us-west-2"), "lt-00000000000000002")]
+    {
+        scene.template(template, at.clone(), &[&image(0, &at.region)], 1);
+    }
+    let fixes: Vec<String> = scene.look().await.findings.into_iter().filter_map(|finding| finding.fix).collect();
+    assert!(
+        fixes.len() == 2 && fixes.iter().any(|fix| fix.starts_with("I=$(aws ssm get-parameter --region us-east-1"))
+    );
+    let told = "amifactory promote web@1.0.2 --to prod --arch x86_64   # prod does not reach \
+                111122223333/us-west-2; first in amifactory.yaml: {name: prod, regions: [us-west-2], accounts: \
+                [\"111122223333\"]} and distribution: {accounts: {\"111122223333\": {role: ROLE}}}";
+    assert!(fixes.iter().any(|fix| fix == told), "{fixes:?}");
+}
+
 /// All but how long ago it was: bad weather takes its time.
 fn words(looked: &amifactory::fleet::look::Looked) -> Vec<String> {
     let of = |finding: &amifactory::fleet::findings::Finding| {

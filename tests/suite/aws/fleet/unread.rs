@@ -57,6 +57,31 @@ async fn every_call_that_is_denied_makes_the_fleet_unknown() {
     assert_eq!(scene.report().await.levels["unknown"], 1);
 }
 
+/// A group that was not read may launch whatever is a template's latest version: then none is made.
+#[tokio::test(start_paused = true)]
+async fn where_groups_are_not_read_no_command_changes_a_template() {
+    let scene = Scene::new(POLICY).await;
+    let east = home(OWN, "us-east-1");
+    let latest = |template: &str| Group { template: Some((template.into(), "$Latest".into())), ..Group::default() };
+    // One whose latest is fine, one whose latest is old too; and a group takes what is the latest.
+    let images: [&[&str]; 2] = [&[&image(0, "us-east-1"), &image(2, "us-east-1")], &[&image(0, "us-east-1")]];
+    for (at, images) in images.iter().enumerate() {
+        let template = format!("lt-0000000000000000{at}");
+        scene.template(&template, east.clone(), images, 1);
+        scene.group(&format!("web-{at}"), east.clone(), latest(&template));
+    }
+    let fixes = async || -> Vec<String> {
+        scene.report().await.findings.into_iter().filter_map(|finding| finding.fix).collect()
+    };
+    let read = fixes().await.join("\n");
+    assert!(read.contains("modify-launch-template") && read.contains("amifactory rollout web"), "{read}");
+    let action = "autoscaling:DescribeAutoScalingGroups";
+    scene.fake.world().credentials.default_mut().denied.insert(action.to_owned());
+    let told = "aws autoscaling describe-auto-scaling-groups --region us-east-1   # the Auto Scaling groups there could not \
+                be read: read them first";
+    assert_eq!(fixes().await, [told; 2]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_page_that_fails_later_on_is_not_a_shorter_list() {
     let scene = scene().await;

@@ -199,6 +199,7 @@ fn words(ended: &[Ended]) -> Vec<String> {
         Outcome::UpToDate => "up to date".to_owned(),
         Outcome::Done => "done".to_owned(),
         Outcome::Failed(why) => format!("failed: {why}"),
+        Outcome::NotKnown(why) => format!("not known: {why}"),
         Outcome::NotBegun(why) => format!("not begun: {why}"),
     };
     ended.iter().map(|ended| format!("{} {}", ended.name, word(&ended.outcome))).collect()

@@ -333,6 +333,80 @@ fn what_stands_half_way_is_told_its_way_back() {
     assert!(text.contains(back) && !text.contains("--retry"), "{text}");
 }
 
+/// What keeps a refresh from being watched says nothing against it.
+#[test]
+fn what_could_not_be_watched_goes_on_and_is_told_no_way_back() {
+    let (cloud, factory) = (world(), factory("rollout: {bake: 1h}\n"));
+    {
+        let mut world = cloud.fake.world();
+        let own = world.autoscaling.groups[&(home(OWN, "us-east-1"), "web-asg".to_owned())].clone();
+        world.autoscaling.groups.insert((home(OWN, "us-east-1"), "later".into()), own);
+    }
+    let unwatched = |more: &[&str], action: &str| {
+        let before = cloud.fake.world().count(action);
+        let arguments: Vec<&str> = ROLL.iter().chain(&["--yes", "--wave", "web-asg"]).chain(more).copied().collect();
+        let child = cloud.command(&factory, &arguments).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let began = std::time::Instant::now();
+        while cloud.fake.world().count(action) == before {
+            assert!(began.elapsed() < Duration::from_secs(60), "it never begins");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let watches = "autoscaling:DescribeInstanceRefreshes";
+        cloud.fake.world().credentials.default_mut().denied.insert(watches.into());
+        let output = child.wait_with_output().unwrap();
+        cloud.fake.world().credentials.default_mut().denied.remove(watches);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let again = "next\n  amifactory rollout web --channel prod --arch x86_64";
+    let (code, text) = unwatched(&["--wave", "later"], "StartInstanceRefresh");
+    let unseen = "web-asg: not known: the refresh goes on, and could not be watched: not allowed: \
+                  autoscaling:DescribeInstanceRefreshes on ";
+    assert!(
+        code == Some(1) && text.starts_with("not known: how it ends was not seen") && text.contains(unseen),
+        "{text}"
+    );
+    assert!(text.contains("later: not begun: what becomes of a group of wave 1 is not known"), "{text}");
+    assert!(text.ends_with(&format!("{again} --wave web-asg --wave later   # goes on from here\n")), "{text}");
+    assert!(!text.contains("failed") && !text.contains("--rollback"), "{text}");
+    // It is watched again, and turned round by whoever asks for that.
+    let (code, text) = run(&cloud, &factory, &["--wave", "web-asg", "--plan"]);
+    assert!(code == 0 && text.contains("% replaced"), "{code}: {text}");
+    let (code, text) = unwatched(&["--rollback"], "RollbackInstanceRefresh");
+    assert_eq!(code, Some(1), "{text}");
+    assert!(
+        text.contains("web-asg: not known: the refresh goes on") && text.contains(&format!("{again} --rollback")),
+        "{text}"
+    );
+    assert_eq!(cloud.fake.world().count("StartInstanceRefresh"), 1);
+}
+
+/// A name may begin like a flag: it is told so that it is taken as it is.
+#[test]
+fn a_group_that_is_called_like_a_flag_is_named_so_that_it_can_be_pasted() {
+    let (cloud, factory) = (world(), factory(""));
+    {
+        let mut world = cloud.fake.world();
+        let own = world.autoscaling.groups.remove(&(home(OWN, "us-east-1"), "web-asg".to_owned())).unwrap();
+        world.autoscaling.groups.insert((home(OWN, "us-east-1"), "--now".into()), own);
+        world.credentials.default_mut().denied.insert("autoscaling:StartInstanceRefresh".into());
+    }
+    for (more, told) in [("--group=--now", "--group='--now'"), ("--wave=--now", "--group='--now'")] {
+        let (code, text) = run(&cloud, &factory, &[more, "--yes"]);
+        assert!(code == 1 && text.contains(&format!("--arch x86_64 {told}   # once more")), "{code}: {text}");
+    }
+    // Of another recipe.
+    let name = "--group=--now";
+    {
+        let mut world = cloud.fake.world();
+        let now = world.clock.now();
+        let mut tags = world.ec2.tags_at(OLD, now);
+        tags.insert("amifactory:recipe".into(), "db".into());
+        world.ec2.tags.get_mut(OLD).unwrap().set(now, tags);
+    }
+    let (code, text) = run(&cloud, &factory, &[name, "--plan"]);
+    assert!(code == 3 && text.contains("--take-over db --group='--now'"), "{code}: {text}");
+}
+
 #[test]
 fn what_was_never_begun_is_told_no_way_back() {
     let (cloud, factory) = (world(), factory(""));
@@ -414,6 +488,9 @@ fn instances_that_are_left_with_a_revoked_image_are_told() {
     let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--plan"]);
     let told = "warning: 2 of its 2 instances run web 1.0.1, which is revoked: CVE-2026-0009\n";
     assert!(code == 0 && text.contains(told), "{code}: {text}");
+    // Once they are replaced, none is left.
+    let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--yes"]);
+    assert!(code == 0 && text.contains("web-asg: done: ") && !text.contains("warning"), "{code}: {text}");
 }
 
 #[test]
