@@ -262,7 +262,12 @@ pub(super) fn tell_deleted(all: &mut BTreeMap<RecipeName, Released>, images: &[I
 /// would go back to, went with them.
 fn deleted(recipe: &RecipeName, released: &Released, images: &[Image], rules: &[ChannelRule]) -> Vec<Unread> {
     let is_there = |name: &PointerName| released.pointers.iter().any(|pointer| pointer.name == *name);
-    let mut deleted: BTreeSet<PointerName> = trace::gone(images, recipe, rules, is_there).into_keys().collect();
+    // One that can't be read is there, and keeps them by that.
+    let named = match released.unread.is_empty() {
+        true => trace::gone(images, recipe, rules, is_there),
+        false => BTreeMap::new(),
+    };
+    let mut deleted: BTreeSet<PointerName> = named.into_keys().collect();
     for (name, history) in &released.histories {
         let from =
             history.came_from().into_iter().map(|from| PointerName { slot: Slot::Channel(from), ..name.clone() });
