@@ -51,6 +51,8 @@
 //! - That a version is revoked stands in its image's tags, and in `/amifactory/<recipe>/<arch>/revoked/<version>`,
 //!   which is written first, once, and outlives them: all verbs and the fleet judge by both. A mark counts for the
 //!   image that it names; one that can't be read is told, and vouches for nothing.
+//! - A channel's record goes with its parameter, so a promotion leaves on the image that the channel has named it
+//!   (`release/trace.rs`): a channel that is gone is told by `verify`, and keeps what `retire` would remove.
 //! - An image is published when its version pointer names it and its channel was written after that, or names a newer
 //!   version. No tag says so, but for a build that was given up between its two pointers. Pointers are read back
 //!   until they show, because Parameter Store checks images after it has answered; where the revision of a channel

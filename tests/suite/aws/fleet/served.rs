@@ -157,7 +157,7 @@ fn the_fleet_is_served_and_requests_ask_aws_nothing() {
     let keeps = |lines: usize| {
         let began = std::time::Instant::now();
         let kept = || std::fs::read_to_string(&file).unwrap_or_default().lines().count();
-        while kept() < lines && began.elapsed() < std::time::Duration::from_secs(60) {
+        while kept() < lines && began.elapsed() < std::time::Duration::from_secs(180) {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
         assert_eq!(kept(), lines);
