@@ -69,7 +69,7 @@ impl Served {
             if body.contains(expected) {
                 return body;
             }
-            assert!(began.elapsed() < Duration::from_secs(30), "`{expected}` never came in {path}:\n{body}");
+            assert!(began.elapsed() < Duration::from_secs(60), "`{expected}` never came in {path}:\n{body}");
             std::thread::sleep(Duration::from_millis(100));
         }
     }
