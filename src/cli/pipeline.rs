@@ -248,8 +248,9 @@ fn words(cron: &str, time_zone: &str) -> String {
 /// Show pipelines and their last runs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit 4: a pipeline is missing, off, changed or not declared any more, or its last run has failed. Changed: \
-    someone has changed a configuration that it builds with; `pipeline apply` makes it what it was."
+    after_help = "Exit 4: a pipeline is missing, off, changed, outdated or not declared any more, or its last run has failed. \
+    Changed: someone has changed what it builds with, or how. Outdated: its recipe, groups, schedule or base are not what they \
+    were when it was applied. `pipeline apply` makes it what is declared."
 )]
 struct Status {
     /// Only this recipe's
@@ -268,16 +269,17 @@ impl Status {
         let declared = scheduled(&open, None);
         let seen = pipelines.there().await?;
         let images = open.target.images().await?;
+        let planner = Planner::new(&open.factory, &open.library, &*open.target);
         let mut all: Vec<PipelineStatus> = Vec::new();
         for pipeline in &seen {
             let Some(recipe) = schedules::recipe_of(pipeline) else { continue };
             if self.recipe.as_deref().is_none_or(|asked| asked == recipe.as_str()) {
                 let runs = pipelines.runs(&pipeline.name).await?;
-                let changes = match pipeline.is_altered && declared.contains(&recipe) {
-                    true => altered(&open, pipelines, &recipe, pipeline).await,
+                let changes = match declared.contains(&recipe) {
+                    true => differing(&open, pipelines, &planner, &recipe, pipeline).await,
                     false => Vec::new(),
                 };
-                let mut status = PipelineStatus { changes, ..status(recipe, pipeline, &runs, &declared, &images) };
+                let mut status = status(recipe, pipeline, changes, &runs, &declared, &images);
                 // What is waited for may have been refused.
                 if let Some(run) = status.runs.first_mut().filter(|run| run.version.is_none() && run.why.is_none())
                     && let Some(image) = &run.image
@@ -306,16 +308,22 @@ impl Status {
     }
 }
 
-/// What was changed, where that can be said: what is declared now may be something else.
-async fn altered(open: &Open, pipelines: &dyn Pipelines, recipe: &RecipeName, pipeline: &Seen) -> Vec<PipelineChange> {
-    let planner = Planner::new(&open.factory, &open.library, &*open.target);
-    let draft = draft(open, pipelines, &planner, recipe).await;
+/// In what it differs from what `apply` would make it now, where that can be said: a recipe that can't be planned says nothing.
+async fn differing(
+    open: &Open,
+    pipelines: &dyn Pipelines,
+    planner: &Planner<'_>,
+    recipe: &RecipeName,
+    pipeline: &Seen,
+) -> Vec<PipelineChange> {
+    let draft = draft(open, pipelines, planner, recipe).await;
     draft.map(|draft| pipeline.shape.changes(&draft.shape)).unwrap_or_default()
 }
 
 fn status(
     recipe: RecipeName,
     pipeline: &Seen,
+    changes: Vec<PipelineChange>,
     runs: &[PipelineRun],
     declared: &BTreeSet<RecipeName>,
     images: &[Image],
@@ -339,7 +347,8 @@ fn status(
         state: match (declared.contains(&recipe), pipeline.shape.enabled) {
             (false, _) => "undeclared",
             (true, false) => "off",
-            (true, true) if pipeline.is_altered => "changed",
+            (true, true) if pipeline.is_by_another_hand() => "changed",
+            (true, true) if !changes.is_empty() => "outdated",
             (true, true) => "on",
         },
         recipe,
@@ -347,7 +356,7 @@ fn status(
         schedule: Some(words(&pipeline.shape.cron, &pipeline.shape.time_zone)),
         next_run: pipeline.next_run.clone(),
         failures: pipeline.failures,
-        changes: Vec::new(),
+        changes,
         runs: runs.iter().rev().take(RUNS).map(row).collect(),
     }
 }

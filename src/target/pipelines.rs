@@ -126,6 +126,13 @@ pub struct Pipeline {
     pub failures: u32,
 }
 
+impl Pipeline {
+    /// Whether it is as no version of this program makes one: someone has changed it, or what it builds with.
+    pub fn is_by_another_hand(&self) -> bool {
+        self.is_altered || !self.shape.foreign.is_empty() || self.shape.test_minutes == 0
+    }
+}
+
 /// What is to be there for a recipe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {

@@ -114,8 +114,8 @@ pub struct PipelineStatus {
     pub recipe: RecipeName,
     /// Its name in the service.
     pub pipeline: String,
-    /// `on`, `off`, `changed` where someone has changed what it builds with, `missing` where one is declared, `undeclared`
-    /// where none is.
+    /// `on`, `off`, `changed` where someone has changed what it builds with or how, `outdated` where it is not what is
+    /// declared by now, `missing` where one is declared, `undeclared` where none is.
     pub state: &'static str,
     /// When it runs.
     pub schedule: Option<String>,
@@ -123,7 +123,7 @@ pub struct PipelineStatus {
     pub next_run: Option<String>,
     /// How many runs have failed since the last one that did not.
     pub failures: u32,
-    /// What was changed in it, where that can be said.
+    /// In what it differs from what is declared, where that can be said.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<PipelineChange>,
     /// Its last runs, the newest first.

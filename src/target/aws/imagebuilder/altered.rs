@@ -6,6 +6,7 @@ use super::order::{self, Distribution, Infrastructure};
 use crate::identity::RecipeName;
 use crate::pipeline::tags as keys;
 use crate::target::aws::api::{Api, CallError, op};
+use crate::target::aws::tags::{LONGEST_VALUE, fit};
 use crate::target::{Pipeline, Settings, Tags};
 use aws_sdk_imagebuilder::types::{
     DistributionConfiguration, InfrastructureConfiguration, InstanceMetadataOptions, LaunchPermissionConfiguration,
@@ -121,6 +122,17 @@ pub fn distribution(found: &DistributionConfiguration, region: &str) -> Settings
     words
 }
 
+/// Whether one that is there is this build's, in all that it does: an older run of the build may have given its AMI another
+/// version.
+pub fn is_of_build(found: &DistributionConfiguration, wanted: &Distribution) -> bool {
+    let mut expected = wanted.clone();
+    expected.ami_tags.values_mut().for_each(|value| *value = fit(value, LONGEST_VALUE));
+    if let Some(version) = expected.ami_tags.get_mut(keys::VERSION) {
+        *version = made_as_distribution(found, &wanted.region).ami_tags.remove(keys::VERSION).unwrap_or_default();
+    }
+    distribution(found, &wanted.region) == configured::distribution(&expected)
+}
+
 /// Who may launch what comes out.
 fn permission(granted: &LaunchPermissionConfiguration) -> String {
     let groups = granted.user_groups().iter().map(|group| match group.as_str() {
@@ -174,6 +186,46 @@ mod tests {
         placement: us-east-1a
         tags of instances: team=web
         ");
+    }
+
+    #[test]
+    fn a_configuration_is_a_builds_in_all_but_the_version() {
+        let tags = |version: &str| -> Tags {
+            let tags = [(keys::VERSION, version), (keys::STATE, "candidate"), ("groups", &"g".repeat(300))];
+            tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+        };
+        let wanted = |version: &str| Distribution {
+            name: "amifactory-web-1".into(),
+            region: "us-east-1".into(),
+            ami_name: "web-1 {{ imagebuilder:buildDate }}".into(),
+            ami_tags: tags(version),
+        };
+        let of = |regions: Vec<InRegion>| {
+            let found = DistributionConfiguration::builder().set_distributions(Some(regions)).timeout_minutes(1);
+            found.build().unwrap()
+        };
+        let made = make::regions(&wanted("1.0.0"));
+        assert!(is_of_build(&of(made.clone()), &wanted("1.0.0")) && is_of_build(&of(made.clone()), &wanted("1.0.1")));
+        let change = |change: fn(AmiDistributionConfiguration) -> AmiDistributionConfiguration| {
+            let mut made = made.clone();
+            made[0].ami_distribution_configuration = made[0].ami_distribution_configuration.take().map(change);
+            is_of_build(&of(made), &wanted("1.0.0"))
+        };
+        assert!(change(|ami| ami));
+        assert!(!change(|mut ami| {
+            ami.target_account_ids = Some(vec!["111122223333".into()]);
+            ami
+        }));
+        assert!(!change(|mut ami| {
+            ami.kms_key_id = Some("mine".into());
+            ami
+        }));
+        assert!(!change(|mut ami| {
+            ami.ami_tags.as_mut().unwrap().insert(keys::STATE.into(), "verified".into());
+            ami
+        }));
+        let elsewhere = InRegion::builder().region("us-west-2").build().unwrap();
+        assert!(!is_of_build(&of([made, vec![elsewhere]].concat()), &wanted("1.0.0")));
     }
 
     #[test]

@@ -260,19 +260,8 @@ pub async fn distribution(api: &Api, place: &Place, wanted: &Distribution, tags:
     if create_distribution(api, wanted, tags).await? {
         return Ok(arn);
     }
-    // An older run of this build may have given it another version: it is the build's all the same.
-    let is_same = |tags: &HashMap<String, String>| match wanted.ami_tags.get(keys::BUILD) {
-        Some(build) => tags.get(keys::BUILD) == Some(build),
-        None => Some(tags) == tagged(&wanted.ami_tags).as_ref(),
-    };
-    let is_its = get_distribution(api, &arn).await?.is_some_and(|found| match found.distributions() {
-        [only] => only.ami_distribution_configuration().is_some_and(|ami| {
-            ami.name() == Some(wanted.ami_name.as_str())
-                && ami.ami_tags().is_some_and(is_same)
-                && ami.launch_permission().is_none()
-        }),
-        _ => false,
-    });
+    let found = get_distribution(api, &arn).await?;
+    let is_its = found.is_some_and(|found| altered::is_of_build(&found, wanted));
     if is_its { Ok(arn) } else { Err(another("distribution configuration", &wanted.name)) }
 }
 

@@ -54,15 +54,18 @@ pub async fn declare(
         return Ok(());
     }
     let arn = arn(place, &order.name);
-    let before = match seen {
-        Some(seen) => Some(seen.clone()),
-        // Someone was here first, an earlier run of this program for one.
-        None => get(api, &arn).await?,
-    };
-    let before = match before {
+    let before = match get(api, &arn).await? {
         Some(before) if before.tags.get(keys::PIPELINE) == Some(&order.name) => before,
         _ => return Err(make::another("image pipeline", &order.name)),
     };
+    if !is_as_shown(&before, seen, order) {
+        return Err(TargetError::Service {
+            call: "pipeline apply".into(),
+            resource: format!("image pipeline {}", order.name),
+            said: "someone has made or changed it since it was looked at, and it is left as it is now".into(),
+            help: "run the same command again: it shows what differs by now".into(),
+        });
+    }
     // Where a configuration alone was not as it should be, it is by now.
     if !before.shape.is_itself_as(&order.shape()) {
         update(api, order, &arn, &arns).await?;
@@ -75,6 +78,14 @@ pub async fn declare(
         builds::delete_distribution(api, &place.arn(&format!("distribution-configuration/{old}"))).await?;
     }
     Ok(())
+}
+
+/// Whether it may be changed: nothing was done to it since people were shown what would be, or it is as wanted already (an
+/// earlier run of this program came so far, or another machine did the same).
+fn is_as_shown(now: &Pipeline, seen: Option<&Pipeline>, order: &PipelineOrder) -> bool {
+    let owner = now.tags.get(keys::OWNER);
+    let is_wanted = now.shape.is_itself_as(&order.shape()) && owner == order.tags.get(keys::OWNER);
+    is_wanted || seen.is_some_and(|seen| now.shape.is_itself_as(&seen.shape) && owner == seen.tags.get(keys::OWNER))
 }
 
 /// What a pipeline is made of.

@@ -19,6 +19,7 @@ pub fn alter(fake: &Fake, kind: &str, change: impl Fn(&mut Map<String, Value>)) 
 
 pub const INFRASTRUCTURE: &str = ":infrastructure-configuration/";
 pub const DISTRIBUTION: &str = ":distribution-configuration/";
+pub const PIPELINE: &str = ":image-pipeline/";
 
 /// For everyone to launch, under another name and with no tags.
 pub fn give_away(fake: &Fake) {
@@ -67,6 +68,34 @@ async fn what_someone_has_changed_behind_a_name_is_seen_and_mended() {
     let [pipeline] = &pipelines(&target).there().await.unwrap()[..] else { panic!() };
     assert!(!pipeline.is_altered && pipeline.shape == draft.shape, "{pipeline:?}");
     assert_eq!(apply(&target, Some(&draft)).await[0].step, Step::Keep);
+}
+
+/// People agree to what they were shown, and to nothing else.
+#[tokio::test(start_paused = true)]
+async fn what_has_changed_since_it_was_shown_is_left_and_told() {
+    let place = Place::new(|_| {});
+    let target = shared::target(&place);
+    let (_, _, first) = declared(&target, "first", &nightly()).await;
+    let (_, _, second) = declared(&target, "second", &nightly()).await;
+    let pipelines = pipelines(&target);
+
+    // Two looked when there was none, and want something else.
+    pipelines.declare(&first, None).await.unwrap();
+    let refused = pipelines.declare(&second, None).await.unwrap_err().to_string();
+    assert!(refused.contains("since it was looked at") && refused.contains("run the same command again"), "{refused}");
+    // Two want the same.
+    pipelines.declare(&first, None).await.unwrap();
+
+    // Someone changes it while a person reads what would be changed.
+    let seen = pipelines.there().await.unwrap().remove(0);
+    alter(&place.fake, PIPELINE, |body| body["imageTestsConfiguration"]["imageTestsEnabled"] = false.into());
+    tokio::time::sleep(seconds(30)).await;
+    let refused = pipelines.declare(&second, Some(&seen)).await.unwrap_err().to_string();
+    assert!(refused.contains("since it was looked at"), "{refused}");
+    let now = pipelines.there().await.unwrap().remove(0);
+    assert!(now.is_by_another_hand() && now.shape.content == first.shape.content, "{now:?}");
+    pipelines.declare(&second, Some(&now)).await.unwrap();
+    assert_eq!(pipelines.there().await.unwrap()[0].shape, second.shape);
 }
 
 /// The recipe has changed since, so that what is declared says nothing of what was changed: the names do.

@@ -1,6 +1,6 @@
 //! The verbs for pipelines, as people and scripts meet them: the built program against the fake on loopback.
 
-use super::pipelines_altered::{give_away, make_small};
+use super::pipelines_altered::{PIPELINE, alter, give_away, make_small};
 use crate::aws::loopback::{Cloud, cloud, cloud_with};
 use crate::fake_aws::agents::sandbox::SandboxAgent;
 use crate::program::{TestFactory, stderr};
@@ -184,6 +184,25 @@ fn what_someone_has_changed_is_shown_by_apply_and_status() {
         read(&cloud, &factory, &["pipeline", "status"]),
     ];
     insta::assert_snapshot!(told.join("\n"));
+}
+
+/// In the pipeline itself, and in what is declared.
+#[test]
+fn status_says_what_another_hand_has_done_and_what_was_not_applied_yet() {
+    let cloud = cloud(|_| {});
+    let factory = factory(NIGHTLY);
+    run(&cloud, &factory, &["pipeline", "apply", "web", "--yes"]);
+    let tests = |on: bool| {
+        alter(&cloud.fake, PIPELINE, |body| body["imageTestsConfiguration"]["imageTestsEnabled"] = on.into())
+    };
+    tests(false);
+    let (code, changed) = json(&cloud, &factory, &["pipeline", "status"]);
+    assert_eq!((code, &changed["pipelines"][0]["state"]), (4, &"changed".into()));
+    tests(true);
+    let (code, same) = json(&cloud, &factory, &["pipeline", "status"]);
+    assert_eq!((code, &same["pipelines"][0]["state"]), (0, &"on".into()));
+    write(&factory, "schedule: {cron: \"0 4 * * *\"}\n");
+    insta::assert_snapshot!(read(&cloud, &factory, &["pipeline", "status"]));
 }
 
 #[test]
