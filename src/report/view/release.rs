@@ -378,7 +378,7 @@ pub struct RolledBack {
     /// For which architecture.
     pub arch: Arch,
     /// `rolled-back`; `up-to-date` where it named that image already; `stayed` where another move was cleared before it had
-    /// happened.
+    /// happened; `accepted` where it stays and its record, which was edited, is accepted.
     pub outcome: &'static str,
     /// What it names now.
     pub version: Version,
@@ -393,6 +393,12 @@ pub struct RolledBack {
     /// Whether that is revoked already.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub from_revoked: bool,
+    /// Where its record was edited and is accepted now; none where nothing of that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Vec<String>>,
+    /// How many breaks of its record are not accepted yet.
+    #[serde(skip_serializing_if = "is_none_left")]
+    pub still_broken: usize,
     /// What others had begun to bring the channel to, and is cleared: versions, or else images.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cleared: Vec<String>,
@@ -410,6 +416,7 @@ impl RolledBack {
             arch: done.name.arch,
             outcome: match (done.moved, done.ended) {
                 (true, Some(Ended::Stayed)) => "stayed",
+                (true, _) if done.accepted.as_ref().is_some_and(|accepted| !accepted.is_empty()) => "accepted",
                 (true, _) => "rolled-back",
                 (false, _) => "up-to-date",
             },
@@ -419,6 +426,8 @@ impl RolledBack {
             from_version: done.from_version,
             from_image: done.from.image.clone(),
             from_revoked: done.from_revoked,
+            accepted: done.accepted.as_ref().map(|all| all.iter().map(ToString::to_string).collect()),
+            still_broken: done.still_broken,
             cleared: done
                 .cleared
                 .iter()
@@ -427,6 +436,29 @@ impl RolledBack {
             places: done.rows.clone(),
         }
     }
+}
+
+fn is_none_left(left: &usize) -> bool {
+    *left == 0
+}
+
+/// What was accepted of a channel's record, and what was not.
+fn accepted(shown: &RolledBack, style: Style) -> String {
+    let Some(all) = &shown.accepted else { return String::new() };
+    let mut lines: Vec<String> = all.iter().map(|broken| visible::line(broken).into_owned()).collect();
+    if !all.is_empty() {
+        let channel = &shown.channel;
+        lines.push(format!(
+            "its record vouches for what {channel} names from here on, and for nothing that it named before; amifactory \
+             history goes on showing what was wrong"
+        ));
+    }
+    if shown.still_broken > 0 {
+        let what = wording::count(shown.still_broken, "other break");
+        lines.push(format!("{what} of it not accepted yet: the same command again does that"));
+    }
+    let width = style.width.saturating_sub(2);
+    lines.iter().flat_map(|text| fold(text, width)).map(|line| format!("  {line}\n")).collect()
 }
 
 /// One line, and what shows more; where several places have gone back or not, how each stands.
@@ -440,7 +472,15 @@ pub fn rolled_back(shown: &RolledBack, style: Style) -> String {
     let again = if shown.forward { " for the first time, past its gates" } else { " again" };
     let same = shown.from_image == shown.image;
     let said = match shown.outcome {
+        "up-to-date" if shown.accepted.is_some() => {
+            format!(
+                "the record of {channel} is whole, and {channel} names {recipe} {version}: there is nothing to accept"
+            )
+        }
         "up-to-date" => format!("{channel} names {recipe} {version} already"),
+        "accepted" => {
+            format!("the record of {channel} is accepted as it stands, at {recipe} {version} ({image})")
+        }
         "stayed" => {
             let cleared = shown.cleared.join(", ");
             format!("{channel} stays at {recipe} {version} ({image}), the move to {cleared} was cleared")
@@ -471,10 +511,10 @@ pub fn rolled_back(shown: &RolledBack, style: Style) -> String {
                 super::next(&std::iter::once(history).chain(left.into_iter().flat_map(keep)).collect::<Vec<_>>(), style)
             }
         };
-        return format!("{table}{} {said}\n{next}", style.green("✓"));
+        return format!("{table}{} {said}\n{}{next}", style.green("✓"), accepted(shown, style));
     }
     let said = match (shown.outcome, same) {
-        ("rolled-back", true) => format!("{channel} names {recipe} {version} ({image})"),
+        ("rolled-back" | "accepted", true) => format!("{channel} names {recipe} {version} ({image})"),
         _ => said,
     };
     // Where the image is missing it has to be brought first.
@@ -755,6 +795,8 @@ mod tests {
             from_version: Some("1.0.4".parse().unwrap()),
             from_image: image('4'),
             from_revoked: false,
+            accepted: None,
+            still_broken: 0,
             cleared: Vec::new(),
             places: Vec::new(),
         };
@@ -763,7 +805,13 @@ mod tests {
         let of_revoked = RolledBack { from_revoked: true, ..back.clone() };
         let text = rolled_back(&of_revoked, Style::PLAIN);
         assert!(!text.contains("amifactory revoke") && !text.contains("amifactory pin"), "{text}");
-        let all: String = [back, same, stayed].iter().map(|shown| rolled_back(shown, Style::PLAIN)).collect();
+        let all: String = [&back, &same, &stayed].iter().map(|shown| rolled_back(shown, Style::PLAIN)).collect();
         insta::assert_snapshot!("ways_back", all);
+        let broken = "revision 3: it follows another entry than revision 2, as that now reads".to_owned();
+        let accepted = RolledBack { outcome: "accepted", accepted: Some(vec![broken]), ..same.clone() };
+        let left = RolledBack { still_broken: 2, ..accepted.clone() };
+        let whole = RolledBack { outcome: "up-to-date", accepted: Some(Vec::new()), ..same };
+        let all: String = [accepted, left, whole].iter().map(|shown| rolled_back(shown, Style::PLAIN)).collect();
+        insta::assert_snapshot!("accepted", all);
     }
 }

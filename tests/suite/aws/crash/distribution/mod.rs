@@ -1,6 +1,7 @@
 //! Images go to other regions and accounts: what must be there in the end, wherever the program dies and whatever goes
 //! wrong in one of the places.
 
+mod accepted;
 mod beside;
 mod dead;
 mod failures;
@@ -150,6 +151,7 @@ impl Bench {
     pub async fn roll_back(&self, target: &AwsTarget, to: Option<&str>) -> Result<rollback::RolledBack, ReleaseError> {
         let places = Places::new(target, &self.known)?;
         let request = rollback::Request {
+            accept: false,
             take_over: false,
             recipe: recipe_name(),
             channel: "prod".into(),

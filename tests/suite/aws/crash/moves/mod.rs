@@ -1,5 +1,6 @@
 //! Channels are moved alone: wherever the program dies, whoever comes between, and whatever someone writes by hand.
 
+mod accepted;
 mod back;
 mod beside;
 mod by_hand;
