@@ -225,7 +225,8 @@ pub async fn again(
     Err(ReleaseError::Changed { recipe: now.name.recipe, version: now.version, channel: now.channel, what })
 }
 
-fn unknown_image(name: &PointerName, from: &Channel, image: &ImageId) -> ReleaseError {
+/// What a channel names is no image of its recipe.
+pub(super) fn unknown_image(name: &PointerName, from: &Channel, image: &ImageId) -> ReleaseError {
     TargetError::Damaged {
         what: format!("pointer {name}"),
         why: format!("it names {image}, which is no image of this recipe, or is gone"),
