@@ -54,7 +54,15 @@ impl Rollback {
             take_over: self.take_over,
             accept: self.accept_break,
         };
-        let done = rollback::roll_back_in(target, places.as_ref(), &open.factory.channels, &request).await?;
+        let channels = &open.factory.channels;
+        let mut done = rollback::roll_back_in(target, places.as_ref(), channels, &request).await?;
+        // An entry on this machine that differs from its pointer differs from the entry after it from then on; and one note
+        // may not hold all that was accepted.
+        if done.still_broken > 0 {
+            let rest = rollback::roll_back_in(target, places.as_ref(), channels, &request).await?;
+            let accepted = done.accepted.into_iter().chain(rest.accepted).flatten().collect();
+            done = rollback::RolledBack { accepted: Some(accepted), cleared: done.cleared, ..rest };
+        }
         if !done.cleared.is_empty() {
             let sink = session.sink();
             for underway in &done.cleared {
