@@ -323,6 +323,11 @@ fn a_pinned_channel_is_moved_by_nobody() {
         let (code, text) = refused(&factory, arguments);
         assert!(code == 3 && text.contains("pinned by root") && text.contains("unpin"), "{arguments:?}: {text}");
     }
+    // What it names already needs no move.
+    let there = ok(&factory, &["promote", "tiny@1.0.0", "--to", "staging", "--yes", "--override", "please"]);
+    assert_eq!((&there["outcome"], &there["pin"]["why"]), (&json!("up-to-date"), &json!("audit week")));
+    assert_eq!((&there["override_unused"], &there["unmet"]), (&json!(true), &json!([])));
+    assert_eq!(ok(&factory, &["promote", "tiny@1.0.0", "--to", "staging", "--plan"])["outcome"], "up-to-date");
     // A build publishes its version all the same.
     factory.group("1.0.2", "mkdir -p /srv\necho hello three >/srv/hello");
     let output = factory.run(&["build", "tiny"]);

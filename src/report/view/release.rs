@@ -60,6 +60,15 @@ pub struct Promoted {
     pub failing: Vec<Slug>,
     /// Waivers of its image, and their last days.
     pub waived: Vec<Waived>,
+    /// Whether a reason for not minding gates was given, and none was in the way.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub override_unused: bool,
+    /// Who holds the channel, where nothing is to be moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Pin>,
+    /// Where the channel names nothing: the version that says that it has named it. Someone deleted it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub named_once: Option<Version>,
     /// What other places name by this channel, where it names nothing at home: someone deleted it there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub elsewhere: Vec<String>,
@@ -153,6 +162,9 @@ impl Promoted {
             score: promotion.record.score,
             failing: controls.iter().filter(|c| is_finding(Some(c.status))).map(|c| c.slug.clone()).collect(),
             waived: controls.iter().filter_map(waived).collect(),
+            override_unused: promotion.override_unused,
+            pin: promotion.pin.clone(),
+            named_once: promotion.named_once,
             elsewhere: Vec::new(),
             behind: Vec::new(),
             places: Vec::new(),
@@ -181,7 +193,10 @@ impl Promoted {
 pub fn promotion(shown: &Promoted, style: Style) -> String {
     let mut text = String::new();
     if shown.outcome == "up-to-date" {
-        return format!("{} names {} {} already\n", shown.channel, shown.recipe, shown.version);
+        let already = format!("{} names {} {} already\n", shown.channel, shown.recipe, shown.version);
+        let held = shown.pin.as_ref().map(|pin| format!("it is pinned by {} {}: {}", pin.by, pin.end(), pin.why));
+        let held = held.map(|text| style.yellow(&visible::line(&text)) + "\n").unwrap_or_default();
+        return already + &held + &unused(shown, style);
     }
     let head = format!("{} {}: {} → {}", shown.recipe, shown.channel, shown.from(), shown.version);
     text.push_str(&format!("{} ({}, {})\n", style.bold(&head), shown.image, shown.arch));
@@ -198,8 +213,17 @@ pub fn promotion(shown: &Promoted, style: Style) -> String {
     if !shown.unmet.is_empty() {
         text.push_str(&unmet(shown, style));
     }
+    text.push_str(&unused(shown, style));
     text.push_str(&promoted(shown, style));
     text
+}
+
+/// A reason that nothing asked for is not kept: whoever gave it thought that something stood against the move.
+fn unused(shown: &Promoted, style: Style) -> String {
+    match shown.override_unused {
+        true => style.yellow("--override was not needed, as no gate stands against it: its reason is not kept") + "\n",
+        false => String::new(),
+    }
 }
 
 /// So many names of controls stand in a line.
@@ -258,6 +282,9 @@ fn summary(shown: &Promoted, style: Style) -> String {
                 let there = shown.elsewhere.join(", ");
                 let what = format!("{} names nothing at home, and elsewhere it does: {there}", shown.channel);
                 lines.push((&yellow, format!("{what}; someone deleted it, and its history (amifactory verify)")));
+            } else if let Some(version) = shown.named_once.filter(|_| shown.from_image.is_none()) {
+                let what = format!("{} names nothing, and {version} says that it has named it", shown.channel);
+                lines.push((&yellow, format!("{what}: someone deleted it, and its history (amifactory verify)")));
             } else if shown.from_image.is_none() {
                 lines.push((&plain, "it is the first image of this channel".to_owned()));
             }
@@ -715,6 +742,9 @@ mod tests {
             score: None,
             failing: Vec::new(),
             waived: Vec::new(),
+            override_unused: false,
+            pin: None,
+            named_once: None,
             elsewhere: Vec::new(),
             behind: Vec::new(),
             places: Vec::new(),
@@ -780,6 +810,30 @@ mod tests {
         insta::assert_snapshot!("brought", promotion(&same, Style::PLAIN) + &promotion(&done, Style::PLAIN));
         let moved = Promoted { outcome: "promoted", ..shown() };
         assert!(promoted(&moved, Style::PLAIN).contains("amifactory rollback bare --channel prod"));
+    }
+
+    #[test]
+    fn what_needs_no_move_or_no_override_says_so_and_a_channel_that_was_deleted_is_not_taken_for_a_new_one() {
+        let pin = Pin {
+            by: "arn:aws:iam::123456789012:user/ops".into(),
+            why: "audit week".into(),
+            at: "2026-11-20T08:00:00Z".into(),
+            until: None,
+            lifted: None,
+        };
+        let there = Promoted { outcome: "up-to-date", override_unused: true, ..shown() };
+        let held = Promoted { pin: Some(pin), override_unused: false, ..there.clone() };
+        let moved = Promoted { override_unused: true, diff: None, from_version: None, ..shown() };
+        let deleted = Promoted {
+            from_image: None,
+            named_once: Some("1.0.1".parse().unwrap()),
+            older: false,
+            score: Some(95.3),
+            override_unused: false,
+            ..moved.clone()
+        };
+        let told = [there, held, moved, deleted].map(|shown| promotion(&shown, Style::PLAIN));
+        insta::assert_snapshot!("nothing_to_move", told.join("\n"));
     }
 
     #[test]
