@@ -635,7 +635,8 @@ fn what_was_changed_behind_our_back_is_found_and_has_a_way_out() {
     let whole = fs::read_to_string(&history).unwrap();
     fs::write(&history, whole.replacen("1.0.0", "1.0.9", 1)).unwrap();
     drift("the record was edited: revision 2");
-    let shown = ok(&factory, &["history", "tiny", "--channel", "staging"]);
+    let (code, shown) = factory.json(&["history", "tiny", "--channel", "staging"]);
+    assert_eq!(code, 4, "as verify ends");
     assert_eq!(
         (&shown["channels"][0]["whole"], &shown["channels"][0]["breaks"][0]["revision"]),
         (&json!(false), &json!(2))
