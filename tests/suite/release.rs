@@ -555,7 +555,8 @@ fn a_channel_that_was_deleted_is_found_by_those_that_took_from_it_and_keeps_its_
     let told = found.iter().find(is_it).unwrap_or_else(|| panic!("{verified}"));
     assert!(code == 4 && told["wrong"].as_str().unwrap().contains("someone deleted it"), "{verified}");
     factory.write("amifactory.yaml", "default_target: local\nchannels: [dev, staging, prod]\nretention: {keep: 1}\n");
-    let retired = ok(&factory, &["retire", "tiny"]);
+    let (code, retired) = factory.json(&["retire", "tiny"]);
+    assert_eq!((code, retired["damaged"].as_array().unwrap().len()), (5, 1), "{retired}");
     for row in retired["images"].as_array().unwrap() {
         let because = row["because"].to_string();
         assert!(row["outcome"] == "keep" && because.contains("someone deleted it"), "{row}");
@@ -582,7 +583,9 @@ fn a_last_channel_that_was_deleted_is_found_by_what_its_images_say_and_keeps_the
     assert!(drift[0]["what"].as_str().unwrap().ends_with("channels/prod"), "{verified}");
     assert!(drift[0]["wrong"].as_str().unwrap().contains("1.0.0 says that it has named it: someone deleted it"));
     factory.write("amifactory.yaml", &format!("default_target: local\nchannels: {THREE}\nretention: {{keep: 1}}\n"));
-    for row in ok(&factory, &["retire", "tiny"])["images"].as_array().unwrap() {
+    let (code, retired) = factory.json(&["retire", "tiny"]);
+    assert_eq!(code, 5, "{retired}");
+    for row in retired["images"].as_array().unwrap() {
         assert!(row["outcome"] == "keep" && row["because"].to_string().contains("someone deleted it"), "{row}");
     }
     let mend = drift[0]["mend"].as_str().unwrap();

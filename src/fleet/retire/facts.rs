@@ -45,6 +45,8 @@ pub struct Facts {
     pub restored_at: Option<OffsetDateTime>,
     /// What could not be read.
     pub unread: Vec<Unread>,
+    /// What someone has damaged, edited or deleted of its recipe's pointers and histories: it has to be put right.
+    pub damaged: Vec<String>,
     /// Who is at work on its recipe, where someone is.
     pub busy: Option<String>,
     /// Whether an earlier run began to remove it, and it can't be used any more.
@@ -88,7 +90,9 @@ pub fn of(image: &Image, images: &[Image], released: &Released, per_channel: usi
         }
         unread.extend(doubts(name, history, images, per_channel, moment(&image.created_at)));
     }
+    let edited = released.histories.iter().filter(|(_, history)| !history.is_whole()).map(|(name, _)| name.to_string());
     Facts {
+        damaged: released.unread.iter().map(|unread| unread.what.clone()).chain(edited).collect(),
         published: released.pointers.iter().any(|pointer| named(&pointer)),
         place: place(image, (&owner.recipe, arch, owner.version), images, &released.pointers),
         created_at: moment(&image.created_at),
@@ -331,6 +335,7 @@ mod tests {
         released.histories.values_mut().for_each(|history| history.breaks.push(broken.clone()));
         let unread = of(&images[0], &images, &released, 2).unread;
         assert!(unread[0].why.contains("its history was edited (revision 2"), "{unread:?}");
+        assert_eq!(of(&images[0], &images, &released, 2).damaged, [unread[0].what.clone()]);
     }
 
     #[test]
