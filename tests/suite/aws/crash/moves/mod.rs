@@ -8,6 +8,7 @@ mod dead;
 mod evidence;
 mod forged;
 pub mod frozen;
+mod marked;
 mod races;
 mod verbs;
 
