@@ -125,6 +125,7 @@ pub async fn build(
                 result: &result,
                 record: record_of(&build),
                 channel: channel.as_ref(),
+                unpublished: unpublished(open, &build),
                 evidence: evidence.as_deref(),
                 previous,
             },
@@ -243,6 +244,13 @@ impl Around {
 
 fn channel_of(open: &Open, build: &Finished) -> Option<Channel> {
     open.factory.recipes.get(&build.recipe)?.publish.clone()
+}
+
+/// The first channel, where builds of the recipe publish to none.
+fn unpublished<'o>(open: &'o Open, build: &Finished) -> Option<&'o Channel> {
+    let recipe = open.factory.recipes.get(&build.recipe)?;
+    let first = open.factory.channels.first()?;
+    (recipe.publish.is_none() && build.outcome.is_ok()).then_some(&first.name)
 }
 
 fn channel_name(build: &Finished, channel: Channel) -> Option<PointerName> {

@@ -17,7 +17,7 @@ pub struct Distribute {
     /// A recipe for its newest image, or RECIPE@VERSION
     #[arg(value_name = "RECIPE[@VERSION]")]
     what: String,
-    /// Only to what this channel reaches; without a version, the image that the channel before it names
+    /// Only to what this channel reaches; without a version, the image that the channel before it names, which has to name one
     #[arg(long, value_name = "CHANNEL")]
     to: Option<String>,
     /// For which architecture, where the recipe has several

@@ -55,6 +55,7 @@ impl Plan {
             version,
             digest: plan.digest.clone(),
             outcome: if current.is_some() { view::PlanVerdict::UpToDate } else { view::PlanVerdict::Build },
+            revoked: current.as_ref().and_then(|image| tags::revoked(&image.tags)).map(str::to_owned),
             image: current.as_ref().or(last.as_ref()).map(|image| image.id.clone()),
             reasons,
             steps: match current {

@@ -95,24 +95,25 @@ impl Promote {
             true => begun(target, &promotion).await?,
             false => Vec::new(),
         };
-        let behind = match places.as_ref().filter(|_| self.plan && promotion.is_done()) {
+        let looks = (self.plan || promotion.pin.is_some()) && promotion.is_done();
+        let behind = match places.as_ref().filter(|_| looks) {
             Some(places) => behind(places, &open, &promotion).await?,
             None => Vec::new(),
         };
+        // Who holds the channel holds it in every place.
+        if let Some(pin) = promotion.pin.clone().filter(|_| !behind.is_empty()) {
+            return Err(promote::pinned(&promotion.name, &promotion.channel, pin).into());
+        }
         let stands_in_the_way =
             |underway: &&Underway| !underway.over && !self.take_over && !has_landed(underway, &promotion);
         let blocked = begun.iter().find(stands_in_the_way).filter(|_| self.plan).map(under_way);
         let outcome = match outcome_of(&promotion, self.plan) {
             _ if blocked.is_some() => Some("refused"),
-            Some("up-to-date") if self.plan => Some(if behind.is_empty() { "up-to-date" } else { "planned" }),
+            Some("up-to-date") if looks => Some(if behind.is_empty() { "up-to-date" } else { "planned" }),
             // Other places may not name it yet, and what is taken over has to be ended.
             Some("up-to-date") if places.is_some() || !begun.is_empty() => None,
             outcome => outcome,
         };
-        if self.plan && promotion.is_done() {
-            // They were asked when it was moved.
-            promotion.unmet.clear();
-        }
         promotion.unmet.extend(blocked);
         let ended = match outcome {
             Some("refused") => Some(Exit::Refused),

@@ -6,9 +6,10 @@ use super::exit::{CliError, Exit};
 use super::session::{Open, Session};
 use crate::identity::{BuildId, RecipeName};
 use crate::pipeline::prepare::Planner;
-use crate::pipeline::resume::{self, Fate, Settled as Ended, Unfinished};
+use crate::pipeline::resume::{self, Fate, Settled as Ended, Theirs, Unfinished};
 use crate::pipeline::{BuildOptions, Event, clock, sweep};
 use crate::release::leftover;
+use crate::report::visible::line;
 use crate::target::{Settled, Underway};
 use clap::Args;
 use serde::Serialize;
@@ -26,6 +27,9 @@ pub struct Resume {
 struct Nothing {
     resumed: Vec<BuildId>,
     removed: Vec<BuildId>,
+    /// Builds that are another factory's, or may be: nothing was done with them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    others: Vec<BuildId>,
     moves: Vec<Moved>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     damaged: Vec<Damaged>,
@@ -81,6 +85,28 @@ async fn left(open: &Open) -> Result<(Vec<leftover::Ended>, Vec<Damaged>), CliEr
     Ok((leftover::settle(target, places.as_ref(), &open.factory.channels, left.moves).await, cleared))
 }
 
+/// Whether a build is none of this factory's to settle. One of a recipe that is not here is, where it is so old that nobody
+/// can be at work on it.
+fn is_anothers(unfinished: &Unfinished, perhaps_alive: &BTreeSet<BuildId>) -> bool {
+    match &unfinished.theirs {
+        Some(Theirs::Owner(_)) => true,
+        Some(Theirs::Recipe) => perhaps_alive.contains(&unfinished.build),
+        None => false,
+    }
+}
+
+fn left_to_others(unfinished: &Unfinished) -> String {
+    let Unfinished { build, recipe, theirs, .. } = unfinished;
+    let why = match theirs {
+        Some(Theirs::Owner(owner)) => format!(
+            "it is another factory's: its tags say that {} answers for it, and amifactory.yaml does not (aws: owner)",
+            line(owner)
+        ),
+        _ => format!("there is no recipe {recipe} here, so it may be another factory's, which may be at work"),
+    };
+    format!("{build} is left as it is: {why}\n  where it is this one's after all: amifactory resume {build}")
+}
+
 impl Resume {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
         let open = session.open_to_look()?;
@@ -106,6 +132,12 @@ impl Resume {
             }
             false => BTreeSet::new(),
         };
+        let (others, found): (Vec<Unfinished>, Vec<Unfinished>) =
+            found.into_iter().partition(|unfinished| self.build.is_none() && is_anothers(unfinished, &elsewhere));
+        for unfinished in &others {
+            let text = left_to_others(unfinished);
+            sink.event(&Event::Notice { build: Some(unfinished.build.clone()), text });
+        }
         let (mut removed, mut kept) = (Vec::new(), false);
         for unfinished in &found {
             match &unfinished.fate {
@@ -176,11 +208,13 @@ impl Resume {
         let finish: Vec<RecipeName> = finish.into_iter().collect();
         if finish.is_empty() {
             let moves = moves.iter().map(|(underway, settled, _)| Moved::of(underway, settled)).collect();
-            let nothing = Nothing { resumed: Vec::new(), removed, moves, damaged: cleared };
+            let others = others.into_iter().map(|unfinished| unfinished.build).collect();
+            let nothing = Nothing { resumed: Vec::new(), removed, others, moves, damaged: cleared };
             session.result(&nothing, |_| match nothing.removed.len() {
                 0 if settled => "moves of channels were settled\n".to_owned(),
                 0 if !put_back.is_empty() => "pointers of versions were put back\n".to_owned(),
                 0 if kept => "nothing could be finished\n".to_owned(),
+                0 if !nothing.others.is_empty() => "no build of this factory was left unfinished\n".to_owned(),
                 0 => "no build was left unfinished\n".to_owned(),
                 n => format!("{n} unfinished {} removed\n", if n == 1 { "build was" } else { "builds were" }),
             })?;

@@ -17,7 +17,8 @@ use time::OffsetDateTime;
 ///
 /// In the home region of `distribution:` it looks at all its regions, side by side, and takes each one's steps: copies go
 /// before the image at home. A region that can't be read keeps its images, and those at home that may have copies there; the
-/// exit code is 5 then, and the same command goes on. In another region (AWS_REGION) it looks at that one alone.
+/// exit code is 5 then, and the same command goes on. It is 5 too where a channel's pointer or history can't be read, or was
+/// edited: all images of its recipe stay. In another region (AWS_REGION) it looks at that one alone.
 ///
 /// The last step is for good: only a Recycle Bin rule of the account would keep an image or a snapshot for a while, and
 /// nobody asks whether there is one.
@@ -80,7 +81,7 @@ impl Retire {
             false => Vec::new(),
         };
         drop(locks);
-        let (mut rows, mut unread) = (Vec::new(), Vec::new());
+        let (mut rows, mut unread, mut damaged) = (Vec::new(), Vec::new(), BTreeSet::new());
         let mut ended = ended.into_iter();
         for ((seen, (region, there)), going) in seen.into_iter().zip(places.all()).zip(&going) {
             let ended = ended.next();
@@ -93,6 +94,7 @@ impl Retire {
             };
             let ended = by_image(ended, going)?;
             let (Some(shelf), now) = (there.shelf(), there.now()) else { continue };
+            damaged.extend(items.iter().flat_map(|item| item.facts.damaged.iter().cloned()));
             for item in &items {
                 let (outcome, next) = match ended.iter().find(|(image, _)| *image == item.image) {
                     Some((_, Ok(ended))) => told(ended, item, shelf, now),
@@ -102,14 +104,17 @@ impl Retire {
                 rows.push(RetiredRow::of(item, (there.kind(), region.as_ref()), outcome, next));
             }
         }
-        let shown = view::Retired::of(rows, self.apply, open.factory.retention.is_some()).with_unread(unread);
+        let shown = view::Retired::of(rows, self.apply, open.factory.retention.is_some())
+            .with_unread(unread)
+            .with_damaged(damaged);
         let only = self.recipe.as_ref().and_then(|_| recipes.first().cloned());
         // A Recycle Bin is EC2's.
         let shown = shown.with_only(only).with_recycle_bin(target.kind() != TargetKind::Local);
         session.result(&shown, |style| view::retired(&shown, style))?;
+        let is_all_read = shown.unread.is_empty() && shown.damaged.is_empty();
         Ok(match (shown.failed, shown.steps + shown.brought_back) {
-            (0, _) if shown.unread.is_empty() => Exit::Done,
-            (1.., 0) if shown.unread.is_empty() => Exit::Failed,
+            (0, _) if is_all_read => Exit::Done,
+            (1.., 0) if is_all_read => Exit::Failed,
             _ => Exit::Partly,
         })
     }

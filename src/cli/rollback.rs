@@ -32,6 +32,10 @@ pub struct Rollback {
     /// Go back although someone has begun another move: only where that run is certainly dead
     #[arg(long)]
     take_over: bool,
+    /// Stay, and accept the channel's record as it stands, although it was edited: where you know how that came about, as --why
+    /// says. From then on its next channel takes images from it again; `history` goes on showing what was wrong
+    #[arg(long, requires = "why", conflicts_with = "take_over")]
+    accept_break: bool,
 }
 
 impl Rollback {
@@ -48,8 +52,17 @@ impl Rollback {
             to: self.to,
             why: self.why,
             take_over: self.take_over,
+            accept: self.accept_break,
         };
-        let done = rollback::roll_back_in(target, places.as_ref(), &open.factory.channels, &request).await?;
+        let channels = &open.factory.channels;
+        let mut done = rollback::roll_back_in(target, places.as_ref(), channels, &request).await?;
+        // An entry on this machine that differs from its pointer differs from the entry after it from then on; and one note
+        // may not hold all that was accepted.
+        if done.still_broken > 0 {
+            let rest = rollback::roll_back_in(target, places.as_ref(), channels, &request).await?;
+            let accepted = done.accepted.into_iter().chain(rest.accepted).flatten().collect();
+            done = rollback::RolledBack { accepted: Some(accepted), cleared: done.cleared, ..rest };
+        }
         if !done.cleared.is_empty() {
             let sink = session.sink();
             for underway in &done.cleared {
@@ -59,6 +72,7 @@ impl Rollback {
         }
         let shown = RolledBack::of(&done);
         session.result(&shown, |style| view::rolled_back(&shown, style))?;
-        Ok(if done.rows.iter().any(|row| row.why.is_some()) { Exit::Partly } else { Exit::Done })
+        let is_partly = done.still_broken > 0 || done.rows.iter().any(|row| row.why.is_some());
+        Ok(if is_partly { Exit::Partly } else { Exit::Done })
     }
 }

@@ -295,12 +295,14 @@ pub async fn reasons(target: &dyn Target, plan: &Plan, force: bool) -> Result<Ve
         let image = &image;
         let version = tags::owner(&image.tags).map(|owner| owner.version.to_string()).unwrap_or_default();
         let nothing = format!("nothing has changed since {version}");
+        // What nobody may use is told before where its channel is.
+        if let Some(reason) = tags::revoked(&image.tags).filter(|_| !force) {
+            let revoked =
+                format!("{version} is revoked: {reason}; so a build is refused, and with --force makes another");
+            return Ok(vec![nothing, revoked]);
+        }
         if let Some(elsewhere) = channel_elsewhere(target, plan, image, &images).await?.filter(|_| !force) {
             return Ok(vec![nothing, elsewhere]);
-        }
-        if let Some(reason) = tags::revoked(&image.tags).filter(|_| !force) {
-            let revoked = format!("it is revoked: {reason}; amifactory build {} --force makes another", plan.recipe);
-            return Ok(vec![nothing, revoked]);
         }
         return Ok(if force { vec!["asked for with --force".into(), nothing] } else { vec![nothing] });
     }

@@ -127,16 +127,17 @@ pub fn of_channel<'p>(pointers: &'p [Pointer], channel: &Channel) -> Option<&'p 
 
 /// All images, each with its state: on a remote target those that a version pointer names are published.
 pub async fn all(target: &dyn Target) -> Result<Vec<Image>, TargetError> {
-    ended(target, &|_| None).await
+    mark(target, target.images().await?, &|_| true, &|_| None, false).await
 }
 
 /// The same, but where a recipe publishes to a channel, only once that was written too: the build of any other image
-/// has not come to its end.
+/// has not come to its end. One whose image is revoked has, also where only its mark says so: nobody goes on with it.
 pub async fn ended(
     target: &dyn Target,
     channel: &(dyn Fn(&RecipeName) -> Option<Channel> + Sync),
 ) -> Result<Vec<Image>, TargetError> {
-    mark(target, target.images().await?, &|_| true, channel, false).await
+    let images = mark(target, target.images().await?, &|_| true, channel, true).await?;
+    Ok(images.into_iter().map(|image| given_up(image, &|_| true)).collect())
 }
 
 #[cfg(test)]

@@ -22,6 +22,17 @@ pub struct Unfinished {
     pub digest: Digest,
     /// What becomes of it.
     pub fate: Fate,
+    /// Why it is perhaps not this factory's to finish or to clean up; none where it is its own.
+    pub theirs: Option<Theirs>,
+}
+
+/// Why a build is another factory's, or may be: several can build in one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Theirs {
+    /// Its tags say who answers for it, and amifactory.yaml says someone else, or nobody.
+    Owner(String),
+    /// This factory has no such recipe, this machine did not begin it, and its tags don't say that it is ours.
+    Recipe,
 }
 
 /// What becomes of an unfinished build.
@@ -47,14 +58,16 @@ pub async fn find(
     planner: &Planner<'_>,
     is_broken: &(dyn Fn(&RecipeName) -> bool + Sync),
 ) -> Result<Vec<Unfinished>, SweepError> {
-    let mut begun: BTreeMap<BuildId, (RecipeName, Digest)> = BTreeMap::new();
+    let mut begun: BTreeMap<BuildId, (RecipeName, Digest, Option<String>)> = BTreeMap::new();
     let builders = target.builders().await?.into_iter().map(|builder| builder.tags);
     // A build that died between its pointers has its channel yet to move.
     let channel = |recipe: &RecipeName| factory.recipes.get(recipe).and_then(|recipe| recipe.publish.clone());
     let images = published::ended(target, &channel).await?.into_iter();
     let images = images.filter(|image| ImageState::of(&image.tags) != ImageState::Published).map(|image| image.tags);
-    for owner in builders.chain(images).filter_map(|tags| tags::owner(&tags)) {
-        begun.insert(owner.build, (owner.recipe, owner.digest));
+    for (owner, answers) in
+        builders.chain(images).filter_map(|tags| Some((tags::owner(&tags)?, tags.get(tags::OWNER).cloned())))
+    {
+        begun.insert(owner.build, (owner.recipe, owner.digest, answers));
     }
     let mut found = Vec::new();
     for build in state.builds()? {
@@ -67,19 +80,35 @@ pub async fn find(
             _ => None,
         });
         if let Some((recipe, digest)) = owner {
-            found.push(Unfinished { build, recipe, digest, fate: Fate::Close });
+            found.push(Unfinished { build, recipe, digest, fate: Fate::Close, theirs: None });
         }
     }
-    for (build, (recipe, digest)) in begun {
+    for (build, (recipe, digest, answers)) in begun {
+        let is_known = state.build(&build).is_dir();
+        let theirs = theirs(factory, &recipe, answers.as_deref(), is_known || !target.is_remote());
         let fate = if is_broken(&recipe) {
             Fate::Keep(format!("recipe {recipe} has mistakes: amifactory validate {recipe}"))
         } else {
             fate(factory, planner, &recipe, &digest).await
         };
-        found.push(Unfinished { build, recipe, digest, fate });
+        found.push(Unfinished { build, recipe, digest, fate, theirs });
     }
     found.sort_by(|a, b| a.build.cmp(&b.build));
     Ok(found)
+}
+
+/// Why a build is not this factory's, as far as that shows. What this machine began is its own.
+fn theirs(factory: &Factory, recipe: &RecipeName, answers: Option<&str>, is_own: bool) -> Option<Theirs> {
+    let ours = match factory.recipes.get(recipe) {
+        Some(recipe) => recipe.aws.owner.as_deref(),
+        None => factory.aws.owner.as_deref(),
+    };
+    match answers {
+        _ if is_own => None,
+        Some(answers) if ours != Some(answers) => Some(Theirs::Owner(answers.to_owned())),
+        None if !factory.recipes.contains_key(recipe) => Some(Theirs::Recipe),
+        _ => None,
+    }
 }
 
 async fn fate(factory: &Factory, planner: &Planner<'_>, recipe: &RecipeName, digest: &Digest) -> Fate {

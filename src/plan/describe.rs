@@ -12,7 +12,10 @@ pub fn describe(plan: &Plan, target: TargetKind) -> Vec<(String, String)> {
     let audits = plan.bundles.boot_test.steps.iter().filter(|(id, _)| id.starts_with("control/")).count();
     let asks = |id: &str| id.starts_with("test/") || id.starts_with("health/");
     let tests = plan.bundles.boot_test.steps.iter().filter(|(id, _)| asks(id)).count();
-    let publish = plan.publish.as_ref().map_or_else(String::new, |channel| format!(" and channel {channel}"));
+    let publish = match &plan.publish {
+        Some(channel) => format!(" and channel {channel}"),
+        None => ", and no channel: the recipe has no `publish:`".to_owned(),
+    };
     [
         ("launch", launch(plan, target)),
         ("online", "wait until it accepts commands".to_owned()),

@@ -160,6 +160,21 @@ pub enum ReleaseError {
         /// The channel.
         channel: Channel,
     },
+    /// The record of a channel is accepted where the channel is, and nowhere else.
+    #[error(
+        "{channel} of {recipe} names {version}, and its record is accepted only with what it names, not with {asked}\n  \
+         first accept it there: amifactory rollback {recipe} --channel {channel} --accept-break --why REASON; then go to {asked}"
+    )]
+    AcceptMoves {
+        /// The recipe.
+        recipe: RecipeName,
+        /// The channel.
+        channel: Channel,
+        /// The version that was asked for.
+        asked: Version,
+        /// What the channel names.
+        version: Version,
+    },
     /// What was shown is no longer what would be done.
     #[error(
         "{recipe} {version} was not moved to {channel}: {what} since it was shown\n  run the same command again to decide anew"

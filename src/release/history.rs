@@ -1,7 +1,12 @@
 //! What became of a pointer, from what the target keeps of it; and whether that record is whole.
+//!
+//! A break stays in the record for good. Whoever has found out how it came about accepts it with a reason: that is an entry
+//! like any other, which says of each break what stood there then. From that entry on the record vouches again, for what
+//! comes after it alone; what was changed since then is a break once more.
 
-use super::note::{Note, hash};
-use crate::identity::{Channel, Version};
+use super::note::{Kind, Note, hash};
+use crate::identity::{Channel, Digest, Version};
+use crate::report::visible::line;
 use crate::target::Entry;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -9,15 +14,20 @@ use std::collections::BTreeSet;
 /// How many writes can come between what a mover has read and what it writes.
 const BESIDE: usize = 8;
 
+/// How much of a hash tells breaks apart: 128 bits.
+const SEAL: usize = 32;
+
 /// The history of one pointer, oldest first.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct History {
     /// The moves. A write that was made again after its reply was lost is one move.
     pub moves: Vec<Moved>,
     /// Whether earlier moves were dropped by the target, which keeps only so many.
     pub earlier_dropped: bool,
-    /// Where the record was edited; empty where the chain is whole.
+    /// Where the record was edited and nobody has accepted that as it stands; empty where the chain is whole.
     pub breaks: Vec<Break>,
+    /// Where it was edited and someone has accepted that.
+    pub accepted: Vec<Accepted>,
 }
 
 /// One move.
@@ -44,6 +54,24 @@ pub struct Break {
     pub what: String,
 }
 
+/// A break that someone has accepted as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Accepted {
+    /// The break.
+    #[serde(flatten)]
+    pub broken: Break,
+    /// The entry that accepts it: from there on the record vouches again.
+    pub accepted_at: u64,
+    /// When, by the target's clock, RFC 3339.
+    pub at: String,
+    /// Who did.
+    pub by: Option<String>,
+    /// The version that the pointer named then.
+    pub version: Option<Version>,
+    /// Why.
+    pub why: String,
+}
+
 impl Moved {
     /// The version that its note says.
     pub fn version(&self) -> Option<Version> {
@@ -60,7 +88,16 @@ impl History {
 
     /// Reads what a target keeps, oldest first.
     pub fn of(entries: &[Entry]) -> History {
-        let mut history = History { moves: Vec::new(), earlier_dropped: false, breaks: Vec::new() };
+        History::sealed(entries).0
+    }
+
+    /// What a note says that accepts the breaks which are there now, one text for each of [`History::breaks`].
+    pub fn seals(entries: &[Entry]) -> Vec<String> {
+        History::sealed(entries).1
+    }
+
+    fn sealed(entries: &[Entry]) -> (History, Vec<String>) {
+        let (mut history, mut seals) = (History::default(), Vec::new());
         for (at, entry) in entries.iter().enumerate() {
             let earlier = &entries[..at];
             let again = entry.wrong.is_none()
@@ -72,8 +109,10 @@ impl History {
                 continue;
             }
             let note = Note::read(&entry.note);
+            let known = history.breaks.len();
             history.breaks.extend(entry.wrong.clone().map(|what| Break { revision: entry.revision, what }));
             history.check(earlier, entry, note.as_ref());
+            seals.extend(history.breaks[known..].iter().map(|broken| seal(broken, earlier.last(), entry)));
             history.moves.push(Moved {
                 revision: entry.revision,
                 at: entry.at.clone(),
@@ -82,7 +121,53 @@ impl History {
                 note,
             });
         }
-        history
+        history.accept(&mut seals, entries);
+        (history, seals)
+    }
+
+    /// Takes out the breaks that a later entry accepts, each with its seal.
+    fn accept(&mut self, seals: &mut Vec<String>, entries: &[Entry]) {
+        let notes: Vec<(&Entry, Note)> = entries
+            .windows(2)
+            .filter_map(|pair| Some((pair.first()?, pair.last()?)))
+            .filter_map(|(before, entry)| {
+                Some((entry, Note::read(&entry.note).filter(|note| accepts(before, entry, note))?))
+            })
+            .collect();
+        let (mut open, mut still) = (Vec::new(), Vec::new());
+        for (broken, seal) in std::mem::take(&mut self.breaks).into_iter().zip(std::mem::take(seals)) {
+            // An entry speaks for what was there before it, and not for itself.
+            let by =
+                notes.iter().find(|(entry, note)| entry.revision > broken.revision && note.accepts.contains(&seal));
+            match by {
+                Some((entry, note)) => self.accepted.push(Accepted {
+                    broken,
+                    accepted_at: entry.revision,
+                    at: entry.at.clone(),
+                    by: entry.by.clone().or_else(|| note.by.clone()),
+                    version: note.version,
+                    why: note.reason().unwrap_or_default().to_owned(),
+                }),
+                None => {
+                    open.push(broken);
+                    still.push(seal);
+                }
+            }
+        }
+        (self.breaks, *seals) = (open, still);
+    }
+
+    /// The entry from which on the record vouches for what it says, where someone has accepted a break before that.
+    pub fn accepted_at(&self) -> Option<u64> {
+        self.accepted.iter().map(|accepted| accepted.accepted_at).max()
+    }
+
+    /// The moves that the record vouches for: all, or those since a break was accepted. They begin with what the pointer
+    /// named then, which whoever accepted it has vouched for.
+    pub fn vouched(&self) -> &[Moved] {
+        let from = self.accepted_at().unwrap_or_default();
+        let first = self.moves.iter().position(|moved| moved.revision >= from).unwrap_or(self.moves.len());
+        &self.moves[first..]
     }
 
     fn check(&mut self, earlier: &[Entry], entry: &Entry, note: Option<&Note>) {
@@ -129,14 +214,55 @@ impl History {
     /// The chain in one sentence, for people.
     pub fn verdict(&self) -> String {
         let beginning = if self.earlier_dropped { "; earlier moves are no longer kept" } else { "" };
-        match self.breaks.as_slice() {
-            [] => format!("the record is whole: each entry fits to the one before it{beginning}"),
-            breaks => {
+        let accepted: String = self.accepted.iter().map(|accepted| format!("; {}", accepted.told())).collect();
+        match (self.breaks.as_slice(), self.accepted_at()) {
+            ([], None) => format!("the record is whole: each entry fits to the one before it{beginning}"),
+            ([], Some(from)) => {
+                format!("the record is whole from revision {from} on, and was edited before that{accepted}{beginning}")
+            }
+            (breaks, _) => {
                 let each = breaks.iter().map(|b| format!("revision {}: {}", b.revision, b.what));
-                format!("the record was edited: {}{beginning}", each.collect::<Vec<_>>().join("; "))
+                format!("the record was edited: {}{accepted}{beginning}", each.collect::<Vec<_>>().join("; "))
             }
         }
     }
+}
+
+impl Accepted {
+    /// In words.
+    fn told(&self) -> String {
+        let Accepted { broken, accepted_at, by, version, why, .. } = self;
+        let by = by.as_deref().map_or_else(|| "someone".into(), line);
+        let version = version.map(|version| format!(" ({version})")).unwrap_or_default();
+        format!(
+            "revision {}: {}, which {by} accepted at revision {accepted_at}{version}: {}",
+            broken.revision,
+            broken.what,
+            line(why)
+        )
+    }
+}
+
+/// What tells a break from any other, and from itself once either of its entries is changed again.
+fn seal(broken: &Break, before: Option<&Entry>, entry: &Entry) -> String {
+    let of = |entry: &Entry| format!("{}\n{}\n{}\n{}", entry.revision, entry.at, entry.image, entry.note);
+    let text = format!("{}\n{}\n{}", broken.what, before.map(of).unwrap_or_default(), of(entry));
+    let digest = Digest::of(text.as_bytes()).to_string();
+    let hex = digest.rsplit(':').next().unwrap_or_default();
+    format!("{}:{}", broken.revision, &hex[..SEAL.min(hex.len())])
+}
+
+/// Whether an entry accepts what its note says: it leaves the pointer where it was, with a reason, and the service bears
+/// out who says so. In another account that is the role that the program takes there.
+fn accepts(before: &Entry, entry: &Entry, note: &Note) -> bool {
+    let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
+    let is_borne_out = match (&entry.by, &note.by) {
+        (None, _) => true,
+        (Some(writer), Some(by)) => writer == by || account(writer) != account(by),
+        (Some(_), None) => false,
+    };
+    let stays = note.kind == Kind::Rollback && before.image == entry.image;
+    is_borne_out && stays && !note.accepts.is_empty() && note.reason().is_some_and(|why| !why.trim().is_empty())
 }
 
 #[cfg(test)]
@@ -222,5 +348,104 @@ mod tests {
         assert!(history.is_whole(), "{}", history.verdict());
         assert_eq!(history.moves[2].note, None);
         assert_eq!(history.moves[2].by.as_deref(), Some("arn:aws:iam::123456789012:user/colleague"));
+    }
+
+    /// The third entry was edited, and someone has accepted that, staying where the channel was.
+    fn accepted() -> Vec<Entry> {
+        let mut entries = chain(&["ami-00000001", "ami-00000002", "ami-00000003", "ami-00000004"]);
+        entries[1].note = entries[1].note.replace("promote", "rollback");
+        accept(&mut entries, "restored from what the auditors kept");
+        entries
+    }
+
+    fn accept(entries: &mut Vec<Entry>, why: &str) {
+        let last = entries.last().unwrap().clone();
+        let note = Note {
+            why: Some(why.to_owned()),
+            by: Some("ann".into()),
+            version: Some("1.0.4".parse().unwrap()),
+            accepts: History::seals(entries),
+            ..Note::new(Kind::Rollback, "2026-11-28T00:00:00Z".into())
+        };
+        append(entries, &last.image, &note);
+    }
+
+    fn append(entries: &mut Vec<Entry>, image: &str, note: &Note) {
+        let last = entries.last().unwrap();
+        let note = note.after(Some((&last.image, &last.note)));
+        let (revision, at) = (last.revision + 1, note.at.clone());
+        entries.push(Entry { revision, image: image.into(), at, note: note.text(), ..Entry::default() });
+    }
+
+    #[test]
+    fn a_break_that_was_accepted_is_told_and_the_record_is_whole_from_there_on() {
+        let mut entries = accepted();
+        append(&mut entries, "ami-00000005", &Note::new(Kind::Promote, "2026-11-29T00:00:00Z".into()));
+        let history = History::of(&entries);
+        assert!(history.is_whole() && History::seals(&entries).is_empty());
+        assert_eq!(history.vouched().iter().map(|moved| moved.revision).collect::<Vec<_>>(), [5, 6]);
+        insta::assert_snapshot!(history.verdict(), @"the record is whole from revision 5 on, and was edited before that; revision 3: it follows another entry than revision 2, as that now reads, which ann accepted at revision 5 (1.0.4): restored from what the auditors kept");
+        // Where nothing was accepted, all counts.
+        assert_eq!(History::of(&chain(&["ami-00000001", "ami-00000002"])).vouched().len(), 2);
+        // The service drops the oldest entries, and with them what was wrong with them.
+        assert!(History::of(&entries[1..]).is_whole() && History::of(&entries[2..]).is_whole());
+    }
+
+    #[test]
+    fn nothing_that_is_changed_afterwards_was_accepted() {
+        let whole = accepted();
+        assert!(History::of(&whole).is_whole());
+        for at in 0..whole.len() - 1 {
+            for edit in [
+                |entry: &mut Entry| entry.image = "ami-0000000f".into(),
+                |entry: &mut Entry| entry.note = entry.note.replace("2026-11-2", "2026-10-2"),
+                |entry: &mut Entry| entry.note = String::new(),
+            ] {
+                let mut entries = whole.clone();
+                edit(&mut entries[at]);
+                assert!(!History::of(&entries).is_whole(), "{at}: {:?}", entries[at]);
+            }
+            let mut entries = whole.clone();
+            entries.remove(at);
+            // The oldest goes by itself, on a service; with it what the second one no longer follows.
+            assert_eq!(History::of(&entries).is_whole(), at == 0, "{at}");
+        }
+        // A second one accepts what came since, and leaves the first as it was.
+        let mut entries = whole.clone();
+        entries[0].image = "ami-0000000f".into();
+        let broken = History::of(&entries);
+        assert_eq!((broken.breaks.len(), broken.accepted.len()), (1, 1), "{}", broken.verdict());
+        accept(&mut entries, "known now");
+        let history = History::of(&entries);
+        assert_eq!((history.breaks.len(), history.accepted.len(), history.accepted_at()), (0, 2, Some(6)));
+    }
+
+    #[test]
+    fn what_does_not_stay_gives_no_reason_or_is_said_in_anothers_name_accepts_nothing() {
+        let entries = accepted();
+        let (earlier, note) = (&entries[..4], Note::read(&entries[4].note).unwrap());
+        let (ann, bob) =
+            ("arn:aws:iam::123456789012:user/ann".to_owned(), "arn:aws:iam::123456789012:user/bob".to_owned());
+        let consumer = "arn:aws:sts::210987654321:assumed-role/amifactory-consumer/amifactory".to_owned();
+        let told = |image: &str, writer: Option<&String>, note: Note| {
+            let mut entries = earlier.to_vec();
+            append(&mut entries, image, &note);
+            entries[4].by = writer.cloned();
+            History::of(&entries).is_whole()
+        };
+        let here = earlier[3].image.as_str();
+        let by_ann = || Note { by: Some(ann.clone()), ..note.clone() };
+        assert!(told(here, None, note.clone()) && told(here, Some(&ann), by_ann()));
+        // Where the record follows in another account, a role of that writes it.
+        assert!(told(here, Some(&consumer), by_ann()));
+        assert!(!told(here, Some(&bob), by_ann()));
+        assert!(!told(here, Some(&bob), Note { by: None, ..note.clone() }));
+        assert!(!told("ami-00000009", None, note.clone()));
+        assert!(!told(here, None, Note { why: None, ..note.clone() }));
+        assert!(!told(here, None, Note { why: Some(" ".into()), ..note.clone() }));
+        assert!(!told(here, None, Note { kind: Kind::Promote, ..note.clone() }));
+        assert!(!told(here, None, Note { accepts: vec![format!("3:{}", "0".repeat(32))], ..note.clone() }));
+        // What it is kept with as an override is a reason too.
+        assert!(told(here, None, Note { why: None, overridden: note.why.clone(), ..note.clone() }));
     }
 }

@@ -13,6 +13,7 @@
 //! | [`shareable`] | whether the keys of its images let others use them |
 //! | [`revoke_places`] | its copies, and all that uses them |
 //! | [`examine`] | what would keep images from going there, for `doctor` |
+//! | [`accept`] | someone knows how a record came to be edited, and says so in it |
 //! | [`leftover`] | moves that someone began and did not end |
 //! | [`intent`] | pure: which of those are finished for them, since any parameter may be forged |
 //! | [`rightful`] | pure: whether they passed the gates of their channel when they were begun |
@@ -51,6 +52,9 @@
 //! - That a version is revoked stands in its image's tags, and in `/amifactory/<recipe>/<arch>/revoked/<version>`,
 //!   which is written first, once, and outlives them: all verbs and the fleet judge by both. A mark counts for the
 //!   image that it names; one that can't be read is told, and vouches for nothing.
+//! - A record that was edited vouches for nothing, until someone accepts that with a reason (`release/accept.rs`). What is
+//!   accepted is what stood there then, entry by entry: a later edit is a break anew. From there on the record vouches, for
+//!   what the channel names since; `retire` keeps what it may have named before until it has named enough since.
 //! - A channel's record goes with its parameter, so a promotion leaves on the image that the channel has named it
 //!   (`release/trace.rs`): a channel that is gone is told by `verify`, and keeps what `retire` would remove.
 //! - An image is published when its version pointer names it and its channel was written after that, or names a newer
@@ -58,6 +62,7 @@
 //!   until they show, because Parameter Store checks images after it has answered; where the revision of a channel
 //!   tells that someone else wrote at the same moment, it goes to the newest version.
 
+pub mod accept;
 pub mod contest;
 pub mod distribute;
 mod error;
@@ -86,5 +91,5 @@ pub mod wanted;
 pub mod way_out;
 
 pub use error::{Class, ReleaseError, one_line};
-pub use history::{Break, History, Moved};
+pub use history::{Accepted, Break, History, Moved};
 pub use note::{Kind, Note};

@@ -40,6 +40,9 @@ pub struct Note {
     /// Why they did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<String>,
+    /// Where the record before it was edited, as it stood then (see [`super::History::seals`]): its mover accepts that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepts: Vec<String>,
     /// The hash of the entry before this one; none in the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Digest>,
@@ -96,8 +99,14 @@ impl Note {
             gates: Vec::new(),
             approved_by: None,
             approval: None,
+            accepts: Vec::new(),
             before: None,
         }
+    }
+
+    /// Why, also where that is why gates did not count.
+    pub fn reason(&self) -> Option<&str> {
+        self.why.as_deref().or(self.overridden.as_deref())
     }
 
     /// The note as it is kept: JSON with its keys in one order, without spaces and without what is not said.
@@ -115,9 +124,11 @@ impl Note {
         }
     }
 
-    /// Whether it opens a gate by its own word: by an override, or by someone's yes.
+    /// Whether it opens a gate by its own word: by an override, by someone's yes, or because it accepts that the record
+    /// before it was edited.
     pub fn vouches_for_itself(&self) -> bool {
-        self.overridden.is_some() || !self.gates.is_empty() || self.approved_by.is_some() || self.approval.is_some()
+        let says_yes = self.approved_by.is_some() || self.approval.is_some();
+        self.overridden.is_some() || !self.gates.is_empty() || says_yes || !self.accepts.is_empty()
     }
 
     /// The note after this entry.

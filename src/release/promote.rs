@@ -6,11 +6,12 @@ use super::gate::{self, Approval, Facts, Unmet};
 use super::note::{Kind, Note};
 use super::retired;
 use super::scene::{self, Candidate, Scene, history, longest_stay};
+use super::trace;
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::clock;
 use crate::recipe::{ChannelRule, Reach};
 use crate::source::nearest;
-use crate::target::{Elsewhere, ImageRecord, Move, Pointer, PointerName, Target, TargetError};
+use crate::target::{Elsewhere, ImageRecord, Move, Pin, Pointer, PointerName, Target, TargetError};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -65,6 +66,12 @@ pub struct Promotion {
     pub candidate: Candidate,
     /// Whether it takes the place of a move that someone else has begun.
     pub takes_over: bool,
+    /// Who holds the channel: only where nothing is to be moved.
+    pub pin: Option<Pin>,
+    /// Whether a reason for not minding gates was given, and none was in the way: it is not kept.
+    pub override_unused: bool,
+    /// Where the channel names nothing: the newest version that says of itself that it has named it. Someone deleted it.
+    pub named_once: Option<Version>,
 }
 
 impl Promotion {
@@ -128,12 +135,20 @@ pub fn rule<'a>(channels: &'a [ChannelRule], name: &str) -> Result<&'a ChannelRu
 
 /// Refuses where the channel is held.
 pub async fn refuse_pinned(target: &dyn Target, name: &PointerName, channel: &Channel) -> Result<(), ReleaseError> {
-    match target.pin(name).await? {
-        Some(pin) if pin.holds(target.now()) => {
-            Err(ReleaseError::Pinned { recipe: name.recipe.clone(), channel: channel.clone(), pin: Box::new(pin) })
-        }
-        _ => Ok(()),
+    match holding(target, name).await? {
+        Some(pin) => Err(pinned(name, channel, pin)),
+        None => Ok(()),
     }
+}
+
+/// The pin that holds a channel now.
+async fn holding(target: &dyn Target, name: &PointerName) -> Result<Option<Pin>, TargetError> {
+    Ok(target.pin(name).await?.filter(|pin| pin.holds(target.now())))
+}
+
+/// The refusal to move a channel that is held.
+pub fn pinned(name: &PointerName, channel: &Channel, pin: Pin) -> ReleaseError {
+    ReleaseError::Pinned { recipe: name.recipe.clone(), channel: channel.clone(), pin: Box::new(pin) }
 }
 
 /// Finds out what would change, and changes nothing.
@@ -143,7 +158,7 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
     let scene = Scene::look(target, &request.recipe).await?;
     let arch = scene.arch(request.arch)?;
     let name = scene.channel(arch, &rule.name);
-    refuse_pinned(target, &name, &rule.name).await?;
+    let pin = holding(target, &name).await?;
 
     let from = rule.from.as_ref().map(|from| scene.channel(arch, from));
     let from_pointer = from.as_ref().and_then(|from| scene.pointer(from));
@@ -177,8 +192,22 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
     let own = history(target, &name).await?;
     let left = scene::left(&own, &scene.images, image);
     let facts = Facts { left, ..Facts::of(name_of, (image, &record), (stayed, doubt, from_names)) };
-    let unmet = gate::unmet(rule, &facts, approval.as_ref(), &who, target.now());
     let current = scene.pointer(&name).cloned();
+    let (damaged, by_hand) = (scene.is_damaged(&name), own.unrecorded().is_some());
+    let is_done = !damaged && !by_hand && current.as_ref().is_some_and(|current| current.image == image.id);
+    if let Some(pin) = pin.clone().filter(|_| !is_done || request.take_over) {
+        return Err(pinned(&name, &rule.name, pin));
+    }
+    let unmet = match is_done {
+        // They were asked when it was moved.
+        true => Vec::new(),
+        false => gate::unmet(rule, &facts, approval.as_ref(), &who, target.now()),
+    };
+    let is_it = |other: &PointerName| *other != name;
+    let gone = match current {
+        None => trace::gone(&scene.images, &scene.recipe, channels, is_it),
+        Some(_) => Default::default(),
+    };
     let current_record = match &current {
         Some(pointer) if scene.image(&pointer.image).is_some() => target.record(&pointer.image).await.ok(),
         _ => None,
@@ -194,9 +223,12 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
         current_version: current.as_ref().and_then(|pointer| scene.version_of(&pointer.image)),
         current,
         current_record,
-        damaged: scene.is_damaged(&name),
-        by_hand: own.unrecorded().is_some(),
+        damaged,
+        by_hand,
         unmet,
+        pin,
+        override_unused: request.overridden.is_some() && note.overridden.is_none(),
+        named_once: gone.into_values().next(),
         note,
         name,
         candidate,
@@ -225,7 +257,8 @@ pub async fn again(
     Err(ReleaseError::Changed { recipe: now.name.recipe, version: now.version, channel: now.channel, what })
 }
 
-fn unknown_image(name: &PointerName, from: &Channel, image: &ImageId) -> ReleaseError {
+/// What a channel names is no image of its recipe.
+pub(super) fn unknown_image(name: &PointerName, from: &Channel, image: &ImageId) -> ReleaseError {
     TargetError::Damaged {
         what: format!("pointer {name}"),
         why: format!("it names {image}, which is no image of this recipe, or is gone"),

@@ -1,6 +1,8 @@
 //! Rollback: a channel goes back to an image that it has named before. No gate asks anything: whoever rolls back is in a
-//! hurry. To a version that the channel never named it goes only with a reason, which is kept as an override.
+//! hurry. To a version that the channel never named it goes only with a reason, which is kept as an override. A channel that
+//! was written by hand, or whose record was edited, is brought back to where it is: that writes down that it stays.
 
+use super::accept;
 use super::distribute::Row;
 use super::error::{ReleaseError, one_line};
 use super::everywhere;
@@ -32,6 +34,8 @@ pub struct Request {
     pub why: Option<String>,
     /// Whether a move that someone else has begun is over: whoever asks has made sure that its run is dead.
     pub take_over: bool,
+    /// Whether the channel stays where it is, and its record is accepted as it stands, although it was edited.
+    pub accept: bool,
 }
 
 /// What came of it.
@@ -60,6 +64,10 @@ pub struct RolledBack {
     pub cleared: Vec<Underway>,
     /// What a move that was taken over has come to, where no version was asked for.
     pub ended: Option<Ended>,
+    /// Where its record was edited and is accepted now; none where nothing of that was asked for.
+    pub accepted: Option<Vec<accept::Open>>,
+    /// How many breaks of the record at home are still not accepted, where that was asked for.
+    pub still_broken: usize,
 }
 
 /// What a move that someone left comes to, where it is taken over and no version is asked for.
@@ -113,6 +121,7 @@ pub async fn roll_back_in(
     let ended = left.first().filter(|_| request.to.is_none());
     let ended = ended.and_then(|underway| end_of(&scene, &history, &current.image, underway));
     let (candidate, ended) = match (request.to, ended) {
+        (asked, _) if request.accept => (accept::candidate(&scene, &rule.name, &current, asked)?, None),
         (Some(version), _) => (retired::usable(target, &scene, arch, version).await?, None),
         (None, Some((candidate, ended))) => (candidate, Some(ended)),
         (None, None) => {
@@ -140,10 +149,16 @@ pub async fn roll_back_in(
         rows: Vec::new(),
         cleared: Vec::new(),
         ended,
+        accepted: None,
+        still_broken: 0,
         from: current.clone(),
         name: name.clone(),
     };
     let places = places.filter(|_| !rule.reach.is_home());
+    let broken = match request.accept {
+        true => accept::open(target, places.map(|places| (places, &rule.reach)), &name).await?,
+        false => Vec::new(),
+    };
     let (mut elsewhere, mut missing) = (Elsewhere::default(), Vec::new());
     if let Some(places) = places {
         let which = (arch, candidate.version);
@@ -152,6 +167,7 @@ pub async fn roll_back_in(
     }
     // Whoever takes over ends what was begun, also where it has not moved anything yet.
     if !request.take_over
+        && broken.is_empty()
         && !scene.is_damaged(&name)
         && history.unrecorded().is_none()
         && current.image == candidate.image.id
@@ -161,9 +177,10 @@ pub async fn roll_back_in(
         }
     {
         done.rows = missing;
+        done.accepted = request.accept.then(Vec::new);
         return Ok(done);
     }
-    let note = Note {
+    let mut note = Note {
         by: Some(target.who().await?),
         version: Some(candidate.version),
         overridden: why.clone().filter(|_| forward),
@@ -172,6 +189,10 @@ pub async fn roll_back_in(
         ..Note::new(Kind::Rollback, clock::rfc3339(target.now()))
     };
     note.check()?;
+    done.accepted = match request.accept {
+        true => Some(accept::put(&mut note, &broken)?.to_vec()),
+        false => None,
+    };
     let begun = match request.take_over {
         true => left,
         false => begun(target, &name).await?.into_iter().filter(|underway| underway.over).collect(),
@@ -205,6 +226,9 @@ pub async fn roll_back_in(
         Ok(()) => {
             done.moved = true;
             done.cleared = begun;
+            if request.accept {
+                done.still_broken = self::history(target, &done.name).await?.breaks.len();
+            }
             Ok(done)
         }
     }
@@ -302,7 +326,7 @@ mod tests {
             by: None,
             note: kind.map(|kind| Note::new(kind, "2026-11-20T00:00:00Z".into())),
         };
-        History { moves: moves.iter().enumerate().map(moved).collect(), earlier_dropped: false, breaks: Vec::new() }
+        History { moves: moves.iter().enumerate().map(moved).collect(), ..History::default() }
     }
 
     #[test]

@@ -192,7 +192,7 @@ pub async fn history(target: &dyn Target, name: &PointerName) -> Result<History,
 }
 
 /// The longest time that a pointer has named an image without a break; none where it never did. What someone wrote by
-/// hand passed no gate and begins no stay.
+/// hand passed no gate and begins no stay, and none begins before someone accepted that the record was edited.
 pub fn longest_stay(history: &History, image: &ImageId, now: OffsetDateTime) -> Option<Duration> {
     let mut longest = None;
     let mut began: Option<OffsetDateTime> = None;
@@ -200,7 +200,7 @@ pub fn longest_stay(history: &History, image: &ImageId, now: OffsetDateTime) -> 
         let stay = Duration::try_from(end - began).unwrap_or_default();
         longest = longest.max(Some(stay));
     };
-    for moved in &history.moves {
+    for moved in history.vouched() {
         // An entry without a time ends a stay and begins none.
         let at = crate::target::moment(&moved.at);
         if began.is_none() && moved.note.is_none() {
@@ -258,23 +258,30 @@ pub fn left(history: &History, images: &[Image], image: &Image) -> Option<Left> 
     found
 }
 
-/// Why a channel's history can't vouch for an image: it was edited, or the channel was pointed at the image past its own
-/// gates. None where it can, also where it never named the image.
+/// Why a channel's history can't vouch for an image: it was edited, also where someone has accepted that and the channel has
+/// not named the image since; or the channel was pointed at the image past its own gates. None where it can, also where it
+/// never named the image.
 pub fn doubt(channel: &Channel, history: &History, image: &ImageId) -> Option<String> {
     if let Some(first) = history.breaks.first() {
         return Some(format!("the history of {channel} was edited: revision {}: {}", first.revision, first.what));
     }
     let of_image = |moved: &&Moved| moved.image == image.as_str();
-    if history.moves.iter().filter(of_image).any(|moved| moved.note.is_some()) {
+    if history.vouched().iter().filter(of_image).any(|moved| moved.note.is_some()) {
         return None;
     }
     let by_hand = history.moves.iter().rev().find(of_image)?;
+    if let Some(from) = history.accepted_at().filter(|from| by_hand.revision < *from) {
+        return Some(format!(
+            "the history of {channel} was edited, which was accepted at revision {from}: it vouches for what it names from \
+             there on, and not for what it named before"
+        ));
+    }
     Some(format!("{channel} was pointed at it by hand (revision {}), past all gates", by_hand.revision))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::history::Break;
+    use super::super::history::{Accepted, Break};
     use super::super::note::Note;
     use super::*;
     use crate::identity::Digest;
@@ -311,7 +318,7 @@ mod tests {
                 Moved { revision: 1, at, image: (*image).to_owned(), by, note: Some(note) }
             };
             let moves = moves.iter().enumerate().map(moved).collect();
-            left(&History { moves, earlier_dropped: false, breaks: Vec::new() }, &images, &images[of])
+            left(&History { moves, ..History::default() }, &images, &images[of])
         };
         use Kind::{Promote, Rollback};
         let back = [(Promote, a), (Promote, b), (Rollback, a)];
@@ -350,7 +357,7 @@ mod tests {
             moved("2026-11-20T03:00:00Z", b.as_str()),
             moved("2026-11-20T04:00:00Z", a.as_str()),
         ];
-        let history = History { moves, earlier_dropped: false, breaks: Vec::new() };
+        let history = History { moves, ..History::default() };
         let hours = |image: &ImageId, now| longest_stay(&history, image, now).map(|stay| stay.as_secs() / 3600);
         assert_eq!(hours(&a, datetime!(2026-11-20 05:00 UTC)), Some(3));
         assert_eq!(hours(&a, datetime!(2026-11-20 09:00 UTC)), Some(5));
@@ -374,7 +381,7 @@ mod tests {
             entry(1, "2026-11-20T00:00:00Z", &a, promoted("2026-11-20T00:00:00Z")),
             entry(2, "2026-11-20T01:00:00Z", &b, None),
         ];
-        let mut history = History { moves, earlier_dropped: false, breaks: Vec::new() };
+        let mut history = History { moves, ..History::default() };
         let now = datetime!(2026-11-20 09:00 UTC);
         assert_eq!(longest_stay(&history, &b, now), None);
         assert_eq!(longest_stay(&history, &a, now), Some(Duration::from_secs(3600)));
@@ -385,7 +392,17 @@ mod tests {
         history.moves.push(entry(3, "2026-11-20T08:00:00Z", &b, promoted("2026-11-20T08:00:00Z")));
         assert_eq!(longest_stay(&history, &b, now), Some(Duration::from_secs(3600)));
         assert_eq!(doubt(&staging, &history, &b), None);
-        history.breaks.push(Break { revision: 2, what: "the moves between revision 1 and it were taken away".into() });
+        let broken = Break { revision: 2, what: "the moves between revision 1 and it were taken away".into() };
+        history.breaks.push(broken.clone());
         assert!(doubt(&staging, &history, &a).unwrap().starts_with("the history of staging was edited: revision 2"));
+        // Someone has accepted that, where the channel was: from then on it vouches, and for what it named then alone.
+        history.breaks.clear();
+        let (at, why) = ("2026-11-20T08:30:00Z".to_owned(), "known".to_owned());
+        history.accepted.push(Accepted { broken, accepted_at: 4, at: at.clone(), by: None, version: None, why });
+        history.moves.push(entry(4, &at, &b, Some(Note::new(Kind::Rollback, at.clone()))));
+        assert_eq!((doubt(&staging, &history, &b), longest_stay(&history, &a, now)), (None, None));
+        assert_eq!(longest_stay(&history, &b, now), Some(Duration::from_secs(1800)));
+        assert_eq!(doubt(&staging, &history, &"ami-0000000c".parse().unwrap()), None);
+        insta::assert_snapshot!(doubt(&staging, &history, &a).unwrap(), @"the history of staging was edited, which was accepted at revision 4: it vouches for what it names from there on, and not for what it named before");
     }
 }

@@ -26,6 +26,8 @@ pub struct Finished<'a> {
     pub record: Option<&'a ImageRecord>,
     /// The channel that names the image now.
     pub channel: Option<&'a Channel>,
+    /// The channel that the recipe does not publish to, although the factory has it: it has no `publish:`.
+    pub unpublished: Option<&'a Channel>,
     /// The folder that holds the evidence files.
     pub evidence: Option<&'a Path>,
     /// The recipe's image before this one, to compare with.
@@ -299,6 +301,13 @@ impl Page {
     fn place(&mut self, finished: &Finished) {
         if let Some(channel) = finished.channel {
             self.field("channel", channel.as_str());
+        }
+        if let Some(first) = finished.unpublished {
+            let result = finished.result;
+            self.field("channel", &format!("none: recipe {} has no `publish: {{channel: {first}}}`", result.recipe));
+            if let Some(version) = result.version {
+                self.field("", &format!("amifactory promote {}@{version} --to {first} names it there", result.recipe));
+            }
         }
         if let Some(evidence) = finished.evidence {
             self.whole("evidence", &visible::line(&evidence.display().to_string()));

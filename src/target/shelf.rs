@@ -111,6 +111,8 @@ impl Use {
     pub const REFRESH: &str = "instance refresh";
     /// Of someone who may launch the image: what they do with it can't be seen.
     pub const LAUNCH_PERMISSION: &str = "launch permission";
+    /// Kind: an image that was made from an instance of it.
+    pub const CHILD: &str = "child image";
 }
 
 /// Something that could not be read, so that it may use any image.

@@ -320,6 +320,7 @@ async fn crash_contract_a_build_whose_recipe_has_moved_on_is_settled() {
                 recipe: plan.recipe.clone(),
                 digest: plan.digest.clone(),
                 fate,
+                theirs: None,
             };
             let lock = state.try_lock(&plan.recipe).unwrap();
             let busy = resume::settle(&target, &state, &unfinished).await.unwrap();

@@ -323,6 +323,11 @@ fn a_pinned_channel_is_moved_by_nobody() {
         let (code, text) = refused(&factory, arguments);
         assert!(code == 3 && text.contains("pinned by root") && text.contains("unpin"), "{arguments:?}: {text}");
     }
+    // What it names already needs no move.
+    let there = ok(&factory, &["promote", "tiny@1.0.0", "--to", "staging", "--yes", "--override", "please"]);
+    assert_eq!((&there["outcome"], &there["pin"]["why"]), (&json!("up-to-date"), &json!("audit week")));
+    assert_eq!((&there["override_unused"], &there["unmet"]), (&json!(true), &json!([])));
+    assert_eq!(ok(&factory, &["promote", "tiny@1.0.0", "--to", "staging", "--plan"])["outcome"], "up-to-date");
     // A build publishes its version all the same.
     factory.group("1.0.2", "mkdir -p /srv\necho hello three >/srv/hello");
     let output = factory.run(&["build", "tiny"]);
@@ -417,7 +422,11 @@ fn a_revoked_image_goes_nowhere_and_takes_those_built_on_it_along() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("of tiny, which is revoked: a key was left in it"), "{}", stderr(&output));
     let text = String::from_utf8(factory.run(&["plan", "tiny"]).stdout).unwrap();
-    assert!(text.contains("it is revoked: a key was left in it; amifactory build tiny --force"), "{text}");
+    assert!(
+        text.contains("is revoked: a key was left in it; so a build is refused")
+            && text.contains("amifactory build tiny --force"),
+        "{text}"
+    );
     // A nightly run hears of it: nothing was built, and what there is must not be used.
     let (code, result) = factory.json(&["build", "tiny"]);
     assert_eq!((code, &result["outcome"], &result["version"]), (3, &json!("refused"), &json!("1.0.1")), "{result}");
@@ -550,7 +559,8 @@ fn a_channel_that_was_deleted_is_found_by_those_that_took_from_it_and_keeps_its_
     let told = found.iter().find(is_it).unwrap_or_else(|| panic!("{verified}"));
     assert!(code == 4 && told["wrong"].as_str().unwrap().contains("someone deleted it"), "{verified}");
     factory.write("amifactory.yaml", "default_target: local\nchannels: [dev, staging, prod]\nretention: {keep: 1}\n");
-    let retired = ok(&factory, &["retire", "tiny"]);
+    let (code, retired) = factory.json(&["retire", "tiny"]);
+    assert_eq!((code, retired["damaged"].as_array().unwrap().len()), (5, 1), "{retired}");
     for row in retired["images"].as_array().unwrap() {
         let because = row["because"].to_string();
         assert!(row["outcome"] == "keep" && because.contains("someone deleted it"), "{row}");
@@ -577,7 +587,9 @@ fn a_last_channel_that_was_deleted_is_found_by_what_its_images_say_and_keeps_the
     assert!(drift[0]["what"].as_str().unwrap().ends_with("channels/prod"), "{verified}");
     assert!(drift[0]["wrong"].as_str().unwrap().contains("1.0.0 says that it has named it: someone deleted it"));
     factory.write("amifactory.yaml", &format!("default_target: local\nchannels: {THREE}\nretention: {{keep: 1}}\n"));
-    for row in ok(&factory, &["retire", "tiny"])["images"].as_array().unwrap() {
+    let (code, retired) = factory.json(&["retire", "tiny"]);
+    assert_eq!(code, 5, "{retired}");
+    for row in retired["images"].as_array().unwrap() {
         assert!(row["outcome"] == "keep" && row["because"].to_string().contains("someone deleted it"), "{row}");
     }
     let mend = drift[0]["mend"].as_str().unwrap();
@@ -630,7 +642,8 @@ fn what_was_changed_behind_our_back_is_found_and_has_a_way_out() {
     let whole = fs::read_to_string(&history).unwrap();
     fs::write(&history, whole.replacen("1.0.0", "1.0.9", 1)).unwrap();
     drift("the record was edited: revision 2");
-    let shown = ok(&factory, &["history", "tiny", "--channel", "staging"]);
+    let (code, shown) = factory.json(&["history", "tiny", "--channel", "staging"]);
+    assert_eq!(code, 4, "as verify ends");
     assert_eq!(
         (&shown["channels"][0]["whole"], &shown["channels"][0]["breaks"][0]["revision"]),
         (&json!(false), &json!(2))
@@ -756,10 +769,78 @@ fn what_is_revoked_is_shown_by_its_mark_and_needs_no_pointer() {
     assert!(code == 2 && text.contains("has no version 7.0.0"), "{text}");
 }
 
-/// A history that was forged, and one that nobody can read: without a backup both can begin anew, as verify tells.
+/// A record that was edited: without a backup it is accepted as it stands, with a reason, as verify tells. Nothing is deleted.
 #[test]
-fn a_history_that_can_not_be_trusted_begins_anew_as_verify_tells() {
-    if !can_build_on_host("a_history_that_can_not_be_trusted_begins_anew_as_verify_tells") {
+fn a_history_that_was_edited_is_accepted_with_a_reason_and_vouches_again() {
+    if !can_build_on_host("a_history_that_was_edited_is_accepted_with_a_reason_and_vouches_again") {
+        return;
+    }
+    let factory = built(THREE);
+    for version in ["tiny@1.0.0", "tiny@1.0.1"] {
+        ok(&factory, &["promote", version, "--to", "staging", "--yes"]);
+    }
+    let accept = ["rollback", "tiny", "--channel", "staging", "--accept-break"];
+    let because = ["--why", "I cut its beginning out myself"];
+    // Where there is nothing to accept, nothing is written.
+    let whole = ok(&factory, &[&accept[..], &because].concat());
+    assert_eq!((&whole["outcome"], &whole["accepted"]), (&json!("up-to-date"), &json!([])));
+    let history = pointers(&factory, "channels").join("staging.history");
+    let edit = |from: &str, to: &str| {
+        let text = fs::read_to_string(&history).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(&history, text.replacen(from, to, 1)).unwrap();
+    };
+    edit("1.0.0", "1.0.9");
+    let (code, verified) = factory.json(&["verify", "tiny"]);
+    let mend = verified["drift"][0]["mend"].as_str().unwrap();
+    assert!(code == 4 && mend.contains("amifactory rollback tiny --channel staging --accept-break --why"), "{mend}");
+    let (code, result) = factory.json(&["promote", "tiny", "--to", "prod", "--yes"]);
+    assert!(code == 3 && result["unmet"][0]["is"].as_str().unwrap().contains("was edited"), "{result}");
+
+    let (code, text) = refused(&factory, &accept);
+    assert!(code == 2 && text.contains("--why"), "{text}");
+    let (code, text) = refused(&factory, &[&accept[..], &because, &["--to", "1.0.0"]].concat());
+    assert!(code == 2 && text.contains("names 1.0.1"), "{text}");
+    let done = ok(&factory, &[&accept[..], &because].concat());
+    assert_eq!(
+        (&done["outcome"], &done["version"], &done["accepted"][0]),
+        (
+            &json!("accepted"),
+            &json!("1.0.1"),
+            &json!("revision 2: it follows another entry than revision 1, as that now reads")
+        )
+    );
+    assert_eq!(ok(&factory, &["verify", "tiny"])["drift"], json!([]));
+    let shown = ok(&factory, &["history", "tiny", "--channel", "staging"]);
+    let staging = &shown["channels"][0];
+    assert_eq!((&staging["whole"], &staging["breaks"]), (&json!(true), &json!([])));
+    let accepted = &staging["accepted"][0];
+    assert_eq!(
+        (&accepted["revision"], &accepted["accepted_at"], &accepted["why"]),
+        (&json!(2), &json!(3), &json!(because[1]))
+    );
+    assert_eq!((&accepted["version"], &accepted["by"]), (&json!("1.0.1"), &json!("root")));
+    let text = String::from_utf8(factory.run(&["history", "tiny", "--channel", "staging"]).stdout).unwrap();
+    assert!(text.contains("whole from revision 3 on") && text.contains(because[1]), "{text}");
+    ok(&factory, &["promote", "tiny", "--to", "prod", "--yes"]);
+
+    // What is changed after that nobody has accepted: neither the entry that was changed before, nor the one that accepts it.
+    edit("1.0.9", "1.0.8");
+    assert_eq!(factory.json(&["verify", "tiny"]).0, 4);
+    edit("1.0.8", "1.0.9");
+    assert_eq!(ok(&factory, &["verify", "tiny"])["drift"], json!([]));
+    edit("I cut", "Bob cut");
+    assert_eq!(factory.json(&["verify", "tiny"]).0, 4);
+    // Its newest line differs from the pointer, and then from the entry after it.
+    let done = ok(&factory, &[&accept[..], &["--why", "that too"]].concat());
+    assert_eq!((&done["outcome"], done["accepted"].as_array().unwrap().len()), (&json!("accepted"), 2), "{done}");
+    assert_eq!(ok(&factory, &["verify", "tiny"])["drift"], json!([]));
+}
+
+/// A history that nobody can read: without a backup it can begin anew, as verify tells.
+#[test]
+fn a_history_that_can_not_be_read_begins_anew_as_verify_tells() {
+    if !can_build_on_host("a_history_that_can_not_be_read_begins_anew_as_verify_tells") {
         return;
     }
     let factory = built(THREE);
@@ -767,31 +848,20 @@ fn a_history_that_can_not_be_trusted_begins_anew_as_verify_tells() {
         ok(&factory, &["promote", version, "--to", "staging", "--yes"]);
     }
     let history = pointers(&factory, "channels").join("staging.history");
-    for damage in ["forged", "garbage"] {
-        let whole = fs::read_to_string(&history).unwrap();
-        let damaged = match damage {
-            "forged" => whole.replacen("1.0.0", "1.0.9", 1),
-            _ => "{\n".to_owned(),
-        };
-        fs::write(&history, damaged).unwrap();
-        let (code, verified) = factory.json(&["verify", "tiny"]);
-        let drift = verified["drift"].as_array().unwrap();
-        assert!(code == 4 && drift.len() == 1, "{damage}: {verified}");
-        let mend = drift[0]["mend"].as_str().unwrap();
-        for part in ["staging.json", "away", "promote tiny@", "--to staging", "begins it anew"] {
-            assert!(mend.contains(part), "{damage}: {part}: {mend}");
-        }
-        if damage == "forged" {
-            assert!(mend.contains("amifactory promote tiny@1.0.1 --to staging"), "{mend}");
-            ok(&factory, &["history", "tiny", "--channel", "staging"]);
-        }
-        for file in ["staging.json", "staging.history"] {
-            fs::remove_file(pointers(&factory, "channels").join(file)).unwrap();
-        }
-        ok(&factory, &["promote", "tiny@1.0.1", "--to", "staging", "--yes"]);
-        assert_eq!(version_in(&factory, "staging").as_deref(), Some("1.0.1"));
-        assert_eq!(ok(&factory, &["verify", "tiny"])["drift"], json!([]), "{damage}");
+    fs::write(&history, "{\n").unwrap();
+    let (code, verified) = factory.json(&["verify", "tiny"]);
+    let drift = verified["drift"].as_array().unwrap();
+    assert!(code == 4 && drift.len() == 1, "{verified}");
+    let mend = drift[0]["mend"].as_str().unwrap();
+    for part in ["staging.json", "away", "promote tiny@", "--to staging", "begins it anew"] {
+        assert!(mend.contains(part), "{part}: {mend}");
     }
+    for file in ["staging.json", "staging.history"] {
+        fs::remove_file(pointers(&factory, "channels").join(file)).unwrap();
+    }
+    ok(&factory, &["promote", "tiny@1.0.1", "--to", "staging", "--yes"]);
+    assert_eq!(version_in(&factory, "staging").as_deref(), Some("1.0.1"));
+    assert_eq!(ok(&factory, &["verify", "tiny"])["drift"], json!([]));
     // Of a version the pointer holds all that the history did.
     let of_version = pointers(&factory, "versions").join("1.0.0.history");
     for damage in [|text: &str| text.replacen("build", "guild", 1), |_: &str| "{\n".to_owned()] {

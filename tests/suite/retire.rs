@@ -164,10 +164,22 @@ fn a_recipe_says_what_it_keeps_over_the_factory_and_nothing_goes_that_a_mistake_
     let prod = factory.state().join("local/pointers/tiny").join(arch).join("channels/prod.json");
     let whole = fs::read_to_string(&prod).unwrap();
     fs::write(&prod, "{").unwrap();
-    let unread = ok(&factory, &["retire", "tiny", "--apply"]);
-    assert_eq!(unread["removed"], 0);
+    let (code, unread) = factory.json(&["retire", "tiny", "--apply"]);
+    assert_eq!((code, &unread["removed"]), (5, &json!(0)));
     assert_eq!(outcomes(&unread, "tiny")[2].2, ["unknown"]);
+    assert!(unread["damaged"][0].as_str().unwrap().contains("prod.json"), "{unread}");
     fs::write(&prod, whole).unwrap();
+    // So does a history that was edited, until someone accepts that; and what was made before that goes on staying.
+    let history = prod.with_extension("history");
+    let whole = fs::read_to_string(&history).unwrap();
+    fs::write(&history, whole.replacen("promote", "publish", 1)).unwrap();
+    let (code, edited) = factory.json(&["retire", "tiny"]);
+    assert_eq!((code, edited["damaged"].as_array().unwrap().len()), (5, 1), "{edited}");
+    assert_eq!(outcomes(&edited, "tiny")[2].2, ["unknown"]);
+    ok(&factory, &["rollback", "tiny", "--channel", "prod", "--accept-break", "--why", "I did"]);
+    let accepted = ok(&factory, &["retire", "tiny"]);
+    assert_eq!(outcomes(&accepted, "tiny")[2].2, ["unknown"]);
+    assert!(accepted["images"][2]["because"][0]["why"].as_str().unwrap().contains("was accepted there"), "{accepted}");
 
     let (code, result) = factory.json(&["retire", "tinny"]);
     assert!(code == 2 && result["error"].as_str().unwrap().contains("there is no recipe `tinny`"), "{result}");

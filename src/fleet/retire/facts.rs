@@ -2,9 +2,9 @@
 
 use crate::identity::{Arch, ImageId, RecipeName, Region, Version};
 use crate::pipeline::tags;
-use crate::release::History;
 use crate::release::revoke::built_on;
 use crate::release::rollback::way_back;
+use crate::release::{History, Moved};
 use crate::target::{Image, Pointer, PointerName, Retirement, Slot, Underway, Unread, Use, moment};
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
@@ -45,6 +45,8 @@ pub struct Facts {
     pub restored_at: Option<OffsetDateTime>,
     /// What could not be read.
     pub unread: Vec<Unread>,
+    /// What someone has damaged, edited or deleted of its recipe's pointers and histories: it has to be put right.
+    pub damaged: Vec<String>,
     /// Who is at work on its recipe, where someone is.
     pub busy: Option<String>,
     /// Whether an earlier run began to remove it, and it can't be used any more.
@@ -78,7 +80,6 @@ pub fn of(image: &Image, images: &[Image], released: &Released, per_channel: usi
     let mut unread = released.unread.clone();
     let (mut channels, mut behind, mut passed_over) = (Vec::new(), Vec::new(), Vec::new());
     for (name, history) in &released.histories {
-        let named = named_in_turn(history, images);
         match back(&image.id, history, images) {
             Some(found) => {
                 behind.extend(found.behind.then(|| name.clone()));
@@ -87,17 +88,11 @@ pub fn of(image: &Image, images: &[Image], released: &Released, per_channel: usi
             None if has_named(history, &image.id) => passed_over.push(name.clone()),
             None => {}
         }
-        // What was taken away may be what is to stay.
-        if let Some(broken) = history.breaks.first() {
-            let why = format!("its history was edited (revision {}: {})", broken.revision, broken.what);
-            unread.push(Unread { what: name.to_string(), why, service: None });
-        }
-        if history.earlier_dropped && named.len() < per_channel {
-            let why = format!("its history is no longer kept far enough back to know the last {per_channel} images");
-            unread.push(Unread { what: name.to_string(), why, service: None });
-        }
+        unread.extend(doubts(name, history, images, per_channel, moment(&image.created_at)));
     }
+    let edited = released.histories.iter().filter(|(_, history)| !history.is_whole()).map(|(name, _)| name.to_string());
     Facts {
+        damaged: released.unread.iter().map(|unread| unread.what.clone()).chain(edited).collect(),
         published: released.pointers.iter().any(|pointer| named(&pointer)),
         place: place(image, (&owner.recipe, arch, owner.version), images, &released.pointers),
         created_at: moment(&image.created_at),
@@ -116,6 +111,38 @@ pub fn of(image: &Image, images: &[Image], released: &Released, per_channel: usi
             && retirement(image, released).is_some_and(Retirement::is_open),
         ..Facts::default()
     }
+}
+
+/// Why the history of a channel does not tell all that it has named, as far as that may be an image made at this time.
+pub(super) fn doubts(
+    name: &PointerName,
+    history: &History,
+    images: &[Image],
+    per_channel: usize,
+    made: Option<OffsetDateTime>,
+) -> Vec<Unread> {
+    let mut doubts = Vec::new();
+    let mut doubt = |why: String| doubts.push(Unread { what: name.to_string(), why, service: None });
+    // What was taken away may be what is to stay.
+    if let Some(broken) = history.breaks.first() {
+        doubt(format!("its history was edited (revision {}: {})", broken.revision, broken.what));
+    }
+    if history.earlier_dropped && named_in_turn(&history.moves, images).len() < per_channel {
+        doubt(format!("its history is no longer kept far enough back to know the last {per_channel} images"));
+    }
+    // Accepted is what the channel names since. What it named before is of no interest once it has named enough.
+    let last = history.accepted.iter().max_by_key(|accepted| accepted.accepted_at);
+    if let Some(last) = last.filter(|_| named_in_turn(history.vouched(), images).len() < per_channel) {
+        let is_later = moment(&last.at).zip(made).is_some_and(|(accepted, made)| made > accepted);
+        if !is_later {
+            doubt(format!(
+                "its history was edited before revision {}, as was accepted there: what it named by then is not known \
+                 until it has named {per_channel} images since",
+                last.accepted_at
+            ));
+        }
+    }
+    doubts
 }
 
 /// The retirement of an image, also one that has ended.
@@ -138,7 +165,7 @@ pub(super) fn has_named(history: &History, image: &ImageId) -> bool {
 
 /// How far back the image is; none where the channel never named it, or nothing goes back to it.
 pub(super) fn back(image: &ImageId, history: &History, images: &[Image]) -> Option<Back> {
-    let named = named_in_turn(history, images).iter().position(|id| id == image);
+    let named = named_in_turn(&history.moves, images).iter().position(|id| id == image);
     let mut on_the_way: Vec<&str> = Vec::new();
     for id in way_back(history).into_iter().rev() {
         let is_usable = |other: &Image| other.id.as_str() == id && tags::revoked(&other.tags).is_none();
@@ -154,9 +181,9 @@ pub(super) fn back(image: &ImageId, history: &History, images: &[Image]) -> Opti
 }
 
 /// The images that a channel has named and that could be gone back to, newest first, each once.
-fn named_in_turn(history: &History, images: &[Image]) -> Vec<ImageId> {
+fn named_in_turn(moves: &[Moved], images: &[Image]) -> Vec<ImageId> {
     let mut named: Vec<ImageId> = Vec::new();
-    for (at, moved) in history.moves.iter().rev().enumerate() {
+    for (at, moved) in moves.iter().rev().enumerate() {
         let Ok(id) = moved.image.parse::<ImageId>() else { continue };
         let usable = images.iter().any(|image| image.id == id && tags::revoked(&image.tags).is_none());
         // What it names now counts, whatever it is.
@@ -200,7 +227,6 @@ fn described(image: &Image) -> String {
 mod tests {
     use super::*;
     use crate::identity::{Channel, Digest};
-    use crate::release::Moved;
 
     fn image(n: u32, version: &str) -> Image {
         let tags = [
@@ -239,7 +265,7 @@ mod tests {
             by: None,
             note: None,
         };
-        let history = History { moves: named.iter().map(moved).collect(), earlier_dropped: false, breaks: Vec::new() };
+        let history = History { moves: named.iter().map(moved).collect(), ..History::default() };
         let version = |image: &Image| pointer(Slot::Version(tags::version_of(image).unwrap()), image);
         let prod = pointer(prod(), &images[*named.last().unwrap()]);
         Released {
@@ -309,6 +335,38 @@ mod tests {
         released.histories.values_mut().for_each(|history| history.breaks.push(broken.clone()));
         let unread = of(&images[0], &images, &released, 2).unread;
         assert!(unread[0].why.contains("its history was edited (revision 2"), "{unread:?}");
+        assert_eq!(of(&images[0], &images, &released, 2).damaged, [unread[0].what.clone()]);
+    }
+
+    #[test]
+    fn what_was_made_before_a_break_was_accepted_stays_until_the_channel_has_named_enough_since() {
+        let mut images: Vec<Image> = (0..5).map(|n| image(n, &format!("1.0.{n}"))).collect();
+        images[4].created_at = "2026-11-10T00:00:00Z".into();
+        let kept = |named: &[usize], accepted_at: u64| -> Vec<bool> {
+            let mut released = released(&images, named);
+            for history in released.histories.values_mut() {
+                history.moves.iter_mut().enumerate().for_each(|(at, moved)| moved.revision = at as u64 + 1);
+                let broken = crate::release::Break { revision: 2, what: "what came before it was taken away".into() };
+                let at = "2026-11-05T00:00:00Z".into();
+                let (by, version, why) = (None, None, "known".into());
+                history.accepted.push(crate::release::Accepted { broken, accepted_at, at, by, version, why });
+            }
+            images.iter().map(|image| !of(image, &images, &released, 2).unread.is_empty()).collect()
+        };
+        // What was made after that was never named before it.
+        assert_eq!(kept(&[1, 2, 2], 3), [true, true, true, true, false]);
+        assert_eq!(kept(&[1, 2, 2, 2], 3), [true, true, true, true, false]);
+        assert_eq!(kept(&[1, 2, 2, 3], 3), [false; 5]);
+        let mut released = released(&images, &[1, 2, 2]);
+        images[0].created_at = String::new();
+        released.histories.values_mut().for_each(|history| {
+            let broken = crate::release::Break { revision: 2, what: String::new() };
+            let (by, version, why, at) = (None, None, "known".into(), "2026-11-05T00:00:00Z".into());
+            history.accepted.push(crate::release::Accepted { broken, accepted_at: 1, at, by, version, why });
+        });
+        // It is not known when it was made.
+        assert_eq!(of(&images[0], &images, &released, 3).unread.len(), 1);
+        insta::assert_snapshot!(of(&images[0], &images, &released, 3).unread[0].why, @"its history was edited before revision 1, as was accepted there: what it named by then is not known until it has named 3 images since");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What home says of copies: a copy in another region is in use as long as its image is, at home, in a channel that reaches the
 //! region; and while a move that was decided at home is on its way there.
 
-use super::facts::{Facts, Released, back, has_named};
+use super::facts::{self, Facts, Released, back, has_named};
 use super::survey;
 use crate::identity::{RecipeName, Region};
 use crate::pipeline::tags;
@@ -51,17 +51,17 @@ impl Home {
     }
 
     /// Adds to a copy's facts what home says of its image.
-    pub fn add(&self, factory: &Factory, here: &Region, recipe: &RecipeName, copy: &Image, facts: &mut Facts) {
+    pub fn add(&self, factory: &Factory, here: &Region, recipe: &RecipeName, copy: &Image, of_copy: &mut Facts) {
         let (all, images) = match &self.read {
             Ok(read) => read,
             Err(why) => {
                 let what = format!("what home, {}, says of its copies", self.region);
-                facts.unread.push(Unread { what, why: why.clone(), service: None });
+                of_copy.unread.push(Unread { what, why: why.clone(), service: None });
                 return;
             }
         };
         let Some(released) = all.get(recipe) else { return };
-        facts.unread.extend(released.unread.iter().cloned());
+        of_copy.unread.extend(released.unread.iter().cloned());
         let source = copy.tags.get(tags::COPY_OF).and_then(|of| of.split(' ').next());
         let reaches = |slot: &Slot| match slot {
             Slot::Channel(channel) => {
@@ -71,20 +71,26 @@ impl Home {
             Slot::Version(_) => false,
         };
         for (name, history) in released.histories.iter().filter(|(name, _)| reaches(&name.slot)) {
+            // When its source was made is not asked: a copy is younger.
+            let per_channel = survey::per_channel(factory, recipe);
+            let at_home =
+                |unread: Unread| Unread { what: format!("{} at home ({})", unread.what, self.region), ..unread };
+            let doubts = facts::doubts(name, history, images, per_channel, None);
+            of_copy.unread.extend(doubts.into_iter().map(at_home));
             let Some(source) = source.and_then(|source| source.parse().ok()) else { continue };
             match back(&source, history, images) {
                 Some(found) => {
-                    facts.behind_at_home.extend(found.behind.then(|| name.clone()));
-                    facts.at_home.push((name.clone(), found.count, self.region.clone()));
+                    of_copy.behind_at_home.extend(found.behind.then(|| name.clone()));
+                    of_copy.at_home.push((name.clone(), found.count, self.region.clone()));
                 }
-                None if has_named(history, &source) => facts.passed_over.push(name.clone()),
+                None if has_named(history, &source) => of_copy.passed_over.push(name.clone()),
                 None => {}
             }
         }
         for underway in &released.underway {
             let goes_here = underway.elsewhere.regions.get(here) == Some(&copy.id);
             if goes_here || Some(underway.image.as_str()) == source {
-                facts.moving.push(underway.name.clone());
+                of_copy.moving.push(underway.name.clone());
             }
         }
     }

@@ -35,7 +35,8 @@ pub enum RestoreError {
     /// It is gone, or about to.
     #[error(
         "{image} is gone: it was removed at {at}, and nothing here brings it back\n  \
-         where a Recycle Bin rule holds it, restore it there; else build it again: amifactory build {recipe} --force"
+         {}build it again: amifactory build {recipe} --force",
+        recycle_bin(image)
     )]
     Gone {
         /// Of which recipe.
@@ -48,6 +49,14 @@ pub enum RestoreError {
     /// Something failed on the way.
     #[error(transparent)]
     Failed(#[from] RetireError),
+}
+
+/// A Recycle Bin is EC2's, and holds AMIs.
+fn recycle_bin(image: &ImageId) -> &'static str {
+    match image.as_str().starts_with("ami-") {
+        true => "where a Recycle Bin rule holds it, restore it there; else ",
+        false => "",
+    }
 }
 
 impl From<TargetError> for RestoreError {
@@ -126,4 +135,18 @@ pub async fn restore(
         was_disabled: retirement.rung >= Rung::Disable,
         permissions: retirement.permissions.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recycle_bin_is_told_of_where_there_may_be_one() {
+        let gone = |image: &str| {
+            let (recipe, image, at) = ("web".parse().unwrap(), image.parse().unwrap(), "2026-11-20T00:00:00Z".into());
+            RestoreError::Gone { recipe, image, at }.to_string()
+        };
+        insta::assert_snapshot!([gone("ami-0123456789abcdef0"), gone("img-0123456789ab")].join("\n"));
+    }
 }

@@ -77,7 +77,7 @@ pub async fn survey(target: &dyn Target, shelf: &dyn Shelf, wanted: &Wanted<'_>)
     let mut items: Vec<(Item, Option<&Image>)> = Vec::new();
     for recipe in wanted.recipes {
         let retention = retention(wanted.factory, recipe);
-        let per_channel = retention.as_ref().map_or(Retention::LEAST_PER_CHANNEL, |r| r.keep_per_channel);
+        let per_channel = per_channel(wanted.factory, recipe);
         let released = all.remove(recipe).unwrap_or_default();
         for image in &images {
             let Some((owner, arch)) = tags::owner(&image.tags).zip(tags::arch(&image.tags)) else { continue };
@@ -197,6 +197,11 @@ fn retention(factory: &Factory, recipe: &RecipeName) -> Option<Retention> {
         Some(recipe) => recipe.retention.clone(),
         None => factory.retention.clone(),
     }
+}
+
+/// How many of the images that each channel has named stay.
+pub(super) fn per_channel(factory: &Factory, recipe: &RecipeName) -> usize {
+    retention(factory, recipe).map_or(Retention::LEAST_PER_CHANNEL, |retention| retention.keep_per_channel)
 }
 
 fn version_name(recipe: &RecipeName, arch: Arch, version: Version) -> PointerName {

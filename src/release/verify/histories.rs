@@ -94,7 +94,7 @@ impl Look<'_> {
             let mend = format!(
                 "its history can't be trusted before that: find out who could write there, and restore it from a backup; or, \
                  where there is none, {}",
-                self.begin_anew(name)
+                self.accept(name)
             );
             self.wrong(name, history.verdict(), mend);
         }

@@ -96,21 +96,21 @@ impl Look<'_> {
         Some(format!("{unpin}amifactory rollback {} --channel {channel}{arch} --to {version}", name.recipe))
     }
 
-    /// What makes a channel's history begin anew where what is kept of it can't be trusted any more.
-    pub(super) fn begin_anew(&self, name: &PointerName) -> String {
+    /// What makes a channel's history vouch again where it was edited: it is accepted as it stands, which deletes nothing.
+    pub(super) fn accept(&self, name: &PointerName) -> String {
         let (recipe, Slot::Channel(channel)) = (&name.recipe, &name.slot) else { return self.delete(name) };
         let named = self.seen.pointers(self.recipe).find(|pointer| pointer.name == *name);
-        let version = named.and_then(|pointer| self.usable_version(pointer.image.as_str()));
-        let version = version.map_or_else(|| "VERSION".to_owned(), |version| version.to_string());
+        let is_usable = named.is_some_and(|pointer| self.usable_version(pointer.image.as_str()).is_some());
         let arch = if self.has_several() { format!(" --arch {}", name.arch) } else { String::new() };
-        let away = match self.is_remote {
-            true => format!("delete the pointer (aws ssm delete-parameter --name {name}{})", self.region()),
-            false => format!("move {channel}.json and {channel}.history away from {}", local_folder(name)),
+        // What it names can't be vouched for either: it goes first.
+        let first = match (is_usable, self.seen.held.contains(name)) {
+            (false, _) if self.is_home => format!("{}, then ", self.away(name, channel)),
+            (_, true) => format!("amifactory unpin {recipe} --channel {channel}{arch}, then "),
+            _ => String::new(),
         };
         format!(
-            "keep what it says (amifactory history {recipe} --channel {channel} --format json), {away}, then amifactory \
-             promote {recipe}@{version} --to {channel}{arch} begins it anew (images that only its history keeps from \
-             retire are kept by it no more)"
+            "{first}amifactory rollback {recipe} --channel {channel}{arch} --accept-break --why REASON accepts it as it stands: \
+             from there on it vouches again, and what was wrong stays told"
         )
     }
 

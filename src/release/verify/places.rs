@@ -280,7 +280,15 @@ impl Against<'_, '_> {
         let edited = history.as_ref().filter(|history| place.account.is_some() && !history.is_whole());
         let by_hand = history.as_ref().and_then(History::unrecorded).filter(|_| wrong.is_none());
         let is_pointer = named.is_some() && place.account.is_some();
-        let found = wrong.into_iter().chain(edited.map(History::verdict)).chain(by_hand.map(past_gates));
+        if let Some(edited) = edited {
+            let mend = format!(
+                "find out who could write there; amifactory rollback {} --channel {channel} --accept-break --why REASON accepts \
+                 it as it stands",
+                self.recipe
+            );
+            self.wrong(format!("{} in {place}", at_home.name), edited.verdict(), mend);
+        }
+        let found = wrong.into_iter().chain(by_hand.map(past_gates));
         for wrong in found.collect::<Vec<_>>() {
             // Without its version it would be another image that is promoted.
             let mend = match version {

@@ -3,7 +3,7 @@
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::release::verify::Verified;
 use crate::release::verify::places::Differs;
-use crate::release::{Break, History, Kind, Note};
+use crate::release::{Accepted, Break, History, Kind, Note};
 use crate::report::table::Table;
 use crate::report::wrap::fold;
 use crate::report::{Style, visible, wording};
@@ -37,6 +37,9 @@ pub struct ChannelHistory {
     pub verdict: String,
     /// Where it is not.
     pub breaks: Vec<Break>,
+    /// Where it was edited, and someone has accepted that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<Accepted>,
     /// Who holds the channel now.
     pub pin: Option<Pin>,
     /// Moves of it that someone has begun and not ended.
@@ -91,6 +94,7 @@ impl ChannelHistory {
             whole: history.is_whole(),
             verdict: history.verdict(),
             breaks: history.breaks.clone(),
+            accepted: history.accepted.clone(),
             pin,
             underway: Vec::new(),
             places: Vec::new(),
@@ -153,6 +157,7 @@ fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
             row.revision.to_string(),
             super::minute(&row.at),
             match row.kind {
+                Some(_) if row.note.as_ref().is_some_and(|note| !note.accepts.is_empty()) => "accept".to_owned(),
                 Some(kind) => kind.as_str().to_owned(),
                 None => style.red("by hand"),
             },
@@ -179,9 +184,14 @@ fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
         }
     }
     text.push_str(&table.render(style));
-    let verdict = visible::line(&shown.verdict);
-    let painted = if shown.whole { style.green(&verdict) } else { style.red(&verdict) };
-    text.push_str(&format!("{painted}\n"));
+    for line in fold(&visible::line(&shown.verdict), style.width) {
+        let painted = match (shown.whole, shown.accepted.is_empty()) {
+            (true, true) => style.green(&line),
+            (true, false) => style.yellow(&line),
+            (false, _) => style.red(&line),
+        };
+        text.push_str(&format!("{painted}\n"));
+    }
     for differs in &shown.places {
         let head = if differs.known { "differs in" } else { "not known in" };
         let head = style.red(&format!("{head} {}", differs.place));
@@ -196,6 +206,15 @@ fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
             shown.moves.first().and_then(|row| row.version).map_or_else(String::new, |version| format!("@{version}"));
         let command = format!("amifactory promote {recipe}{of} --to {} --yes   (brings it there)", shown.channel);
         text.push_str(&super::next(&[command], style));
+    } else if !shown.whole {
+        let arch = shown.arch;
+        let verify = format!("amifactory verify {recipe}   (what else is wrong, and how it is put right)");
+        let accept = format!(
+            "amifactory rollback {recipe} --channel {} --arch {arch} --accept-break --why REASON   (once you know how it \
+             came about: accepts the record as it stands)",
+            shown.channel
+        );
+        text.push_str(&super::next(&[verify, accept], style));
     }
     text
 }
@@ -241,4 +260,48 @@ pub fn verified(shown: &Verified, style: Style) -> String {
         }
     }
     text + &format!("\n{looked}, {} not as it should be\n", wording::count(shown.drift.len(), "thing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::release::History;
+    use crate::target::Entry;
+
+    /// `prod` of a record in which the second entry was taken away; `accepted` where someone said that they know of it.
+    fn edited(is_accepted: bool) -> ChannelHistory {
+        let entry = |revision: u64, note: &Note| Entry {
+            revision,
+            image: "ami-0123456789abcdef0".into(),
+            at: note.at.clone(),
+            by: note.by.clone(),
+            note: note.text(),
+            ..Entry::default()
+        };
+        let by = Some("arn:aws:iam::123456789012:user/release".to_owned());
+        let of = |kind, at: &str, version: &str| Note {
+            by: by.clone(),
+            version: version.parse().ok(),
+            ..Note::new(kind, at.into())
+        };
+        let mut entries = vec![
+            entry(1, &of(Kind::Promote, "2026-11-20T08:00:00Z", "1.0.3")),
+            entry(3, &of(Kind::Promote, "2026-11-20T10:00:00Z", "1.0.4")),
+        ];
+        if is_accepted {
+            let (why, accepts) = (Some("a colleague restored it, see 4711".to_owned()), History::seals(&entries));
+            let note = Note { why, accepts, ..of(Kind::Rollback, "2026-11-21T08:00:00Z", "1.0.4") };
+            let note = note.after(entries.last().map(|last| (last.image.as_str(), last.note.as_str())));
+            entries.push(entry(4, &note));
+        }
+        let channel = "prod".parse().unwrap();
+        ChannelHistory::of(channel, Arch::X86_64, &History::of(&entries), |_| None, None)
+    }
+
+    #[test]
+    fn a_record_that_was_edited_says_so_also_once_that_is_accepted() {
+        let shown = |channel| Histories { recipe: "web".parse().unwrap(), channels: vec![channel], first: Vec::new() };
+        let told = [edited(false), edited(true)].map(|channel| histories(&shown(channel), Style::PLAIN));
+        insta::assert_snapshot!("an_edited_record", told.join("\n"));
+    }
 }

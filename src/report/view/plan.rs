@@ -20,6 +20,9 @@ pub struct Planned {
     pub outcome: PlanVerdict,
     /// The image that is up to date, or that would be replaced.
     pub image: Option<ImageId>,
+    /// Why that image must not be used, where it is up to date and revoked: nothing is built without `--force`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<String>,
     /// What changed since that image; or why nothing needs doing.
     pub reasons: Vec<String>,
     /// What a build does, in order; empty where nothing needs doing.
@@ -68,9 +71,10 @@ pub struct PlanStep {
 /// The plan for people.
 pub fn plan(planned: &Planned, style: Style) -> String {
     let name = style.bold(&format!("{} {}", planned.recipe, planned.version));
-    let verdict = match planned.outcome {
-        PlanVerdict::Build => style.yellow("build"),
-        PlanVerdict::UpToDate => style.green("up to date"),
+    let verdict = match (planned.outcome, &planned.revoked) {
+        (PlanVerdict::Build, _) => style.yellow("build"),
+        (PlanVerdict::UpToDate, None) => style.green("up to date"),
+        (PlanVerdict::UpToDate, Some(_)) => style.red("revoked, and nothing has changed"),
     };
     let mut text = format!("{name} {verdict}   digest {}\n", planned.digest.short());
     if let Some(image) = &planned.image {
@@ -104,6 +108,9 @@ pub fn plan(planned: &Planned, style: Style) -> String {
         };
         text.push_str(&format!("\n  {} to the target, {about}\n", wording::count(planned.calls as usize, "call")));
         text.push_str(&super::next(&[format!("amifactory build {}", planned.recipe)], style));
+    }
+    if planned.revoked.is_some() {
+        text.push_str(&super::next(&[format!("amifactory build {} --force", planned.recipe)], style));
     }
     if !planned.scripts.is_empty() {
         text.push_str(&format!("\n{}\n", style.dim("scripts")));

@@ -60,6 +60,15 @@ pub struct Promoted {
     pub failing: Vec<Slug>,
     /// Waivers of its image, and their last days.
     pub waived: Vec<Waived>,
+    /// Whether a reason for not minding gates was given, and none was in the way.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub override_unused: bool,
+    /// Who holds the channel, where nothing is to be moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Pin>,
+    /// Where the channel names nothing: the version that says that it has named it. Someone deleted it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub named_once: Option<Version>,
     /// What other places name by this channel, where it names nothing at home: someone deleted it there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub elsewhere: Vec<String>,
@@ -153,6 +162,9 @@ impl Promoted {
             score: promotion.record.score,
             failing: controls.iter().filter(|c| is_finding(Some(c.status))).map(|c| c.slug.clone()).collect(),
             waived: controls.iter().filter_map(waived).collect(),
+            override_unused: promotion.override_unused,
+            pin: promotion.pin.clone(),
+            named_once: promotion.named_once,
             elsewhere: Vec::new(),
             behind: Vec::new(),
             places: Vec::new(),
@@ -181,7 +193,10 @@ impl Promoted {
 pub fn promotion(shown: &Promoted, style: Style) -> String {
     let mut text = String::new();
     if shown.outcome == "up-to-date" {
-        return format!("{} names {} {} already\n", shown.channel, shown.recipe, shown.version);
+        let already = format!("{} names {} {} already\n", shown.channel, shown.recipe, shown.version);
+        let held = shown.pin.as_ref().map(|pin| format!("it is pinned by {} {}: {}", pin.by, pin.end(), pin.why));
+        let held = held.map(|text| style.yellow(&visible::line(&text)) + "\n").unwrap_or_default();
+        return already + &held + &unused(shown, style);
     }
     let head = format!("{} {}: {} → {}", shown.recipe, shown.channel, shown.from(), shown.version);
     text.push_str(&format!("{} ({}, {})\n", style.bold(&head), shown.image, shown.arch));
@@ -198,8 +213,17 @@ pub fn promotion(shown: &Promoted, style: Style) -> String {
     if !shown.unmet.is_empty() {
         text.push_str(&unmet(shown, style));
     }
+    text.push_str(&unused(shown, style));
     text.push_str(&promoted(shown, style));
     text
+}
+
+/// A reason that nothing asked for is not kept: whoever gave it thought that something stood against the move.
+fn unused(shown: &Promoted, style: Style) -> String {
+    match shown.override_unused {
+        true => style.yellow("--override was not needed, as no gate stands against it: its reason is not kept") + "\n",
+        false => String::new(),
+    }
 }
 
 /// So many names of controls stand in a line.
@@ -258,6 +282,9 @@ fn summary(shown: &Promoted, style: Style) -> String {
                 let there = shown.elsewhere.join(", ");
                 let what = format!("{} names nothing at home, and elsewhere it does: {there}", shown.channel);
                 lines.push((&yellow, format!("{what}; someone deleted it, and its history (amifactory verify)")));
+            } else if let Some(version) = shown.named_once.filter(|_| shown.from_image.is_none()) {
+                let what = format!("{} names nothing, and {version} says that it has named it", shown.channel);
+                lines.push((&yellow, format!("{what}: someone deleted it, and its history (amifactory verify)")));
             } else if shown.from_image.is_none() {
                 lines.push((&plain, "it is the first image of this channel".to_owned()));
             }
@@ -378,7 +405,7 @@ pub struct RolledBack {
     /// For which architecture.
     pub arch: Arch,
     /// `rolled-back`; `up-to-date` where it named that image already; `stayed` where another move was cleared before it had
-    /// happened.
+    /// happened; `accepted` where it stays and its record, which was edited, is accepted.
     pub outcome: &'static str,
     /// What it names now.
     pub version: Version,
@@ -393,6 +420,12 @@ pub struct RolledBack {
     /// Whether that is revoked already.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub from_revoked: bool,
+    /// Where its record was edited and is accepted now; none where nothing of that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Vec<String>>,
+    /// How many breaks of its record are not accepted yet.
+    #[serde(skip_serializing_if = "is_none_left")]
+    pub still_broken: usize,
     /// What others had begun to bring the channel to, and is cleared: versions, or else images.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cleared: Vec<String>,
@@ -410,6 +443,7 @@ impl RolledBack {
             arch: done.name.arch,
             outcome: match (done.moved, done.ended) {
                 (true, Some(Ended::Stayed)) => "stayed",
+                (true, _) if done.accepted.as_ref().is_some_and(|accepted| !accepted.is_empty()) => "accepted",
                 (true, _) => "rolled-back",
                 (false, _) => "up-to-date",
             },
@@ -419,6 +453,8 @@ impl RolledBack {
             from_version: done.from_version,
             from_image: done.from.image.clone(),
             from_revoked: done.from_revoked,
+            accepted: done.accepted.as_ref().map(|all| all.iter().map(ToString::to_string).collect()),
+            still_broken: done.still_broken,
             cleared: done
                 .cleared
                 .iter()
@@ -427,6 +463,29 @@ impl RolledBack {
             places: done.rows.clone(),
         }
     }
+}
+
+fn is_none_left(left: &usize) -> bool {
+    *left == 0
+}
+
+/// What was accepted of a channel's record, and what was not.
+fn accepted(shown: &RolledBack, style: Style) -> String {
+    let Some(all) = &shown.accepted else { return String::new() };
+    let mut lines: Vec<String> = all.iter().map(|broken| visible::line(broken).into_owned()).collect();
+    if !all.is_empty() {
+        let channel = &shown.channel;
+        lines.push(format!(
+            "its record vouches for what {channel} names from here on, and for nothing that it named before; amifactory \
+             history goes on showing what was wrong"
+        ));
+    }
+    if shown.still_broken > 0 {
+        let what = wording::count(shown.still_broken, "other break");
+        lines.push(format!("{what} of it not accepted yet: the same command again does that"));
+    }
+    let width = style.width.saturating_sub(2);
+    lines.iter().flat_map(|text| fold(text, width)).map(|line| format!("  {line}\n")).collect()
 }
 
 /// One line, and what shows more; where several places have gone back or not, how each stands.
@@ -440,7 +499,15 @@ pub fn rolled_back(shown: &RolledBack, style: Style) -> String {
     let again = if shown.forward { " for the first time, past its gates" } else { " again" };
     let same = shown.from_image == shown.image;
     let said = match shown.outcome {
+        "up-to-date" if shown.accepted.is_some() => {
+            format!(
+                "the record of {channel} is whole, and {channel} names {recipe} {version}: there is nothing to accept"
+            )
+        }
         "up-to-date" => format!("{channel} names {recipe} {version} already"),
+        "accepted" => {
+            format!("the record of {channel} is accepted as it stands, at {recipe} {version} ({image})")
+        }
         "stayed" => {
             let cleared = shown.cleared.join(", ");
             format!("{channel} stays at {recipe} {version} ({image}), the move to {cleared} was cleared")
@@ -471,10 +538,10 @@ pub fn rolled_back(shown: &RolledBack, style: Style) -> String {
                 super::next(&std::iter::once(history).chain(left.into_iter().flat_map(keep)).collect::<Vec<_>>(), style)
             }
         };
-        return format!("{table}{} {said}\n{next}", style.green("✓"));
+        return format!("{table}{} {said}\n{}{next}", style.green("✓"), accepted(shown, style));
     }
     let said = match (shown.outcome, same) {
-        ("rolled-back", true) => format!("{channel} names {recipe} {version} ({image})"),
+        ("rolled-back" | "accepted", true) => format!("{channel} names {recipe} {version} ({image})"),
         _ => said,
     };
     // Where the image is missing it has to be brought first.
@@ -675,6 +742,9 @@ mod tests {
             score: None,
             failing: Vec::new(),
             waived: Vec::new(),
+            override_unused: false,
+            pin: None,
+            named_once: None,
             elsewhere: Vec::new(),
             behind: Vec::new(),
             places: Vec::new(),
@@ -743,6 +813,30 @@ mod tests {
     }
 
     #[test]
+    fn what_needs_no_move_or_no_override_says_so_and_a_channel_that_was_deleted_is_not_taken_for_a_new_one() {
+        let pin = Pin {
+            by: "arn:aws:iam::123456789012:user/ops".into(),
+            why: "audit week".into(),
+            at: "2026-11-20T08:00:00Z".into(),
+            until: None,
+            lifted: None,
+        };
+        let there = Promoted { outcome: "up-to-date", override_unused: true, ..shown() };
+        let held = Promoted { pin: Some(pin), override_unused: false, ..there.clone() };
+        let moved = Promoted { override_unused: true, diff: None, from_version: None, ..shown() };
+        let deleted = Promoted {
+            from_image: None,
+            named_once: Some("1.0.1".parse().unwrap()),
+            older: false,
+            score: Some(95.3),
+            override_unused: false,
+            ..moved.clone()
+        };
+        let told = [there, held, moved, deleted].map(|shown| promotion(&shown, Style::PLAIN));
+        insta::assert_snapshot!("nothing_to_move", told.join("\n"));
+    }
+
+    #[test]
     fn a_rollback_says_what_it_did_and_how_that_is_kept() {
         let back = RolledBack {
             recipe: "bare".parse().unwrap(),
@@ -755,6 +849,8 @@ mod tests {
             from_version: Some("1.0.4".parse().unwrap()),
             from_image: image('4'),
             from_revoked: false,
+            accepted: None,
+            still_broken: 0,
             cleared: Vec::new(),
             places: Vec::new(),
         };
@@ -763,7 +859,13 @@ mod tests {
         let of_revoked = RolledBack { from_revoked: true, ..back.clone() };
         let text = rolled_back(&of_revoked, Style::PLAIN);
         assert!(!text.contains("amifactory revoke") && !text.contains("amifactory pin"), "{text}");
-        let all: String = [back, same, stayed].iter().map(|shown| rolled_back(shown, Style::PLAIN)).collect();
+        let all: String = [&back, &same, &stayed].iter().map(|shown| rolled_back(shown, Style::PLAIN)).collect();
         insta::assert_snapshot!("ways_back", all);
+        let broken = "revision 3: it follows another entry than revision 2, as that now reads".to_owned();
+        let accepted = RolledBack { outcome: "accepted", accepted: Some(vec![broken]), ..same.clone() };
+        let left = RolledBack { still_broken: 2, ..accepted.clone() };
+        let whole = RolledBack { outcome: "up-to-date", accepted: Some(Vec::new()), ..same };
+        let all: String = [accepted, left, whole].iter().map(|shown| rolled_back(shown, Style::PLAIN)).collect();
+        insta::assert_snapshot!("accepted", all);
     }
 }

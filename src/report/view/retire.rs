@@ -174,6 +174,9 @@ pub struct Retired {
     /// Regions that could not be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<UnreadRegion>,
+    /// Pointers and histories that someone has damaged, edited or deleted: they keep all images of their recipes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<String>,
     /// The recipe that was asked for, where it was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub only: Option<RecipeName>,
@@ -223,6 +226,7 @@ impl Retired {
                 .filter_map(|row| row.monthly_usd)
                 .reduce(|sum, each| cents(sum + each)),
             unread: Vec::new(),
+            damaged: Vec::new(),
             recycle_bin: None,
             only: None,
             applied,
@@ -234,6 +238,11 @@ impl Retired {
     /// The same, with the regions that could not be read.
     pub fn with_unread(self, unread: Vec<UnreadRegion>) -> Retired {
         Retired { unread, ..self }
+    }
+
+    /// The same, with what was damaged of pointers and histories.
+    pub fn with_damaged(self, damaged: BTreeSet<String>) -> Retired {
+        Retired { damaged: damaged.into_iter().collect(), ..self }
     }
 
     /// The same, where one recipe alone was asked for.
@@ -311,6 +320,15 @@ pub fn retired(shown: &Retired, style: Style) -> String {
         for line in fold(said, style.width) {
             text.push_str(&style.dim(&line));
             text.push('\n');
+        }
+    }
+    if !shown.damaged.is_empty() {
+        let said = format!(
+            "can't be trusted, which keeps all images of the recipe: {}; amifactory verify says how that is put right",
+            shown.damaged.join(", ")
+        );
+        for line in fold(&visible::line(&said), style.width) {
+            text.push_str(&format!("{}\n", style.yellow(&line)));
         }
     }
     let no_retention = |row: &RetiredRow| match &row.outcome {
@@ -623,6 +641,8 @@ mod tests {
         assert_eq!(serde_json::to_value(&planned).unwrap()["recycle_bin"], "not-asked");
         let all_stay = || Retired::of(vec![row("1.0.5", Outcome::Keep(used()), None)], false, true);
         assert_eq!(all_stay().with_recycle_bin(true).recycle_bin, None);
+        let damaged = all_stay().with_damaged(["/amifactory/web/x86_64/channels/prod".to_owned()].into());
+        insta::assert_snapshot!("with_a_damaged_record", retired(&damaged, Style::PLAIN));
         let applied = vec![
             row("1.0.5", Outcome::Keep(used()), None),
             row("1.0.4", Outcome::Deprecated, Some((Rung::Disable, "2026-11-28T08:00:00Z"))),

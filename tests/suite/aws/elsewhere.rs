@@ -96,3 +96,57 @@ fn resume_removes_a_build_of_another_content_only_where_it_is_named() {
     assert!(text.contains("is removed"), "{text}");
     assert_eq!(alive(&cloud), 0);
 }
+
+/// The build that a text names.
+fn build_in(text: &str) -> &str {
+    text.split_whitespace().find(|word| word.starts_with("tiny-") && word.ends_with("-1")).unwrap()
+}
+
+/// What is said of it, without the time.
+fn noted(text: &str) -> String {
+    text.split("note: ").nth(1).unwrap().replace(build_in(text), "BUILD")
+}
+
+/// A build that another factory of the account began and that died.
+fn dead_of_another(cloud: &Cloud) -> TestFactory {
+    let factory = factory();
+    let text = std::fs::read_to_string(factory.path().join("amifactory.yaml")).unwrap();
+    factory.write("amifactory.yaml", &text.replace("{instance_profile", "{owner: web shop, instance_profile"));
+    let mut child = begun(cloud, &factory);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    factory
+}
+
+#[test]
+fn what_another_owners_factory_began_is_told_and_left_and_is_no_failure() {
+    let cloud = slow();
+    let factory = dead_of_another(&cloud);
+    let text = std::fs::read_to_string(factory.path().join("amifactory.yaml")).unwrap();
+    factory.write("amifactory.yaml", &text.replace("web shop", "platform team"));
+    let (text, output) = run(&cloud, &factory, &["resume", "--state", "ours"]);
+    assert_eq!((output.status.code(), alive(&cloud)), (Some(0), 1), "{text}");
+    insta::assert_snapshot!(noted(&text));
+    let (json, _) = run(&cloud, &factory, &["resume", "--state", "ours", "--format", "json"]);
+    let result: serde_json::Value =
+        serde_json::from_str(json.lines().rfind(|line| line.contains("result")).unwrap()).unwrap();
+    assert_eq!((&result["others"][0], &result["removed"]), (&build_in(&text).into(), &serde_json::json!([])));
+}
+
+#[test]
+fn a_young_build_of_a_recipe_that_is_not_here_is_told_and_removed_only_where_it_is_named() {
+    let cloud = slow();
+    let factory = factory();
+    let mut child = begun(&cloud, &factory);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let recipe = std::fs::read_to_string(factory.path().join("recipes/tiny.yaml")).unwrap();
+    std::fs::remove_file(factory.path().join("recipes/tiny.yaml")).unwrap();
+    factory.write("recipes/small.yaml", &recipe.replace("recipe: tiny", "recipe: small"));
+    let (text, output) = run(&cloud, &factory, &["resume", "--state", "ours"]);
+    assert_eq!((output.status.code(), alive(&cloud)), (Some(0), 1), "{text}");
+    insta::assert_snapshot!(noted(&text));
+    let (text, _) = run(&cloud, &factory, &["resume", build_in(&text), "--state", "ours"]);
+    assert!(text.contains("is removed"), "{text}");
+    assert_eq!(alive(&cloud), 0);
+}

@@ -168,7 +168,12 @@ async fn everything_that_may_launch_from_an_image_keeps_it_by_name() {
     ec2.stop_instances().instance_ids(&id).send().await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     bench.held("an instance uses it", &id).await;
+    let child = ec2.create_image().instance_id(&id).name("a child").send().await.unwrap().image_id.unwrap();
     ec2.terminate_instances().instance_ids(&id).send().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    // What was made from an instance of it says that it is its source, and is no copy.
+    bench.held("a child image uses it", &format!("image/{child}")).await;
+    ec2.deregister_image().image_id(&child).send().await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     bench.free().await;
 

@@ -33,6 +33,7 @@ fn summary_of_a_built_image() {
         result: &result,
         record: Some(&record),
         channel: Some(&channel),
+        unpublished: None,
         evidence: Some(Path::new(".amifactory/evidence/img-0a1b2c3d4e5f6071")),
         previous: Some(&previous),
     };
@@ -45,6 +46,8 @@ fn summary_of_a_built_image() {
     }
     assert!(painted.contains("\u{1b}[32m✓"));
     assert_harmless(&painted);
+    let nowhere = Finished { channel: None, unpublished: Some(&channel), ..finished };
+    assert_snapshot!("summary_of_an_image_that_no_channel_names", summary(&nowhere, Style::PLAIN));
 }
 
 #[test]
@@ -52,10 +55,18 @@ fn summary_of_a_refused_image() {
     let (mut result, record) = (fixture::result(Outcome::Refused), fixture::refused_record());
     result.unmet = record.gate.unmet.clone();
     let evidence = Some(Path::new(".amifactory/evidence/img-0a1b2c3d4e5f6071"));
-    let finished = Finished { result: &result, record: Some(&record), channel: None, evidence, previous: None };
+    let finished =
+        Finished { result: &result, record: Some(&record), channel: None, unpublished: None, evidence, previous: None };
     assert_snapshot!(summary(&finished, Style::PLAIN));
     result.image = None;
-    let gone = Finished { result: &result, record: Some(&record), channel: None, evidence: None, previous: None };
+    let gone = Finished {
+        result: &result,
+        record: Some(&record),
+        channel: None,
+        unpublished: None,
+        evidence: None,
+        previous: None,
+    };
     assert_snapshot!("summary_of_an_image_that_was_refused_and_is_gone", summary(&gone, Style::PLAIN));
 }
 
@@ -65,7 +76,14 @@ fn an_audit_that_broke_before_its_first_look_is_told_by_what_it_said() {
     let control = record.controls.iter_mut().find(|control| control.slug.as_str() == "account-lockout").unwrap();
     control.after[0].checks.clear();
     control.after[0].output = "awk: no such file\nthe audit broke (exit status 2): 0 can be read\n".into();
-    let finished = Finished { result: &result, record: Some(&record), channel: None, evidence: None, previous: None };
+    let finished = Finished {
+        result: &result,
+        record: Some(&record),
+        channel: None,
+        unpublished: None,
+        evidence: None,
+        previous: None,
+    };
     let text = summary(&finished, Style::PLAIN);
     assert!(
         text.contains("account-lockout\n               the audit broke (exit status 2): 0 can be read\n"),
@@ -77,7 +95,8 @@ fn an_audit_that_broke_before_its_first_look_is_told_by_what_it_said() {
 fn summary_of_an_image_that_is_up_to_date() {
     let mut result = fixture::result(Outcome::UpToDate);
     result.reasons = vec!["base, groups, controls, parameters and tool are those of this image".into()];
-    let finished = Finished { result: &result, record: None, channel: None, evidence: None, previous: None };
+    let finished =
+        Finished { result: &result, record: None, channel: None, unpublished: None, evidence: None, previous: None };
     assert_snapshot!(summary(&finished, Style::PLAIN));
 }
 
@@ -85,7 +104,8 @@ fn summary_of_an_image_that_is_up_to_date() {
 fn summary_of_a_failed_build() {
     let mut result = fixture::result(Outcome::Failed);
     result.failure = Some(fixture::failure());
-    let finished = Finished { result: &result, record: None, channel: None, evidence: None, previous: None };
+    let finished =
+        Finished { result: &result, record: None, channel: None, unpublished: None, evidence: None, previous: None };
     let text = summary(&finished, Style::PLAIN);
     assert_harmless(&text);
     assert_snapshot!(text);
@@ -153,7 +173,14 @@ fn a_list_that_is_cut_says_where_the_rest_is() {
     let left = record.controls.len() - 5;
     let mut result = fixture::result(Outcome::Refused);
     let text = |result: &BuildResult| {
-        let finished = Finished { result, record: Some(&record), channel: None, evidence: None, previous: None };
+        let finished = Finished {
+            result,
+            record: Some(&record),
+            channel: None,
+            unpublished: None,
+            evidence: None,
+            previous: None,
+        };
         summary(&finished, Style::PLAIN)
     };
     let expected = format!("and {left} more: amifactory show img-0a1b2c3d4e5f6071\n");
@@ -228,6 +255,7 @@ fn a_plan() {
         calls: 14,
         about_s: Some(52.0),
         scripts: Vec::new(),
+        revoked: None,
     };
     assert_snapshot!(plan(&planned, Style::PLAIN));
     planned.scripts = ["apply", "seal", "boot-test"].map(|name| format!("scripts/{name}.sh").into()).into();
@@ -238,6 +266,17 @@ fn a_plan() {
     (planned.outcome, planned.steps, planned.scripts) = (PlanVerdict::UpToDate, vec![], vec![]);
     planned.reasons = vec!["nothing changed since this image".into()];
     assert_snapshot!("a_plan_with_nothing_to_do", plan(&planned, Style::PLAIN));
+    let revoked = Planned {
+        revoked: Some("a key was left in it".into()),
+        reasons: vec![
+            "nothing has changed since 1.4.13".into(),
+            "1.4.13 is revoked: a key was left in it; so a build is refused, and with --force makes another".into(),
+        ],
+        warnings: Vec::new(),
+        can_break: Vec::new(),
+        ..planned.clone()
+    };
+    assert_snapshot!("a_plan_of_what_is_revoked", plan(&revoked, Style::PLAIN));
     let value = serde_json::to_value(&planned).unwrap();
     assert_eq!(value["outcome"], "up-to-date");
     assert_eq!(value["can_break"][1]["breaks"][0], "network: mounts of NFS need it.");

@@ -231,7 +231,9 @@ async fn copies(api: &Api, found: &mut Found) -> Result<(), CallError> {
             let answer = api.caller.call(op::DESCRIBE_IMAGES, "copies of images", ask).await?;
             for image in answer.images() {
                 let arn = found.place.ec2(&format!("image/{}", image.image_id().unwrap_or_default()));
-                found.uses(image.source_image_id().unwrap_or_default(), "copy", arn);
+                // CreateImage gives the image of its instance as the source too.
+                let kind = if image.source_instance_id().is_some() { Use::CHILD } else { "copy" };
+                found.uses(image.source_image_id().unwrap_or_default(), kind, arn);
             }
             page = answer.next_token;
             if page.as_deref().is_none_or(str::is_empty) {

@@ -512,8 +512,15 @@ async fn what_the_channel_went_back_from_does_not_come_again_by_a_schedule() {
         assert!(built(adopt_of(&place, content, &always).await).fresh);
     }
     let why = Some("it does not answer".to_owned());
-    let request =
-        Request { recipe: "web".parse().unwrap(), channel: "dev".into(), arch: None, to: None, why, take_over: false };
+    let request = Request {
+        recipe: "web".parse().unwrap(),
+        channel: "dev".into(),
+        arch: None,
+        to: None,
+        why,
+        take_over: false,
+        accept: false,
+    };
     let rules = [ChannelRule::open("dev".parse().unwrap(), None)];
     rollback::roll_back(&shared::target(&place), &rules, &request).await.unwrap();
     let why = made_again(&place, &always).await;

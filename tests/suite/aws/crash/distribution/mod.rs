@@ -1,6 +1,7 @@
 //! Images go to other regions and accounts: what must be there in the end, wherever the program dies and whatever goes
 //! wrong in one of the places.
 
+mod accepted;
 mod beside;
 mod dead;
 mod failures;
@@ -8,6 +9,7 @@ mod forged;
 mod moves;
 mod revoked;
 mod strangers;
+mod wanted;
 mod whole;
 
 use super::machine::{Machine, RECIPE, recipe_with};
@@ -22,7 +24,7 @@ use amifactory::recipe::{AccountSettings, ChannelRule, Distribution, Reach, Regi
 use amifactory::release::distribute::{self, Distributed, Row, State};
 use amifactory::release::places::Places;
 use amifactory::release::verify::places as verify_places;
-use amifactory::release::wanted::{self, Request};
+use amifactory::release::wanted::{self as asked, Request};
 use amifactory::release::{ReleaseError, everywhere, leftover, promote, rollback};
 use amifactory::target::Settled;
 use amifactory::target::aws::AwsTarget;
@@ -113,7 +115,7 @@ impl Bench {
     pub async fn distribute(&self, target: &AwsTarget) -> Result<Distributed, ReleaseError> {
         let places = Places::new(target, &self.known)?;
         let request = Request { recipe: recipe_name(), version: None, to: Some("prod".into()), arch: None };
-        let wanted = wanted::find(&places, &rules(), &request).await?;
+        let wanted = asked::find(&places, &rules(), &request).await?;
         Ok(distribute::distribute(&places, &wanted, &Silent).await)
     }
 
@@ -150,6 +152,7 @@ impl Bench {
     pub async fn roll_back(&self, target: &AwsTarget, to: Option<&str>) -> Result<rollback::RolledBack, ReleaseError> {
         let places = Places::new(target, &self.known)?;
         let request = rollback::Request {
+            accept: false,
             take_over: false,
             recipe: recipe_name(),
             channel: "prod".into(),

@@ -3,10 +3,10 @@
 use super::super::dying::{Death, Dying};
 use super::super::machine::{Machine, recipe_with};
 use super::super::threads::{self, Work};
-use super::{AWS, Bench, CONSUMER, OWNER, REGIONS, key, place};
+use super::{AWS, Bench, CONSUMER, OWNER, REGIONS, key, place, recipe_name, rules};
 use crate::fake_aws::ssm::parameters::Put;
-use amifactory::release::ReleaseError;
 use amifactory::release::distribute::State;
+use amifactory::release::{ReleaseError, promote};
 use amifactory::target::aws::AwsTarget;
 use amifactory::target::{Settled, TargetError};
 use std::time::Duration;
@@ -195,4 +195,27 @@ async fn two_at_once(later: u64) -> usize {
 fn two_managers_over_several_places_never_both_succeed() {
     let work: Vec<Work> = (0..8).map(|step| threads::piece(move || two_at_once(step * 150))).collect();
     assert_eq!(threads::all(work), 8);
+}
+
+/// A rule that became stricter since says nothing of an image that the channel names: it is only brought to all places.
+#[tokio::test(start_paused = true)]
+async fn what_the_channel_names_already_is_asked_no_gate_again() {
+    let bench = Bench::released().await;
+    let mut stricter = rules();
+    (stricter[1].approval, stricter[1].soak) = (true, Duration::from_secs(86_400));
+    let ask = |version: &str| promote::Request {
+        recipe: recipe_name(),
+        version: Some(version.parse().unwrap()),
+        to: "prod".into(),
+        arch: None,
+        why: None,
+        overridden: Some("it is there".into()),
+        approval: None,
+        take_over: false,
+    };
+    let there = promote::plan(&bench.target(), &stricter, &ask("1.0.0")).await.unwrap();
+    assert!(there.is_done() && there.unmet.is_empty(), "{:?}", there.unmet);
+    assert!(there.override_unused && there.note.overridden.is_none() && there.note.gates.is_empty());
+    let other = promote::plan(&bench.target(), &stricter, &ask("1.0.1")).await.unwrap();
+    assert_eq!((other.unmet.len(), other.override_unused, other.named_once), (2, false, None));
 }

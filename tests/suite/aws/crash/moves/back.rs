@@ -11,6 +11,7 @@ use amifactory::target::{Settled, TargetError};
 
 fn back(to: &str, take_over: bool) -> Request {
     Request {
+        accept: false,
         recipe: recipe_name(),
         channel: "staging".into(),
         arch: None,

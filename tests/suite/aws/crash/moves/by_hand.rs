@@ -29,6 +29,7 @@ async fn what_verify_tells_writes_down_that_it_stays() {
     assert!(told.mend.contains(way), "{told:?}");
 
     let mut ask = rollback::Request {
+        accept: false,
         take_over: false,
         recipe: recipe_name(),
         channel: "staging".into(),
@@ -75,6 +76,7 @@ async fn what_no_move_of_ours_brought_there_is_told_to_go() {
     assert!(!told.mend.contains("stays") && told.mend.contains("rollback web --channel staging"), "{told:?}");
     // Whoever wants it there says so, with a reason.
     let ask = |why: Option<&str>| rollback::Request {
+        accept: false,
         take_over: false,
         recipe: recipe_name(),
         channel: "staging".into(),

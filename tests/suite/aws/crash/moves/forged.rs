@@ -34,6 +34,7 @@ impl Bench {
     /// A release moves a channel to what it has named before.
     async fn goes_back(&self, channel: &str, version: &str) {
         let request = rollback::Request {
+            accept: false,
             take_over: false,
             recipe: recipe_name(),
             channel: channel.into(),
@@ -291,6 +292,7 @@ async fn a_rollback_says_whose_move_it_has_cleared() {
     bench.write_beside(LOCK, &lock.to_string());
     tokio::time::sleep(OVER).await;
     let request = rollback::Request {
+        accept: false,
         take_over: false,
         recipe: recipe_name(),
         channel: "staging".into(),

@@ -1,5 +1,6 @@
 //! Channels are moved alone: wherever the program dies, whoever comes between, and whatever someone writes by hand.
 
+mod accepted;
 mod back;
 mod beside;
 mod by_hand;
@@ -7,6 +8,7 @@ mod dead;
 mod evidence;
 mod forged;
 pub mod frozen;
+mod marked;
 mod races;
 mod verbs;
 

@@ -10,6 +10,7 @@ use amifactory::target::{Pin, PointerName, Slot, Target, TargetError};
 
 fn back(to: Option<&str>) -> Request {
     Request {
+        accept: false,
         take_over: false,
         recipe: recipe_name(),
         channel: "staging".into(),
