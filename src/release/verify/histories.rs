@@ -24,7 +24,7 @@ impl Look<'_> {
     /// A channel that took an image from another one shows that this one was there, and no channel goes away by itself.
     pub(super) fn comes_from(&mut self, name: &PointerName) {
         // Elsewhere there is only what reaches the place.
-        let Some(Ok(entries)) = self.seen.histories.get(name).filter(|_| self.is_home) else { return };
+        let Some(Ok(entries)) = self.seen.histories.get(name).filter(|_| self.home.is_none()) else { return };
         for from in History::of(entries).came_from() {
             let before = PointerName { slot: Slot::Channel(from.clone()), ..name.clone() };
             let overview = self.seen.recipes.get(self.recipe);
@@ -47,7 +47,7 @@ impl Look<'_> {
 
     /// A channel that has named an image, as that says itself, and that is not there.
     pub(super) fn named_once(&mut self) {
-        let Some(overview) = self.seen.recipes.get(self.recipe).filter(|_| self.is_home) else { return };
+        let Some(overview) = self.seen.recipes.get(self.recipe).filter(|_| self.home.is_none()) else { return };
         let is_there = |name: &PointerName| {
             // What can't be read is told by itself.
             overview.pointers.iter().any(|read| read.as_ref().map_or(true, |found| found.name == *name))
@@ -99,7 +99,7 @@ impl Look<'_> {
             self.wrong(name, history.verdict(), mend);
         }
         // Elsewhere it is told with what home names: that decides, and what brings it there writes over it.
-        if let Some(by_hand) = history.unrecorded().filter(|_| self.is_home) {
+        if let Some(by_hand) = history.unrecorded().filter(|_| self.home.is_none()) {
             let mend = match self.stays(name, &history) {
                 Some(stays) => {
                     format!("find out who did; {stays} writes down that it stays; or {}", self.way_back(name))

@@ -128,7 +128,7 @@ impl Look<'_> {
             // Of a revoked version nothing else is to be left: by this and its mark the fleet knows what runs of it.
             if !self.is_marked(pointer) {
                 let wrong = format!("it names {}, which is gone", pointer.image);
-                self.wrong(name, wrong, self.delete(name));
+                self.wrong(name, wrong, self.stale(name, version));
             }
             return;
         };
@@ -177,11 +177,12 @@ impl Look<'_> {
         self.history(name);
         self.comes_from(name);
         let Some(image) = self.image(pointer).cloned() else {
-            self.wrong(
-                name,
-                format!("it names {}, which is gone or no image of ours", pointer.image),
-                self.way_back(name),
-            );
+            let is_its = |p: &&&Pointer| matches!(p.name.slot, Slot::Version(_)) && p.image == pointer.image;
+            let mend = match all.iter().find(is_its).filter(|_| self.home.is_some()) {
+                Some(version) => format!("delete {} first, as is told with it; {}", version.name, self.way_back(name)),
+                None => self.way_back(name),
+            };
+            self.wrong(name, format!("it names {}, which is gone or no image of ours", pointer.image), mend);
             return;
         };
         self.usable(pointer, &image);

@@ -1,6 +1,6 @@
 //! What mends a pointer: commands that work where it was looked at.
 
-use super::Look;
+use super::{Look, from_home};
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::pipeline::tags;
 use crate::release::history::History;
@@ -34,11 +34,8 @@ impl Look<'_> {
     pub(super) fn away(&self, name: &PointerName, channel: &Channel) -> String {
         let plain = || format!("amifactory rollback {} --channel {channel}", name.recipe);
         // Home is what decides: a rollback moves all places, and home may be as it should.
-        if !self.is_home {
-            return format!(
-                "where home names something else, what brings that here is told with it; where home names the same, {}",
-                plain()
-            );
+        if let Some(home) = self.home {
+            return from_home::brings(home, self.rules, name, channel);
         }
         let (Some(Ok(entries)), Some(pointer)) =
             (self.seen.histories.get(name), self.seen.pointers(self.recipe).find(|pointer| pointer.name == *name))
@@ -77,7 +74,7 @@ impl Look<'_> {
     }
 
     /// Whether the recipe has pointers for several architectures.
-    fn has_several(&self) -> bool {
+    pub(super) fn has_several(&self) -> bool {
         let archs: BTreeSet<Arch> = self.seen.pointers(self.recipe).map(|pointer| pointer.name.arch).collect();
         archs.len() > 1
     }
@@ -112,6 +109,14 @@ impl Look<'_> {
              promote {recipe}@{version} --to {channel}{arch} begins it anew (images that only its history keeps from \
              retire are kept by it no more)"
         )
+    }
+
+    /// What is to be done about a version's pointer that names what is gone: a copy can be made anew.
+    pub(super) fn stale(&self, name: &PointerName, version: Version) -> String {
+        match self.home.filter(|home| from_home::has(home, name)) {
+            Some(home) => format!("{}, then {}", self.delete(name), from_home::distribute(home, name, version)),
+            None => self.delete(name),
+        }
     }
 
     pub(super) fn delete(&self, name: &PointerName) -> String {

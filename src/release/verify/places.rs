@@ -1,8 +1,8 @@
 //! Verify in other places: what is there by itself, and whether it is what home says. Looks and changes nothing.
 
 use super::histories::past_gates;
-use super::in_accounts;
 use super::{Drift, Unknown, Verified, check};
+use super::{from_home, in_accounts};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Region};
 use crate::pipeline::tags::{self, ImageState};
 use crate::recipe::ChannelRule;
@@ -18,8 +18,8 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What all places show, home too.
-struct Everywhere {
-    seen: BTreeMap<Place, Seen>,
+pub(super) struct Everywhere {
+    pub(super) seen: BTreeMap<Place, Seen>,
     /// By place and image: whom a channel's image is to be shared with there and is not.
     unshared: BTreeMap<(Place, ImageId), Vec<String>>,
     /// What could not be looked at.
@@ -35,12 +35,12 @@ pub async fn verify_everywhere(
     let home = places.home_place();
     let all = look(places, rules, recipes).await?;
     let at_home = &all.seen[&home];
-    let mut verified = check(at_home, true, true, rules);
+    let mut verified = check(at_home, true, None, rules);
     verified.unknown.extend(all.unknown.iter().cloned());
     for region in places.known.regions.keys() {
         let place = Place { account: None, region: region.clone() };
         let Some(seen) = all.seen.get(&place) else { continue };
-        let found = check(seen, true, false, rules);
+        let found = check(seen, true, Some(at_home), rules);
         verified.pointers += found.pointers;
         verified.unknown.extend(found.unknown);
         let here = |drift: Drift| Drift { what: format!("{} in {place}", drift.what), ..drift };
@@ -167,7 +167,7 @@ impl Against<'_, '_> {
 
     fn recipe(&mut self) {
         self.gone_at_home();
-        for drift in in_accounts::versions(self.recipe, &self.all.seen) {
+        for drift in in_accounts::versions(self.recipe, self.all, self.home) {
             self.verified.drift.push(drift);
         }
         let at_home: Vec<&Pointer> = self.home.pointers(self.recipe).collect();
@@ -274,7 +274,19 @@ impl Against<'_, '_> {
             Err(TargetError::Damaged { what, why, .. }) if what.ends_with(&at_home.name.to_string()) => Some(why),
             _ => None,
         });
+        // In a region of one's own what is gone is told with the pointer itself.
+        let is_gone =
+            |named: &Pointer| place.account.is_some() && in_accounts::is_gone(self.all, self.recipe, place, named);
+        let gone = named.filter(|named| is_gone(named));
         let wrong = damaged.cloned().or_else(|| behind(named, image));
+        if let Some(named) = gone.filter(|_| wrong.is_none()) {
+            let wrong = format!("it names {}, which is gone", named.image);
+            let mend = from_home::brings(self.home, self.rules, &at_home.name, channel);
+            let mend = format!("delete the pointers of its version first, as is told with them; {mend}");
+            self.wrong(format!("{} in {place}", at_home.name), wrong, mend);
+            self.verified.pointers += 1;
+            return;
+        }
         let entries = there.histories.get(&at_home.name).and_then(|read| read.as_ref().ok());
         let history = entries.map(|entries| History::of(entries));
         let edited = history.as_ref().filter(|history| place.account.is_some() && !history.is_whole());
