@@ -52,8 +52,23 @@ impl Look<'_> {
             several: self.has_several(),
             rules: self.rules,
             bases: &self.bases(name.arch),
+            waiting: self.waiting(name, channel, pointer.image.as_str()),
         };
         way_out::commands(name, &ground).join(", then ")
+    }
+
+    /// The version that a channel could be promoted to, by what the channel before it names or has named.
+    fn waiting(&self, name: &PointerName, channel: &Channel, current: &str) -> Option<Version> {
+        let rule = self.rules.iter().find(|rule| rule.name == *channel)?;
+        let usable = |image: &str| self.usable_version(image);
+        let Some(from) = &rule.from else {
+            let of_arch = self.seen.pointers(self.recipe).filter(|pointer| pointer.name.arch == name.arch);
+            return way_out::newest(of_arch, current, usable);
+        };
+        let from = PointerName { slot: Slot::Channel(from.clone()), ..name.clone() };
+        let named = self.seen.pointers(self.recipe).find(|pointer| pointer.name == from)?;
+        let entries = self.seen.histories.get(&from)?.as_ref().ok()?;
+        way_out::waiting(&History::of(entries), named.image.as_str(), current, usable)
     }
 
     /// What has to be built before this recipe can be.
