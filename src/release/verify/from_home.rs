@@ -4,6 +4,7 @@ use super::Look;
 use crate::identity::{Channel, Version};
 use crate::pipeline::tags;
 use crate::recipe::ChannelRule;
+use crate::release::history::History;
 use crate::release::seen::Seen;
 use crate::target::{Pointer, PointerName, Slot};
 
@@ -37,20 +38,25 @@ pub(super) fn brings(home: &Seen, rules: &[ChannelRule], name: &PointerName, cha
         _ => None,
     });
     let (image, arch) = (&named.image, arch(home, name));
-    match version {
-        Some(version) if is_usable(home, named) => format!(
-            "home names {version} ({image}): amifactory promote {recipe}@{version} --to {channel}{arch} --yes brings it here"
-        ),
-        // All places follow where home goes.
-        version => {
-            let what = version.map_or_else(|| image.to_string(), |version| format!("{version} ({image})"));
-            let why = if version.is_some() { "which can't be used" } else { "which no version names" };
-            let mut found = Vec::new();
-            let look = Look { seen: home, recipe, rules, is_remote: true, home: None, found: &mut found };
-            format!(
-                "home names {what}, {why}: put that right first, and all places follow: {}",
-                look.away(name, channel)
-            )
+    let what = version.map_or_else(|| image.to_string(), |version| format!("{version} ({image})"));
+    let why = match version {
+        _ if past_gates(home, name) => "which someone wrote there past its gates",
+        None => "which no version names",
+        Some(_) if !is_usable(home, named) => "which can't be used",
+        Some(version) => {
+            return format!(
+                "home names {what}: amifactory promote {recipe}@{version} --to {channel}{arch} --yes brings it there"
+            );
         }
-    }
+    };
+    // All places follow where home goes.
+    let mut found = Vec::new();
+    let look = Look { seen: home, recipe, rules, is_remote: true, home: None, found: &mut found };
+    format!("home names {what}, {why}: put that right first, and all places follow: {}", look.way_back(name))
+}
+
+/// Whether home itself names what something other than this program wrote there.
+pub(super) fn past_gates(home: &Seen, name: &PointerName) -> bool {
+    let entries = home.histories.get(name).and_then(|read| read.as_ref().ok());
+    entries.is_some_and(|entries| History::of(entries).unrecorded().is_some())
 }

@@ -1,7 +1,7 @@
 //! What the histories of pointers say, against the pointers that are there.
 
-use super::Look;
 use super::mends::local_folder;
+use super::{Look, from_home};
 use crate::pipeline::tags;
 use crate::release::history::{History, Moved};
 use crate::release::note::Note;
@@ -178,13 +178,16 @@ impl Look<'_> {
         }
         for (name, (image, channel)) in left {
             let wrong = format!("it is not there, and {channel} has named its image {}", image.id);
-            let mend = match self.is_remote {
-                true => format!(
+            let mend = match (&name.slot, self.home.filter(|home| from_home::has(home, &name))) {
+                (Slot::Version(version), Some(home)) => {
+                    format!("{} puts it back", from_home::distribute(home, &name, *version))
+                }
+                _ if self.is_remote => format!(
                     "put it back: aws ssm put-parameter --name {name}{} --type String --data-type aws:ec2:image --value {}",
                     self.region(),
                     image.id
                 ),
-                false => "someone deleted it: put it back from a backup of the state folder".to_owned(),
+                _ => "someone deleted it: put it back from a backup of the state folder".to_owned(),
             };
             self.wrong(&name, wrong, mend);
         }

@@ -2,7 +2,7 @@
 //! say what a version is.
 
 use super::places::Everywhere;
-use super::{Drift, from_home};
+use super::{Drift, from_home, lost};
 use crate::identity::RecipeName;
 use crate::release::places::Place;
 use crate::release::seen::Seen;
@@ -24,6 +24,10 @@ pub(super) fn versions(recipe: &RecipeName, all: &Everywhere, home: &Seen) -> Ve
         for pointer in there.pointers(recipe) {
             let Slot::Version(version) = pointer.name.slot else { continue };
             let said = own.pointers(recipe).find(|said| said.name == pointer.name);
+            // Then the region's own pointer is what is missing.
+            if said.is_none() && lost::is_of_version(own, home, pointer) {
+                continue;
+            }
             let name = pointer.name.to_string();
             let gone =
                 || is_gone(all, recipe, place, pointer).then(|| format!("it names {}, which is gone", pointer.image));

@@ -4,6 +4,7 @@ mod from_home;
 mod histories;
 mod in_accounts;
 mod look;
+mod lost;
 mod mends;
 pub mod places;
 

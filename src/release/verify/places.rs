@@ -2,7 +2,7 @@
 
 use super::histories::past_gates;
 use super::{Drift, Unknown, Verified, check};
-use super::{from_home, in_accounts};
+use super::{from_home, in_accounts, lost};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Region};
 use crate::pipeline::tags::{self, ImageState};
 use crate::recipe::ChannelRule;
@@ -167,8 +167,12 @@ impl Against<'_, '_> {
 
     fn recipe(&mut self) {
         self.gone_at_home();
-        for drift in in_accounts::versions(self.recipe, self.all, self.home) {
-            self.verified.drift.push(drift);
+        self.verified.drift.extend(in_accounts::versions(self.recipe, self.all, self.home));
+        for drift in lost::pointers(self.recipe, self.all, self.home, self.rules) {
+            // What a channel of that place has named is told with that.
+            if !self.verified.drift.iter().any(|told| told.recipe == drift.recipe && told.what == drift.what) {
+                self.verified.drift.push(drift);
+            }
         }
         let at_home: Vec<&Pointer> = self.home.pointers(self.recipe).collect();
         for pointer in &at_home {
@@ -198,18 +202,21 @@ impl Against<'_, '_> {
         }
         let image = self.expected(pointer, region, at_home);
         if *region != self.places.known.home {
-            self.follows(&own, pointer, image.as_ref(), (&rule.name, &version));
+            self.follows(&own, pointer, image.as_ref(), &rule.name);
         }
         for account in self.places.accounts(&rule.reach) {
             let place = Place { account: Some(account), region: region.clone() };
-            self.follows(&place, pointer, image.as_ref(), (&rule.name, &version));
+            self.follows(&place, pointer, image.as_ref(), &rule.name);
         }
         let Some(image) = image else { return };
         let key = (own.clone(), image.clone());
         if let Some(whom) = self.all.unshared.get(&key).filter(|_| rule.reach.is_shared()) {
             let what = format!("{} in {own}", pointer.name);
             let wrong = format!("{image} lacks {}", whom.join(", "));
-            let mend = format!("amifactory promote {}{version} --to {} --yes shares it anew", self.recipe, rule.name);
+            let mend = match from_home::past_gates(self.home, &pointer.name) {
+                true => from_home::brings(self.home, self.rules, &pointer.name, &rule.name),
+                false => format!("amifactory promote {}{version} --to {} --yes shares it anew", self.recipe, rule.name),
+            };
             self.wrong(what, wrong, mend);
         }
         self.way_back(&own, &pointer.name, &image, rule);
@@ -250,23 +257,21 @@ impl Against<'_, '_> {
         if *region == self.places.known.home {
             return Some(named.image.clone());
         }
+        let there = self.all.seen.get(&Place { account: None, region: region.clone() })?;
         let version = at_home.iter().find(|pointer| {
             matches!(pointer.name.slot, Slot::Version(_))
                 && pointer.image == named.image
                 && pointer.name.arch == named.name.arch
-        })?;
-        let there = self.all.seen.get(&Place { account: None, region: region.clone() })?;
-        there.pointers(self.recipe).find(|pointer| pointer.name == version.name).map(|pointer| pointer.image.clone())
+        });
+        let named_there =
+            version.and_then(|version| there.pointers(self.recipe).find(|pointer| pointer.name == version.name));
+        // Where someone deleted the version's pointer, that is told; the copy is what it was.
+        let copy = || lost::copy_in(there, self.home, self.recipe, &named.image);
+        named_there.map(|pointer| pointer.image.clone()).or_else(copy)
     }
 
     /// A channel in a place names what it should.
-    fn follows(
-        &mut self,
-        place: &Place,
-        at_home: &Pointer,
-        image: Option<&ImageId>,
-        (channel, version): (&Channel, &str),
-    ) {
+    fn follows(&mut self, place: &Place, at_home: &Pointer, image: Option<&ImageId>, channel: &Channel) {
         let Some(there) = self.all.seen.get(place) else { return };
         let overview = there.recipes.get(self.recipe);
         let named = there.pointers(self.recipe).find(|pointer| pointer.name == at_home.name);
@@ -294,13 +299,7 @@ impl Against<'_, '_> {
         let is_pointer = named.is_some() && place.account.is_some();
         let found = wrong.into_iter().chain(edited.map(History::verdict)).chain(by_hand.map(past_gates));
         for wrong in found.collect::<Vec<_>>() {
-            // Without its version it would be another image that is promoted.
-            let mend = match version {
-                "" => {
-                    "mend what its version names at home first: amifactory verify says what is wrong with it".to_owned()
-                }
-                version => format!("amifactory promote {}{version} --to {channel} --yes brings it there", self.recipe),
-            };
+            let mend = from_home::brings(self.home, self.rules, &at_home.name, channel);
             self.wrong(format!("{} in {place}", at_home.name), wrong, mend);
         }
         self.verified.pointers += usize::from(is_pointer);

@@ -194,7 +194,13 @@ fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
     } else if shown.places.iter().any(|differs| differs.known) {
         let of =
             shown.moves.first().and_then(|row| row.version).map_or_else(String::new, |version| format!("@{version}"));
-        let command = format!("amifactory promote {recipe}{of} --to {} --yes   (brings it there)", shown.channel);
+        // What passed no gate at home goes nowhere else.
+        let command = match shown.moves.first().is_some_and(|newest| newest.kind.is_none()) {
+            true => format!(
+                "amifactory verify {recipe}   (what home names passed no gate: it says what puts that right everywhere)"
+            ),
+            false => format!("amifactory promote {recipe}{of} --to {} --yes   (brings it there)", shown.channel),
+        };
         text.push_str(&super::next(&[command], style));
     }
     text

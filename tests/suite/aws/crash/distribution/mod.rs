@@ -3,6 +3,7 @@
 
 mod beside;
 mod dead;
+mod deleted;
 mod deregistered;
 mod failures;
 mod forged;
