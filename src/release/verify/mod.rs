@@ -7,6 +7,7 @@ mod look;
 mod lost;
 mod mends;
 pub mod places;
+mod retagged;
 
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::pipeline::tags;

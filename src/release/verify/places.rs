@@ -2,7 +2,7 @@
 
 use super::histories::past_gates;
 use super::{Drift, Unknown, Verified, check};
-use super::{from_home, in_accounts, lost};
+use super::{from_home, in_accounts, lost, retagged};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Region};
 use crate::pipeline::tags::{self, ImageState};
 use crate::recipe::ChannelRule;
@@ -12,7 +12,7 @@ use crate::release::history::History;
 use crate::release::opened::rollback_target;
 use crate::release::places::{Place, Places, audience};
 use crate::release::seen::Seen;
-use crate::target::{Image, Pointer, PointerName, Slot, Tags, TargetError};
+use crate::target::{Evidence, Image, Pointer, PointerName, Slot, Tags, TargetError};
 use futures_util::future::join_all;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -315,7 +315,8 @@ impl Against<'_, '_> {
                 continue;
             };
             let Some(copy) = there.image(&pointer.image) else { continue };
-            for (wrong, mend) in difference(source, copy, &self.places.known.home, &at_home.name) {
+            let record = self.home.evidence.get(&source.id);
+            for (wrong, mend) in difference(source, copy, record, &self.places.known.home, region, &at_home.name) {
                 self.wrong(format!("{} in {place}", at_home.name), wrong, mend);
             }
         }
@@ -406,7 +407,14 @@ fn reached_by(places: &Places<'_>, rule: &ChannelRule) -> Vec<Place> {
 
 /// What a copy's tags say otherwise than its source's, and what to do. A source may go on in its state, and a revoke that
 /// was cut off is another matter than an edit.
-fn difference(source: &Image, copy: &Image, home: &Region, name: &PointerName) -> Vec<(String, String)> {
+fn difference(
+    source: &Image,
+    copy: &Image,
+    record: Option<&Evidence>,
+    home: &Region,
+    region: &Region,
+    name: &PointerName,
+) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let version = match &name.slot {
         Slot::Version(version) => version.to_string(),
@@ -426,10 +434,28 @@ fn difference(source: &Image, copy: &Image, home: &Region, name: &PointerName) -
     let (there, here) = (said(&copy.tags), said(&source.tags));
     let keys: BTreeSet<&String> =
         there.keys().chain(here.keys()).filter(|key| there.get(*key) != here.get(*key)).collect();
-    if !keys.is_empty() {
-        let keys: Vec<&str> = keys.into_iter().map(String::as_str).collect();
+    let unread = match record {
+        Some(Evidence::Of(_)) => "as no record holds them: find out, and put the other one right".to_owned(),
+        Some(Evidence::Missing) => "as the record can't be read: find out, and put the other one right".to_owned(),
+        None | Some(Evidence::There) => format!("without the record: amifactory verify {} reads it", name.recipe),
+    };
+    let none = Tags::new();
+    let record = if let Some(Evidence::Of(record)) = record { record } else { &none };
+    // What the record says decides; of a tag that it does not know nothing does.
+    let mut changed = retagged::changed(&copy.tags, record);
+    changed.retain(|(key, _)| !record.is_empty() && keys.iter().any(|other| other.as_str() == *key));
+    let is_known = |key: &&String| !record.is_empty() && retagged::is_known(key, record);
+    let unknown: Vec<&String> = keys.into_iter().filter(|key| !is_known(key)).collect();
+    if !changed.is_empty() {
+        let command = retagged::command(&copy.id, &format!(" --region {region}"), &changed);
+        let command = command.map(|command| format!(": {command}")).unwrap_or_default();
+        let mend = format!("find out who did, and put them back to what the record of {} says{command}", source.id);
+        found.push((retagged::wrong(&copy.id, &copy.tags, &changed), mend));
+    }
+    if !unknown.is_empty() {
+        let keys: Vec<&str> = unknown.into_iter().map(String::as_str).collect();
         let wrong = format!("the tags of {} differ from those of {} at home: {}", copy.id, source.id, keys.join(", "));
-        found.push((wrong, "someone changed them: put them to what home says".into()));
+        found.push((wrong, format!("which of the two someone changed is not known, {unread}")));
     }
     if ImageState::of(&copy.tags) == ImageState::Candidate && ImageState::of(&source.tags) != ImageState::Candidate {
         let wrong = format!("{} was never shown to be ready, by its tags", copy.id);

@@ -8,6 +8,7 @@ mod deregistered;
 mod failures;
 mod forged;
 mod moves;
+mod retagged;
 mod revoked;
 mod strangers;
 mod whole;

@@ -91,7 +91,8 @@ async fn what_no_move_of_ours_brought_there_is_told_to_go() {
 #[tokio::test(start_paused = true)]
 async fn what_waits_in_the_channel_before_is_told_where_nothing_is_left_to_go_back_to() {
     let bench = Bench::new().await;
-    bench.fake.world().ec2.images.remove(&bench.image("1.0.0")).unwrap();
+    let image = bench.image("1.0.0");
+    bench.fake.world().ec2.images.remove(&image).unwrap();
     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
     let told = |found: Vec<verify::Drift>| found.into_iter().find(|told| told.what == name().to_string()).unwrap().mend;
     let mend = told(drift(&bench).await);
