@@ -359,7 +359,7 @@ mod tests {
             by: None,
             note: None,
         };
-        let history = History { moves: moves.iter().map(moved).collect(), earlier_dropped: false, breaks: Vec::new() };
+        let history = History { moves: moves.iter().map(moved).collect(), ..History::default() };
         let pointer = |n: u32| Pointer {
             name: name(Slot::Version(format!("1.0.{n}").parse().unwrap())),
             image: image(n).id,

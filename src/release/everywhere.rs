@@ -490,7 +490,7 @@ pub async fn settle(
     if end.stands {
         let copies;
         (copies, rows) = sound(places, &rule.reach, underway).await;
-        rows.extend(follow(places, &underway.name, &underway.image, &copies, &underway.note).await);
+        rows.extend(follow(places, &underway.name, &underway.image, &copies, &underway.note.finished()).await);
     }
     if let Some(held) = &end.held {
         home.let_go(held).await?;

@@ -40,6 +40,9 @@ pub struct Note {
     /// Why they did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<String>,
+    /// Whether someone else has written it in the place of whoever began the move: the service says who.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub finished: bool,
     /// The hash of the entry before this one; none in the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Digest>,
@@ -96,6 +99,7 @@ impl Note {
             gates: Vec::new(),
             approved_by: None,
             approval: None,
+            finished: false,
             before: None,
         }
     }
@@ -106,9 +110,9 @@ impl Note {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Whether it fits, also once the hash of the entry before it is in it.
+    /// Whether it fits, also once the hash of the entry before it is in it, and where someone else has to finish the move.
     pub fn check(&self) -> Result<(), TooLong> {
-        let whole = Note { before: Some(Digest::of(b"")), ..self.clone() };
+        let whole = Note { before: Some(Digest::of(b"")), finished: true, ..self.clone() };
         match whole.text().chars().count() {
             length if length > MOST_CHARACTERS => Err(TooLong { length }),
             _ => Ok(()),
@@ -118,6 +122,11 @@ impl Note {
     /// Whether it opens a gate by its own word: by an override, or by someone's yes.
     pub fn vouches_for_itself(&self) -> bool {
         self.overridden.is_some() || !self.gates.is_empty() || self.approved_by.is_some() || self.approval.is_some()
+    }
+
+    /// The note as whoever finishes the move writes it.
+    pub fn finished(&self) -> Note {
+        Note { finished: true, ..self.clone() }
     }
 
     /// The note after this entry.
@@ -136,9 +145,9 @@ pub fn hash(image: &str, note: &str) -> Digest {
     Digest::of(format!("{image}\n{note}").as_bytes())
 }
 
-/// Whether both notes say the same, wherever they stand in the chain.
+/// Whether both notes say the same, wherever they stand in the chain and whoever has written them in the end.
 pub fn same_move(image: &ImageId, note: &Note, other_image: &str, other: Option<&Note>) -> bool {
-    let plain = |note: &Note| Note { before: None, ..note.clone() };
+    let plain = |note: &Note| Note { before: None, finished: false, ..note.clone() };
     image.as_str() == other_image && other.is_some_and(|other| plain(other) == plain(note))
 }
 

@@ -302,7 +302,7 @@ mod tests {
             by: None,
             note: kind.map(|kind| Note::new(kind, "2026-11-20T00:00:00Z".into())),
         };
-        History { moves: moves.iter().enumerate().map(moved).collect(), earlier_dropped: false, breaks: Vec::new() }
+        History { moves: moves.iter().enumerate().map(moved).collect(), ..History::default() }
     }
 
     #[test]

@@ -105,6 +105,16 @@ impl Scene {
         named.or_else(|| of_tags().map(|owner| owner.version))
     }
 
+    /// All versions that an image may be meant by: those whose pointers name it, and what its tags say.
+    pub fn versions_of(&self, image: &str) -> BTreeSet<Version> {
+        let named = self.pointers.iter().filter(|pointer| pointer.image.as_str() == image);
+        let versions = named
+            .filter_map(|pointer| if let Slot::Version(version) = pointer.name.slot { Some(version) } else { None });
+        let found = self.images.iter().find(|found| found.id.as_str() == image);
+        let of_tags = found.and_then(tags::version_of);
+        versions.chain(of_tags).collect()
+    }
+
     /// The image of a version; it may be unfit for use.
     fn of_version(&self, arch: Arch, version: Version) -> Result<ImageId, ReleaseError> {
         let name = PointerName { recipe: self.recipe.clone(), arch, slot: Slot::Version(version) };
@@ -265,8 +275,13 @@ pub fn doubt(channel: &Channel, history: &History, image: &ImageId) -> Option<St
         return Some(format!("the history of {channel} was edited: revision {}: {}", first.revision, first.what));
     }
     let of_image = |moved: &&Moved| moved.image == image.as_str();
-    if history.moves.iter().filter(of_image).any(|moved| moved.note.is_some()) {
-        return None;
+    let mut by_note = history.moves.iter().filter(of_image).filter(|moved| moved.note.is_some()).peekable();
+    if by_note.peek().is_some() {
+        // One entry that nothing speaks against is enough.
+        let doubts: Option<Vec<_>> = by_note.map(|moved| history.contradicted(moved)).collect();
+        return doubts?
+            .pop()
+            .map(|found| format!("what {channel} says of it is not so: revision {}: {}", found.revision, found.what));
     }
     let by_hand = history.moves.iter().rev().find(of_image)?;
     Some(format!("{channel} was pointed at it by hand (revision {}), past all gates", by_hand.revision))
@@ -311,7 +326,7 @@ mod tests {
                 Moved { revision: 1, at, image: (*image).to_owned(), by, note: Some(note) }
             };
             let moves = moves.iter().enumerate().map(moved).collect();
-            left(&History { moves, earlier_dropped: false, breaks: Vec::new() }, &images, &images[of])
+            left(&History { moves, ..History::default() }, &images, &images[of])
         };
         use Kind::{Promote, Rollback};
         let back = [(Promote, a), (Promote, b), (Rollback, a)];
@@ -350,7 +365,7 @@ mod tests {
             moved("2026-11-20T03:00:00Z", b.as_str()),
             moved("2026-11-20T04:00:00Z", a.as_str()),
         ];
-        let history = History { moves, earlier_dropped: false, breaks: Vec::new() };
+        let history = History { moves, ..History::default() };
         let hours = |image: &ImageId, now| longest_stay(&history, image, now).map(|stay| stay.as_secs() / 3600);
         assert_eq!(hours(&a, datetime!(2026-11-20 05:00 UTC)), Some(3));
         assert_eq!(hours(&a, datetime!(2026-11-20 09:00 UTC)), Some(5));
@@ -374,7 +389,7 @@ mod tests {
             entry(1, "2026-11-20T00:00:00Z", &a, promoted("2026-11-20T00:00:00Z")),
             entry(2, "2026-11-20T01:00:00Z", &b, None),
         ];
-        let mut history = History { moves, earlier_dropped: false, breaks: Vec::new() };
+        let mut history = History { moves, ..History::default() };
         let now = datetime!(2026-11-20 09:00 UTC);
         assert_eq!(longest_stay(&history, &b, now), None);
         assert_eq!(longest_stay(&history, &a, now), Some(Duration::from_secs(3600)));
@@ -387,5 +402,13 @@ mod tests {
         assert_eq!(doubt(&staging, &history, &b), None);
         history.breaks.push(Break { revision: 2, what: "the moves between revision 1 and it were taken away".into() });
         assert!(doubt(&staging, &history, &a).unwrap().starts_with("the history of staging was edited: revision 2"));
+        // An entry that is not so vouches for nothing; one beside it that is does.
+        history.breaks.clear();
+        history.contradicted.push(Break { revision: 3, what: "its note says 1.0.9".into() });
+        let told = doubt(&staging, &history, &b).unwrap();
+        assert_eq!(told, "what staging says of it is not so: revision 3: its note says 1.0.9");
+        assert_eq!(doubt(&staging, &history, &a), None);
+        history.moves.push(entry(4, "2026-11-20T08:30:00Z", &b, promoted("2026-11-20T08:30:00Z")));
+        assert_eq!(doubt(&staging, &history, &b), None);
     }
 }

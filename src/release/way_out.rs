@@ -240,7 +240,7 @@ mod tests {
         };
         let moves: Vec<Moved> = moves.iter().enumerate().map(moved).collect();
         let current = moves.last().unwrap().image.clone();
-        let history = History { moves, earlier_dropped: false, breaks: Vec::new() };
+        let history = History { moves, ..History::default() };
         let version = |image: &str| usable.contains(&image).then(|| format!("1.0.{image}").parse().unwrap());
         let channel = |name: &str| name.parse::<Channel>().unwrap();
         let rules = [ChannelRule::open(channel("dev"), None), ChannelRule::open(channel("prod"), Some(channel("dev")))];
@@ -339,7 +339,7 @@ mod tests {
         let told = |moves: &[(&str, bool)], current: &str, usable: &[&str]| {
             let moves: Vec<Moved> = moves.iter().map(|(image, ours)| moved(image, *ours)).collect();
             let names = moves.last().unwrap().image.clone();
-            let history = History { moves, earlier_dropped: false, breaks: Vec::new() };
+            let history = History { moves, ..History::default() };
             let version = |image: &str| usable.contains(&image).then(|| format!("1.0.{image}").parse().unwrap());
             waiting(&history, &names, current, version).map(|version: Version| version.to_string())
         };
@@ -364,7 +364,7 @@ mod tests {
             moved("3", note(Kind::Rollback)),
             moved("1", note(Kind::Rollback)),
         ];
-        let history = History { moves, earlier_dropped: false, breaks: Vec::new() };
+        let history = History { moves, ..History::default() };
         let found = named(&history, "1", |image| format!("1.0.{image}").parse().ok());
         assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), ["1.0.3", "1.0.4"]);
     }

@@ -239,7 +239,7 @@ mod tests {
             by: None,
             note: None,
         };
-        let history = History { moves: named.iter().map(moved).collect(), earlier_dropped: false, breaks: Vec::new() };
+        let history = History { moves: named.iter().map(moved).collect(), ..History::default() };
         let version = |image: &Image| pointer(Slot::Version(tags::version_of(image).unwrap()), image);
         let prod = pointer(prod(), &images[*named.last().unwrap()]);
         Released {

@@ -55,8 +55,9 @@ pub(super) fn brings(home: &Seen, rules: &[ChannelRule], name: &PointerName, cha
     format!("home names {what}, {why}: put that right first, and all places follow: {}", look.way_back(name))
 }
 
-/// Whether home itself names what something other than this program wrote there.
+/// Whether home itself names what something other than this program wrote there, or what says so of itself.
 pub(super) fn past_gates(home: &Seen, name: &PointerName) -> bool {
     let entries = home.histories.get(name).and_then(|read| read.as_ref().ok());
-    entries.is_some_and(|entries| History::of(entries).unrecorded().is_some())
+    let history = entries.map(|entries| History::of(entries));
+    history.is_some_and(|history| history.unrecorded().is_some() || history.last_contradicted().is_some())
 }

@@ -2,13 +2,14 @@
 
 use super::mends::local_folder;
 use super::{Look, from_home};
+use crate::identity::Version;
 use crate::pipeline::tags;
 use crate::release::history::{History, Moved};
 use crate::release::note::Note;
 use crate::release::trace;
 use crate::report::visible::line;
 use crate::target::{Image, Pointer, PointerName, Slot, TargetError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many versions of a parameter are kept (Systems Manager quotas): the oldest one goes for each new one, unless someone
 /// has labelled it. Then nothing is written any more.
@@ -18,6 +19,12 @@ const KEPT: usize = 100;
 pub(super) fn past_gates(by_hand: &Moved) -> String {
     let by = by_hand.by.as_deref().map_or_else(|| "someone".into(), line);
     format!("it was last written by {by}, and not by amifactory: it passed no gate")
+}
+
+/// Whether another move brought its image there, against which nothing speaks.
+fn is_vouched(history: &History, last: &Moved) -> bool {
+    let is_one = |moved: &&Moved| moved.image == last.image && moved.note.is_some();
+    history.moves.iter().filter(is_one).any(|moved| history.contradicted(moved).is_none())
 }
 
 impl Look<'_> {
@@ -89,7 +96,18 @@ impl Look<'_> {
             );
             self.wrong(name, wrong, labelled.unlabel(name));
         }
-        let history = History::of(entries);
+        let history = History::of(entries).with_versions(|image| self.versions_of(image));
+        if history.is_whole() && !history.is_sound() {
+            let mend =
+                match history.last().filter(|last| history.contradicted(last).is_some() && !is_vouched(&history, last))
+                {
+                    Some(_) => {
+                        format!("it may have passed no gate: {}; or promote what it is to name", self.way_back(name))
+                    }
+                    None => format!("it stays in the record; to be rid of it, {}", self.begin_anew(name)),
+                };
+            self.wrong(name, history.verdict(), format!("find out who could write there; {mend}"));
+        }
         if !history.is_whole() {
             let mend = format!(
                 "its history can't be trusted before that: find out who could write there, and restore it from a backup; or, \
@@ -108,6 +126,17 @@ impl Look<'_> {
             };
             self.wrong(name, past_gates(by_hand), mend);
         }
+    }
+
+    /// All versions that an image may be meant by.
+    fn versions_of(&self, image: &str) -> BTreeSet<Version> {
+        let named = self.seen.pointers(self.recipe).filter(|pointer| pointer.image.as_str() == image);
+        let versions = named.filter_map(|pointer| match pointer.name.slot {
+            Slot::Version(version) => Some(version),
+            Slot::Channel(_) => None,
+        });
+        let of_tags = image.parse().ok().and_then(|image| tags::version_of(self.seen.image(&image)?));
+        versions.chain(of_tags).collect()
     }
 
     /// A version's history, where it was asked for: it is one line.

@@ -6,6 +6,7 @@ use super::{from_home, in_accounts, lost, retagged};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Region};
 use crate::pipeline::tags::{self, ImageState};
 use crate::recipe::ChannelRule;
+use crate::release::Account;
 use crate::release::distribute::copy_of;
 use crate::release::error::ReleaseError;
 use crate::release::history::History;
@@ -293,8 +294,9 @@ impl Against<'_, '_> {
             return;
         }
         let entries = there.histories.get(&at_home.name).and_then(|read| read.as_ref().ok());
-        let history = entries.map(|entries| History::of(entries));
-        let edited = history.as_ref().filter(|history| place.account.is_some() && !history.is_whole());
+        let account = if place.account.is_some() { Account::Other } else { Account::Own };
+        let history = entries.map(|entries| History::in_account(entries, account));
+        let edited = history.as_ref().filter(|history| place.account.is_some() && !history.is_sound());
         let by_hand = history.as_ref().and_then(History::unrecorded).filter(|_| wrong.is_none());
         let is_pointer = named.is_some() && place.account.is_some();
         let found = wrong.into_iter().chain(edited.map(History::verdict)).chain(by_hand.map(past_gates));

@@ -37,6 +37,9 @@ pub struct ChannelHistory {
     pub verdict: String,
     /// Where it is not.
     pub breaks: Vec<Break>,
+    /// Moves whose note says something else than the service, or than the image that they name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub contradicted: Vec<Break>,
     /// Who holds the channel now.
     pub pin: Option<Pin>,
     /// Moves of it that someone has begun and not ended.
@@ -91,6 +94,7 @@ impl ChannelHistory {
             whole: history.is_whole(),
             verdict: history.verdict(),
             breaks: history.breaks.clone(),
+            contradicted: history.contradicted.clone(),
             pin,
             underway: Vec::new(),
             places: Vec::new(),
@@ -161,7 +165,13 @@ fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
             visible::line(last_part(row.by.as_deref().unwrap_or("?"))).into_owned(),
             visible::line(row.note.as_ref().and_then(|note| note.why.as_deref()).unwrap_or_default()).into_owned(),
         ]);
+        if shown.contradicted.iter().any(|found| found.revision == row.revision) {
+            table.under(style.red("   └ what it says is not so: see below"));
+        }
         if let Some(note) = &row.note {
+            if let Some(by) = note.by.as_deref().filter(|_| note.finished) {
+                table.under(format!("   └ finished in the place of {}", visible::line(last_part(by))));
+            }
             if let Some(reason) = &note.overridden {
                 let gates = match note.gates.as_slice() {
                     [] => "gates".to_owned(),
@@ -180,7 +190,8 @@ fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
     }
     text.push_str(&table.render(style));
     let verdict = visible::line(&shown.verdict);
-    let painted = if shown.whole { style.green(&verdict) } else { style.red(&verdict) };
+    let painted =
+        if shown.whole && shown.contradicted.is_empty() { style.green(&verdict) } else { style.red(&verdict) };
     text.push_str(&format!("{painted}\n"));
     for differs in &shown.places {
         let head = if differs.known { "differs in" } else { "not known in" };
@@ -195,7 +206,10 @@ fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
         let of =
             shown.moves.first().and_then(|row| row.version).map_or_else(String::new, |version| format!("@{version}"));
         // What passed no gate at home goes nowhere else.
-        let command = match shown.moves.first().is_some_and(|newest| newest.kind.is_none()) {
+        let is_doubtful = |newest: &MoveRow| {
+            newest.kind.is_none() || shown.contradicted.iter().any(|found| found.revision == newest.revision)
+        };
+        let command = match shown.moves.first().is_some_and(is_doubtful) {
             true => format!(
                 "amifactory verify {recipe}   (what home names passed no gate: it says what puts that right everywhere)"
             ),

@@ -3,6 +3,7 @@
 mod back;
 mod beside;
 mod by_hand;
+mod contradicted;
 mod dead;
 mod evidence;
 mod forged;
