@@ -51,7 +51,7 @@ impl History {
             if only.is_some_and(|only| only.name != *channel) {
                 continue;
             }
-            let history = scene::history(target, &pointer.name).await?;
+            let history = scene::history(target, &pointer.name).await?.with_versions(|image| scene.versions_of(image));
             let versions = |image: &str| image.parse().ok().and_then(|image| scene.version_of(&image));
             let pin = target.pin(&pointer.name).await?.filter(|pin| pin.holds(target.now()));
             let places = differing.remove(&pointer.name).unwrap_or_default();

@@ -19,7 +19,8 @@ pub struct Verify {
 const HELP: &str = "Exit 4: something is not as it should be. Exit 5: what was looked at is, and a place could not be looked \
     at. While a channel is being moved, what it names is not compared between places.\n\nImages that are open to everybody are \
     told, and those that accounts may launch to which amifactory.yaml does not give them. For the latter each image is asked \
-    for by itself: those that channels name or would go back to; with RECIPE all that its versions name.";
+    for by itself: those that channels name or would go back to; with RECIPE all that its versions name.\n\nTags are compared with \
+    the record that a build writes once: those of images that channels name; with RECIPE of all that its versions name.";
 
 impl Verify {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {

@@ -3,7 +3,7 @@
 use crate::identity::{BuildId, Digest, RecipeName, Version};
 use crate::plan::Plan;
 use crate::recipe::AwsSettings;
-use crate::target::Tags;
+use crate::target::{ImageRecord, Tags};
 use std::str::FromStr;
 
 /// How all keys of ours begin.
@@ -53,6 +53,9 @@ pub const CHANNELS: &str = "amifactory:channels";
 pub const REVOKED: &str = "amifactory:revoked";
 /// Who said so, and when: `<RFC 3339> <who>`.
 pub const REVOKED_BY: &str = "amifactory:revoked-by";
+
+/// No tag is cut off before it has so many characters (`StartSnapshot`, EBS direct API reference: 255).
+const SHORTEST_CUT: usize = 255;
 
 /// Where an image is on its way to its consumers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -175,6 +178,31 @@ pub fn of_build(plan: &Plan, build: &BuildId, version: Version, forced: bool) ->
         tags.insert(FORCED.into(), "true".into());
     }
     tags
+}
+
+/// The tags that a build gives its image, as the record of that image says: all but what they say of its way.
+pub fn of_record(record: &ImageRecord) -> Tags {
+    let groups: Vec<String> = record.groups.iter().map(|g| format!("{}={}", g.name, g.version)).collect();
+    let of_every_image = [
+        (RECIPE, record.recipe.to_string()),
+        (VERSION, record.version.to_string()),
+        (DIGEST, record.digest.to_string()),
+        (BUILD, record.build.to_string()),
+        (ARCH, record.base.arch.to_string()),
+        (BASE, record.base.id.clone()),
+        (GROUPS, groups.join(",")),
+    ];
+    let of_some = [(PROFILE, record.profile.clone()), (SCORE, record.score.map(|score| score.to_string()))];
+    let of_some = of_some.into_iter().filter_map(|(key, value)| Some((key, value?)));
+    of_every_image.into_iter().chain(of_some).map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// Whether a tag says what it is to say. What is too long for a tag is cut off, and ends so; one that is to be empty may be
+/// none.
+pub fn says(found: Option<&str>, expected: &str) -> bool {
+    let found = found.unwrap_or_default();
+    let cut = || found.strip_suffix('…').filter(|_| found.chars().count() >= SHORTEST_CUT);
+    found == expected || cut().is_some_and(|beginning| expected.starts_with(beginning))
 }
 
 /// A resource's own tags on AWS, with those that the factory gives to everything and a name for consoles.

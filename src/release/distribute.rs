@@ -214,7 +214,7 @@ async fn in_region(
     }
     let there = places.at(&Place { account: None, region: region.clone() }).await?;
     let there = &*there;
-    is_free(there, wanted, region).await?;
+    is_free(places, there, wanted, region).await?;
     let copy = copied(places, wanted, there, region, sink).await?;
     let parts = whole(there, &copy, region).await?;
     if there.record(&copy.id).await.ok().as_ref() != Some(&wanted.record) {
@@ -229,12 +229,12 @@ async fn in_region(
     if copy.tags.get(tags::STATE) != Some(&state) {
         there.tag_image(&copy.id, &[(tags::STATE.to_owned(), state)].into()).await?;
     }
-    point(there, wanted, &copy.id).await?;
+    point(there, wanted, &copy.id, &Place { account: None, region: region.clone() }).await?;
     Ok((copy.id, parts))
 }
 
 /// A version's pointer is written once: where it names something else, or what can't be used, no copy is begun.
-async fn is_free(there: &dyn Target, wanted: &Wanted, region: &Region) -> Result<(), TargetError> {
+async fn is_free(places: &Places<'_>, there: &dyn Target, wanted: &Wanted, region: &Region) -> Result<(), TargetError> {
     let version = wanted.candidate.version;
     let name = version_pointer(&wanted.recipe, wanted.arch, version);
     let Some(pointer) = there.pointer(&name).await? else { return Ok(()) };
@@ -254,14 +254,43 @@ async fn is_free(there: &dyn Target, wanted: &Wanted, region: &Region) -> Result
         // A place may not know yet what was made a moment ago: only what stays away is gone.
         None => match there.image(&pointer.image).await? {
             Some(_) => Ok(()),
-            None => unusable(
-                "the version's pointer names it, and it is gone",
-                format!(
-                    "delete the pointers that name it, there and in the accounts that use that region, and run the same \
-                     command again: aws ssm delete-parameter --name {name} --region {region}"
-                ),
-            ),
+            None => {
+                let mut all = vec![delete(&name, &Place { account: None, region: region.clone() })];
+                all.extend(stale_in_accounts(places, wanted, region, (&name, &pointer.image)).await);
+                unusable(
+                    "the version's pointer names it, and it is gone",
+                    format!(
+                        "delete the pointers that name it, and run the same command again, which makes another copy:\n  {}",
+                        all.join("\n  ")
+                    ),
+                )
+            }
         },
+    }
+}
+
+/// What deletes a version's pointer in the accounts in which it names an image that is gone. An account that can't be asked
+/// is told, where it is its turn.
+async fn stale_in_accounts(
+    places: &Places<'_>,
+    wanted: &Wanted,
+    region: &Region,
+    (name, gone): (&PointerName, &ImageId),
+) -> Vec<String> {
+    let each = places.accounts(&wanted.reach).into_iter().map(|account| async move {
+        let place = Place { account: Some(account), region: region.clone() };
+        let named = places.at(&place).await.ok()?.pointer(name).await.ok()??;
+        (named.image == *gone).then(|| delete(name, &place))
+    });
+    join_all(each).await.into_iter().flatten().collect()
+}
+
+/// The command that deletes a version's pointer in a place, which nothing of ours ever does.
+pub fn delete(name: &PointerName, place: &Place) -> String {
+    let command = format!("aws ssm delete-parameter --name {name} --region {}", place.region);
+    match &place.account {
+        None => command,
+        Some(account) => format!("with the credentials of account {account}: {command}"),
     }
 }
 
@@ -404,14 +433,19 @@ async fn in_account(
 ) -> Result<(), ReleaseError> {
     let there = places.at(here).await?;
     there.check_use(image, parts).await?;
-    point(&*there, wanted, image).await
+    point(&*there, wanted, image, here).await
 }
 
 /// The version's pointer, which is written once.
-async fn point(there: &dyn Target, wanted: &Wanted, image: &ImageId) -> Result<(), ReleaseError> {
+async fn point(there: &dyn Target, wanted: &Wanted, image: &ImageId, place: &Place) -> Result<(), ReleaseError> {
     let version = wanted.candidate.version;
     let name = version_pointer(&wanted.recipe, wanted.arch, version);
-    let taken = |found: &ImageId| TargetError::Conflict { what: name.to_string(), found: found.to_string() };
+    let taken = |found: &ImageId| TargetError::Unusable {
+        image: found.clone(),
+        place: place.to_string(),
+        why: format!("{name} names it there, and {version} is {image} in {}", place.region),
+        help: format!("find out who wrote it, then delete it and run the same command again: {}", delete(&name, place)),
+    };
     match there.pointer(&name).await? {
         Some(pointer) if pointer.image == *image => return Ok(()),
         Some(pointer) => return Err(taken(&pointer.image).into()),

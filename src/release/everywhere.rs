@@ -4,7 +4,7 @@
 //! The lock of the move stays until all places were tried; it holds what goes where. Where a mover dies, whoever comes by
 //! after its time lets the others follow, or clears it where home did not move and must not move any more.
 
-use super::distribute::{Row, State, Wanted, copy_of, version_pointer};
+use super::distribute::{self, Row, State, Wanted, copy_of, version_pointer};
 use super::error::ReleaseError;
 use super::history::History;
 use super::leftover;
@@ -215,7 +215,7 @@ async fn ready_with_lacks(
                 continue;
             }
             Ok(image) if Some(image) == image_of(&place.region).as_ref() => continue,
-            Ok(image) => (Some(image.clone()), format!("{name} names another image there than in its region")),
+            Ok(image) => (Some(image.clone()), another_there(name, place, version)),
             Err(error) => (None, error.to_string()),
         };
         missing.push(Row { place: place.clone(), image, state: State::Behind, why: Some(why) });
@@ -248,6 +248,16 @@ async fn ready_with_lacks(
         }
     }
     (elsewhere, missing, lacks)
+}
+
+/// Why a place can't follow whose pointer of the version someone wrote, and what lets it.
+fn another_there(name: &PointerName, place: &Place, version: Version) -> String {
+    format!(
+        "{name} names another image there than in its region\n  find out who wrote it, then delete it and bring the version \
+         there: {}, then amifactory distribute {}@{version}",
+        distribute::delete(name, place),
+        name.recipe
+    )
 }
 
 /// Whom the image of each region is to be shared with and is not.
@@ -480,7 +490,7 @@ pub async fn settle(
     if end.stands {
         let copies;
         (copies, rows) = sound(places, &rule.reach, underway).await;
-        rows.extend(follow(places, &underway.name, &underway.image, &copies, &underway.note).await);
+        rows.extend(follow(places, &underway.name, &underway.image, &copies, &underway.note.finished()).await);
     }
     if let Some(held) = &end.held {
         home.let_go(held).await?;

@@ -4,15 +4,13 @@
 //! like any other, which says of each break what stood there then. From that entry on the record vouches again, for what
 //! comes after it alone; what was changed since then is a break once more.
 
+use super::contradiction::{self, Account};
 use super::note::{Kind, Note, hash};
 use crate::identity::{Channel, Digest, Version};
 use crate::report::visible::line;
-use crate::target::Entry;
+use crate::target::{Entry, moment};
 use serde::Serialize;
 use std::collections::BTreeSet;
-
-/// How many writes can come between what a mover has read and what it writes.
-const BESIDE: usize = 8;
 
 /// How much of a hash tells breaks apart: 128 bits.
 const SEAL: usize = 32;
@@ -28,6 +26,8 @@ pub struct History {
     pub breaks: Vec<Break>,
     /// Where it was edited and someone has accepted that.
     pub accepted: Vec<Accepted>,
+    /// Moves whose note says something else than the service, or than the image that they name.
+    pub contradicted: Vec<Break>,
 }
 
 /// One move.
@@ -88,15 +88,20 @@ impl History {
 
     /// Reads what a target keeps, oldest first.
     pub fn of(entries: &[Entry]) -> History {
-        History::sealed(entries).0
+        History::in_account(entries, Account::Own)
+    }
+
+    /// The same, where it may be that of another account.
+    pub fn in_account(entries: &[Entry], account: Account) -> History {
+        History::sealed(entries, account).0
     }
 
     /// What a note says that accepts the breaks which are there now, one text for each of [`History::breaks`].
     pub fn seals(entries: &[Entry]) -> Vec<String> {
-        History::sealed(entries).1
+        History::sealed(entries, Account::Own).1
     }
 
-    fn sealed(entries: &[Entry]) -> (History, Vec<String>) {
+    fn sealed(entries: &[Entry], account: Account) -> (History, Vec<String>) {
         let (mut history, mut seals) = (History::default(), Vec::new());
         for (at, entry) in entries.iter().enumerate() {
             let earlier = &entries[..at];
@@ -113,6 +118,8 @@ impl History {
             history.breaks.extend(entry.wrong.clone().map(|what| Break { revision: entry.revision, what }));
             history.check(earlier, entry, note.as_ref());
             seals.extend(history.breaks[known..].iter().map(|broken| seal(broken, earlier.last(), entry)));
+            let contradicted = note.as_ref().and_then(|note| contradiction::of(entry, note, account));
+            history.contradicted.extend(contradicted.map(|what| Break { revision: entry.revision, what }));
             history.moves.push(Moved {
                 revision: entry.revision,
                 at: entry.at.clone(),
@@ -133,6 +140,8 @@ impl History {
             .filter_map(|(before, entry)| {
                 Some((entry, Note::read(&entry.note).filter(|note| accepts(before, entry, note))?))
             })
+            // What is not so accepts nothing.
+            .filter(|(entry, _)| self.contradicted.iter().all(|found| found.revision != entry.revision))
             .collect();
         let (mut open, mut still) = (Vec::new(), Vec::new());
         for (broken, seal) in std::mem::take(&mut self.breaks).into_iter().zip(std::mem::take(seals)) {
@@ -186,10 +195,16 @@ impl History {
         }
         let Some(note) = note else { return };
         let follows = |earlier: &Entry| note.before == Some(hash(&earlier.image, &earlier.note));
-        // Where a service takes every write, one can come between what a mover has read and what it writes: its note then
-        // follows an entry a few places back.
-        let beside = entry.by.is_some()
-            && (earlier.iter().rev().take(BESIDE).any(follows) || (self.earlier_dropped && earlier.len() < BESIDE));
+        let followed = earlier.iter().rposition(follows);
+        // Where a service takes every write, some can come between what a mover has read and what it writes: its note then
+        // follows an entry a few places back, and was decided before they came. What it follows may have been dropped since.
+        let between = followed.map_or(earlier, |at| &earlier[at + 1..]);
+        let decided = moment(&note.at);
+        let came_then = |other: &Entry| {
+            decided.zip(moment(&other.at)).is_some_and(|(decided, at)| at >= decided - contradiction::CLOCKS)
+        };
+        let beside =
+            entry.by.is_some() && (followed.is_some() || self.earlier_dropped) && between.iter().all(came_then);
         if !follows(before) && !beside {
             wrong(format!("it follows another entry than revision {}, as that now reads", before.revision));
         }
@@ -211,8 +226,53 @@ impl History {
         self.breaks.is_empty()
     }
 
-    /// The chain in one sentence, for people.
+    /// True where the chain is whole, and nothing in it says something else than the service.
+    pub fn is_sound(&self) -> bool {
+        self.is_whole() && self.contradicted.is_empty()
+    }
+
+    /// Why a move's note is not to be believed; none where nothing speaks against it.
+    pub fn contradicted(&self, moved: &Moved) -> Option<&Break> {
+        self.contradicted.iter().find(|found| found.revision == moved.revision)
+    }
+
+    /// The last move, where its note is not to be believed.
+    pub fn last_contradicted(&self) -> Option<&Break> {
+        self.contradicted(self.last()?)
+    }
+
+    /// The same with what is known of the images that moves name: `versions` answers with all that may be meant by one, and
+    /// with none where nothing is known of it.
+    pub fn with_versions(mut self, versions: impl Fn(&str) -> BTreeSet<Version>) -> History {
+        for moved in &self.moves {
+            let Some(said) = moved.version() else { continue };
+            let known = versions(&moved.image);
+            if known.is_empty() || known.contains(&said) {
+                continue;
+            }
+            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+            let what = format!("its note says {said}, and {} is {}", moved.image, known.join(" or "));
+            match self.contradicted.iter_mut().find(|found| found.revision == moved.revision) {
+                Some(found) => found.what.push_str(&format!("; {what}")),
+                None => self.contradicted.push(Break { revision: moved.revision, what }),
+            }
+        }
+        self.contradicted.sort_by_key(|found| found.revision);
+        self
+    }
+
+    /// The record in one sentence, for people.
     pub fn verdict(&self) -> String {
+        let told = self.chain();
+        if self.contradicted.is_empty() {
+            return told;
+        }
+        let each = self.contradicted.iter().map(|found| format!("revision {}: {}", found.revision, found.what));
+        format!("what some entries say is not so: {}; {told}", each.collect::<Vec<_>>().join("; "))
+    }
+
+    /// The chain in one sentence.
+    fn chain(&self) -> String {
         let beginning = if self.earlier_dropped { "; earlier moves are no longer kept" } else { "" };
         let accepted: String = self.accepted.iter().map(|accepted| format!("; {}", accepted.told())).collect();
         match (self.breaks.as_slice(), self.accepted_at()) {
@@ -269,6 +329,7 @@ fn accepts(before: &Entry, entry: &Entry, note: &Note) -> bool {
 mod tests {
     use super::super::note::Kind;
     use super::*;
+    use time::Duration;
 
     fn chain(images: &[&str]) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::new();
@@ -333,8 +394,41 @@ mod tests {
         assert!(!History::of(&entries).is_whole());
         entries[2].by = by;
         assert!(History::of(&entries).is_whole());
+        // What came before its mover had decided was there to be read.
+        let between = moment(&entries[1].at).unwrap();
+        let text = |at: time::OffsetDateTime| at.format(&time::format_description::well_known::Rfc3339).unwrap();
+        let mut earlier = entries.clone();
+        earlier[1].at = text(between - Duration::minutes(2));
+        assert_eq!(History::of(&earlier).breaks.iter().map(|b| b.revision).collect::<Vec<_>>(), [3]);
+        earlier[1].at = text(between - Duration::seconds(30));
+        assert!(History::of(&earlier).is_whole());
+        // Nor does it follow what was dropped, where anything was kept that is older than it.
+        let mut kept: Vec<Entry> = earlier[1..].to_vec();
+        assert!(History::of(&kept).is_whole());
+        kept[0].at = text(between - Duration::minutes(2));
+        assert_eq!(History::of(&kept).breaks[0].revision, 3);
         entries[0].image = "ami-0000000f".into();
         assert_eq!(History::of(&entries).breaks[0].revision, 3);
+    }
+
+    #[test]
+    fn a_note_that_names_another_version_than_its_image_has_is_told() {
+        let mut entries = chain(&["ami-00000001", "ami-00000002"]);
+        let note = Note { version: Some("1.0.1".parse().unwrap()), ..Note::read(&entries[1].note).unwrap() };
+        entries[1].note = note.text();
+        let of = |known: &[&str]| {
+            let known: BTreeSet<Version> = known.iter().map(|version| version.parse().unwrap()).collect();
+            History::of(&entries)
+                .with_versions(|image| if image.ends_with('2') { known.clone() } else { BTreeSet::new() })
+        };
+        for known in [&[][..], &["1.0.1"], &["1.0.0", "1.0.1"]] {
+            assert!(of(known).is_sound(), "{known:?}");
+        }
+        let told = of(&["1.0.0"]);
+        assert!(told.is_whole() && !told.is_sound() && told.last_contradicted().is_some());
+        assert!(told.verdict().starts_with(
+            "what some entries say is not so: revision 2: its note says 1.0.1, and ami-00000002 is 1.0.0; the record is whole"
+        ), "{}", told.verdict());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`gate`] | pure: what a channel's rule asks of an image, and what is not met |
 //! | [`note`], [`history`] | what is recorded with each move, and whether the record is whole |
+//! | `contradiction` | pure: notes that say something else than the service itself |
 //! | [`contest`] | pure: who was first, where two have written one pointer |
 //! | [`scene`] | a recipe's images and pointers, which all verbs look at first |
 //! | [`seen`] | all that is asked of a place at once, for many recipes |
@@ -30,6 +31,10 @@
 //!   another write between what it read and what it wrote has lost, and puts the other's value back. So builds need
 //!   no lock, and make no call more for it: one that finds, as it reads back, a pin that is older than its write puts
 //!   the channel back. A note is the description of its version in the parameter's history.
+//! - What a note says of itself is measured by what the service says: who wrote it, and when; and by its image
+//!   (`release/contradiction.rs`). Whoever finishes a move for someone else says so in the note, and no more: who that was,
+//!   the service says. What contradicts is told, and vouches for nothing; what was written beside others is believed only
+//!   where they came after it was decided.
 //! - Whoever revokes marks first, then waits for the locks of moves to that image, and then looks which channels name
 //!   it; whoever moves looks at the image once more when the move shows. So one of the two sees the other. A lock
 //!   that opens gates by its own word, an override or an approval, is finished by others only where the service says
@@ -64,6 +69,7 @@
 
 pub mod accept;
 pub mod contest;
+mod contradiction;
 pub mod distribute;
 mod error;
 pub mod everywhere;
@@ -90,6 +96,7 @@ pub mod verify;
 pub mod wanted;
 pub mod way_out;
 
+pub use contradiction::{Account, UNKNOWN as UNKNOWN_CALLER};
 pub use error::{Class, ReleaseError, one_line};
 pub use history::{Accepted, Break, History, Moved};
 pub use note::{Kind, Note};

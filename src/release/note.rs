@@ -43,6 +43,9 @@ pub struct Note {
     /// Where the record before it was edited, as it stood then (see [`super::History::seals`]): its mover accepts that.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepts: Vec<String>,
+    /// Whether someone else has written it in the place of whoever began the move: the service says who.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub finished: bool,
     /// The hash of the entry before this one; none in the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Digest>,
@@ -100,6 +103,7 @@ impl Note {
             approved_by: None,
             approval: None,
             accepts: Vec::new(),
+            finished: false,
             before: None,
         }
     }
@@ -115,9 +119,9 @@ impl Note {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Whether it fits, also once the hash of the entry before it is in it.
+    /// Whether it fits, also once the hash of the entry before it is in it, and where someone else has to finish the move.
     pub fn check(&self) -> Result<(), TooLong> {
-        let whole = Note { before: Some(Digest::of(b"")), ..self.clone() };
+        let whole = Note { before: Some(Digest::of(b"")), finished: true, ..self.clone() };
         match whole.text().chars().count() {
             length if length > MOST_CHARACTERS => Err(TooLong { length }),
             _ => Ok(()),
@@ -129,6 +133,11 @@ impl Note {
     pub fn vouches_for_itself(&self) -> bool {
         let says_yes = self.approved_by.is_some() || self.approval.is_some();
         self.overridden.is_some() || !self.gates.is_empty() || says_yes || !self.accepts.is_empty()
+    }
+
+    /// The note as whoever finishes the move writes it.
+    pub fn finished(&self) -> Note {
+        Note { finished: true, ..self.clone() }
     }
 
     /// The note after this entry.
@@ -147,9 +156,9 @@ pub fn hash(image: &str, note: &str) -> Digest {
     Digest::of(format!("{image}\n{note}").as_bytes())
 }
 
-/// Whether both notes say the same, wherever they stand in the chain.
+/// Whether both notes say the same, wherever they stand in the chain and whoever has written them in the end.
 pub fn same_move(image: &ImageId, note: &Note, other_image: &str, other: Option<&Note>) -> bool {
-    let plain = |note: &Note| Note { before: None, ..note.clone() };
+    let plain = |note: &Note| Note { before: None, finished: false, ..note.clone() };
     image.as_str() == other_image && other.is_some_and(|other| plain(other) == plain(note))
 }
 

@@ -183,7 +183,7 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
     let record = target.record(&image.id).await?;
     let (mut stayed, mut doubt) = (None, None);
     if let (Some(name), Some(channel)) = (&from, &rule.from) {
-        let history = history(target, name).await?;
+        let history = history(target, name).await?.with_versions(|image| scene.versions_of(image));
         stayed = longest_stay(&history, &image.id, target.now());
         doubt = scene::doubt(channel, &history, &image.id);
     }

@@ -105,6 +105,16 @@ impl Scene {
         named.or_else(|| of_tags().map(|owner| owner.version))
     }
 
+    /// All versions that an image may be meant by: those whose pointers name it, and what its tags say.
+    pub fn versions_of(&self, image: &str) -> BTreeSet<Version> {
+        let named = self.pointers.iter().filter(|pointer| pointer.image.as_str() == image);
+        let versions = named
+            .filter_map(|pointer| if let Slot::Version(version) = pointer.name.slot { Some(version) } else { None });
+        let found = self.images.iter().find(|found| found.id.as_str() == image);
+        let of_tags = found.and_then(tags::version_of);
+        versions.chain(of_tags).collect()
+    }
+
     /// The image of a version; it may be unfit for use.
     fn of_version(&self, arch: Arch, version: Version) -> Result<ImageId, ReleaseError> {
         let name = PointerName { recipe: self.recipe.clone(), arch, slot: Slot::Version(version) };
@@ -266,8 +276,13 @@ pub fn doubt(channel: &Channel, history: &History, image: &ImageId) -> Option<St
         return Some(format!("the history of {channel} was edited: revision {}: {}", first.revision, first.what));
     }
     let of_image = |moved: &&Moved| moved.image == image.as_str();
-    if history.vouched().iter().filter(of_image).any(|moved| moved.note.is_some()) {
-        return None;
+    let mut by_note = history.vouched().iter().filter(of_image).filter(|moved| moved.note.is_some()).peekable();
+    if by_note.peek().is_some() {
+        // One entry that nothing speaks against is enough.
+        let doubts: Option<Vec<_>> = by_note.map(|moved| history.contradicted(moved)).collect();
+        return doubts?
+            .pop()
+            .map(|found| format!("what {channel} says of it is not so: revision {}: {}", found.revision, found.what));
     }
     let by_hand = history.moves.iter().rev().find(of_image)?;
     if let Some(from) = history.accepted_at().filter(|from| by_hand.revision < *from) {
@@ -404,5 +419,14 @@ mod tests {
         assert_eq!(longest_stay(&history, &b, now), Some(Duration::from_secs(1800)));
         assert_eq!(doubt(&staging, &history, &"ami-0000000c".parse().unwrap()), None);
         insta::assert_snapshot!(doubt(&staging, &history, &a).unwrap(), @"the history of staging was edited, which was accepted at revision 4: it vouches for what it names from there on, and not for what it named before");
+        history.accepted.clear();
+        history.moves.pop();
+        // An entry that is not so vouches for nothing; one beside it that is does.
+        history.contradicted.push(Break { revision: 3, what: "its note says 1.0.9".into() });
+        let told = doubt(&staging, &history, &b).unwrap();
+        assert_eq!(told, "what staging says of it is not so: revision 3: its note says 1.0.9");
+        assert_eq!(doubt(&staging, &history, &a), None);
+        history.moves.push(entry(4, "2026-11-20T08:30:00Z", &b, promoted("2026-11-20T08:30:00Z")));
+        assert_eq!(doubt(&staging, &history, &b), None);
     }
 }

@@ -21,7 +21,7 @@ pub struct Seen {
     pub recipes: BTreeMap<RecipeName, Overview>,
     /// The history of each of their channels; on this machine that of each version too.
     pub histories: Histories,
-    /// Of the images that their channels name.
+    /// Of the images that their channels name; of one recipe at home those that its versions name too.
     pub evidence: BTreeMap<ImageId, Evidence>,
     /// Of the channels that name what can't be used, those that are held.
     pub held: BTreeSet<PointerName>,
@@ -43,8 +43,11 @@ impl Seen {
             _ => target.images().await?,
         };
         seen.remind();
-        // What was built on a revoked image may be of any recipe.
-        if recipes.len() == 1 && seen.images.iter().any(|image| tags::revoked(&image.tags).is_some()) {
+        // What was built on a revoked image may be of any recipe, and what a pointer names may say that it is of another one.
+        let is_listed = |pointer: &Pointer| seen.images.iter().any(|image| image.id == pointer.image);
+        let is_revoked = |image: &Image| tags::revoked(&image.tags).is_some();
+        let is_whole = seen.all_pointers().all(is_listed) && !seen.images.iter().any(is_revoked);
+        if recipes.len() == 1 && !is_whole {
             seen.images = target.images().await?;
             seen.remind();
         }
@@ -55,9 +58,11 @@ impl Seen {
             seen.by_id.insert(image.id.clone(), at);
         }
         let is_there = |image: &Image| image.available && tags::owner(&image.tags).is_some();
+        // Over a whole factory those that channels name, of one recipe at home all that versions name.
+        let is_one = is_home && recipes.len() == 1;
         let named: BTreeSet<&ImageId> = seen
             .all_pointers()
-            .filter(|pointer| matches!(pointer.name.slot, Slot::Channel(_)))
+            .filter(|pointer| is_one || matches!(pointer.name.slot, Slot::Channel(_)))
             .map(|pointer| &pointer.image)
             .collect();
         let named: Vec<&Image> =

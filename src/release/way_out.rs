@@ -8,7 +8,7 @@ use super::scene::{self, Scene};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Version};
 use crate::pipeline::tags;
 use crate::recipe::ChannelRule;
-use crate::target::{Image, PointerName, Slot, Target};
+use crate::target::{Image, Pointer, PointerName, Slot, Target};
 use std::collections::BTreeSet;
 
 /// What the commands depend on.
@@ -27,6 +27,20 @@ pub struct Ground<'a> {
     pub rules: &'a [ChannelRule],
     /// Recipes that have to be built before this one, the first of them first.
     pub bases: &'a [RecipeName],
+    /// A version that the channel could be promoted to, where nothing is left that it could go back to.
+    pub waiting: Option<Version>,
+}
+
+/// What waits in the channel before: what that names, or else what it has named by moves of ours, the last of it first.
+pub fn waiting(
+    before: &History,
+    named_before: &str,
+    current: &str,
+    usable: impl Fn(&str) -> Option<Version>,
+) -> Option<Version> {
+    let fit = |image: &str| usable(image).filter(|_| image != current);
+    let names = before.unrecorded().is_none().then(|| fit(named_before)).flatten();
+    names.or_else(|| named(before, named_before, fit).first().copied())
 }
 
 /// The recipes that a recipe is built on and that have to be built anew before it, the lowest first: nothing is built on an
@@ -92,6 +106,11 @@ pub fn commands(name: &PointerName, ground: &Ground<'_>) -> Vec<String> {
 
 /// Where nothing is left to go back to.
 fn anew(recipe: &RecipeName, channel: &Channel, arch: &str, ground: &Ground<'_>) -> Vec<String> {
+    if let Some(version) = ground.waiting {
+        return vec![format!(
+            "amifactory promote {recipe}@{version} --to {channel}{arch}   (nothing is left that {channel} could go back to)"
+        )];
+    }
     let mut builds = build_anew(recipe, ground.bases);
     if let Some(last) = builds.last_mut() {
         last.push_str(&format!("   (nothing is left that {channel} could go back to)"));
@@ -157,7 +176,9 @@ pub async fn after_revoke(
             let current = at_home.map(ImageId::as_str).unwrap_or_default();
             let several = archs.len() > 1;
             let bases = bases_to_build(&images, recipe, name.arch, is_revoked);
-            let ground = Ground { history: &history, current, usable: &usable, pinned, several, rules, bases: &bases };
+            let waiting = waiting_for(target, &scene, (rules, &name), current, &usable).await;
+            let ground =
+                Ground { history: &history, current, usable: &usable, pinned, several, rules, bases: &bases, waiting };
             all.extend(commands(&name, &ground));
         }
     }
@@ -170,6 +191,35 @@ pub async fn after_revoke(
     told
 }
 
+/// The version that a channel could be promoted to. What can't be read names none.
+async fn waiting_for(
+    target: &dyn Target,
+    scene: &Scene,
+    (rules, name): (&[ChannelRule], &PointerName),
+    current: &str,
+    usable: &(dyn Fn(&str) -> Option<Version> + Sync),
+) -> Option<Version> {
+    let Slot::Channel(channel) = &name.slot else { return None };
+    let rule = rules.iter().find(|rule| rule.name == *channel)?;
+    let Some(from) = &rule.from else {
+        let of_arch = scene.pointers.iter().filter(|pointer| pointer.name.arch == name.arch);
+        return newest(of_arch, current, usable);
+    };
+    let from = scene.channel(name.arch, from);
+    let history = scene::history(target, &from).await.ok()?;
+    waiting(&history, scene.pointer(&from)?.image.as_str(), current, usable)
+}
+
+/// The newest version of these pointers that can be used: the first channel takes any.
+pub fn newest<'p>(
+    pointers: impl Iterator<Item = &'p Pointer>,
+    current: &str,
+    usable: impl Fn(&str) -> Option<Version>,
+) -> Option<Version> {
+    let versions = pointers.filter(|pointer| matches!(pointer.name.slot, Slot::Version(_)));
+    versions.filter(|pointer| pointer.image.as_str() != current).filter_map(|p| usable(p.image.as_str())).max()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::history::Moved;
@@ -177,6 +227,10 @@ mod tests {
     use super::*;
 
     fn told(moves: &[(Kind, &str)], usable: &[&str], pinned: bool) -> Vec<String> {
+        told_where(moves, usable, pinned, None)
+    }
+
+    fn told_where(moves: &[(Kind, &str)], usable: &[&str], pinned: bool, waiting: Option<&str>) -> Vec<String> {
         let moved = |(at, (kind, image)): (usize, &(Kind, &str))| Moved {
             revision: at as u64 + 1,
             at: String::new(),
@@ -200,6 +254,7 @@ mod tests {
             several: false,
             rules: &rules,
             bases: &[],
+            waiting: waiting.map(|version| version.parse().unwrap()),
         };
         commands(&name, &ground)
     }
@@ -265,6 +320,36 @@ mod tests {
                 "amifactory promote web@VERSION --to prod"
             ]
         );
+        // Nobody builds anew where a good one waits in the channel before.
+        assert_eq!(
+            told_where(&back, &[], true, Some("1.0.7")),
+            [
+                "amifactory unpin web --channel prod",
+                "amifactory promote web@1.0.7 --to prod   (nothing is left that prod could go back to)"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_waits_in_the_channel_before_is_what_came_there_through_its_gates() {
+        let moved = |image: &str, ours: bool| {
+            let note = ours.then(|| Note::new(Kind::Promote, String::new()));
+            Moved { revision: 1, at: String::new(), image: image.into(), by: None, note }
+        };
+        let told = |moves: &[(&str, bool)], current: &str, usable: &[&str]| {
+            let moves: Vec<Moved> = moves.iter().map(|(image, ours)| moved(image, *ours)).collect();
+            let names = moves.last().unwrap().image.clone();
+            let history = History { moves, ..History::default() };
+            let version = |image: &str| usable.contains(&image).then(|| format!("1.0.{image}").parse().unwrap());
+            waiting(&history, &names, current, version).map(|version: Version| version.to_string())
+        };
+        let two = [("1", true), ("2", true)];
+        assert_eq!(told(&two, "9", &["1", "2"]).as_deref(), Some("1.0.2"));
+        assert_eq!(told(&two, "2", &["1", "2"]).as_deref(), Some("1.0.1"), "not what it names itself");
+        assert_eq!(told(&two, "9", &["1"]).as_deref(), Some("1.0.1"));
+        assert_eq!(told(&two, "9", &[]), None);
+        assert_eq!(told(&[("1", true), ("2", false)], "9", &["1", "2"]).as_deref(), Some("1.0.1"));
+        assert_eq!(told(&[("2", false)], "9", &["2"]), None);
     }
 
     #[test]

@@ -104,6 +104,7 @@ async fn read_one(
         return Err(damaged(&goal.channel, recipe, "what it holds names no image").into());
     }
     let history = scene::history(target, &scene.channel(goal.arch, &goal.channel)).await?;
+    let history = history.with_versions(|image| scene.versions_of(image));
     if let Some(why) = doubt(&goal.channel, &history) {
         return Err(RolloutError::Doubt { recipe: recipe.clone(), channel: goal.channel, why });
     }
@@ -148,6 +149,9 @@ fn doubt(channel: &Channel, history: &History) -> Option<String> {
     let last = history.last()?;
     if let Some(broken) = history.breaks.iter().find(|broken| broken.revision >= last.revision) {
         return Some(format!("the history of {channel} was edited: revision {}: {}", broken.revision, broken.what));
+    }
+    if let Some(found) = history.last_contradicted() {
+        return Some(format!("what {channel} says is not so: revision {}: {}", found.revision, found.what));
     }
     last.note.is_none().then(|| format!("{channel} was written by hand (revision {}), past all gates", last.revision))
 }

@@ -119,7 +119,7 @@ pub async fn channels(
 impl ChannelRow {
     /// Takes from the history when, by whom and why it came to name its image.
     fn moved(&mut self, history: &History) {
-        if !history.is_whole() {
+        if !history.is_sound() {
             self.wrong = Some(history.verdict());
         }
         let Some(last) = history.last() else { return };

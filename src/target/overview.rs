@@ -1,7 +1,7 @@
 //! Looks at many recipes at once: what the verbs need that go over a whole factory.
 
-use super::{Entry, ImageRecord, Pointer, PointerName, Retirement, Revocations, TargetError, Underway};
-use crate::identity::{Digest, RecipeName, Version};
+use super::{Entry, ImageRecord, Pointer, PointerName, Retirement, Revocations, Tags, TargetError, Underway};
+use crate::pipeline::tags;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
@@ -32,15 +32,8 @@ pub type Histories = BTreeMap<PointerName, Result<Vec<Entry>, TargetError>>;
 /// What is known of the record of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evidence {
-    /// It was read, and is of this image.
-    Of {
-        /// Its recipe.
-        recipe: RecipeName,
-        /// Its version.
-        version: Version,
-        /// Its plan.
-        digest: Digest,
-    },
+    /// It was read: so the image's tags are to read that a build gives it.
+    Of(Tags),
     /// It is there and whole; it was not read.
     There,
     /// There is none, or it can't be read.
@@ -50,7 +43,7 @@ pub enum Evidence {
 impl Evidence {
     /// What a record says.
     pub fn of(record: &ImageRecord) -> Evidence {
-        Evidence::Of { recipe: record.recipe.clone(), version: record.version, digest: record.digest.clone() }
+        Evidence::Of(tags::of_record(record))
     }
 }
 

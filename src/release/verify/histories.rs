@@ -1,14 +1,15 @@
 //! What the histories of pointers say, against the pointers that are there.
 
-use super::Look;
 use super::mends::local_folder;
+use super::{Look, from_home};
+use crate::identity::Version;
 use crate::pipeline::tags;
 use crate::release::history::{History, Moved};
 use crate::release::note::Note;
 use crate::release::trace;
 use crate::report::visible::line;
 use crate::target::{Image, Pointer, PointerName, Slot, TargetError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many versions of a parameter are kept (Systems Manager quotas): the oldest one goes for each new one, unless someone
 /// has labelled it. Then nothing is written any more.
@@ -20,11 +21,17 @@ pub(super) fn past_gates(by_hand: &Moved) -> String {
     format!("it was last written by {by}, and not by amifactory: it passed no gate")
 }
 
+/// Whether another move brought its image there, against which nothing speaks.
+fn is_vouched(history: &History, last: &Moved) -> bool {
+    let is_one = |moved: &&Moved| moved.image == last.image && moved.note.is_some();
+    history.moves.iter().filter(is_one).any(|moved| history.contradicted(moved).is_none())
+}
+
 impl Look<'_> {
     /// A channel that took an image from another one shows that this one was there, and no channel goes away by itself.
     pub(super) fn comes_from(&mut self, name: &PointerName) {
         // Elsewhere there is only what reaches the place.
-        let Some(Ok(entries)) = self.seen.histories.get(name).filter(|_| self.is_home) else { return };
+        let Some(Ok(entries)) = self.seen.histories.get(name).filter(|_| self.home.is_none()) else { return };
         for from in History::of(entries).came_from() {
             let before = PointerName { slot: Slot::Channel(from.clone()), ..name.clone() };
             let overview = self.seen.recipes.get(self.recipe);
@@ -47,7 +54,7 @@ impl Look<'_> {
 
     /// A channel that has named an image, as that says itself, and that is not there.
     pub(super) fn named_once(&mut self) {
-        let Some(overview) = self.seen.recipes.get(self.recipe).filter(|_| self.is_home) else { return };
+        let Some(overview) = self.seen.recipes.get(self.recipe).filter(|_| self.home.is_none()) else { return };
         let is_there = |name: &PointerName| {
             // What can't be read is told by itself.
             overview.pointers.iter().any(|read| read.as_ref().map_or(true, |found| found.name == *name))
@@ -89,7 +96,18 @@ impl Look<'_> {
             );
             self.wrong(name, wrong, labelled.unlabel(name));
         }
-        let history = History::of(entries);
+        let history = History::of(entries).with_versions(|image| self.versions_of(image));
+        if history.is_whole() && !history.is_sound() {
+            let mend =
+                match history.last().filter(|last| history.contradicted(last).is_some() && !is_vouched(&history, last))
+                {
+                    Some(_) => {
+                        format!("it may have passed no gate: {}; or promote what it is to name", self.way_back(name))
+                    }
+                    None => format!("it stays in the record; to be rid of it, {}", self.begin_anew(name)),
+                };
+            self.wrong(name, history.verdict(), format!("find out who could write there; {mend}"));
+        }
         if !history.is_whole() {
             let mend = format!(
                 "its history can't be trusted before that: find out who could write there, and restore it from a backup; or, \
@@ -99,7 +117,7 @@ impl Look<'_> {
             self.wrong(name, history.verdict(), mend);
         }
         // Elsewhere it is told with what home names: that decides, and what brings it there writes over it.
-        if let Some(by_hand) = history.unrecorded().filter(|_| self.is_home) {
+        if let Some(by_hand) = history.unrecorded().filter(|_| self.home.is_none()) {
             let mend = match self.stays(name, &history) {
                 Some(stays) => {
                     format!("find out who did; {stays} writes down that it stays; or {}", self.way_back(name))
@@ -108,6 +126,17 @@ impl Look<'_> {
             };
             self.wrong(name, past_gates(by_hand), mend);
         }
+    }
+
+    /// All versions that an image may be meant by.
+    fn versions_of(&self, image: &str) -> BTreeSet<Version> {
+        let named = self.seen.pointers(self.recipe).filter(|pointer| pointer.image.as_str() == image);
+        let versions = named.filter_map(|pointer| match pointer.name.slot {
+            Slot::Version(version) => Some(version),
+            Slot::Channel(_) => None,
+        });
+        let of_tags = image.parse().ok().and_then(|image| tags::version_of(self.seen.image(&image)?));
+        versions.chain(of_tags).collect()
     }
 
     /// A version's history, where it was asked for: it is one line.
@@ -178,13 +207,16 @@ impl Look<'_> {
         }
         for (name, (image, channel)) in left {
             let wrong = format!("it is not there, and {channel} has named its image {}", image.id);
-            let mend = match self.is_remote {
-                true => format!(
+            let mend = match (&name.slot, self.home.filter(|home| from_home::has(home, &name))) {
+                (Slot::Version(version), Some(home)) => {
+                    format!("{} puts it back", from_home::distribute(home, &name, *version))
+                }
+                _ if self.is_remote => format!(
                     "put it back: aws ssm put-parameter --name {name}{} --type String --data-type aws:ec2:image --value {}",
                     self.region(),
                     image.id
                 ),
-                false => "someone deleted it: put it back from a backup of the state folder".to_owned(),
+                _ => "someone deleted it: put it back from a backup of the state folder".to_owned(),
             };
             self.wrong(&name, wrong, mend);
         }

@@ -1,7 +1,7 @@
 //! One recipe in one place: what its pointers and locks say, against the images that are there.
 
-use super::{Drift, Look, foreign};
-use crate::identity::{Arch, Channel, Version};
+use super::{Drift, Look, foreign, retagged};
+use crate::identity::{Arch, Channel, ImageId, Version};
 use crate::pipeline::tags::{self, ImageState};
 use crate::release::revoke::built_on;
 use crate::report::visible::line;
@@ -41,6 +41,7 @@ impl Look<'_> {
         }
         self.named_once();
         self.unnamed();
+        self.retagged();
         self.revoked();
         for underway in &overview.underway {
             match underway {
@@ -128,23 +129,43 @@ impl Look<'_> {
             // Of a revoked version nothing else is to be left: by this and its mark the fleet knows what runs of it.
             if !self.is_marked(pointer) {
                 let wrong = format!("it names {}, which is gone", pointer.image);
-                self.wrong(name, wrong, self.delete(name));
+                self.wrong(name, wrong, self.stale(name, version));
             }
             return;
         };
         self.usable(pointer, &image);
         match tags::owner(&image.tags) {
             Some(owner) if owner.recipe == *self.recipe && owner.version == version => {}
+            // By its record that is what it is: then its tags are told.
+            Some(_) if self.is_by_its_record(&image, name) => {}
             Some(owner) => {
                 let wrong = format!("it names {}, whose tags say {} {}", image.id, owner.recipe, owner.version);
                 self.wrong(name, wrong, "find out which is right: put the tags right, or delete the pointer");
             }
             None => self.untagged(name, &image),
         }
+        if self.is_by_its_record(&image, name) {
+            return;
+        }
         if tags::arch(&image.tags).is_some_and(|arch: Arch| arch != name.arch) {
             let wrong = format!("it names {}, whose tags say another architecture", image.id);
             self.wrong(name, wrong, "find out which is right: put the tags right, or delete the pointer");
         }
+    }
+
+    /// Whether an image's record says that it is what a version's pointer names it.
+    fn is_by_its_record(&self, image: &Image, name: &PointerName) -> bool {
+        let Some(Evidence::Of(record)) = self.seen.evidence.get(&image.id) else { return false };
+        let said = record.get(tags::VERSION).map(String::as_str).unwrap_or_default();
+        matches!(&name.slot, Slot::Version(version) if said == version.to_string())
+            && self.is_of_recipe_by_its_record(image, name)
+    }
+
+    /// Whether an image's record says that it is of a pointer's recipe and architecture.
+    fn is_of_recipe_by_its_record(&self, image: &Image, name: &PointerName) -> bool {
+        let Some(Evidence::Of(record)) = self.seen.evidence.get(&image.id) else { return false };
+        let said = |key: &str| record.get(key).map(String::as_str).unwrap_or_default();
+        (said(tags::RECIPE), said(tags::ARCH)) == (name.recipe.as_str(), name.arch.as_str())
     }
 
     /// Whether it is written down that what a version names is revoked.
@@ -177,11 +198,12 @@ impl Look<'_> {
         self.history(name);
         self.comes_from(name);
         let Some(image) = self.image(pointer).cloned() else {
-            self.wrong(
-                name,
-                format!("it names {}, which is gone or no image of ours", pointer.image),
-                self.way_back(name),
-            );
+            let is_its = |p: &&&Pointer| matches!(p.name.slot, Slot::Version(_)) && p.image == pointer.image;
+            let mend = match all.iter().find(is_its).filter(|_| self.home.is_some()) {
+                Some(version) => format!("delete {} first, as is told with it; {}", version.name, self.way_back(name)),
+                None => self.way_back(name),
+            };
+            self.wrong(name, format!("it names {}, which is gone or no image of ours", pointer.image), mend);
             return;
         };
         self.usable(pointer, &image);
@@ -202,31 +224,49 @@ impl Look<'_> {
             self.untagged(name, &image);
             return;
         };
-        if owner.recipe != *self.recipe || tags::arch(&image.tags).is_some_and(|arch| arch != name.arch) {
+        let is_another = owner.recipe != *self.recipe || tags::arch(&image.tags).is_some_and(|arch| arch != name.arch);
+        if is_another && !self.is_of_recipe_by_its_record(&image, name) {
             let arch = tags::arch(&image.tags).map(|arch| format!(" for {arch}")).unwrap_or_default();
             let wrong = format!("it names {}, whose tags say {} {}{arch}", image.id, owner.recipe, owner.version);
             self.wrong(name, wrong, self.way_back(name));
         }
         match self.seen.evidence.get(&image.id) {
             // Of an image that can't be used nothing more is to be read.
-            None | Some(Evidence::There) => {}
-            Some(Evidence::Of { recipe, version, digest }) => {
-                if (recipe, *version, digest) != (&owner.recipe, owner.version, &owner.digest) {
-                    let wrong = format!(
-                        "the tags of {} say {} {} of plan {}, its record says {recipe} {version} of plan {}",
-                        image.id,
-                        owner.recipe,
-                        owner.version,
-                        owner.digest.short(),
-                        digest.short()
-                    );
-                    self.wrong(name, wrong, "someone changed the tags: put them back to what the record says");
-                }
-            }
+            None | Some(Evidence::There | Evidence::Of(_)) => {}
             Some(Evidence::Missing) => {
                 let wrong = format!("the record of {} can't be read", image.id);
                 self.wrong(name, wrong, format!("build it again: {}", self.build_anew(name.arch)));
             }
+        }
+    }
+
+    /// Tags that say something else than the record of their image.
+    fn retagged(&mut self) {
+        let mut of_pointers: BTreeMap<&ImageId, &PointerName> = BTreeMap::new();
+        // A channel's name says more than a version's.
+        for pointer in self.seen.pointers(self.recipe) {
+            let named = of_pointers.entry(&pointer.image).or_insert(&pointer.name);
+            if matches!((&named.slot, &pointer.name.slot), (Slot::Version(_), Slot::Channel(_))) {
+                *named = &pointer.name;
+            }
+        }
+        for (id, name) in of_pointers {
+            let (Some(image), Some(Evidence::Of(record))) = (self.seen.image(id), self.seen.evidence.get(id)) else {
+                continue;
+            };
+            let changed = retagged::changed(&image.tags, record);
+            if changed.is_empty() {
+                continue;
+            }
+            let command = match self.is_remote {
+                true => retagged::command(id, &self.region(), &changed).map(|command| format!(": {command}")),
+                false => None,
+            };
+            let mend = format!(
+                "find out who did, and put them back to what the record says{}",
+                command.unwrap_or_else(|| format!(" (amifactory show {id})"))
+            );
+            self.wrong(name, retagged::wrong(id, &image.tags, &changed), mend);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What mends a pointer: commands that work where it was looked at.
 
-use super::Look;
+use super::{Look, from_home};
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::pipeline::tags;
 use crate::release::history::History;
@@ -34,11 +34,8 @@ impl Look<'_> {
     pub(super) fn away(&self, name: &PointerName, channel: &Channel) -> String {
         let plain = || format!("amifactory rollback {} --channel {channel}", name.recipe);
         // Home is what decides: a rollback moves all places, and home may be as it should.
-        if !self.is_home {
-            return format!(
-                "where home names something else, what brings that here is told with it; where home names the same, {}",
-                plain()
-            );
+        if let Some(home) = self.home {
+            return from_home::brings(home, self.rules, name, channel);
         }
         let (Some(Ok(entries)), Some(pointer)) =
             (self.seen.histories.get(name), self.seen.pointers(self.recipe).find(|pointer| pointer.name == *name))
@@ -55,8 +52,23 @@ impl Look<'_> {
             several: self.has_several(),
             rules: self.rules,
             bases: &self.bases(name.arch),
+            waiting: self.waiting(name, channel, pointer.image.as_str()),
         };
         way_out::commands(name, &ground).join(", then ")
+    }
+
+    /// The version that a channel could be promoted to, by what the channel before it names or has named.
+    fn waiting(&self, name: &PointerName, channel: &Channel, current: &str) -> Option<Version> {
+        let rule = self.rules.iter().find(|rule| rule.name == *channel)?;
+        let usable = |image: &str| self.usable_version(image);
+        let Some(from) = &rule.from else {
+            let of_arch = self.seen.pointers(self.recipe).filter(|pointer| pointer.name.arch == name.arch);
+            return way_out::newest(of_arch, current, usable);
+        };
+        let from = PointerName { slot: Slot::Channel(from.clone()), ..name.clone() };
+        let named = self.seen.pointers(self.recipe).find(|pointer| pointer.name == from)?;
+        let entries = self.seen.histories.get(&from)?.as_ref().ok()?;
+        way_out::waiting(&History::of(entries), named.image.as_str(), current, usable)
     }
 
     /// What has to be built before this recipe can be.
@@ -77,7 +89,7 @@ impl Look<'_> {
     }
 
     /// Whether the recipe has pointers for several architectures.
-    fn has_several(&self) -> bool {
+    pub(super) fn has_several(&self) -> bool {
         let archs: BTreeSet<Arch> = self.seen.pointers(self.recipe).map(|pointer| pointer.name.arch).collect();
         archs.len() > 1
     }
@@ -112,6 +124,14 @@ impl Look<'_> {
             "{first}amifactory rollback {recipe} --channel {channel}{arch} --accept-break --why REASON accepts it as it stands: \
              from there on it vouches again, and what was wrong stays told"
         )
+    }
+
+    /// What is to be done about a version's pointer that names what is gone: a copy can be made anew.
+    pub(super) fn stale(&self, name: &PointerName, version: Version) -> String {
+        match self.home.filter(|home| from_home::has(home, name)) {
+            Some(home) => format!("{}, then {}", self.delete(name), from_home::distribute(home, name, version)),
+            None => self.delete(name),
+        }
     }
 
     pub(super) fn delete(&self, name: &PointerName) -> String {

@@ -1,10 +1,13 @@
 //! Verify: all pointers and what they name against what is really there. Looks and changes nothing.
 
+mod from_home;
 mod histories;
 mod in_accounts;
 mod look;
+mod lost;
 mod mends;
 pub mod places;
+mod retagged;
 
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::pipeline::tags;
@@ -94,7 +97,8 @@ struct Look<'a> {
     recipe: &'a RecipeName,
     rules: &'a [ChannelRule],
     is_remote: bool,
-    is_home: bool,
+    /// What home shows, where this is another region; none where this is home.
+    home: Option<&'a Seen>,
     found: &'a mut Vec<Drift>,
 }
 
@@ -105,18 +109,18 @@ pub async fn verify(
     recipes: &[RecipeName],
 ) -> Result<Verified, ReleaseError> {
     let seen = Seen::look(target, recipes, true).await?;
-    Ok(check(&seen, target.is_remote(), true, rules))
+    Ok(check(&seen, target.is_remote(), None, rules))
 }
 
-/// What is wrong with what a place shows, taken by itself.
-pub fn check(seen: &Seen, is_remote: bool, is_home: bool, rules: &[ChannelRule]) -> Verified {
+/// What is wrong with what a place shows. `home` is what home shows, where it is not that itself.
+pub fn check(seen: &Seen, is_remote: bool, home: Option<&Seen>, rules: &[ChannelRule]) -> Verified {
     let mut verified = Verified { recipes: seen.recipes.len(), ..Verified::default() };
     for (recipe, overview) in &seen.recipes {
-        let mut look = Look { seen, recipe, rules, is_remote, is_home, found: &mut verified.drift };
+        let mut look = Look { seen, recipe, rules, is_remote, home, found: &mut verified.drift };
         look.recipe(overview);
         verified.drift.extend(opened::drift(seen, rules, recipe));
         verified.pointers += overview.pointers.len();
-        if is_home {
+        if home.is_none() {
             verified.published.extend(published(seen, recipe));
         }
         // What nobody of ours began keeps nothing from being compared.

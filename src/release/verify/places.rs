@@ -1,25 +1,26 @@
 //! Verify in other places: what is there by itself, and whether it is what home says. Looks and changes nothing.
 
 use super::histories::past_gates;
-use super::in_accounts;
 use super::{Drift, Unknown, Verified, check};
+use super::{from_home, in_accounts, lost, retagged};
 use crate::identity::{Arch, Channel, ImageId, RecipeName, Region};
 use crate::pipeline::tags::{self, ImageState};
 use crate::recipe::ChannelRule;
+use crate::release::Account;
 use crate::release::distribute::copy_of;
 use crate::release::error::ReleaseError;
 use crate::release::history::History;
 use crate::release::opened::rollback_target;
 use crate::release::places::{Place, Places, audience};
 use crate::release::seen::Seen;
-use crate::target::{Image, Pointer, PointerName, Slot, Tags, TargetError};
+use crate::target::{Evidence, Image, Pointer, PointerName, Slot, Tags, TargetError};
 use futures_util::future::join_all;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What all places show, home too.
-struct Everywhere {
-    seen: BTreeMap<Place, Seen>,
+pub(super) struct Everywhere {
+    pub(super) seen: BTreeMap<Place, Seen>,
     /// By place and image: whom a channel's image is to be shared with there and is not.
     unshared: BTreeMap<(Place, ImageId), Vec<String>>,
     /// What could not be looked at.
@@ -35,12 +36,12 @@ pub async fn verify_everywhere(
     let home = places.home_place();
     let all = look(places, rules, recipes).await?;
     let at_home = &all.seen[&home];
-    let mut verified = check(at_home, true, true, rules);
+    let mut verified = check(at_home, true, None, rules);
     verified.unknown.extend(all.unknown.iter().cloned());
     for region in places.known.regions.keys() {
         let place = Place { account: None, region: region.clone() };
         let Some(seen) = all.seen.get(&place) else { continue };
-        let found = check(seen, true, false, rules);
+        let found = check(seen, true, Some(at_home), rules);
         verified.pointers += found.pointers;
         verified.unknown.extend(found.unknown);
         let here = |drift: Drift| Drift { what: format!("{} in {place}", drift.what), ..drift };
@@ -167,8 +168,12 @@ impl Against<'_, '_> {
 
     fn recipe(&mut self) {
         self.gone_at_home();
-        for drift in in_accounts::versions(self.recipe, &self.all.seen) {
-            self.verified.drift.push(drift);
+        self.verified.drift.extend(in_accounts::versions(self.recipe, self.all, self.home));
+        for drift in lost::pointers(self.recipe, self.all, self.home, self.rules) {
+            // What a channel of that place has named is told with that.
+            if !self.verified.drift.iter().any(|told| told.recipe == drift.recipe && told.what == drift.what) {
+                self.verified.drift.push(drift);
+            }
         }
         let at_home: Vec<&Pointer> = self.home.pointers(self.recipe).collect();
         for pointer in &at_home {
@@ -198,18 +203,21 @@ impl Against<'_, '_> {
         }
         let image = self.expected(pointer, region, at_home);
         if *region != self.places.known.home {
-            self.follows(&own, pointer, image.as_ref(), (&rule.name, &version));
+            self.follows(&own, pointer, image.as_ref(), &rule.name);
         }
         for account in self.places.accounts(&rule.reach) {
             let place = Place { account: Some(account), region: region.clone() };
-            self.follows(&place, pointer, image.as_ref(), (&rule.name, &version));
+            self.follows(&place, pointer, image.as_ref(), &rule.name);
         }
         let Some(image) = image else { return };
         let key = (own.clone(), image.clone());
         if let Some(whom) = self.all.unshared.get(&key).filter(|_| rule.reach.is_shared()) {
             let what = format!("{} in {own}", pointer.name);
             let wrong = format!("{image} lacks {}", whom.join(", "));
-            let mend = format!("amifactory promote {}{version} --to {} --yes shares it anew", self.recipe, rule.name);
+            let mend = match from_home::past_gates(self.home, &pointer.name) {
+                true => from_home::brings(self.home, self.rules, &pointer.name, &rule.name),
+                false => format!("amifactory promote {}{version} --to {} --yes shares it anew", self.recipe, rule.name),
+            };
             self.wrong(what, wrong, mend);
         }
         self.way_back(&own, &pointer.name, &image, rule);
@@ -250,23 +258,21 @@ impl Against<'_, '_> {
         if *region == self.places.known.home {
             return Some(named.image.clone());
         }
+        let there = self.all.seen.get(&Place { account: None, region: region.clone() })?;
         let version = at_home.iter().find(|pointer| {
             matches!(pointer.name.slot, Slot::Version(_))
                 && pointer.image == named.image
                 && pointer.name.arch == named.name.arch
-        })?;
-        let there = self.all.seen.get(&Place { account: None, region: region.clone() })?;
-        there.pointers(self.recipe).find(|pointer| pointer.name == version.name).map(|pointer| pointer.image.clone())
+        });
+        let named_there =
+            version.and_then(|version| there.pointers(self.recipe).find(|pointer| pointer.name == version.name));
+        // Where someone deleted the version's pointer, that is told; the copy is what it was.
+        let copy = || lost::copy_in(there, self.home, self.recipe, &named.image);
+        named_there.map(|pointer| pointer.image.clone()).or_else(copy)
     }
 
     /// A channel in a place names what it should.
-    fn follows(
-        &mut self,
-        place: &Place,
-        at_home: &Pointer,
-        image: Option<&ImageId>,
-        (channel, version): (&Channel, &str),
-    ) {
+    fn follows(&mut self, place: &Place, at_home: &Pointer, image: Option<&ImageId>, channel: &Channel) {
         let Some(there) = self.all.seen.get(place) else { return };
         let overview = there.recipes.get(self.recipe);
         let named = there.pointers(self.recipe).find(|pointer| pointer.name == at_home.name);
@@ -274,10 +280,23 @@ impl Against<'_, '_> {
             Err(TargetError::Damaged { what, why, .. }) if what.ends_with(&at_home.name.to_string()) => Some(why),
             _ => None,
         });
+        // In a region of one's own what is gone is told with the pointer itself.
+        let is_gone =
+            |named: &Pointer| place.account.is_some() && in_accounts::is_gone(self.all, self.recipe, place, named);
+        let gone = named.filter(|named| is_gone(named));
         let wrong = damaged.cloned().or_else(|| behind(named, image));
+        if let Some(named) = gone.filter(|_| wrong.is_none()) {
+            let wrong = format!("it names {}, which is gone", named.image);
+            let mend = from_home::brings(self.home, self.rules, &at_home.name, channel);
+            let mend = format!("delete the pointers of its version first, as is told with them; {mend}");
+            self.wrong(format!("{} in {place}", at_home.name), wrong, mend);
+            self.verified.pointers += 1;
+            return;
+        }
         let entries = there.histories.get(&at_home.name).and_then(|read| read.as_ref().ok());
-        let history = entries.map(|entries| History::of(entries));
-        let edited = history.as_ref().filter(|history| place.account.is_some() && !history.is_whole());
+        let account = if place.account.is_some() { Account::Other } else { Account::Own };
+        let history = entries.map(|entries| History::in_account(entries, account));
+        let edited = history.as_ref().filter(|history| place.account.is_some() && !history.is_sound());
         let by_hand = history.as_ref().and_then(History::unrecorded).filter(|_| wrong.is_none());
         let is_pointer = named.is_some() && place.account.is_some();
         if let Some(edited) = edited {
@@ -290,13 +309,7 @@ impl Against<'_, '_> {
         }
         let found = wrong.into_iter().chain(by_hand.map(past_gates));
         for wrong in found.collect::<Vec<_>>() {
-            // Without its version it would be another image that is promoted.
-            let mend = match version {
-                "" => {
-                    "mend what its version names at home first: amifactory verify says what is wrong with it".to_owned()
-                }
-                version => format!("amifactory promote {}{version} --to {channel} --yes brings it there", self.recipe),
-            };
+            let mend = from_home::brings(self.home, self.rules, &at_home.name, channel);
             self.wrong(format!("{} in {place}", at_home.name), wrong, mend);
         }
         self.verified.pointers += usize::from(is_pointer);
@@ -312,7 +325,8 @@ impl Against<'_, '_> {
                 continue;
             };
             let Some(copy) = there.image(&pointer.image) else { continue };
-            for (wrong, mend) in difference(source, copy, &self.places.known.home, &at_home.name) {
+            let record = self.home.evidence.get(&source.id);
+            for (wrong, mend) in difference(source, copy, record, &self.places.known.home, region, &at_home.name) {
                 self.wrong(format!("{} in {place}", at_home.name), wrong, mend);
             }
         }
@@ -403,7 +417,14 @@ fn reached_by(places: &Places<'_>, rule: &ChannelRule) -> Vec<Place> {
 
 /// What a copy's tags say otherwise than its source's, and what to do. A source may go on in its state, and a revoke that
 /// was cut off is another matter than an edit.
-fn difference(source: &Image, copy: &Image, home: &Region, name: &PointerName) -> Vec<(String, String)> {
+fn difference(
+    source: &Image,
+    copy: &Image,
+    record: Option<&Evidence>,
+    home: &Region,
+    region: &Region,
+    name: &PointerName,
+) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let version = match &name.slot {
         Slot::Version(version) => version.to_string(),
@@ -423,10 +444,28 @@ fn difference(source: &Image, copy: &Image, home: &Region, name: &PointerName) -
     let (there, here) = (said(&copy.tags), said(&source.tags));
     let keys: BTreeSet<&String> =
         there.keys().chain(here.keys()).filter(|key| there.get(*key) != here.get(*key)).collect();
-    if !keys.is_empty() {
-        let keys: Vec<&str> = keys.into_iter().map(String::as_str).collect();
+    let unread = match record {
+        Some(Evidence::Of(_)) => "as no record holds them: find out, and put the other one right".to_owned(),
+        Some(Evidence::Missing) => "as the record can't be read: find out, and put the other one right".to_owned(),
+        None | Some(Evidence::There) => format!("without the record: amifactory verify {} reads it", name.recipe),
+    };
+    let none = Tags::new();
+    let record = if let Some(Evidence::Of(record)) = record { record } else { &none };
+    // What the record says decides; of a tag that it does not know nothing does.
+    let mut changed = retagged::changed(&copy.tags, record);
+    changed.retain(|(key, _)| !record.is_empty() && keys.iter().any(|other| other.as_str() == *key));
+    let is_known = |key: &&String| !record.is_empty() && retagged::is_known(key, record);
+    let unknown: Vec<&String> = keys.into_iter().filter(|key| !is_known(key)).collect();
+    if !changed.is_empty() {
+        let command = retagged::command(&copy.id, &format!(" --region {region}"), &changed);
+        let command = command.map(|command| format!(": {command}")).unwrap_or_default();
+        let mend = format!("find out who did, and put them back to what the record of {} says{command}", source.id);
+        found.push((retagged::wrong(&copy.id, &copy.tags, &changed), mend));
+    }
+    if !unknown.is_empty() {
+        let keys: Vec<&str> = unknown.into_iter().map(String::as_str).collect();
         let wrong = format!("the tags of {} differ from those of {} at home: {}", copy.id, source.id, keys.join(", "));
-        found.push((wrong, "someone changed them: put them to what home says".into()));
+        found.push((wrong, format!("which of the two someone changed is not known, {unread}")));
     }
     if ImageState::of(&copy.tags) == ImageState::Candidate && ImageState::of(&source.tags) != ImageState::Candidate {
         let wrong = format!("{} was never shown to be ready, by its tags", copy.id);

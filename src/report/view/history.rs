@@ -40,6 +40,9 @@ pub struct ChannelHistory {
     /// Where it was edited, and someone has accepted that.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub accepted: Vec<Accepted>,
+    /// Moves whose note says something else than the service, or than the image that they name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub contradicted: Vec<Break>,
     /// Who holds the channel now.
     pub pin: Option<Pin>,
     /// Moves of it that someone has begun and not ended.
@@ -95,6 +98,7 @@ impl ChannelHistory {
             verdict: history.verdict(),
             breaks: history.breaks.clone(),
             accepted: history.accepted.clone(),
+            contradicted: history.contradicted.clone(),
             pin,
             underway: Vec::new(),
             places: Vec::new(),
@@ -166,7 +170,13 @@ fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
             visible::line(last_part(row.by.as_deref().unwrap_or("?"))).into_owned(),
             visible::line(row.note.as_ref().and_then(|note| note.why.as_deref()).unwrap_or_default()).into_owned(),
         ]);
+        if shown.contradicted.iter().any(|found| found.revision == row.revision) {
+            table.under(style.red("   └ what it says is not so: see below"));
+        }
         if let Some(note) = &row.note {
+            if let Some(by) = note.by.as_deref().filter(|_| note.finished) {
+                table.under(format!("   └ finished in the place of {}", visible::line(last_part(by))));
+            }
             if let Some(reason) = &note.overridden {
                 let gates = match note.gates.as_slice() {
                     [] => "gates".to_owned(),
@@ -185,7 +195,7 @@ fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
     }
     text.push_str(&table.render(style));
     for line in fold(&visible::line(&shown.verdict), style.width) {
-        let painted = match (shown.whole, shown.accepted.is_empty()) {
+        let painted = match (shown.whole && shown.contradicted.is_empty(), shown.accepted.is_empty()) {
             (true, true) => style.green(&line),
             (true, false) => style.yellow(&line),
             (false, _) => style.red(&line),
@@ -204,7 +214,16 @@ fn one(recipe: &RecipeName, shown: &ChannelHistory, style: Style) -> String {
     } else if shown.places.iter().any(|differs| differs.known) {
         let of =
             shown.moves.first().and_then(|row| row.version).map_or_else(String::new, |version| format!("@{version}"));
-        let command = format!("amifactory promote {recipe}{of} --to {} --yes   (brings it there)", shown.channel);
+        // What passed no gate at home goes nowhere else.
+        let is_doubtful = |newest: &MoveRow| {
+            newest.kind.is_none() || shown.contradicted.iter().any(|found| found.revision == newest.revision)
+        };
+        let command = match shown.moves.first().is_some_and(is_doubtful) {
+            true => format!(
+                "amifactory verify {recipe}   (what home names passed no gate: it says what puts that right everywhere)"
+            ),
+            false => format!("amifactory promote {recipe}{of} --to {} --yes   (brings it there)", shown.channel),
+        };
         text.push_str(&super::next(&[command], style));
     } else if !shown.whole {
         let arch = shown.arch;

@@ -117,6 +117,8 @@ pub async fn take_back(
         by: wanted.note.by.clone(),
         version: Note::read(&other.note).and_then(|note| note.version),
         why: Some(why),
+        // Whoever finishes a move takes it back in its mover's place.
+        finished: wanted.note.finished,
         ..Note::new(Kind::Restore, clock::rfc3339(api.clock.now()))
     };
     let note = note.after(Some((&late.image, &late.note)));

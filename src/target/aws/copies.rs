@@ -3,18 +3,49 @@
 
 use super::api::{Api, op};
 use super::view::{Ami, View};
-use super::{images, tags};
+use super::{images, records, tags};
 use crate::identity::{Digest, ImageId};
 use crate::pipeline::tags as keys;
 use crate::target::{CopyRequest, Part, TargetError};
 use aws_sdk_ec2::types::{Filter, ResourceType, SnapshotState};
 
-/// Copies an image, or answers with the copy that was made before.
+/// How many dead copies a token takes in. After that each is of its own, and names a copy that nobody has begun before.
+const REMEMBERED: usize = 1;
+
+/// Copies an image, or answers with the copy that was made before, where that is not gone.
+///
+/// A token names its copy for ever, also one that was deregistered since. So where EC2 does not know what it answers, and an
+/// earlier copy is known to have been whole there, the next token is one that takes the dead id in: whoever comes again gets
+/// the same. What keeps a region from having two in any case is the name.
 pub async fn copy(api: &Api, view: &View, request: &CopyRequest) -> Result<Ami, TargetError> {
+    let mut gone: Vec<String> = Vec::new();
+    loop {
+        let copy = begin(api, request, &gone).await?;
+        if request.attempt > 1 || gone.len() > REMEMBERED || !is_gone(api, &copy).await? {
+            view.imaged(&copy);
+            return Ok(copy);
+        }
+        gone.push(copy.id);
+    }
+}
+
+/// Whether a copy is one that was there and was removed. Its record is written once it is whole, and is not deregistered
+/// with it; without one it may be so new that EC2 does not show it yet.
+async fn is_gone(api: &Api, copy: &Ami) -> Result<bool, TargetError> {
+    let filter = Filter::builder().name("image-id").values(&copy.id).build();
+    let ask = || api.ec2.describe_images().owners("self").filters(filter.clone()).include_disabled(true).send();
+    let answer = api.caller.call(op::DESCRIBE_IMAGES, &copy.id, ask).await?;
+    let build = images::tag(&copy.tags, keys::BUILD);
+    Ok(answer.images().is_empty() && !build.is_empty() && records::whole(api, &[build]).await?.contains_key(build))
+}
+
+async fn begin(api: &Api, request: &CopyRequest, gone: &[String]) -> Result<Ami, TargetError> {
     let CopyRequest { source, from, name, tags: all, kms_key, attempt } = request;
-    // A token names its copy for ever, also one that failed or was removed since: after the first, each is new. What keeps
-    // a region from having two is the name.
-    let of_its_own = if *attempt == 1 { 0 } else { fastrand::u64(1..) };
+    // One that failed and was removed was never whole: after the first attempt, each token is new.
+    let of_its_own = match *attempt == 1 && gone.len() <= REMEMBERED {
+        true => gone.join(" "),
+        false => fastrand::u64(1..).to_string(),
+    };
     // Another content of the call is another call: EC2 takes a token for one content only.
     let content = format!("{source} {from} {} {name} {kms_key:?} {all:?} {of_its_own}", api.region);
     let token = Digest::of(content.as_bytes()).to_string()[..64].to_owned();
@@ -33,11 +64,7 @@ pub async fn copy(api: &Api, view: &View, request: &CopyRequest) -> Result<Ami, 
             .send()
     };
     match api.caller.call(op::COPY_IMAGE, name, send).await {
-        Ok(answer) => {
-            let image = Ami::pending(answer.image_id.unwrap_or_default(), name, all);
-            view.imaged(&image);
-            Ok(image)
-        }
+        Ok(answer) => Ok(Ami::pending(answer.image_id.unwrap_or_default(), name, all)),
         // Another run was here first, longer ago than a token is remembered or with other tags.
         Err(error) if error.is("InvalidAMIName.Duplicate") => match images::by_name(api, name).await? {
             Some(image) if images::tag(&image.tags, keys::COPY_OF) != images::tag(all, keys::COPY_OF) => {

@@ -408,7 +408,8 @@ pub async fn settle_held(api: &Api, underway: &Underway, refused: Option<Foreign
         return Ok(HeldEnd { settled: Settled::Refused(foreign), stands: false, held });
     }
     if may_move {
-        let write = Write { name, follows: intent.follows, image: &intent.to, note: &intent.note };
+        let note = intent.note.finished();
+        let write = Write { name, follows: intent.follows, image: &intent.to, note: &note };
         settled = match contest::write(api, &write, &entries).await {
             Ok(_) => {
                 let version = version_of(name, &intent.note);

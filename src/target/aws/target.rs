@@ -645,7 +645,7 @@ impl Target for AwsTarget {
         }
         let ask = || self.api.sts.get_caller_identity().send();
         let answer = self.api.caller.call(op::WHO_AM_I, "the caller", ask).await?;
-        let who = answer.arn().unwrap_or("an unknown caller").to_owned();
+        let who = answer.arn().unwrap_or(crate::release::UNKNOWN_CALLER).to_owned();
         *locked(&self.who) = Some(who.clone());
         Ok(who)
     }

@@ -42,15 +42,8 @@ fn key(region: &str) -> String {
 pub fn built(cloud: &Cloud) -> ImageRecord {
     let (recipe, build) = ("tiny".parse().unwrap(), "tiny-5d0c2f7a91be-1".parse().unwrap());
     let record = ImageRecord { recipe, build, target: TargetKind::Aws, ..fixture::record() };
-    let own = [
-        (tags::RECIPE, record.recipe.to_string()),
-        (tags::VERSION, record.version.to_string()),
-        (tags::DIGEST, record.digest.to_string()),
-        (tags::BUILD, record.build.to_string()),
-        (tags::ARCH, "x86_64".to_owned()),
-        (tags::STATE, "verified".to_owned()),
-    ];
-    let own: Tags = own.map(|(key, value)| (key.to_owned(), value)).into();
+    let mut own = tags::of_record(&record);
+    own.insert(tags::STATE.into(), "verified".into());
     {
         let mut world = cloud.fake.world();
         let now = world.clock.now();
@@ -500,7 +493,7 @@ fn verify_tells_places_it_can_not_look_at_and_what_was_left_in_others() {
             from: Some("dev".parse().unwrap()),
             overridden: Some("a test".into()),
             gates: vec!["from".into()],
-            ..Note::new(Kind::Promote, "2026-11-20T00:00:00Z".into())
+            ..Note::new(Kind::Promote, amifactory::pipeline::clock::rfc3339(colleague.now()))
         };
         let elsewhere = Default::default();
         let wanted = Move { name: channel.clone(), expected, image, note, elsewhere, takes_over: false };

@@ -4,9 +4,12 @@
 mod accepted;
 mod beside;
 mod dead;
+mod deleted;
+mod deregistered;
 mod failures;
 mod forged;
 mod moves;
+mod retagged;
 mod revoked;
 mod strangers;
 mod wanted;
@@ -113,8 +116,13 @@ impl Bench {
 
     /// What the verb does.
     pub async fn distribute(&self, target: &AwsTarget) -> Result<Distributed, ReleaseError> {
+        self.distribute_version(target, None).await
+    }
+
+    async fn distribute_version(&self, target: &AwsTarget, version: Option<&str>) -> Result<Distributed, ReleaseError> {
         let places = Places::new(target, &self.known)?;
-        let request = Request { recipe: recipe_name(), version: None, to: Some("prod".into()), arch: None };
+        let version = version.map(|version| version.parse().unwrap());
+        let request = Request { recipe: recipe_name(), version, to: Some("prod".into()), arch: None };
         let wanted = asked::find(&places, &rules(), &request).await?;
         Ok(distribute::distribute(&places, &wanted, &Silent).await)
     }
@@ -202,6 +210,11 @@ impl Bench {
 
     pub async fn again(&self) -> Distributed {
         self.distribute(&self.target()).await.unwrap()
+    }
+
+    /// The same for a version that is named.
+    pub async fn again_of(&self, version: &str) -> Distributed {
+        self.distribute_version(&self.target(), Some(version)).await.unwrap()
     }
 
     /// The value of a parameter in a place.

@@ -88,3 +88,17 @@ async fn what_no_move_of_ours_brought_there_is_told_to_go() {
     assert!(rollback::roll_back(&bench.target(), &rules(), &ask(Some("fire"))).await.unwrap().moved);
     assert_eq!(drift(&bench).await, []);
 }
+
+/// Nobody is told to build anew where a good image waits in the channel before.
+#[tokio::test(start_paused = true)]
+async fn what_waits_in_the_channel_before_is_told_where_nothing_is_left_to_go_back_to() {
+    let bench = Bench::new().await;
+    let image = bench.image("1.0.0");
+    bench.fake.world().ec2.images.remove(&image).unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    let told = |found: Vec<verify::Drift>| found.into_iter().find(|told| told.what == name().to_string()).unwrap().mend;
+    let mend = told(drift(&bench).await);
+    assert!(mend.starts_with("amifactory promote web@1.0.2 --to staging"), "{mend}");
+    bench.promote("1.0.2").await.unwrap();
+    assert!(drift(&bench).await.iter().all(|told| told.what != name().to_string()));
+}

@@ -4,6 +4,7 @@ mod accepted;
 mod back;
 mod beside;
 mod by_hand;
+mod contradicted;
 mod dead;
 mod evidence;
 mod forged;
