@@ -157,8 +157,9 @@ impl Scene<'_> {
         let is_it = judgement.version.is_some() && judgement.version == judgement.channel_version;
         let (recipe, channel) = (judgement.recipe.as_ref()?, judgement.channel.as_ref()?);
         let named = (recipe.clone(), judgement.arch?, judgement.channel_version?);
-        (is_it || !self.usable.contains(&named))
-            .then(|| format!("amifactory rollback {recipe} --channel {channel}{}", self.own.target_flag()))
+        (is_it || !self.usable.contains(&named)).then(|| {
+            format!("amifactory rollback {recipe} --channel {channel} --arch {}{}", named.1, self.own.target_flag())
+        })
     }
 
     /// The version that is found is the default, the latest, or both. Where the latest is fine, it becomes the default; else
@@ -321,7 +322,7 @@ mod tests {
         // What the channel names itself: the channel first.
         let mut named = group(NUMBERED);
         named.judgement.channel_version = named.judgement.version;
-        assert_eq!(fixes(vec![named], HOME), ["amifactory rollback web --channel prod"]);
+        assert_eq!(fixes(vec![named], HOME), ["amifactory rollback web --channel prod --arch x86_64"]);
         let mut empty = group(NUMBERED);
         empty.judgement.channel_version = None;
         assert_eq!(fixes(vec![empty], HOME), [""]);
@@ -362,7 +363,7 @@ mod tests {
         let findings = vec![group(NUMBERED), of_template(1, Level::Fail)];
         for own in [HOME, Own { account: false, ..HOME }] {
             let told = fixes_where(&["1.0.0"], findings.clone(), own);
-            assert_eq!(told, ["amifactory rollback web --channel prod"; 2]);
+            assert_eq!(told, ["amifactory rollback web --channel prod --arch x86_64"; 2]);
         }
     }
 

@@ -37,6 +37,8 @@ pub(crate) fn finding(n: usize, level: Level, count: u64, days: u64) -> Finding 
             version: Some("1.0.0".parse().unwrap()),
             channel: None,
             channel_version: None,
+            measured_by: None,
+            channel_revoked: None,
             behind: Some(1),
             since: None,
             days: Some(days),
