@@ -274,7 +274,7 @@ impl Against<'_, '_> {
             Err(TargetError::Damaged { what, why, .. }) if what.ends_with(&at_home.name.to_string()) => Some(why),
             _ => None,
         });
-        let wrong = damaged.cloned().or_else(|| behind(named, image));
+        let wrong = damaged.cloned().or_else(|| behind(named.map(|pointer| &pointer.image), image));
         let entries = there.histories.get(&at_home.name).and_then(|read| read.as_ref().ok());
         let history = entries.map(|entries| History::of(entries));
         let edited = history.as_ref().filter(|history| place.account.is_some() && !history.is_whole());
@@ -312,11 +312,11 @@ impl Against<'_, '_> {
 }
 
 /// How what a channel names in a place differs from what it should; none where it does not.
-fn behind(named: Option<&Pointer>, image: Option<&ImageId>) -> Option<String> {
+pub fn behind(named: Option<&ImageId>, image: Option<&ImageId>) -> Option<String> {
     match (named, image) {
-        (Some(named), Some(image)) if named.image == *image => None,
+        (Some(named), Some(image)) if named == image => None,
         (_, None) => Some("what home names is not there".to_owned()),
-        (Some(named), Some(image)) => Some(format!("it names {}, and home's image is {image} there", named.image)),
+        (Some(named), Some(image)) => Some(format!("it names {named}, and home's image is {image} there")),
         (None, Some(_)) => Some("it names nothing there".to_owned()),
     }
 }
@@ -367,7 +367,8 @@ pub async fn differing(
                 (false, None) => Ok(None),
                 (false, Some(version)) => read(&version.name, &own).map(|found| found.map(|found| found.image.clone())),
             };
-            let found = read(&pointer.name, &place).and_then(|named| Ok(behind(named, expected?.as_ref())));
+            let found = read(&pointer.name, &place)
+                .and_then(|named| Ok(behind(named.map(|pointer| &pointer.image), expected?.as_ref())));
             let differs = match found {
                 Ok(None) => continue,
                 Ok(Some(why)) => Differs { place, known: true, why },
@@ -380,7 +381,7 @@ pub async fn differing(
 }
 
 /// The places that a channel reaches and that can be asked, but for home.
-fn reached_by(places: &Places<'_>, rule: &ChannelRule) -> Vec<Place> {
+pub fn reached_by(places: &Places<'_>, rule: &ChannelRule) -> Vec<Place> {
     let accounts = places.accounts(&rule.reach);
     let home = places.home_place();
     let mut all = Vec::new();
