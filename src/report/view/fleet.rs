@@ -3,6 +3,7 @@
 use crate::fleet::findings::{Finding, Spot, is_told};
 use crate::fleet::freshness::Level;
 use crate::fleet::look::Looked;
+use crate::fleet::notify::left::LeftItems;
 use crate::fleet::notify::tell::Telling;
 use crate::report::table::Table;
 use crate::report::wrap::fold;
@@ -69,6 +70,9 @@ pub struct Fleet {
     pub told: Option<Vec<Telling>>,
     /// Metrics that were put; none where none were to be.
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// Open items that nobody brings up to date any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<LeftItems>,
     pub measured: Option<Measured>,
 }
 
@@ -116,7 +120,18 @@ impl Fleet {
             FleetOutcome::Fine
         };
         let Looked { findings, notes, .. } = looked;
-        Fleet { outcome, checked_at, levels, places_unread, places, findings, notes, told: None, measured: None }
+        Fleet {
+            outcome,
+            checked_at,
+            levels,
+            places_unread,
+            places,
+            findings,
+            notes,
+            told: None,
+            left: Vec::new(),
+            measured: None,
+        }
     }
 }
 

@@ -103,11 +103,13 @@ fn two_factories_of_an_account_do_not_overwrite_each_other() {
     }
     // What has the names of a factory without one may be of before this one had its name: nobody else can tell.
     let (_, text) = run(&cloud, &factory("metrics: true, factory: shop, "), &["fleet", "--alarms"]);
-    let left = "amifactory-fleet-check-stopped: there still, of before `factory:` was set, or of another factory";
+    let left = "amifactory-fleet-check-stopped: there still, of a time without `factory:`, or of another factory";
     let remove = "aws cloudwatch delete-alarms --alarm-names amifactory-fleet-check-stopped --region us-east-1";
     assert!(text.contains(left) && text.contains(remove), "{text}");
-    let (_, text) = run(&cloud, &factory("metrics: true, "), &["fleet", "--alarms"]);
-    assert!(!text.contains("there still"), "{text}");
+    let other = "amifactory-bank-fleet-unread: there still, of when `factory:` was bank, or of another factory that has this name";
+    assert!(text.contains(other) && text.matches("there still").count() == 4, "{text}");
+    let (_, text) = run(&cloud, &factory("metrics: true, factory: store, "), &["fleet", "--alarms"]);
+    insta::assert_snapshot!("renamed", text);
     let world = cloud.fake.world();
     let names: Vec<&str> = world.cloudwatch.alarms.keys().map(|(_, name)| name.as_str()).collect();
     let named = |own: &str| [format!("amifactory{own}-fleet-check-stopped"), format!("amifactory{own}-fleet-unread")];
