@@ -147,7 +147,7 @@ impl Rollout {
                 return Err(CliError::Usage(message.into()));
             }
             let shown = shown("planned");
-            session.text(view::rolled_out(&shown, session.style()).as_bytes())?;
+            session.text(session.pasted(&view::rolled_out(&shown, session.style())).as_bytes())?;
             if !session.ask("\nbegin?")? {
                 session.text(b"nothing was begun\n")?;
                 return Ok(Exit::Done);

@@ -161,3 +161,26 @@ fn a_check_that_nobody_hears_of_counts_as_none_and_rings() {
     run(&cloud, &factory, &["fleet", "--notify"]);
     assert_eq!(rings(), (vec![0.0, 1.0], false));
 }
+
+/// Whoever pastes a command where the factory file names another target is told how it is with this one.
+#[test]
+fn a_command_that_is_told_names_the_target_that_the_factory_file_does_not() {
+    let (cloud, factory) = (world(), factory("metrics: true, "));
+    let notify = format!("{{metrics: true, audiences: {{platform: {{sns: \"{TOPIC}\"}}}}}}");
+    let local = FACTORY.replace("default_target: aws", "default_target: local");
+    factory.write("amifactory.yaml", &format!("{local}fleet: {{warn: 0s, fail: 0s, notify: {notify}}}\n"));
+    let (code, text) = run(&cloud, &factory, &["fleet", "--alarms", "--target", "aws"]);
+    assert!(code == 0 && text.contains("  amifactory fleet --target aws --alarms --yes\n"), "{code}: {text}");
+    let (_, text) = run(&cloud, &factory, &["fleet", "--alarms", "--yes", "--target", "aws"]);
+    assert!(text.contains("declared"), "{text}");
+    let told = "promote an image to it: amifactory promote --target aws web --to dev";
+    for format in ["human", "json"] {
+        let roll =
+            ["rollout", "web", "--channel", "dev", "--group", "web", "--target", "aws", "--plan", "--format", format];
+        let (code, text) = run(&cloud, &factory, &roll);
+        assert!(code == 2 && text.contains(told), "{code}: {text}");
+    }
+    // What has it already has it once.
+    let (_, text) = run(&cloud, &factory, &["fleet", "--target", "aws"]);
+    assert!(!text.contains("--target aws web --target") && !text.contains("--target aws --target"), "{text}");
+}
