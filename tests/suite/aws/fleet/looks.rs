@@ -280,8 +280,10 @@ async fn what_would_be_launched_is_told_apart_from_what_runs() {
     let expected = [
         // A group launches whatever is the default: it is pinned to it, and rolled out, before that changes.
         "aws autoscaling update-auto-scaling-group --auto-scaling-group-name a-default --region us-east-1 \
-         --launch-template LaunchTemplateId=lt-00000000000000002,Version=1 && amifactory rollout web --channel prod \
-         --arch x86_64 --group a-default"
+         --launch-template LaunchTemplateId=lt-00000000000000002,Version=1 && aws autoscaling update-auto-scaling-group \
+         --auto-scaling-group-name b-latest --region us-east-1 --launch-template \
+         LaunchTemplateId=lt-00000000000000002,Version=3 && amifactory rollout web --channel prod --arch x86_64 --group \
+         a-default"
             .to_owned(),
         format!("create-launch-template-version {} --source-version 1 --launch-template-data ImageId=$I", template(4)),
         format!("&& aws ec2 modify-launch-template {} --default-version $V", template(4)),
