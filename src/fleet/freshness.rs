@@ -161,6 +161,8 @@ pub struct Measure<'a> {
 pub enum Identity<'a> {
     /// It can't be told which image it is, or what it is; why.
     Unknown(&'a str),
+    /// There is nothing that names one, so that nothing can be launched; why.
+    Missing(&'a str),
     /// It is in the catalogue, or it is nowhere.
     Image(&'a str),
     /// EC2 knows it, and the catalogue does not.
@@ -172,6 +174,9 @@ impl Measure<'_> {
     pub fn judge(&self, kind: Kind, image: &Identity<'_>, account: Option<&AccountId>) -> Judgement {
         let id = match image {
             Identity::Unknown(why) => return plain(Level::Unknown, Status::Unknown, (*why).to_owned()),
+            Identity::Missing(why) => {
+                return plain(Level::Fail, Status::Unknown, format!("{why}: the next launch fails"));
+            }
             Identity::Stranger(stranger) => return self.foreign(stranger),
             Identity::Image(id) => *id,
         };
@@ -337,13 +342,13 @@ fn plain(level: Level, status: Status, why: String) -> Judgement {
         version: None,
         channel: None,
         channel_version: None,
+        measured_by: None,
+        channel_revoked: None,
         behind: None,
         since: None,
         days: None,
         why,
     }
-        measured_by: None,
-        channel_revoked: None,
 }
 
 #[cfg(test)]
@@ -476,11 +481,6 @@ mod tests {
         ");
     }
 
-    /// A mark is of an image: another one that has the same number in its tags is not revoked by it, and a copy of the one
-    /// that is, is.
-    #[test]
-    fn what_is_revoked_is_an_image_and_its_copies() {
-        let (reason, by, at) = ("leaked key".into(), "someone".into(), "2026-11-20T12:00:00Z".into());
     /// Whoever runs what was good before is not behind by what nobody may run.
     #[test]
     fn where_a_channel_names_what_is_revoked_what_is_good_before_it_counts() {
@@ -507,6 +507,11 @@ mod tests {
         insta::assert_snapshot!(of(&[(1, ""), (2, "2026-11-11T12:00:00Z"), (3, "")], &[3]));
     }
 
+    /// A mark is of an image: another one that has the same number in its tags is not revoked by it, and a copy of the one
+    /// that is, is.
+    #[test]
+    fn what_is_revoked_is_an_image_and_its_copies() {
+        let (reason, by, at) = ("leaked key".into(), "someone".into(), "2026-11-20T12:00:00Z".into());
         let version = name(Slot::Version("1.0.2".parse().unwrap()));
         let mark = (version.clone(), Revocation { image: image(2).id, reason, by, at });
         let of = |id: &str, copy_of: Option<&str>| {

@@ -257,10 +257,10 @@ async fn what_would_be_launched_is_told_apart_from_what_runs() {
     d-unsaid: fail 1.0.0
     i-configuration: fail 1.0.0
     j-mixed: fail 1.0.0
+    g-gone: fail launch template lt-0000000000000dead version 1 does not exist: the next launch fails
+    h-gone: fail launch template lt-00000000000000001 version 17 does not exist: the next launch fails
     lt-00000000000000005:1: unknown the parameter /nowhere does not exist, or is not seen from here
     f-none: unknown launch template lt-00000000000000006 version 1 names no image
-    g-gone: unknown launch template lt-0000000000000dead version 1 does not exist
-    h-gone: unknown launch template lt-00000000000000001 version 17 does not exist
     c-pinned: warn 1.0.1
     j-mixed: warn 1.0.1
     lt-00000000000000001:2: fine 1.0.2
