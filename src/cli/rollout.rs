@@ -118,10 +118,10 @@ impl Rollout {
         let plans = &seen.plans;
         let begins = plans.iter().any(GroupPlan::is_begun);
         let shown = |outcome| {
-            let shown = RolledOut::planned(&request, &seen, &scene, outcome);
-            shown.outside_of(window.as_ref().filter(|_| begins).map(|window| (window, target.now())))
-        };
         let refused = plans.iter().any(|plan| plan.stage.is_err());
+            let shown = RolledOut::planned(&request, &seen, &scene, outcome);
+            shown.outside_of(window.as_ref().filter(|_| begins || refused).map(|window| (window, target.now())))
+        };
         let nothing = plans.iter().all(|plan| matches!(plan.stage, Ok(crate::rollout::decide::Stage::UpToDate)));
         let ended = match (refused, nothing, self.plan) {
             (true, ..) => Some(("refused", Exit::Refused)),

@@ -241,7 +241,9 @@ impl Session {
             }
         }
         // It can quote what others wrote: parameters, tags, answers of services.
-        text.push_str(&format!("{} {}\n", style.red("error:"), visible::block(&error.to_string())));
+        // What a gate, a window or a pin keeps from being done is no mistake of anybody.
+        let head = if exit == Exit::Refused { "refused:" } else { "error:" };
+        text.push_str(&format!("{} {}\n", style.red(head), visible::block(&self.pasted(&error.to_string()))));
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
         exit
     }
@@ -249,9 +251,9 @@ impl Session {
     /// Says something beside the result.
     pub fn remark(&self, text: impl FnOnce(Style) -> String) {
         let text = text(self.surroundings.stderr_style(self.global.color));
+        let text = self.pasted(&text);
         // Nobody is left to hear that it could not be said.
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
-        let text = self.pasted(&text);
     }
 
     /// The factory folder: named, or the nearest parent with an `amifactory.yaml`.
@@ -315,12 +317,12 @@ impl Session {
     fn open_with(&self, folder: &Path, factory: Factory, library: Library) -> Result<Open, CliError> {
         let state = self.state()?;
         let kind = self.kind(&factory);
-        let target: Box<dyn Target> = match kind {
-            TargetKind::Local => Box::new(LocalTarget::open(state.root(), folder)?),
         if kind != factory.default_target {
             // Verbs that open it again open the same.
             let _ = self.other_target.set(kind);
         }
+        let target: Box<dyn Target> = match kind {
+            TargetKind::Local => Box::new(LocalTarget::open(state.root(), folder)?),
             #[cfg(feature = "aws")]
             TargetKind::Aws => Box::new(aws()),
             #[cfg(feature = "aws")]

@@ -342,10 +342,13 @@ pub fn rolled_out(shown: &RolledOut, style: Style) -> String {
             let what = "has no data (INSUFFICIENT_DATA): until it has some it brings nothing back";
             out.push_str(&format!("  note: the alarm {} {what}\n", line(name)));
         }
-        if let Some(window) = &shown.outside_of {
-            let now = "nothing is begun; --now REASON begins it now";
-            out.push_str(&format!("  outside of the maintenance window ({}): {now}\n", line(window)));
-        }
+    }
+    if let Some(window) = shown.outside_of.as_ref().filter(|_| matches!(shown.outcome, "planned" | "refused")) {
+        let now = match shown.outcome {
+            "refused" => "what is told below begins nothing now without --now REASON",
+            _ => "nothing is begun; --now REASON begins it now",
+        };
+        out.push_str(&format!("  outside of the maintenance window ({}): {now}\n", line(window)));
     }
     let waves = shown.groups.iter().map(|row| row.wave).max().unwrap_or(0);
     for wave in 1..=waves {
