@@ -8,7 +8,7 @@ use crate::identity::{ImageId, Region};
 use crate::recipe::Window;
 use crate::release::scene::Scene;
 use crate::rollout::decide::Stage;
-use crate::rollout::{Ended, Goal, GroupPlan, Outcome, Request, Survey, mends};
+use crate::rollout::{Ended, Goal, GroupPlan, Outcome, Request, Survey, mends, names};
 use crate::target::{Pace, RefreshState};
 use serde::Serialize;
 use std::time::Duration;
@@ -450,9 +450,7 @@ fn targets(shown: &RolledOut) -> String {
     let of = |wave| shown.groups.iter().filter(move |row| row.wave == wave).map(|row| row.group.as_str());
     match waves {
         0 | 1 => of(1).map(|group| format!(" {}", shell::option("--group", group))).collect(),
-        _ => (1..=waves)
-            .map(|wave| format!(" {}", shell::option("--wave", &of(wave).collect::<Vec<_>>().join(","))))
-            .collect(),
+        _ => (1..=waves).map(|wave| format!(" {}", shell::option("--wave", &names::join(of(wave))))).collect(),
     }
 }
 
