@@ -39,6 +39,8 @@ pub struct PlaceRow {
     pub at: Spot,
     /// Whether anything could be read.
     pub read: bool,
+    /// Whether all of it could.
+    pub whole: bool,
     /// How many of each kind were seen.
     pub seen: BTreeMap<&'static str, u64>,
     /// Builders of this factory: they are no fleet.
@@ -68,11 +70,11 @@ pub struct Fleet {
     /// Who was told; none where nobody was to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told: Option<Vec<Telling>>,
-    /// Metrics that were put; none where none were to be.
-    #[serde(skip_serializing_if = "Option::is_none")]
     /// Open items that nobody brings up to date any more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<LeftItems>,
+    /// Metrics that were put; none where none were to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub measured: Option<Measured>,
 }
 
@@ -98,6 +100,7 @@ impl Fleet {
             .map(|place| PlaceRow {
                 at: place.at.clone(),
                 read: !place.shown.dark,
+                whole: !place.shown.dark && place.shown.unread.is_empty(),
                 seen: seen(place),
                 builders: place.shown.tally.builders,
                 unread: place.shown.unread.clone(),
