@@ -39,8 +39,8 @@ const HELP: &str = "Where is looked and what is too old stands under `fleet:` in
     With --notify an audience hears nothing while nothing changes, and once a week that the check runs. Ages that grow and \
     a few instances more or less are no news. What could not be read is unknown, and resolves nothing. What was told is \
     remembered in Parameter Store under /amifactory/_notify, once it was sent: so a run that dies in between tells twice, \
-    and never not at all. Each audience, and each way by which it is told, stands by itself. Webhooks get JSON by POST over \
-    https; redirects are not followed, and an address is never printed. `text` in it is written for Slack, `digest` has all of it as \
+    and never not at all; two that run at the same moment may both tell, so let one schedule run it. Each audience, and each way by which it is told, stands by itself. Webhooks get JSON by POST over \
+    https, or over http to this machine itself; redirects are not followed, and an address is never printed. `text` in it is written for Slack, `digest` has all of it as \
     it is. \
     OpsCenter has one open item for each thing that is told, with the command of today; one that a person has closed stays closed \
     until the same is worse: of a graver level, of a revoked image, or twice as many and five more at least. What has been left \
