@@ -5,8 +5,8 @@ use super::exit::{CliError, Exit};
 use super::session::{Open, Session};
 use crate::fleet::look::{self, Looked};
 use crate::fleet::notify::item::Seen;
-use crate::fleet::notify::{metrics, tell};
-use crate::identity::Region;
+use crate::fleet::notify::{left, metrics, tell};
+use crate::identity::{RecipeName, Region};
 use crate::pipeline::clock;
 use crate::report::sink::Format;
 use crate::report::view::{self, FleetOutcome};
@@ -39,11 +39,12 @@ const HELP: &str = "Where is looked and what is too old stands under `fleet:` in
     With --notify an audience hears nothing while nothing changes, and once a week that the check runs. Ages that grow and \
     a few instances more or less are no news. What could not be read is unknown, and resolves nothing. What was told is \
     remembered in Parameter Store under /amifactory/_notify, once it was sent: so a run that dies in between tells twice, \
-    and never not at all. Each audience, and each way by which it is told, stands by itself. Webhooks get JSON by POST over \
-    https; redirects are not followed, and an address is never printed. `text` in it is written for Slack, `digest` has all of it as \
+    and never not at all; two that run at the same moment may both tell, so let one schedule run it. Each audience, and each way by which it is told, stands by itself. Webhooks get JSON by POST over \
+    https, or over http to this machine itself; redirects are not followed, and an address is never printed. `text` in it is written for Slack, `digest` has all of it as \
     it is. \
     OpsCenter has one open item for each thing that is told, with the command of today; one that a person has closed stays closed \
-    until it is worse. \
+    until the same is worse: of a graver level, of a revoked image, or twice as many and five more at least. What has been left \
+    open by an audience, or a factory, that has another name now is told with the command that resolves it. \
     With `metrics: true` each check puts metrics in CloudWatch, in the namespace amifactory: Runs, PlacesUnread, OldestDays, \
     and Uses by level and by recipe, channel and level. --alarms shows two alarms over them, for a check that stops and for one \
     that does not see everything; with --yes they are declared, over what has their names: `iam-policy --for fleet-alarms` is for that, and not for the check.";
@@ -81,6 +82,10 @@ impl Fleet {
         if let (Some(seen), Some(herald)) = (&seen, target.herald()) {
             let tell = tell::tell(herald, notify, seen, target.now());
             shown.told = Some(session.looking("fleet: telling what is new".into(), target, tell).await);
+            if notify.audiences.values().any(|audience| audience.opscenter) {
+                // Where they can't be listed, the audience that has some could not be told, and says so.
+                shown.left = left::left(herald, notify, &here, target.now()).await.unwrap_or_default();
+            }
             let told = shown.told.as_deref().unwrap_or_default();
             // A check of which nobody could hear has not run, for whoever relies on it.
             if !told.is_empty() && told.iter().all(|telling| telling.outcome == tell::Outcome::Failed) {
@@ -98,7 +103,9 @@ impl Fleet {
         if let Some(log) = session.log() {
             log.told(shown.told.as_deref().unwrap_or_default(), shown.measured.as_ref());
         }
-        let beside = |style| view::told(shown.told.as_deref().unwrap_or_default(), shown.measured.as_ref(), style);
+        let beside = |style| {
+            view::told(shown.told.as_deref().unwrap_or_default(), (shown.measured.as_ref(), &shown.left), style)
+        };
         let told = shown.told.as_deref().unwrap_or_default();
         match session.format() {
             Format::Human | Format::Json => {
@@ -163,9 +170,7 @@ async fn alarms(session: &Session, open: &Open, here: &Region, yes: bool) -> Res
         ));
     };
     let wanted = metrics::alarms(notify, here);
-    let former = metrics::former(notify, here);
-    let names: Vec<&str> = wanted.iter().map(|alarm| &alarm.name).chain(&former).map(String::as_str).collect();
-    let found = herald.alarms(&names).await?;
+    let found = herald.alarms(metrics::PREFIX).await?;
     let mut rows = Vec::new();
     for alarm in &wanted {
         let found = found.iter().find(|found| found.name == alarm.name);
@@ -176,8 +181,8 @@ async fn alarms(session: &Session, open: &Open, here: &Region, yes: bool) -> Res
         }
         rows.push(view::AlarmRow::of(alarm, found, declare));
     }
-    let left = found.iter().filter(|found| former.contains(&found.name) && !found.metric.is_empty());
-    let left = left.map(|found| view::LeftAlarm::of(&found.name, here)).collect();
+    let former = metrics::former(notify, here, &found);
+    let left = former.iter().map(|left| view::LeftAlarm::of(left, here)).collect();
     let shown = view::Alarms { alarms: rows, left };
     session.result(&shown, |style| view::alarms(&shown, style))?;
     Ok(Exit::Done)

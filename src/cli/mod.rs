@@ -58,7 +58,8 @@ pub fn run() -> Exit {
                 return Exit::Done;
             }
             if asks_for_json(std::env::args_os()) {
-                session::print_json_error(&CliError::Usage(error.render().to_string().trim_end().to_owned()));
+                let told = error.render().to_string().trim_end().to_owned();
+                session::print_json_error(&CliError::Usage(told.clone()), told);
             }
             return Exit::Usage;
         }

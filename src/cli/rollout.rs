@@ -10,6 +10,7 @@ use crate::report::view::{self, RolledOut};
 use crate::report::visible::line;
 use crate::rollout::alarms::Alarms;
 use crate::rollout::goal::Site;
+use crate::rollout::names;
 use crate::rollout::{Despite, GroupPlan, Request, RolloutError, carry_out, goal, still, survey};
 use clap::Args;
 
@@ -26,7 +27,7 @@ pub struct Rollout {
     /// An Auto Scaling group; several go at once [default: `rollout: {waves: …}` in amifactory.yaml]
     #[arg(long = "group", value_name = "NAME", conflicts_with = "waves")]
     groups: Vec<String>,
-    /// Groups that go at once; the next wave begins when all of the one before are done
+    /// Groups that go at once; the next wave begins when all of the one before are done; a comma in a name is written \,
     #[arg(long = "wave", value_name = "NAME,NAME")]
     waves: Vec<String>,
     /// In this region, which the channel reaches; groups of one region go at a time [default: the home region]
@@ -117,11 +118,11 @@ impl Rollout {
         let seen = session.looking("rollout: what the groups run".into(), target, look).await?;
         let plans = &seen.plans;
         let begins = plans.iter().any(GroupPlan::is_begun);
+        let refused = plans.iter().any(|plan| plan.stage.is_err());
         let shown = |outcome| {
             let shown = RolledOut::planned(&request, &seen, &scene, outcome);
-            shown.outside_of(window.as_ref().filter(|_| begins).map(|window| (window, target.now())))
+            shown.outside_of(window.as_ref().filter(|_| begins || refused).map(|window| (window, target.now())))
         };
-        let refused = plans.iter().any(|plan| plan.stage.is_err());
         let nothing = plans.iter().all(|plan| matches!(plan.stage, Ok(crate::rollout::decide::Stage::UpToDate)));
         let ended = match (refused, nothing, self.plan) {
             (true, ..) => Some(("refused", Exit::Refused)),
@@ -147,7 +148,7 @@ impl Rollout {
                 return Err(CliError::Usage(message.into()));
             }
             let shown = shown("planned");
-            session.text(view::rolled_out(&shown, session.style()).as_bytes())?;
+            session.text(session.pasted(&view::rolled_out(&shown, session.style())).as_bytes())?;
             if !session.ask("\nbegin?")? {
                 session.text(b"nothing was begun\n")?;
                 return Ok(Exit::Done);
@@ -193,9 +194,7 @@ impl Rollout {
         let named: Vec<Vec<String>> = match (self.groups.as_slice(), self.waves.as_slice()) {
             ([], []) => return Ok(None),
             (groups, []) => vec![groups.to_vec()],
-            (_, waves) => {
-                waves.iter().map(|wave| wave.split(',').map(|name| name.trim().to_owned()).collect()).collect()
-            }
+            (_, waves) => waves.iter().map(|wave| names::split(wave)).collect(),
         };
         if named.iter().flatten().any(String::is_empty) {
             let message = "a group has no name\n  --group NAME, --wave NAME,NAME";

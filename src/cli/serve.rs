@@ -1,5 +1,6 @@
 //! `serve`: the factory as a small web page.
 
+use super::distribute;
 use super::exit::{CliError, Exit};
 use super::fleet;
 use super::images;
@@ -15,7 +16,7 @@ use crate::serve::board::{Board, Part, Seen};
 use crate::serve::guard::Audience;
 use crate::serve::history::{self, History};
 use crate::serve::server::Bounds;
-use crate::serve::{look, refresh, routes, server};
+use crate::serve::{elsewhere, look, refresh, routes, server};
 use crate::target::moment;
 use clap::Args;
 use serde::Serialize;
@@ -131,6 +132,9 @@ async fn look_once(session: &Session, board: &Board, images_seen: &Notify) {
                 seen.images.looked(Err(why.clone()), now, Duration::ZERO);
                 seen.evidence.looked(Err(why.clone()), now, Duration::ZERO);
                 seen.channels.looked(Err(why.clone()), now, Duration::ZERO);
+                if seen.places.is_used() {
+                    seen.places.looked(Err(why.clone()), now, Duration::ZERO);
+                }
                 seen.builds.looked(Err(why.clone()), now, Duration::ZERO);
                 if seen.has_fleet {
                     seen.fleet.looked(Err(why), now, Duration::ZERO);
@@ -148,7 +152,9 @@ async fn look_once(session: &Session, board: &Board, images_seen: &Notify) {
         },
         async {
             let seen = timed(channels(&open)).await.logged(session, "channels");
+            let at_home = seen.answer.clone();
             board.write(|board| seen.put(&mut board.channels));
+            look_elsewhere(session, &open, board, at_home).await;
         },
         async {
             let seen = timed(underway::find(target, &open.state)).await.logged(session, "builds");
@@ -171,6 +177,25 @@ async fn look_once(session: &Session, board: &Board, images_seen: &Notify) {
             }
         },
     );
+}
+
+/// What the channels name in the other places that they reach, beside what they name at home.
+async fn look_elsewhere(session: &Session, open: &Open, board: &Board, at_home: Result<look::Channels, String>) {
+    let rules = &open.factory.channels;
+    let is_reached = open.target.region().is_some() && rules.iter().any(|rule| !rule.reach.is_home());
+    if !is_reached || open.factory.distribution.is_none() {
+        return board.write(|board| board.places = Part::default());
+    }
+    board.write(|board| board.places.begins(clock::now()));
+    let looked = async {
+        let at_home = at_home.map_err(|why| CliError::Failed(format!("what home names is not known: {why}")))?;
+        Ok::<_, CliError>(match distribute::places(open)? {
+            Some(places) => elsewhere::elsewhere(&places, rules, &at_home.rows).await,
+            None => Vec::new(),
+        })
+    };
+    let seen = timed(looked).await.logged(session, "places");
+    board.write(|board| seen.put(&mut board.places));
 }
 
 /// The evidence, each time that images were seen. It has its own pace: one that can't be read takes its time, and keeps

@@ -11,19 +11,20 @@ use crate::release::places::Places;
 use crate::report::ecs::Ecs;
 use crate::report::looking::Looking;
 use crate::report::sink::{Both, Format, Surroundings, Wish};
-use crate::report::{Style, json, sink, visible};
+use crate::report::{Style, json, pasted, sink, visible};
 use crate::source::{Diagnostic, Diagnostics, nearest};
 use crate::target::local::LocalTarget;
 use crate::target::{Image, Target};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::future::Future;
 use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// One run of the program.
@@ -32,6 +33,8 @@ pub struct Session {
     surroundings: Surroundings,
     log: Option<Arc<Log>>,
     begun: Instant,
+    /// The target that was named, once it is known that the factory file names another.
+    other_target: OnceLock<TargetKind>,
 }
 
 /// `--log`.
@@ -74,7 +77,13 @@ fn apart(mistakes: Vec<Diagnostic>) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
 
 impl Session {
     pub fn new(global: Global) -> Session {
-        Session { global, surroundings: Surroundings::now(), log: None, begun: Instant::now() }
+        Session {
+            global,
+            surroundings: Surroundings::now(),
+            log: None,
+            begun: Instant::now(),
+            other_target: OnceLock::new(),
+        }
     }
 
     /// Opens the file of `--log`.
@@ -174,13 +183,18 @@ impl Session {
         let written = if self.is_json() {
             json::result(std::io::stdout().lock(), result)
         } else {
-            std::io::stdout().lock().write_all(human(self.style()).as_bytes())
+            std::io::stdout().lock().write_all(self.pasted(&human(self.style())).as_bytes())
         };
         match written {
             // The reader has seen enough.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             other => Ok(other?),
         }
+    }
+
+    /// Text for people whose commands work where they are pasted.
+    pub fn pasted<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        pasted::with_target(text, self.other_target.get().copied())
     }
 
     /// Whether only what came of it is to be said.
@@ -200,7 +214,7 @@ impl Session {
     /// Says on standard error what someone should know who asked for this.
     pub fn warn(&self, text: &str) {
         let style = self.surroundings.stderr_style(self.global.color);
-        let line = format!("{} {}\n", style.yellow("warning:"), visible::block(text));
+        let line = format!("{} {}\n", style.yellow("warning:"), visible::block(&self.pasted(text)));
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
 
@@ -213,7 +227,7 @@ impl Session {
     pub fn fail(&self, error: &CliError) -> Exit {
         let exit = error.exit();
         if self.is_json() {
-            print_json_error(error);
+            print_json_error(error, self.pasted(&error.to_string()).into_owned());
             return exit;
         }
         if self.log.is_some() && self.logs_to_stderr() {
@@ -227,7 +241,9 @@ impl Session {
             }
         }
         // It can quote what others wrote: parameters, tags, answers of services.
-        text.push_str(&format!("{} {}\n", style.red("error:"), visible::block(&error.to_string())));
+        // What a gate, a window or a pin keeps from being done is no mistake of anybody.
+        let head = if exit == Exit::Refused { "refused:" } else { "error:" };
+        text.push_str(&format!("{} {}\n", style.red(head), visible::block(&self.pasted(&error.to_string()))));
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
         exit
     }
@@ -235,6 +251,7 @@ impl Session {
     /// Says something beside the result.
     pub fn remark(&self, text: impl FnOnce(Style) -> String) {
         let text = text(self.surroundings.stderr_style(self.global.color));
+        let text = self.pasted(&text);
         // Nobody is left to hear that it could not be said.
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }
@@ -300,6 +317,10 @@ impl Session {
     fn open_with(&self, folder: &Path, factory: Factory, library: Library) -> Result<Open, CliError> {
         let state = self.state()?;
         let kind = self.kind(&factory);
+        if kind != factory.default_target {
+            // Verbs that open it again open the same.
+            let _ = self.other_target.set(kind);
+        }
         let target: Box<dyn Target> = match kind {
             TargetKind::Local => Box::new(LocalTarget::open(state.root(), folder)?),
             #[cfg(feature = "aws")]
@@ -555,9 +576,9 @@ pub fn write_all(text: &[u8]) -> Result<(), CliError> {
 }
 
 /// Writes an error as the last line of JSON output.
-pub fn print_json_error(error: &CliError) {
+pub fn print_json_error(error: &CliError, told: String) {
     let result = JsonError {
-        error: error.to_string(),
+        error: told,
         exit: error.exit() as u8,
         diagnostics: match error {
             CliError::Invalid(diagnostics) => diagnostics.iter().map(JsonDiagnostic::of).collect(),

@@ -4,6 +4,7 @@
 use crate::identity::{Arch, Channel, RecipeName, Version};
 use crate::pipeline::tags::{self, ImageState};
 use crate::release::History;
+use crate::release::rollback::way_back;
 use crate::target::{Image, Pointer, PointerName, Retirement, Revocation, Slot, Tags, moment};
 use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
@@ -52,6 +53,37 @@ pub struct Step {
 pub struct Line {
     /// The moves.
     pub steps: Vec<Step>,
+    /// The images that it can go back to step by step, the last of them last.
+    pub way_back: Vec<String>,
+    /// The image that it names now.
+    pub image: Option<String>,
+}
+
+/// What the users of a channel are measured by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Yardstick<'a> {
+    /// What the channel names.
+    pub named: Version,
+    /// Why that must not be used, where it must not.
+    pub revoked: Option<&'a str>,
+    /// What they are to run: what the channel names, or where that is revoked what a rollback would bring, or else the newest
+    /// version before it that may be used. None where none may be.
+    pub by: Option<Version>,
+    /// Whether a rollback brings that.
+    pub is_way_back: bool,
+}
+
+/// A channel that names what must not be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevokedChannel<'a> {
+    /// The recipe.
+    pub recipe: &'a RecipeName,
+    /// Its architecture.
+    pub arch: Arch,
+    /// The channel.
+    pub channel: &'a Channel,
+    /// What it names, why that must not be used, and what is measured by.
+    pub yardstick: Yardstick<'a>,
 }
 
 impl Line {
@@ -218,7 +250,11 @@ impl Catalogue {
 
     fn channel(&mut self, name: &PointerName, history: &History) {
         let Slot::Channel(channel) = &name.slot else { return };
-        let mut line = Line::default();
+        let mut line = Line {
+            steps: Vec::new(),
+            way_back: way_back(history).into_iter().map(str::to_owned).collect(),
+            image: history.last().map(|moved| moved.image.clone()),
+        };
         for moved in &history.moves {
             let ours = self.images.get(&moved.image).filter(|known| known.recipe == name.recipe);
             let version = ours.map(|known| known.version).or_else(|| moved.version());
@@ -238,6 +274,34 @@ impl Catalogue {
     /// What a channel has named; none where it does not exist.
     pub fn line(&self, recipe: &RecipeName, arch: Arch, channel: &Channel) -> Option<&Line> {
         self.channels.get(&(recipe.clone(), arch, channel.clone()))
+    }
+
+    /// What the users of a channel are measured by; none where it names none of ours. What is revoked is no goal for anybody:
+    /// whoever still runs what was good before it is not behind.
+    pub fn yardstick<'a>(&'a self, (recipe, arch): (&RecipeName, Arch), line: &'a Line) -> Option<Yardstick<'a>> {
+        let named = line.named()?;
+        let known = |image: &String| self.images.get(image);
+        let Some(revoked) = line.image.as_ref().and_then(known).and_then(|image| self.revoked(image)) else {
+            return Some(Yardstick { named, revoked: None, by: Some(named), is_way_back: false });
+        };
+        let may_be_used = |image: &&Known| image.published && image.gone.is_none() && self.revoked(image).is_none();
+        let back = line.way_back.iter().rev().filter_map(known).find(may_be_used).map(|image| image.version);
+        let older = || {
+            let of_line = |image: &&Known| image.recipe == *recipe && image.arch == arch && image.version < named;
+            let versions = self.images.values().filter(of_line).filter(may_be_used).map(|image| image.version);
+            // What it has named and can't go back to, it went back from.
+            versions.filter(|version| !line.has_named(*version)).max()
+        };
+        Some(Yardstick { named, revoked: Some(revoked), by: back.or_else(older), is_way_back: back.is_some() })
+    }
+
+    /// The channels that are measured by and name what must not be used.
+    pub fn revoked_channels(&self) -> Vec<RevokedChannel<'_>> {
+        let lines = self.channels.iter().filter_map(|(of, line)| Some((of, self.yardstick((&of.0, of.1), line)?)));
+        let revoked = lines.filter(|(_, yardstick)| yardstick.revoked.is_some());
+        revoked
+            .map(|((recipe, arch, channel), yardstick)| RevokedChannel { recipe, arch: *arch, channel, yardstick })
+            .collect()
     }
 
     /// Why this image must not be used, where it must not: it is revoked, or the one that it is a copy of is, or it says so
@@ -296,7 +360,7 @@ mod tests {
     fn line(named: &[u32]) -> Line {
         let at = |day: usize| Some(time::macros::datetime!(2026-11-01 0:00 UTC) + time::Duration::days(day as i64));
         let step = |(day, n): (usize, &u32)| Step { at: at(day), version: Some(version(*n)) };
-        Line { steps: named.iter().enumerate().map(step).collect() }
+        Line { steps: named.iter().enumerate().map(step).collect(), ..Line::default() }
     }
 
     fn left(line: &Line, n: u32) -> Option<u8> {

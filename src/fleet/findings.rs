@@ -7,7 +7,7 @@ use super::reach::Unreached;
 use super::tally::{Alike, Count, Tally};
 use crate::identity::{AccountId, Arch, RecipeName, Region, Version};
 use crate::recipe::Exemption;
-use crate::target::{GROUPS, Kind, Stranger, Unread};
+use crate::target::{GROUPS, Kind, NOT_THERE, Stranger, Unread};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -110,6 +110,7 @@ pub fn of_place(
     let account = at.account.as_ref().filter(|_| !own.account);
     let judged = shown.tally.counts.iter().map(|(alike, count)| {
         let identity = match &alike.image {
+            Err(why) if why.ends_with(NOT_THERE) => Identity::Missing(why),
             Err(why) => Identity::Unknown(why),
             Ok(id) => match (measure.catalogue.image(id), &shown.strangers) {
                 (Some(_), _) => Identity::Image(id),

@@ -21,6 +21,13 @@ type Versions = BTreeMap<String, BTreeMap<i64, bool>>;
 /// once, past waves, alarms and windows.
 const UNREAD_GROUPS: &str = "the Auto Scaling groups there could not be read: read them first";
 
+const OWN_IMAGES: &str = "overrides of its mixed instances bring their own image";
+
+/// Whether a group launches by an override too, whatever that names.
+fn has_overrides(of_group: &[(String, bool)]) -> bool {
+    of_group.iter().any(|(via, _)| via.contains("override of its mixed instances"))
+}
+
 /// What is known of a place beside the finding itself.
 struct Scene<'a> {
     own: Own,
@@ -101,19 +108,27 @@ impl Scene<'_> {
         let is_fine = !of_group.is_empty() && of_group.iter().all(|(_, is_fine)| *is_fine);
         match self.launch(of_group, judgement) {
             Launch::LookedUp => Some(refresh),
-            Launch::Numbered { .. } if is_home => Some(roll),
+            Launch::Numbered { template, .. } if is_home => {
+                Some(format!("{}{roll}", self.pins(region, group, template, judgement)?))
+            }
             // Its next launches are right already.
             Launch::Numbered { .. } | Launch::Floating { .. } if is_fine => Some(refresh),
-            Launch::Numbered { template, number, is_mixed } => self.make(at, (template, number), judgement, |made| {
-                let desired = mends::desired(&place, template, is_mixed);
-                format!("{made} && {refresh} --preferences SkipMatching=true --desired-configuration {desired}")
-            }),
+            Launch::Numbered { template, number, is_mixed } => {
+                let pins = self.pins(region, group, template, judgement)?;
+                self.make(at, (template, number), judgement, |made| {
+                    let desired = mends::desired(&place, template, is_mixed);
+                    format!(
+                        "{pins}{made} && {refresh} --preferences SkipMatching=true --desired-configuration {desired}"
+                    )
+                })
+            }
             Launch::Floating { template, is_default, is_mixed } => {
                 let versions = self.versions.get(template)?;
                 let number = *if is_default { versions.keys().next() } else { versions.keys().next_back() }?;
                 if is_home {
                     // Pinned first: what it launches from would change at once, past waves and alarms.
-                    return Some(format!("{} && {roll}", mends::by_number(&place, template, number, is_mixed)));
+                    let pins = self.pins(region, group, template, judgement)?;
+                    return Some(format!("{} && {pins}{roll}", mends::by_number(&place, template, number, is_mixed)));
                 }
                 self.make(at, (template, number), judgement, |made| match is_default {
                     true => format!("{made} && {} && {refresh}", default(region, template, "$V")),
@@ -122,8 +137,35 @@ impl Scene<'_> {
             }
             // Nothing is known of the group itself: the roll-out looks.
             Launch::Other if is_home && of_group.is_empty() => Some(roll),
+            // Which images and templates overrides have to do without, whoever rolls it out says beforehand.
+            Launch::Other if has_overrides(of_group) => Some(match is_home {
+                true => format!("{roll} --plan   # {OWN_IMAGES}: this says what to change first"),
+                false => format!(
+                    "aws autoscaling describe-auto-scaling-groups {} --region {region}   # {OWN_IMAGES}: give them another \
+                     image, or take it out",
+                    shell::option("--auto-scaling-group-names", group)
+                ),
+            }),
             Launch::Other => None,
         }
+    }
+
+    /// Each other group that launches whatever is the template's latest version stays at what that is now, before another
+    /// version is made: it would launch that at once. None: what is the latest is not known.
+    fn pins(&self, region: &Region, group: &str, template: &str, judgement: &Judgement) -> Option<String> {
+        let mut pins = String::new();
+        for (other, of_group) in self.groups.iter().filter(|(other, _)| *other != group) {
+            let Launch::Floating { template: of, is_default: false, is_mixed } = self.launch(of_group, judgement)
+            else {
+                continue;
+            };
+            if of == template {
+                let latest = *self.versions.get(template)?.keys().next_back()?;
+                let place = Place { group: other.clone(), region: region.to_string() };
+                pins.push_str(&format!("{} && ", mends::by_number(&place, template, latest, is_mixed)));
+            }
+        }
+        Some(pins)
     }
 
     fn launch<'a>(&self, of_group: &'a [(String, bool)], judgement: &Judgement) -> Launch<'a> {
@@ -157,8 +199,9 @@ impl Scene<'_> {
         let is_it = judgement.version.is_some() && judgement.version == judgement.channel_version;
         let (recipe, channel) = (judgement.recipe.as_ref()?, judgement.channel.as_ref()?);
         let named = (recipe.clone(), judgement.arch?, judgement.channel_version?);
-        (is_it || !self.usable.contains(&named))
-            .then(|| format!("amifactory rollback {recipe} --channel {channel}{}", self.own.target_flag()))
+        (is_it || !self.usable.contains(&named)).then(|| {
+            format!("amifactory rollback {recipe} --channel {channel} --arch {}{}", named.1, self.own.target_flag())
+        })
     }
 
     /// The version that is found is the default, the latest, or both. Where the latest is fine, it becomes the default; else
@@ -321,7 +364,7 @@ mod tests {
         // What the channel names itself: the channel first.
         let mut named = group(NUMBERED);
         named.judgement.channel_version = named.judgement.version;
-        assert_eq!(fixes(vec![named], HOME), ["amifactory rollback web --channel prod"]);
+        assert_eq!(fixes(vec![named], HOME), ["amifactory rollback web --channel prod --arch x86_64"]);
         let mut empty = group(NUMBERED);
         empty.judgement.channel_version = None;
         assert_eq!(fixes(vec![empty], HOME), [""]);
@@ -362,7 +405,7 @@ mod tests {
         let findings = vec![group(NUMBERED), of_template(1, Level::Fail)];
         for own in [HOME, Own { account: false, ..HOME }] {
             let told = fixes_where(&["1.0.0"], findings.clone(), own);
-            assert_eq!(told, ["amifactory rollback web --channel prod"; 2]);
+            assert_eq!(told, ["amifactory rollback web --channel prod --arch x86_64"; 2]);
         }
     }
 
@@ -385,6 +428,27 @@ mod tests {
         let latest = group("launch template lt-1 version $Latest");
         let newer = fixes(vec![latest, of_template(1, Level::Fine), of_template(3, Level::Fail)], away);
         assert_eq!(newer, [format!("{} && {REFRESH}", make(3)), String::new(), format!("{} && {REFRESH}", make(3))]);
+    }
+
+    /// A new version of the template would be launched by the other group at once, and the roll-out refuses that.
+    #[test]
+    fn a_group_beside_one_that_launches_the_latest_waits_until_that_is_pinned() {
+        let other = Finding { resource: Some("api".into()), ..group("launch template lt-1 version $Latest") };
+        let numbered = group("launch template lt-1 version 1");
+        let pin = |group: &str| {
+            format!(
+                "aws autoscaling update-auto-scaling-group --auto-scaling-group-name {group} --region us-east-1 \
+                 --launch-template LaunchTemplateId=lt-1,Version=3 && "
+            )
+        };
+        let findings = vec![numbered.clone(), other.clone(), of_template(1, Level::Fine), of_template(3, Level::Fine)];
+        let home = fixes(findings.clone(), HOME);
+        assert_eq!(home[0], format!("{}{ROLL}", pin("api")));
+        let away = fixes(findings, Own { account: false, ..HOME });
+        assert!(away[0].starts_with(&format!("{}{LOOK}", pin("api"))), "{away:?}");
+        // Of two that both launch the latest each is pinned once.
+        let both = vec![group("launch template lt-1 version $Latest"), other, of_template(3, Level::Fail)];
+        assert_eq!(fixes(both, HOME)[0], format!("{}{}{ROLL}", pin("'web asg'"), pin("api")));
     }
 
     /// An update or a refresh that names a plain template would take the group's overrides and spot settings away.
@@ -423,9 +487,17 @@ mod tests {
         let theirs = group("launch template lt-1 version 2, resolve:ssm:/other");
         let by_override = group("an override of its mixed instances");
         assert_eq!(fixes(vec![theirs], HOME), [""]);
-        assert_eq!(fixes(vec![by_override, group(NUMBERED)], HOME), [String::new(), String::new()]);
-        let by_override = group("launch template lt-1 version $Latest in an override of its mixed instances");
-        assert_eq!(fixes(vec![by_override, of_template(1, Level::Fail)], HOME)[0], "");
+        // What an override brings is taken out first: the roll-out says how.
+        let plan = format!(
+            "{ROLL} --plan   # overrides of its mixed instances bring their own image: this says what to change first"
+        );
+        assert_eq!(fixes(vec![by_override.clone(), group(NUMBERED)], HOME), [plan.clone(), plan.clone()]);
+        let other = group("launch template lt-1 version $Latest in an override of its mixed instances");
+        assert_eq!(fixes(vec![other, of_template(1, Level::Fail)], HOME)[0], plan);
+        let away = &fixes(vec![by_override], Own { account: false, ..HOME })[0];
+        let lists =
+            "aws autoscaling describe-auto-scaling-groups --auto-scaling-group-names 'web asg' --region us-east-1   # ";
+        assert!(away.starts_with(lists), "{away}");
         assert_eq!(fixes(vec![group("launch template lt-1;x version 2")], HOME), [""]);
     }
 

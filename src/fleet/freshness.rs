@@ -126,6 +126,12 @@ pub struct Judgement {
     /// What that channel names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel_version: Option<Version>,
+    /// What it is measured by instead, where what the channel names is revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measured_by: Option<Version>,
+    /// Why what the channel names must not be used, where it must not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel_revoked: Option<String>,
     /// How many published versions it is behind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub behind: Option<usize>,
@@ -155,6 +161,8 @@ pub struct Measure<'a> {
 pub enum Identity<'a> {
     /// It can't be told which image it is, or what it is; why.
     Unknown(&'a str),
+    /// There is nothing that names one, so that nothing can be launched; why.
+    Missing(&'a str),
     /// It is in the catalogue, or it is nowhere.
     Image(&'a str),
     /// EC2 knows it, and the catalogue does not.
@@ -166,6 +174,9 @@ impl Measure<'_> {
     pub fn judge(&self, kind: Kind, image: &Identity<'_>, account: Option<&AccountId>) -> Judgement {
         let id = match image {
             Identity::Unknown(why) => return plain(Level::Unknown, Status::Unknown, (*why).to_owned()),
+            Identity::Missing(why) => {
+                return plain(Level::Fail, Status::Unknown, format!("{why}: the next launch fails"));
+            }
             Identity::Stranger(stranger) => return self.foreign(stranger),
             Identity::Image(id) => *id,
         };
@@ -236,32 +247,64 @@ impl Measure<'_> {
             return plain(Level::Warn, Status::Unmeasured, "the factory has no channels".into());
         };
         let line = self.catalogue.line(&known.recipe, known.arch, &channel);
-        let Some(named) = line.and_then(|line| line.named()) else {
+        let Some((line, yardstick)) =
+            line.and_then(|line| Some((line, self.catalogue.yardstick((&known.recipe, known.arch), line)?)))
+        else {
             let why = match line {
                 Some(_) => format!("what {channel} names is not one of its versions"),
                 None => format!("{channel} names no image of it"),
             };
             return plain(Level::Warn, Status::Unmeasured, why);
         };
-        let line = line.filter(|_| named != known.version);
-        let measured = |level, status, why| Judgement {
+        let (named, revoked) = (yardstick.named, yardstick.revoked);
+        let with_channel = |judgement| Judgement {
             channel_version: Some(named),
-            behind: Some(self.catalogue.between(known, named)),
-            ..plain(level, status, why)
+            measured_by: yardstick.by.filter(|_| revoked.is_some()),
+            channel_revoked: revoked.map(str::to_owned),
+            ..judgement
         };
-        let Some(line) = line else {
-            return measured(Level::Fine, Status::Fresh, format!("what {channel} names"));
+        let Some(by) = yardstick.by else {
+            let why = format!("{channel} names {named}, which is revoked, and nothing before it may be used");
+            return with_channel(plain(Level::Warn, Status::Unmeasured, why));
         };
-        let ahead = known.version > named;
-        if ahead && !line.has_named(known.version) {
-            return measured(Level::Fine, Status::Ahead, format!("{channel} names {named}, and has never named this"));
+        let names = match revoked {
+            None => format!("{channel} names {named}"),
+            Some(_) => format!("{channel} names {named}, which is revoked"),
+        };
+        let since = match revoked {
+            None => format!("{names}, and"),
+            Some(_) => format!("{names}, so {by} before it counts; {channel}"),
+        };
+        let measured = |level, status, why| Judgement {
+            behind: Some(self.catalogue.between(known, by)),
+            ..with_channel(plain(level, status, why))
+        };
+        if by == known.version || named == known.version {
+            let why = match revoked {
+                None => format!("what {channel} names"),
+                Some(_) => format!("{names}; this is the newest before it that may be used"),
+            };
+            return measured(Level::Fine, Status::Fresh, why);
         }
-        let (status, did) = match ahead {
+        let ahead = known.version > by;
+        if ahead && !line.has_named(known.version) {
+            return measured(Level::Fine, Status::Ahead, format!("{names}, and has never named this"));
+        }
+        let left = line.left(known.version);
+        // Where another image counts than the one that the channel names, being newer does not say which way it went.
+        let went_back = match revoked {
+            None => ahead,
+            Some(_) => left.and_then(|step| step.version).is_some_and(|to| to < known.version),
+        };
+        let (status, did) = match went_back {
             true => (Status::RolledBack, "went back from it"),
             false => (Status::Behind, "went on from it"),
         };
-        let Some(at) = line.left(known.version).and_then(|step| step.at) else {
-            let why = format!("{channel} names {named}, and it is not known since when");
+        let Some(at) = left.and_then(|step| step.at) else {
+            let why = match revoked {
+                None => format!("{since} it is not known since when"),
+                Some(_) => format!("{since} {did}, and it is not known since when"),
+            };
             return measured(Level::Fail, status, why);
         };
         let age = Duration::try_from(self.now - at).unwrap_or_default();
@@ -272,7 +315,7 @@ impl Measure<'_> {
             _ => Level::Fine,
         };
         let most = if level == Level::Fine { format!("; told from {} on", span(warn)) } else { String::new() };
-        let why = format!("{channel} names {named}, and {did} {} ago{most}", days(age));
+        let why = format!("{since} {did} {} ago{most}", days(age));
         Judgement {
             since: Some(clock::rfc3339(at)),
             days: Some(age.as_secs() / 86_400),
@@ -299,6 +342,8 @@ fn plain(level: Level, status: Status, why: String) -> Judgement {
         version: None,
         channel: None,
         channel_version: None,
+        measured_by: None,
+        channel_revoked: None,
         behind: None,
         since: None,
         days: None,
@@ -352,12 +397,17 @@ mod tests {
         moves: &[(u32, &str)],
         revocations: &[(PointerName, Revocation)],
     ) -> Catalogue {
-        let moved = |(n, at): &(u32, &str)| Moved {
-            revision: 1,
-            at: (*at).to_owned(),
-            image: image(*n).id.to_string(),
-            by: None,
-            note: None,
+        let mut newest = 0;
+        let moved = |(n, at): &(u32, &str)| {
+            let kind = if *n < newest { crate::release::Kind::Rollback } else { crate::release::Kind::Promote };
+            newest = newest.max(*n);
+            Moved {
+                revision: 1,
+                at: (*at).to_owned(),
+                image: image(*n).id.to_string(),
+                by: None,
+                note: Some(crate::release::Note::new(kind, (*at).to_owned())),
+            }
         };
         let history = History { moves: moves.iter().map(moved).collect(), ..History::default() };
         let pointer = |n: u32| Pointer {
@@ -424,11 +474,37 @@ mod tests {
         let catalogue = catalogue_with(None, &MOVES, &marks);
         let all: Vec<String> = (0..4).map(|n| judged(&catalogue, Kind::Instance, n)).collect();
         insta::assert_snapshot!(all.join("\n"), @r"
-        fail revoked Some(2) Some(10): revoked: leaked key (deregistered since)
-        fail behind Some(1) Some(10): prod names 1.0.2, and went on from it 10 days ago
+        fail revoked Some(1) Some(10): revoked: leaked key (deregistered since)
+        fine fresh Some(0) None: prod names 1.0.2, which is revoked; this is the newest before it that may be used
         fail revoked Some(0) None: revoked: leaked key
-        warn rolled-back Some(0) Some(1): prod names 1.0.2, and went back from it 1 day ago
+        warn rolled-back Some(0) Some(1): prod names 1.0.2, which is revoked, so 1.0.1 before it counts; prod went back from it 1 day ago
         ");
+    }
+
+    /// Whoever runs what was good before is not behind by what nobody may run.
+    #[test]
+    fn where_a_channel_names_what_is_revoked_what_is_good_before_it_counts() {
+        let mark = |of: u32| {
+            let (reason, by, at) = ("leaked key".into(), "someone".into(), "2026-11-20T12:00:00Z".into());
+            let version = Slot::Version(format!("1.0.{of}").parse().unwrap());
+            (name(version), Revocation { image: image(of).id, reason, by, at })
+        };
+        let moves = [
+            (1, "2026-10-01T00:00:00Z"),
+            (2, "2026-11-11T12:00:00Z"),
+            (3, "2026-11-16T12:00:00Z"),
+            (2, "2026-11-17T12:00:00Z"),
+            (4, "2026-11-20T12:00:00Z"),
+        ];
+        let of = |moves: &[(u32, &str)], marks: &[u32]| {
+            let marks: Vec<_> = marks.iter().map(|of| mark(*of)).collect();
+            let catalogue = catalogue_with(None, moves, &marks);
+            (1..5).map(|n| judged(&catalogue, Kind::Instance, n)).collect::<Vec<_>>().join("\n")
+        };
+        insta::assert_snapshot!(of(&moves, &[4]));
+        insta::assert_snapshot!(of(&moves, &[4, 2]));
+        insta::assert_snapshot!(of(&moves, &[4, 2, 1]));
+        insta::assert_snapshot!(of(&[(1, ""), (2, "2026-11-11T12:00:00Z"), (3, "")], &[3]));
     }
 
     /// A mark is of an image: another one that has the same number in its tags is not revoked by it, and a copy of the one

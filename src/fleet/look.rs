@@ -1,6 +1,6 @@
 //! Looks at all places at once, and at the factory's own images beside them.
 
-use super::catalogue::{Catalogue, Pointers};
+use super::catalogue::{Catalogue, Pointers, RevokedChannel};
 use super::exemption;
 use super::findings::{self, Finding, Own, Shown, Spot};
 use super::freshness::Measure;
@@ -156,9 +156,10 @@ pub async fn look(
     }
     let channels: Vec<Channel> = factory.channels.iter().map(|rule| rule.name.clone()).collect();
     let measure = Measure { catalogue: &catalogue, policy: &factory.fleet, channels: &channels, now: home.now() };
+    let is_default = factory.default_target == TargetKind::Aws;
+    notes.extend(catalogue.revoked_channels().iter().map(|found| note_of(found, is_default)));
     let usable = catalogue.usable();
     let of_place = |(place, wanted): (&Place, &Wanted)| {
-        let is_default = factory.default_target == TargetKind::Aws;
         let own = Own { account: wanted.account.is_none(), region: here.as_ref() == Some(&wanted.region), is_default };
         let unreached = unreached(&factory.channels, factory.distribution.as_ref(), &place.at, own);
         findings::of_place(&measure, (&usable, &unreached), &place.at, own, &place.shown)
@@ -168,6 +169,27 @@ pub async fn look(
     let is_whole = places.iter().all(|place| !place.shown.dark && place.shown.unread.is_empty());
     notes.extend(exemption::notes(&factory.fleet.exemptions, &findings, is_whole, home.now().date()));
     Ok(Looked { places, findings, notes })
+}
+
+/// Those who follow the channel are told nothing of it where they run something good: whoever keeps the channel has to be.
+fn note_of(found: &RevokedChannel<'_>, is_default: bool) -> String {
+    let RevokedChannel { recipe, arch, channel, yardstick } = found;
+    let (named, why) = (yardstick.named, yardstick.revoked.unwrap_or_default());
+    let flag = if is_default { "" } else { " --target aws" };
+    let then = match yardstick.by {
+        Some(by) if yardstick.is_way_back => format!(
+            "its users are measured by {by}, which it named before; back to it: amifactory rollback {recipe} --channel \
+             {channel} --arch {arch}{flag}"
+        ),
+        Some(by) => format!(
+            "its users are measured by {by}, the newest before it that may be used; there is nothing to roll back to: promote \
+             another image to it"
+        ),
+        None => "nothing before it may be used: its users are not measured until another image is promoted \
+                 to it"
+            .to_owned(),
+    };
+    format!("{channel} of {recipe} ({arch}) names {named}, which is revoked ({}): {then}", visible::line(why))
 }
 
 /// What one place does not answer in time is not read: the others, and whoever is to be told, don't wait for it.

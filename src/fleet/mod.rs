@@ -16,6 +16,8 @@
 //! - The fleet is read a page at a time and folded into a sum by image, so that memory grows with images and not with
 //!   instances. What is seen is judged only at the end, when the catalogue is there too: places, copies and channels
 //!   are read side by side. What could not be read is a finding of its own; no default makes it fine.
+//! - What is revoked is no goal: where a channel names it, its users are measured by what a rollback would bring, and
+//!   whoever keeps the channel is told (`Catalogue::yardstick`).
 
 pub mod catalogue;
 pub mod exemption;

@@ -11,6 +11,7 @@
 //! | [`diff`] | what changed between two images |
 //! | [`junit`], [`cyclonedx`], [`html`] | evidence as files |
 //! | [`fleet`] | the fleet for spreadsheets and Prometheus |
+//! | [`pasted`] | the target in commands that are told |
 //! | [`notify`] | what is new in the fleet, for mail and chat |
 //! | [`metrics`] | Prometheus' format, and the factory in it |
 //!
@@ -30,6 +31,7 @@ pub mod lines;
 pub mod looking;
 pub mod metrics;
 pub mod notify;
+pub mod pasted;
 pub mod progress;
 mod running;
 pub mod sink;

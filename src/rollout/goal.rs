@@ -108,7 +108,14 @@ async fn read_one(
     if let Some(why) = doubt(&goal.channel, &history) {
         return Err(RolloutError::Doubt { recipe: recipe.clone(), channel: goal.channel, why });
     }
-    let image = scene.fit(version, &goal.image)?.image;
+    let image = match scene.fit(version, &goal.image) {
+        // Another version goes out by the channel alone.
+        Err(ReleaseError::Revoked { recipe, version, reason, .. }) => {
+            let help = format!("nothing rolls it out; the channel moves first: {}", goal.moves_back());
+            return Err(ReleaseError::Revoked { recipe, version, reason, help }.into());
+        }
+        fit => fit?.image,
+    };
     if ImageState::of(&image.tags) < ImageState::Verified {
         return Err(RolloutError::NotTested { recipe: recipe.clone(), version, image: image.id });
     }

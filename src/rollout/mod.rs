@@ -7,6 +7,7 @@
 //! | [`decide`] | pure: what is due with a group, from what is seen of it; back, too |
 //! | [`refusal`] | why a group can't be rolled, and what to do |
 //! | [`mends`] | pure: the commands that make it fit |
+//! | [`names`] | pure: the groups of a wave in one word |
 //! | [`marks`] | whether an image is revoked, and whose one was that is gone |
 //! | [`alarms`] | how the alarms stand that are to watch over it |
 //! | [`still`] | where a revoked image still is, and how it is taken away |
@@ -39,6 +40,7 @@ pub mod goal;
 pub mod label;
 pub mod marks;
 pub mod mends;
+pub mod names;
 mod refusal;
 pub mod still;
 pub mod survey;

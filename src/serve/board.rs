@@ -1,5 +1,6 @@
 //! What pages are made from: what was seen last of each part of the factory, and whether the last look at it went well.
 
+use super::elsewhere::ElsewhereRow;
 use super::history::History;
 use super::look::Channels;
 use crate::identity::{ImageId, TargetKind};
@@ -56,6 +57,11 @@ impl<T> Default for Part<T> {
 }
 
 impl<T> Part<T> {
+    /// Whether it was ever looked at, or is now.
+    pub fn is_used(&self) -> bool {
+        self.good.is_some() || self.failed.is_some() || self.under_way.is_some()
+    }
+
     /// A look begins.
     pub fn begins(&mut self, at: OffsetDateTime) {
         self.under_way = Some(at);
@@ -143,6 +149,8 @@ pub struct Seen {
     pub evidence: Part<BTreeMap<ImageId, Evidence>>,
     /// What each channel names.
     pub channels: Part<Channels>,
+    /// What they name in other places, where they reach any.
+    pub places: Part<Vec<ElsewhereRow>>,
     /// Builds that have not ended.
     pub builds: Part<Vec<InFlight>>,
     /// Whether anything is launched from images on this target.
@@ -162,6 +170,7 @@ impl Seen {
             images: Part::default(),
             evidence: Part::default(),
             channels: Part::default(),
+            places: Part::default(),
             builds: Part::default(),
             has_fleet,
             fleet: Part::default(),

@@ -43,6 +43,8 @@ pub struct ChannelRow {
     pub wrong: Option<String>,
     /// Who holds it now, and why.
     pub pin: Option<String>,
+    /// Why the image must not be used, where it must not.
+    pub revoked: Option<String>,
 }
 
 /// What all channels name.
@@ -63,7 +65,9 @@ pub async fn channels(
     let (mut rows, mut wrong) = (Vec::new(), Vec::new());
     let mut named: BTreeMap<PointerName, ImageId> = BTreeMap::new();
     let mut versions: BTreeMap<ImageId, Version> = BTreeMap::new();
+    let mut revoked: BTreeMap<ImageId, String> = BTreeMap::new();
     for (_, seen) in target.overview(recipes).await? {
+        revoked.extend(seen.revocations.into_values().flatten().map(|mark| (mark.image, mark.reason)));
         for pointer in seen.pointers {
             match pointer {
                 Ok(pointer) => match &pointer.name.slot {
@@ -92,6 +96,7 @@ pub async fn channels(
             why: String::new(),
             wrong: None,
             pin: None,
+            revoked: revoked.get(image).cloned(),
         };
         match histories.remove(name) {
             Some(Ok(entries)) => row.moved(&History::of(&entries)),

@@ -4,6 +4,7 @@
 //! [`server`] takes connections, few at once and none for long; [`guard`] says which requests are answered at all.
 
 pub mod board;
+pub mod elsewhere;
 pub mod guard;
 pub mod history;
 pub mod look;

@@ -113,8 +113,8 @@ pub trait Herald: Send + Sync {
     async fn resolve_ticket(&self, id: &str) -> Result<(), TargetError>;
     /// Puts metrics.
     async fn measure(&self, points: &[Point]) -> Result<(), TargetError>;
-    /// The alarms of these names, as they are; those that are not there are left out.
-    async fn alarms(&self, names: &[&str]) -> Result<Vec<Alarm>, TargetError>;
+    /// The alarms whose names begin with this, as they are.
+    async fn alarms(&self, prefix: &str) -> Result<Vec<Alarm>, TargetError>;
     /// Declares an alarm, over what has its name.
     async fn put_alarm(&self, alarm: &Alarm) -> Result<(), TargetError>;
 }

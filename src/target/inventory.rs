@@ -119,6 +119,9 @@ pub struct Stranger {
     pub tags: Tags,
 }
 
+/// How it ends why a group's image can't be told where its template, or the version of it, is not there: nothing is launched.
+pub const NOT_THERE: &str = "does not exist";
+
 /// What a place's groups are called where they could not be read.
 pub const GROUPS: &str = "Auto Scaling groups";
 

@@ -23,7 +23,7 @@ pub use builder::{Builder, BuilderState, LaunchBase, LaunchRequest, RunEnd, RunE
 pub use copies::{Audience, CopyRequest, Part};
 pub use error::{TargetError, of_a_look, take_over_by_promotion};
 pub use herald::{Alarm, Herald, Kept, OpenTicket, Point, Ticket};
-pub use inventory::{ByTemplate, GROUPS, Inventory, Kind, Sighting, Stranger};
+pub use inventory::{ByTemplate, GROUPS, Inventory, Kind, NOT_THERE, Sighting, Stranger};
 pub use moves::{Elsewhere, Entry, Held, HeldEnd, Move, Pin, Settled, Standing, Underway, moment};
 pub use overview::{Evidence, Histories, Overview, at_once};
 pub use pipelines::{

@@ -156,7 +156,13 @@ pub fn of(seen: &Seen, ear: &Ear, recall: &Recall, now: OffsetDateTime) -> (Dige
         };
         match known {
             None => digest.new.push(item.clone()),
-            Some(was) if item.level < was.level || many_more(was.count, item.count) => digest.worse.push(worse(was)),
+            Some(was)
+                if item.level < was.level
+                    || many_more(was.count, item.count)
+                    || is_revoked(item, was_status.as_deref()) =>
+            {
+                digest.worse.push(worse(was));
+            }
             Some(was) if was_status.is_some() => digest.changed.push(worse(was)),
             Some(was) => {
                 digest.unchanged += 1;
@@ -257,6 +263,12 @@ fn bounded(mut heard: Vec<&Item>, is_told: impl Fn(&Item) -> bool) -> (Vec<&Item
         heard.truncate(MOST);
     }
     (heard, beyond)
+}
+
+/// Whether it was revoked since: that is worse than any age, whatever policy makes of both.
+fn is_revoked(item: &Item, was_status: Option<&str>) -> bool {
+    let revoked = Status::Revoked.as_str();
+    item.status == revoked && was_status.is_some_and(|was| was != revoked)
 }
 
 /// Twice as many, and a handful at least.

@@ -18,6 +18,9 @@ const DAY: i32 = 86_400;
 /// How many alarm actions an alarm takes (CloudWatch API reference, `PutMetricAlarm`).
 const ACTIONS: usize = 5;
 
+/// What the names of all alarms begin with: whoever may put alarms may put those.
+pub const PREFIX: &str = "amifactory-";
+
 /// The dimension that tells factories apart which have a name.
 pub const FACTORY: &str = "Factory";
 
@@ -72,8 +75,7 @@ pub fn alarms(notify: &Notify, here: &Region) -> Vec<Alarm> {
     let actions: Vec<String> = topics.into_iter().take(ACTIONS).collect();
     let own = notify.factory.as_ref();
     let alarm = |name: &str, metric: &str, description: &str, is_below| Alarm {
-        // Whoever may put alarms may put those that begin so.
-        name: own.map_or_else(|| format!("amifactory-{name}"), |own| format!("amifactory-{own}-{name}")),
+        name: own.map_or_else(|| format!("{PREFIX}{name}"), |own| format!("{PREFIX}{own}-{name}")),
         dimensions: own.iter().map(|own| (FACTORY.to_owned(), own.to_string())).collect(),
         description: description.into(),
         metric: metric.into(),
@@ -103,12 +105,29 @@ pub fn alarms(notify: &Notify, here: &Region) -> Vec<Alarm> {
     ]
 }
 
-/// The names that the alarms of a factory with a name had before it had one: nothing puts the numbers any more that they are
-/// over, and so one of them rings. A factory without a name in the same account and region has them, too.
-pub fn former(notify: &Notify, here: &Region) -> Vec<String> {
-    let nameless = Notify { factory: None, ..notify.clone() };
-    let names = alarms(&nameless, here).into_iter().map(|alarm| alarm.name);
-    names.filter(|_| notify.factory.is_some()).collect()
+/// An alarm like this factory's that it does not have: of a name that it had before, or of another factory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Former {
+    /// The alarm's name.
+    pub name: String,
+    /// Whose it is; none: of a factory without a name.
+    pub factory: Option<String>,
+}
+
+/// Of all alarms those that a factory of another name, or without one, has declared. Where it was this one, nothing puts the
+/// numbers any more that they are over, and so one of them rings.
+pub fn former(notify: &Notify, here: &Region, all: &[Alarm]) -> Vec<Former> {
+    let own = alarms(notify, here);
+    let nameless = alarms(&Notify { factory: None, ..notify.clone() }, here);
+    let of = |alarm: &Alarm| {
+        let factory = alarm.dimensions.iter().find(|(name, _)| name == FACTORY).map(|(_, value)| value.clone());
+        let prefix = factory.as_ref().map_or_else(|| PREFIX.to_owned(), |factory| format!("{PREFIX}{factory}-"));
+        let kind = alarm.name.strip_prefix(&prefix)?;
+        let is_like = |one: &Alarm| one.metric == alarm.metric && one.name.strip_prefix(PREFIX) == Some(kind);
+        let is_own = own.iter().any(|one| one.name == alarm.name);
+        (!is_own && nameless.iter().any(is_like)).then(|| Former { name: alarm.name.clone(), factory })
+    };
+    all.iter().filter_map(of).collect()
 }
 
 #[cfg(test)]
@@ -155,8 +174,24 @@ mod tests {
         let names = |notify: &Notify| alarms(notify, &here).into_iter().map(|alarm| alarm.name).collect::<Vec<_>>();
         assert_eq!(names(&Notify::default()), ["amifactory-fleet-check-stopped", "amifactory-fleet-unread"]);
         assert_eq!(names(&of("shop")), ["amifactory-shop-fleet-check-stopped", "amifactory-shop-fleet-unread"]);
-        assert_eq!(former(&of("shop"), &here), names(&Notify::default()));
-        assert!(former(&Notify::default(), &here).is_empty());
+        // Of another name, and of none; whoever has made an alarm of their own over the same numbers has nothing left.
+        let theirs = Alarm { name: "amifactory-ours-by-hand".into(), ..alarms(&of("shop"), &here)[0].clone() };
+        let all = [Notify::default(), of("shop"), of("bank")].map(|of| alarms(&of, &here)).concat();
+        let all: Vec<Alarm> = all.into_iter().chain([theirs]).collect();
+        let left = |notify: &Notify| {
+            let all = former(notify, &here, &all).into_iter();
+            all.map(|left| format!("{} of {}", left.name, left.factory.unwrap_or_default())).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            left(&of("shop")),
+            [
+                "amifactory-fleet-check-stopped of ",
+                "amifactory-fleet-unread of ",
+                "amifactory-bank-fleet-check-stopped of bank",
+                "amifactory-bank-fleet-unread of bank"
+            ]
+        );
+        assert_eq!(left(&Notify::default()).len(), 4);
         let own = [("Factory".to_owned(), "shop".to_owned())];
         assert!(alarms(&of("shop"), &here).iter().all(|alarm| alarm.dimensions == own));
         let all = points(&looked(Vec::new()), &of("shop"));

@@ -7,6 +7,7 @@
 //! | [`digest`] | pure: the difference between the two |
 //! | [`metrics`] | pure: a few numbers of each check, and alarms for when there are none |
 //! | [`tickets`] | keeps items in OpsCenter in step with that |
+//! | [`left`] | what is open there and nobody's any more |
 //! | [`tell`] | tells each audience, and remembers that it did |
 //!
 //! # What holds here
@@ -17,6 +18,7 @@
 
 pub mod digest;
 pub mod item;
+pub mod left;
 pub mod memory;
 pub mod metrics;
 pub mod tell;

@@ -37,6 +37,8 @@ pub(crate) fn finding(n: usize, level: Level, count: u64, days: u64) -> Finding 
             version: Some("1.0.0".parse().unwrap()),
             channel: None,
             channel_version: None,
+            measured_by: None,
+            channel_revoked: None,
             behind: Some(1),
             since: None,
             days: Some(days),
@@ -443,4 +445,22 @@ fn memory_of(recall: &Recall) -> Recall {
         Recall::Known(memory) => Recall::Known(Memory::read(&memory.write()).unwrap()),
         other => other.clone(),
     }
+}
+
+/// Nobody may run it: that is worse than any age, where policy makes the same of both.
+#[test]
+fn what_was_revoked_since_it_was_told_is_worse() {
+    let of = |status| {
+        let mut finding = finding(1, Level::Fail, 1, 20);
+        finding.judgement.status = status;
+        looked(vec![finding])
+    };
+    let (_, memory) = next(&of(Status::Behind), &Recall::First, NOW);
+    let (digest, memory) = next(&of(Status::Revoked), &memory, NOW);
+    assert_eq!((digest.worse.len(), digest.changed.len()), (1, 0), "{:?}", titles(&digest));
+    assert_eq!(digest.worse[0].was_status.as_deref(), Some("behind"));
+    // It is told once, and what it becomes after that is no worse.
+    assert_eq!(next(&of(Status::Revoked), &memory, NOW).0.news, News::Nothing);
+    let (digest, _) = next(&of(Status::Behind), &memory, NOW);
+    assert_eq!((digest.worse.len(), digest.changed.len()), (0, 1), "{:?}", titles(&digest));
 }

@@ -284,7 +284,7 @@ impl Against<'_, '_> {
         let is_gone =
             |named: &Pointer| place.account.is_some() && in_accounts::is_gone(self.all, self.recipe, place, named);
         let gone = named.filter(|named| is_gone(named));
-        let wrong = damaged.cloned().or_else(|| behind(named, image));
+        let wrong = damaged.cloned().or_else(|| behind(named.map(|pointer| &pointer.image), image));
         if let Some(named) = gone.filter(|_| wrong.is_none()) {
             let wrong = format!("it names {}, which is gone", named.image);
             let mend = from_home::brings(self.home, self.rules, &at_home.name, channel);
@@ -300,11 +300,14 @@ impl Against<'_, '_> {
         let by_hand = history.as_ref().and_then(History::unrecorded).filter(|_| wrong.is_none());
         let is_pointer = named.is_some() && place.account.is_some();
         if let Some(edited) = edited {
-            let mend = format!(
-                "find out who could write there; amifactory rollback {} --channel {channel} --accept-break --why REASON accepts \
-                 it as it stands",
-                self.recipe
-            );
+            let mend = match edited.is_whole() {
+                true => "find out who could write there".to_owned(),
+                false => format!(
+                    "find out who could write there; amifactory rollback {} --channel {channel} --accept-break --why REASON \
+                     accepts it as it stands",
+                    self.recipe
+                ),
+            };
             self.wrong(format!("{} in {place}", at_home.name), edited.verdict(), mend);
         }
         let found = wrong.into_iter().chain(by_hand.map(past_gates));
@@ -334,11 +337,11 @@ impl Against<'_, '_> {
 }
 
 /// How what a channel names in a place differs from what it should; none where it does not.
-fn behind(named: Option<&Pointer>, image: Option<&ImageId>) -> Option<String> {
+pub fn behind(named: Option<&ImageId>, image: Option<&ImageId>) -> Option<String> {
     match (named, image) {
-        (Some(named), Some(image)) if named.image == *image => None,
+        (Some(named), Some(image)) if named == image => None,
         (_, None) => Some("what home names is not there".to_owned()),
-        (Some(named), Some(image)) => Some(format!("it names {}, and home's image is {image} there", named.image)),
+        (Some(named), Some(image)) => Some(format!("it names {named}, and home's image is {image} there")),
         (None, Some(_)) => Some("it names nothing there".to_owned()),
     }
 }
@@ -389,7 +392,8 @@ pub async fn differing(
                 (false, None) => Ok(None),
                 (false, Some(version)) => read(&version.name, &own).map(|found| found.map(|found| found.image.clone())),
             };
-            let found = read(&pointer.name, &place).and_then(|named| Ok(behind(named, expected?.as_ref())));
+            let found = read(&pointer.name, &place)
+                .and_then(|named| Ok(behind(named.map(|pointer| &pointer.image), expected?.as_ref())));
             let differs = match found {
                 Ok(None) => continue,
                 Ok(Some(why)) => Differs { place, known: true, why },
@@ -402,7 +406,7 @@ pub async fn differing(
 }
 
 /// The places that a channel reaches and that can be asked, but for home.
-fn reached_by(places: &Places<'_>, rule: &ChannelRule) -> Vec<Place> {
+pub fn reached_by(places: &Places<'_>, rule: &ChannelRule) -> Vec<Place> {
     let accounts = places.accounts(&rule.reach);
     let home = places.home_place();
     let mut all = Vec::new();

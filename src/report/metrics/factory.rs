@@ -1,8 +1,11 @@
 //! Images, channels, builds, and how the looks at them went.
 
 use super::{Labels, Name, figure, gauge};
+use crate::pipeline::tags;
 use crate::pipeline::underway::Standing;
 use crate::serve::board::{Part, Seen};
+use crate::serve::elsewhere::How;
+use crate::serve::look::ChannelRow;
 use crate::target::moment;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,6 +22,7 @@ fn factory(seen: &Seen, now: OffsetDateTime) -> String {
     looks(&mut text, seen, now);
     images(&mut text, seen, now);
     channels(&mut text, seen, now);
+    places(&mut text, seen, now);
     builds(&mut text, seen, now);
     text
 }
@@ -51,6 +55,7 @@ fn looks(text: &mut String, seen: &Seen, now: OffsetDateTime) {
     looks.of("images", &seen.images, at);
     looks.of("evidence", &seen.evidence, at);
     looks.of("channels", &seen.channels, at);
+    looks.of("places", &seen.places, at);
     looks.of("builds", &seen.builds, at);
     looks.of("fleet", &seen.fleet, at);
     let own: [(Name, BTreeMap<Labels, f64>); 5] = [
@@ -100,7 +105,8 @@ fn images(text: &mut String, seen: &Seen, now: OffsetDateTime) {
 }
 
 fn channels(text: &mut String, seen: &Seen, now: OffsetDateTime) {
-    let (mut moved, mut pinned, mut wrong) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let (mut moved, mut pinned) = (BTreeMap::new(), BTreeMap::new());
+    let (mut wrong, mut revoked) = (BTreeMap::new(), BTreeMap::new());
     let channels = seen.channels.current(now, seen.every);
     for row in channels.into_iter().flat_map(|channels| &channels.rows) {
         let labels: Labels = vec![
@@ -111,6 +117,7 @@ fn channels(text: &mut String, seen: &Seen, now: OffsetDateTime) {
         let whether = |is: bool| f64::from(u8::from(is));
         pinned.insert(labels.clone(), whether(row.pin.is_some()));
         wrong.insert(labels.clone(), whether(row.wrong.is_some()));
+        revoked.insert(labels.clone(), whether(is_revoked(seen, row, now)));
         if let Some(at) = row.since.as_deref().and_then(moment) {
             let version = row.version.map_or_else(|| "unknown".into(), |version| version.to_string());
             let of: Labels = labels.into_iter().chain([("version", version)]).collect();
@@ -126,7 +133,45 @@ fn channels(text: &mut String, seen: &Seen, now: OffsetDateTime) {
     );
     gauge(text, ("amifactory_channel_pinned", "Whether someone holds a channel."), &pinned);
     gauge(text, ("amifactory_channel_wrong", "Whether a channel's record does not hold together."), &wrong);
+    gauge(text, ("amifactory_channel_revoked", "Whether a channel names an image that must not be used."), &revoked);
     gauge(text, ("amifactory_pointers_damaged", "Channels and versions that someone has damaged."), &damaged);
+}
+
+/// As its mark says, or its tags, which are read by themselves.
+fn is_revoked(seen: &Seen, row: &ChannelRow, now: OffsetDateTime) -> bool {
+    let mut images = seen.images.current(now, seen.every).into_iter().flatten();
+    row.revoked.is_some() || images.any(|image| image.image == row.image && tags::revoked(&image.tags).is_some())
+}
+
+fn places(text: &mut String, seen: &Seen, now: OffsetDateTime) {
+    let Some(rows) = seen.places.current(now, seen.every).filter(|rows| !rows.is_empty()) else { return };
+    let (mut differs, mut unread) = (BTreeMap::new(), BTreeMap::new());
+    for row in rows {
+        let account = row.place.account.as_ref().map_or_else(|| "own".to_owned(), ToString::to_string);
+        let place: Labels = vec![("account", account), ("region", row.place.region.to_string())];
+        let is_unknown = matches!(row.how, How::Unknown(_));
+        let count: &mut f64 = unread.entry(place.clone()).or_default();
+        *count += f64::from(u8::from(is_unknown));
+        if !is_unknown {
+            let of = [
+                ("recipe", row.recipe.to_string()),
+                ("arch", row.arch.to_string()),
+                ("channel", row.channel.to_string()),
+            ];
+            let labels: Labels = of.into_iter().chain(place).collect();
+            differs.insert(labels, f64::from(u8::from(matches!(row.how, How::Differs(_)))));
+        }
+    }
+    gauge(
+        text,
+        ("amifactory_channel_differs", "Whether a channel names something else in another place than at home."),
+        &differs,
+    );
+    gauge(
+        text,
+        ("amifactory_channels_unread", "Channels of which it is not known what they name in another place."),
+        &unread,
+    );
 }
 
 fn builds(text: &mut String, seen: &Seen, now: OffsetDateTime) {

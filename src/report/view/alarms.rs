@@ -1,5 +1,7 @@
 //! Alarms over the check of the fleet: what there is, and what was declared.
 
+use crate::fleet::notify::metrics::Former;
+use crate::hardening::shell;
 use crate::identity::Region;
 use crate::report::{Style, visible};
 use crate::target::Alarm;
@@ -98,25 +100,29 @@ fn differs(wanted: &Alarm, found: &Alarm) -> Vec<String> {
 pub struct Alarms {
     /// All of them.
     pub alarms: Vec<AlarmRow>,
-    /// Those of a time before the factory had a name, or of another factory that has none.
+    /// Those of a name that the factory had before, or of another factory.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<LeftAlarm>,
 }
 
-/// An alarm over numbers that this factory does not put any more.
+/// An alarm over numbers that this factory does not put.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LeftAlarm {
     /// Its name.
     pub name: String,
+    /// Whose it is; none: of a factory without a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub factory: Option<String>,
     /// The command that removes it, for whoever knows that no other factory needs it.
     pub remove: String,
 }
 
 impl LeftAlarm {
     /// One in this region.
-    pub fn of(name: &str, here: &Region) -> LeftAlarm {
-        let remove = format!("aws cloudwatch delete-alarms --alarm-names {name} --region {here}");
-        LeftAlarm { name: name.to_owned(), remove }
+    pub fn of(left: &Former, here: &Region) -> LeftAlarm {
+        let Former { name, factory } = left.clone();
+        let remove = format!("aws cloudwatch delete-alarms --alarm-names {} --region {here}", shell::shown(&name));
+        LeftAlarm { name, factory, remove }
     }
 }
 
@@ -139,12 +145,19 @@ pub fn alarms(shown: &Alarms, style: Style) -> String {
             topics => text.extend(topics.iter().map(|topic| format!("  then {topic} is told\n"))),
         }
     }
-    for LeftAlarm { name, remove } in &shown.left {
-        let what = "there still, of before `factory:` was set, or of another factory without a name";
+    for LeftAlarm { name, factory, remove } in &shown.left {
+        let what = match factory {
+            None => "there still, of a time without `factory:`, or of another factory without a name".to_owned(),
+            Some(name) => {
+                let name = visible::line(name);
+                format!("there still, of when `factory:` was {name}, or of another factory that has this name")
+            }
+        };
         let text_of = format!(
-            "{}: {}\n  where it was this one's it rings, and nothing is wrong: {remove}\n",
-            style.bold(name),
-            style.yellow(what)
+            "{}: {}\n  where it was this one's it rings, and nothing is wrong: {}\n",
+            style.bold(&visible::line(name)),
+            style.yellow(&what),
+            visible::line(remove)
         );
         text.push_str(&text_of);
     }

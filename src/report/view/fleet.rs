@@ -3,6 +3,7 @@
 use crate::fleet::findings::{Finding, Spot, is_told};
 use crate::fleet::freshness::Level;
 use crate::fleet::look::Looked;
+use crate::fleet::notify::left::LeftItems;
 use crate::fleet::notify::tell::Telling;
 use crate::report::table::Table;
 use crate::report::wrap::fold;
@@ -38,6 +39,8 @@ pub struct PlaceRow {
     pub at: Spot,
     /// Whether anything could be read.
     pub read: bool,
+    /// Whether all of it could.
+    pub whole: bool,
     /// How many of each kind were seen.
     pub seen: BTreeMap<&'static str, u64>,
     /// Builders of this factory: they are no fleet.
@@ -67,6 +70,9 @@ pub struct Fleet {
     /// Who was told; none where nobody was to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told: Option<Vec<Telling>>,
+    /// Open items that nobody brings up to date any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<LeftItems>,
     /// Metrics that were put; none where none were to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub measured: Option<Measured>,
@@ -94,6 +100,7 @@ impl Fleet {
             .map(|place| PlaceRow {
                 at: place.at.clone(),
                 read: !place.shown.dark,
+                whole: !place.shown.dark && place.shown.unread.is_empty(),
                 seen: seen(place),
                 builders: place.shown.tally.builders,
                 unread: place.shown.unread.clone(),
@@ -116,7 +123,18 @@ impl Fleet {
             FleetOutcome::Fine
         };
         let Looked { findings, notes, .. } = looked;
-        Fleet { outcome, checked_at, levels, places_unread, places, findings, notes, told: None, measured: None }
+        Fleet {
+            outcome,
+            checked_at,
+            levels,
+            places_unread,
+            places,
+            findings,
+            notes,
+            told: None,
+            left: Vec::new(),
+            measured: None,
+        }
     }
 }
 

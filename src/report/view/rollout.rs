@@ -8,7 +8,7 @@ use crate::identity::{ImageId, Region};
 use crate::recipe::Window;
 use crate::release::scene::Scene;
 use crate::rollout::decide::Stage;
-use crate::rollout::{Ended, Goal, GroupPlan, Outcome, Request, Survey, mends};
+use crate::rollout::{Ended, Goal, GroupPlan, Outcome, Request, Survey, mends, names};
 use crate::target::{Pace, RefreshState};
 use serde::Serialize;
 use std::time::Duration;
@@ -342,10 +342,13 @@ pub fn rolled_out(shown: &RolledOut, style: Style) -> String {
             let what = "has no data (INSUFFICIENT_DATA): until it has some it brings nothing back";
             out.push_str(&format!("  note: the alarm {} {what}\n", line(name)));
         }
-        if let Some(window) = &shown.outside_of {
-            let now = "nothing is begun; --now REASON begins it now";
-            out.push_str(&format!("  outside of the maintenance window ({}): {now}\n", line(window)));
-        }
+    }
+    if let Some(window) = shown.outside_of.as_ref().filter(|_| matches!(shown.outcome, "planned" | "refused")) {
+        let now = match shown.outcome {
+            "refused" => "what is told below begins nothing now without --now REASON",
+            _ => "nothing is begun; --now REASON begins it now",
+        };
+        out.push_str(&format!("  outside of the maintenance window ({}): {now}\n", line(window)));
     }
     let waves = shown.groups.iter().map(|row| row.wave).max().unwrap_or(0);
     for wave in 1..=waves {
@@ -447,9 +450,7 @@ fn targets(shown: &RolledOut) -> String {
     let of = |wave| shown.groups.iter().filter(move |row| row.wave == wave).map(|row| row.group.as_str());
     match waves {
         0 | 1 => of(1).map(|group| format!(" {}", shell::option("--group", group))).collect(),
-        _ => (1..=waves)
-            .map(|wave| format!(" {}", shell::option("--wave", &of(wave).collect::<Vec<_>>().join(","))))
-            .collect(),
+        _ => (1..=waves).map(|wave| format!(" {}", shell::option("--wave", &names::join(of(wave))))).collect(),
     }
 }
 

@@ -1,11 +1,12 @@
 //! Who was told what of the fleet, for whoever runs the check.
 
 use super::fleet::Measured;
+use crate::fleet::notify::left::LeftItems;
 use crate::fleet::notify::tell::{Outcome, Telling};
 use crate::report::{Style, visible, wording};
 
 /// A line for each audience and way.
-pub fn told(all: &[Telling], measured: Option<&Measured>, style: Style) -> String {
+pub fn told(all: &[Telling], (measured, left): (Option<&Measured>, &[LeftItems]), style: Style) -> String {
     let mut text: String = all.iter().map(|telling| line(telling, style)).collect();
     if let Some(Measured { metrics, error }) = measured {
         let what = wording::count(*metrics, "metric");
@@ -13,6 +14,16 @@ pub fn told(all: &[Telling], measured: Option<&Measured>, style: Style) -> Strin
             None => text.push_str(&format!("{what} put\n")),
             Some(error) => text.push_str(&format!("{} {what}: {}\n", style.red("not put:"), visible::joined(error))),
         }
+    }
+    for LeftItems { opened_by, count, why, resolve } in left {
+        let items = wording::count(*count, "open item");
+        text.push_str(&format!(
+            "{} {items} in OpsCenter of {}: {}\n  {}\n",
+            style.yellow("left:"),
+            visible::line(opened_by),
+            visible::line(why),
+            visible::line(resolve)
+        ));
     }
     text
 }

@@ -70,8 +70,8 @@ impl Herald for AwsTarget {
         metrics::put(self.api(), points).await
     }
 
-    async fn alarms(&self, names: &[&str]) -> Result<Vec<Alarm>, TargetError> {
-        metrics::alarms(self.api(), names).await
+    async fn alarms(&self, prefix: &str) -> Result<Vec<Alarm>, TargetError> {
+        metrics::alarms(self.api(), prefix).await
     }
 
     async fn put_alarm(&self, alarm: &Alarm) -> Result<(), TargetError> {

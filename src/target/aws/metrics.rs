@@ -3,10 +3,12 @@
 use super::api::{Api, op};
 use super::memory::PATIENCE;
 use crate::target::{Alarm, Point, TargetError};
-use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricDatum, StandardUnit, Statistic};
+use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricAlarm, MetricDatum, StandardUnit, Statistic};
 
 /// Metrics in a request (CloudWatch API reference, `PutMetricData`: 1000).
 const METRICS: usize = 1000;
+/// Alarms in a page (CloudWatch API reference, `DescribeAlarms`).
+const ALARMS: i32 = 100;
 /// What all of ours are in.
 const NAMESPACE: &str = "amifactory";
 
@@ -30,12 +32,25 @@ fn datum(point: &Point) -> MetricDatum {
         .build()
 }
 
-/// The alarms of these names, as they are.
-pub async fn alarms(api: &Api, names: &[&str]) -> Result<Vec<Alarm>, TargetError> {
-    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let ask = || api.cloudwatch.describe_alarms().set_alarm_names(Some(names.clone())).send();
-    let answer = api.caller.call_within(PATIENCE, op::DESCRIBE_ALARMS, NAMESPACE, ask).await?;
-    let found = answer.metric_alarms().iter().map(|alarm| Alarm {
+/// The alarms whose names begin with this, as they are.
+pub async fn alarms(api: &Api, prefix: &str) -> Result<Vec<Alarm>, TargetError> {
+    let (mut found, mut page) = (Vec::new(), None);
+    loop {
+        let ask = || {
+            let request = api.cloudwatch.describe_alarms().alarm_name_prefix(prefix).max_records(ALARMS);
+            request.set_next_token(page.clone()).send()
+        };
+        let answer = api.caller.call_within(PATIENCE, op::DESCRIBE_ALARMS, prefix, ask).await?;
+        found.extend(answer.metric_alarms().iter().map(read));
+        page = answer.next_token;
+        if page.as_deref().is_none_or(str::is_empty) {
+            return Ok(found);
+        }
+    }
+}
+
+fn read(alarm: &MetricAlarm) -> Alarm {
+    Alarm {
         name: alarm.alarm_name().unwrap_or_default().to_owned(),
         description: alarm.alarm_description().unwrap_or_default().to_owned(),
         // What someone else declared under this name is not ours.
@@ -56,8 +71,7 @@ pub async fn alarms(api: &Api, names: &[&str]) -> Result<Vec<Alarm>, TargetError
             && alarm.datapoints_to_alarm().is_none_or(|some| Some(some) == alarm.evaluation_periods())
             && alarm.threshold_metric_id().is_none()
             && alarm.metrics().is_empty(),
-    });
-    Ok(found.collect())
+    }
 }
 
 fn named(dimension: &Dimension) -> (String, String) {

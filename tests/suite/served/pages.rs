@@ -3,10 +3,12 @@
 use crate::reports::fixture::{self, HOSTILE};
 use amifactory::identity::TargetKind;
 use amifactory::pipeline::underway::{InFlight, Standing};
+use amifactory::release::places::Place;
 use amifactory::report::html::{fleet_page, image_page, images_page, overview_page};
 use amifactory::report::metrics;
 use amifactory::report::view::ImageRow;
 use amifactory::serve::board::Seen;
+use amifactory::serve::elsewhere::{ElsewhereRow, How};
 use amifactory::serve::look::{ChannelRow, Channels};
 use insta::assert_snapshot;
 use std::sync::Arc;
@@ -52,8 +54,23 @@ pub fn seen(text: &str) -> Seen {
         why: text.into(),
         wrong: Some(text.into()),
         pin: Some(text.into()),
+        revoked: Some(text.into()),
     };
     seen.channels.looked(Ok(Channels { rows: vec![channel], damaged: vec![text.into()] }), at, took);
+    let elsewhere = |account: Option<&str>, region: &str, how| ElsewhereRow {
+        recipe: "web-tier".parse().unwrap(),
+        arch: "x86_64".parse().unwrap(),
+        channel: "dev".parse().unwrap(),
+        place: Place { account: account.map(|account| account.parse().unwrap()), region: region.parse().unwrap() },
+        image: Some(fixture::image()),
+        how,
+    };
+    let places = vec![
+        elsewhere(None, "us-west-2", How::Same),
+        elsewhere(Some("111122223333"), "us-west-2", How::Differs(text.into())),
+        elsewhere(Some("111122223333"), "eu-central-1", How::Unknown(text.into())),
+    ];
+    seen.places.looked(Ok(places), at, took);
     let build = InFlight {
         build: "web-tier-5d0c2f7a91be-2".parse().unwrap(),
         recipe: text.into(),
@@ -139,5 +156,5 @@ fn what_is_too_old_has_no_figure() {
     let later = metrics::all(&seen("x"), NOW + EVERY * 4);
     let of = |name: &str| later.lines().filter(|line| line.starts_with(name)).count();
     assert_eq!((of("amifactory_images"), of("amifactory_channel"), of("amifactory_builds")), (0, 0, 0), "{later}");
-    assert_eq!((of("amifactory_look_success_timestamp_seconds"), of("amifactory_look_failed")), (4, 4), "{later}");
+    assert_eq!((of("amifactory_look_success_timestamp_seconds"), of("amifactory_look_failed")), (5, 5), "{later}");
 }

@@ -40,6 +40,8 @@ pub(super) struct Overview {
     channels: Vec<Channel>,
     damaged: Vec<String>,
     channels_state: State,
+    /// How it stands with other places, where it is to be told.
+    places_state: Option<State>,
     builds: Vec<Build>,
     builds_state: State,
     images: Vec<Image>,
@@ -57,9 +59,16 @@ impl Overview {
         Overview {
             frame: Frame::of("Overview", seen, now),
             fleet: Summary::of(seen, now),
-            channels: channels.map(|c| c.rows.iter().map(|row| rows::channel(row, now)).collect()).unwrap_or_default(),
+            channels: channels
+                .map(|c| c.rows.iter().map(|row| rows::channel(seen, row, now)).collect())
+                .unwrap_or_default(),
             damaged: channels.map(|channels| channels.damaged.clone()).unwrap_or_default(),
             channels_state: State::of(&seen.channels, now, seen.every),
+            places_state: seen
+                .places
+                .is_used()
+                .then(|| State::of(&seen.places, now, seen.every))
+                .filter(|state| !state.fine),
             builds: seen.builds.value().into_iter().flatten().map(|one| rows::build(one, now)).collect(),
             builds_state: State::of(&seen.builds, now, seen.every),
             images: newest.into_iter().take(NEWEST).map(|row| rows::image(seen, row)).collect(),

@@ -5,8 +5,9 @@ use crate::identity::ImageId;
 use crate::pipeline::tags;
 use crate::pipeline::underway::{InFlight, Standing};
 use crate::report::view::{ImageRow, last_part, minute};
-use crate::report::wording;
+use crate::report::{visible, wording};
 use crate::serve::board::{Evidence, Seen};
+use crate::serve::elsewhere::{ElsewhereRow, How};
 use crate::serve::look::ChannelRow;
 use crate::target::moment;
 use serde::Serialize;
@@ -70,9 +71,45 @@ pub(super) struct Channel {
     pub why: String,
     pub wrong: Option<String>,
     pub pin: Option<String>,
+    pub revoked: Option<String>,
+    /// In which other places it names the same.
+    pub same: Option<String>,
+    /// The others, and what is so there.
+    pub elsewhere: Vec<Elsewhere>,
 }
 
-pub(super) fn channel(row: &ChannelRow, now: OffsetDateTime) -> Channel {
+/// A place in which a channel does not name what it names at home, or may not.
+#[derive(Serialize)]
+pub(super) struct Elsewhere {
+    pub badge: &'static str,
+    pub word: &'static str,
+    pub place: String,
+    pub why: String,
+}
+
+/// What it is elsewhere.
+fn elsewhere(row: &ElsewhereRow) -> Option<Elsewhere> {
+    let (badge, word, why) = match &row.how {
+        How::Same => return None,
+        How::Differs(why) => ("fail", "differs", why),
+        How::Unknown(why) => ("unknown", "unknown", why),
+    };
+    Some(Elsewhere { badge, word, place: row.place.to_string(), why: visible::joined(why) })
+}
+
+/// Why what a channel names must not be used: as its mark says, or its tags.
+pub(super) fn revoked(seen: &Seen, row: &ChannelRow) -> Option<String> {
+    let image = || seen.images.value()?.iter().find(|image| image.image == row.image);
+    let by_tag = || image().and_then(|image| tags::revoked(&image.tags).map(str::to_owned));
+    row.revoked.clone().or_else(by_tag)
+}
+
+pub(super) fn channel(seen: &Seen, row: &ChannelRow, now: OffsetDateTime) -> Channel {
+    let is_it =
+        |other: &&ElsewhereRow| other.recipe == row.recipe && other.arch == row.arch && other.channel == row.channel;
+    let places: Vec<&ElsewhereRow> = seen.places.value().into_iter().flatten().filter(is_it).collect();
+    let same: Vec<String> =
+        places.iter().filter(|other| other.how == How::Same).map(|other| other.place.to_string()).collect();
     Channel {
         recipe: row.recipe.to_string(),
         arch: row.arch.to_string(),
@@ -85,6 +122,9 @@ pub(super) fn channel(row: &ChannelRow, now: OffsetDateTime) -> Channel {
         why: row.why.clone(),
         wrong: row.wrong.clone(),
         pin: row.pin.clone(),
+        revoked: revoked(seen, row),
+        same: (!same.is_empty()).then(|| same.join(", ")),
+        elsewhere: places.into_iter().filter_map(elsewhere).collect(),
     }
 }
 

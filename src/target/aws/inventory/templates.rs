@@ -3,7 +3,7 @@
 use super::super::api::{Api, CallError, op};
 use super::See;
 use super::resolve::Resolved;
-use crate::target::{ByTemplate, Kind, NamedAt, Sighting};
+use crate::target::{ByTemplate, Kind, NOT_THERE, NamedAt, Sighting};
 use aws_sdk_ec2::types::LaunchTemplateVersion;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -125,7 +125,7 @@ impl Templates {
                 None => (Ok(image.clone()), via),
             },
             Some(None) => why("names no image"),
-            None => why("does not exist"),
+            None => why(NOT_THERE),
         }
     }
 

@@ -75,8 +75,10 @@ pub fn fleet_alarms(scope: &Scope) -> Option<Policy> {
         return None;
     }
     let reason = "Alarms that ring where the check stops, or does not see everything: not for whoever runs the check.";
-    let alarms = Statement::allow("Alarms", actions(Grant::Alarm), reason);
-    Some(Policy::new(vec![alarms.on([scope.arn("cloudwatch", "alarm:amifactory-*")])]))
+    let alarms = Statement::allow("Alarms", [op::PUT_ALARM.action], reason);
+    let reason = "Those that are left of a name that the factory had before are found by how their names begin.";
+    let list = Statement::allow("ListAlarms", [op::DESCRIBE_ALARMS.action], reason);
+    Some(Policy::new(vec![alarms.on([scope.arn("cloudwatch", "alarm:amifactory-*")]), list.on(["*".to_owned()])]))
 }
 
 fn seen<const N: usize>(scope: &Scope, more: [&'static str; N]) -> Vec<Statement> {

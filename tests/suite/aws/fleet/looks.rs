@@ -5,8 +5,14 @@ use crate::aws::wire::Wire;
 use crate::fake_aws::Faults;
 use crate::fake_aws::autoscaling::{Group, Mixed, Override};
 use crate::fake_aws::ec2::Timeline;
+use crate::served::pages::text;
+use amifactory::identity::TargetKind;
 use amifactory::release::{ReleaseError, revoke};
+use amifactory::report::html::fleet_page;
+use amifactory::report::{Style, view};
+use amifactory::serve::board::Seen;
 use amifactory::target::{Kind, Slot, Target};
+use serde_json::json;
 
 fn group(template: &str, version: &str) -> Group {
     Group { template: Some((template.to_owned(), version.to_owned())), ..Group::default() }
@@ -72,6 +78,37 @@ async fn revoke_2(scene: &Scene, reason: &str) -> Result<Vec<revoke::Revoked>, R
 
 const MARK: &str = "/amifactory/web/x86_64/revoked/1.0.2";
 
+/// Who runs the good image before it is neither behind nor told to come to it; whoever keeps the channel is told.
+#[tokio::test(start_paused = true)]
+async fn where_a_channel_names_what_is_revoked_what_it_named_before_counts() {
+    let scene = Scene::new(POLICY).await;
+    let east = home(OWN, "us-east-1");
+    for version in 0..4 {
+        let id = format!("i-0000000000000000{version}");
+        scene.instance(&id, &image(version, "us-east-1"), east.clone(), &[("Name", "web")]).await;
+    }
+    scene.template("lt-00000000000000001", east.clone(), &[&image(0, "us-east-1")], 1);
+    scene.group("web", east.clone(), group("lt-00000000000000001", "1"));
+    revoke_2(&scene, "leaked key").await.unwrap();
+    let report = scene.report().await;
+    insta::assert_snapshot!("revoked_channel", view::fleet(&report, true, Style { color: false, width: 120 }));
+    let json: Vec<serde_json::Value> = report.findings.iter().map(|f| serde_json::to_value(f).unwrap()).collect();
+    let of = |version: &str| json.iter().find(|f| f["version"] == version && f["kind"] == "instance").unwrap();
+    let keys = ["status", "channel_version", "measured_by", "channel_revoked", "behind"];
+    let told = |version: &str| keys.map(|key| of(version)[key].clone());
+    let revoked = "leaked key";
+    assert_eq!(json!(told("1.0.0")), json!(["behind", "1.0.2", "1.0.1", revoked, 1]));
+    assert_eq!(json!(told("1.0.1")), json!(["fresh", "1.0.2", "1.0.1", revoked, 0]));
+    assert_eq!(json!(told("1.0.3")), json!(["ahead", "1.0.2", "1.0.1", revoked, 0]));
+    let mut seen = Seen::nothing(TargetKind::Aws, std::time::Duration::from_secs(300), true);
+    let note = report.notes.join("\n");
+    assert!(note.ends_with("amifactory rollback web --channel prod --arch x86_64"), "{note}");
+    let now = time::macros::datetime!(2040-03-31 0:01 UTC);
+    seen.fleet.looked(Ok(report), now, std::time::Duration::ZERO);
+    let page = text(&fleet_page(&seen, now).unwrap());
+    assert!(page.contains("prod of web (x86_64) names 1.0.2, which is revoked (leaked"), "{page}");
+}
+
 async fn write_mark(scene: &Scene, value: &str) {
     let ssm = aws_sdk_ssm::Client::new(&crate::aws::wire::Wire::new(&scene.fake).config());
     let put = ssm.put_parameter().name(MARK).value(value).overwrite(true);
@@ -108,7 +145,9 @@ async fn a_revocation_outlives_its_image() {
     scene.fake.world().ec2.images.remove(&image(2, "us-east-1"));
     let gone: Vec<String> = why().await;
     assert_eq!(gone, ["fail revoked: leaked key", "fail revoked: leaked key (deregistered since)"]);
-    assert!(scene.look().await.notes.is_empty());
+    let note = "prod of web (x86_64) names 1.0.2, which is revoked (leaked key): its users are measured by 1.0.1, which it \
+                named before; back to it: amifactory rollback web --channel prod --arch x86_64";
+    assert_eq!(scene.look().await.notes, [note]);
 
     // What someone wrote over it vouches for nothing, keeps nothing from being judged, and is told.
     for junk in ["junk", r#"{"image":"ami-00000000000000020","reason":" ","by":"x","at":"2040-03-31T00:00:00Z"}"#] {
@@ -218,10 +257,10 @@ async fn what_would_be_launched_is_told_apart_from_what_runs() {
     d-unsaid: fail 1.0.0
     i-configuration: fail 1.0.0
     j-mixed: fail 1.0.0
+    g-gone: fail launch template lt-0000000000000dead version 1 does not exist: the next launch fails
+    h-gone: fail launch template lt-00000000000000001 version 17 does not exist: the next launch fails
     lt-00000000000000005:1: unknown the parameter /nowhere does not exist, or is not seen from here
     f-none: unknown launch template lt-00000000000000006 version 1 names no image
-    g-gone: unknown launch template lt-0000000000000dead version 1 does not exist
-    h-gone: unknown launch template lt-00000000000000001 version 17 does not exist
     c-pinned: warn 1.0.1
     j-mixed: warn 1.0.1
     lt-00000000000000001:2: fine 1.0.2
@@ -241,8 +280,10 @@ async fn what_would_be_launched_is_told_apart_from_what_runs() {
     let expected = [
         // A group launches whatever is the default: it is pinned to it, and rolled out, before that changes.
         "aws autoscaling update-auto-scaling-group --auto-scaling-group-name a-default --region us-east-1 \
-         --launch-template LaunchTemplateId=lt-00000000000000002,Version=1 && amifactory rollout web --channel prod \
-         --arch x86_64 --group a-default"
+         --launch-template LaunchTemplateId=lt-00000000000000002,Version=1 && aws autoscaling update-auto-scaling-group \
+         --auto-scaling-group-name b-latest --region us-east-1 --launch-template \
+         LaunchTemplateId=lt-00000000000000002,Version=3 && amifactory rollout web --channel prod --arch x86_64 --group \
+         a-default"
             .to_owned(),
         format!("create-launch-template-version {} --source-version 1 --launch-template-data ImageId=$I", template(4)),
         format!("&& aws ec2 modify-launch-template {} --default-version $V", template(4)),

@@ -103,11 +103,13 @@ fn two_factories_of_an_account_do_not_overwrite_each_other() {
     }
     // What has the names of a factory without one may be of before this one had its name: nobody else can tell.
     let (_, text) = run(&cloud, &factory("metrics: true, factory: shop, "), &["fleet", "--alarms"]);
-    let left = "amifactory-fleet-check-stopped: there still, of before `factory:` was set, or of another factory";
+    let left = "amifactory-fleet-check-stopped: there still, of a time without `factory:`, or of another factory";
     let remove = "aws cloudwatch delete-alarms --alarm-names amifactory-fleet-check-stopped --region us-east-1";
     assert!(text.contains(left) && text.contains(remove), "{text}");
-    let (_, text) = run(&cloud, &factory("metrics: true, "), &["fleet", "--alarms"]);
-    assert!(!text.contains("there still"), "{text}");
+    let other = "amifactory-bank-fleet-unread: there still, of when `factory:` was bank, or of another factory that has this name";
+    assert!(text.contains(other) && text.matches("there still").count() == 4, "{text}");
+    let (_, text) = run(&cloud, &factory("metrics: true, factory: store, "), &["fleet", "--alarms"]);
+    insta::assert_snapshot!("renamed", text);
     let world = cloud.fake.world();
     let names: Vec<&str> = world.cloudwatch.alarms.keys().map(|(_, name)| name.as_str()).collect();
     let named = |own: &str| [format!("amifactory{own}-fleet-check-stopped"), format!("amifactory{own}-fleet-unread")];
@@ -158,4 +160,27 @@ fn a_check_that_nobody_hears_of_counts_as_none_and_rings() {
     cloud.fake.world().credentials.default_mut().denied.clear();
     run(&cloud, &factory, &["fleet", "--notify"]);
     assert_eq!(rings(), (vec![0.0, 1.0], false));
+}
+
+/// Whoever pastes a command where the factory file names another target is told how it is with this one.
+#[test]
+fn a_command_that_is_told_names_the_target_that_the_factory_file_does_not() {
+    let (cloud, factory) = (world(), factory("metrics: true, "));
+    let notify = format!("{{metrics: true, audiences: {{platform: {{sns: \"{TOPIC}\"}}}}}}");
+    let local = FACTORY.replace("default_target: aws", "default_target: local");
+    factory.write("amifactory.yaml", &format!("{local}fleet: {{warn: 0s, fail: 0s, notify: {notify}}}\n"));
+    let (code, text) = run(&cloud, &factory, &["fleet", "--alarms", "--target", "aws"]);
+    assert!(code == 0 && text.contains("  amifactory fleet --target aws --alarms --yes\n"), "{code}: {text}");
+    let (_, text) = run(&cloud, &factory, &["fleet", "--alarms", "--yes", "--target", "aws"]);
+    assert!(text.contains("declared"), "{text}");
+    let told = "promote an image to it: amifactory promote --target aws web --to dev";
+    for format in ["human", "json"] {
+        let roll =
+            ["rollout", "web", "--channel", "dev", "--group", "web", "--target", "aws", "--plan", "--format", format];
+        let (code, text) = run(&cloud, &factory, &roll);
+        assert!(code == 2 && text.contains(told), "{code}: {text}");
+    }
+    // What has it already has it once.
+    let (_, text) = run(&cloud, &factory, &["fleet", "--target", "aws"]);
+    assert!(!text.contains("--target aws web --target") && !text.contains("--target aws --target"), "{text}");
 }

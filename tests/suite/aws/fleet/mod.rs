@@ -1,5 +1,6 @@
 //! `fleet` against the fake AWS: two accounts, two regions, versions that channels have gone on from.
 
+mod elsewhere;
 mod formats;
 mod looks;
 mod measured;

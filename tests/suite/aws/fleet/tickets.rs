@@ -7,8 +7,11 @@ use crate::fake_aws::faults::Fault;
 use crate::fake_aws::ssm::ops::OpsItem;
 use amifactory::fleet::freshness::Level;
 use amifactory::fleet::notify::item::Seen;
+use amifactory::fleet::notify::left::left;
 use amifactory::fleet::notify::tell::Outcome;
 use amifactory::recipe::{Audience, Notify};
+use amifactory::report::{Style, view};
+use amifactory::target::Target;
 use amifactory::target::aws::AwsTarget;
 use serde_json::Value;
 
@@ -209,4 +212,44 @@ async fn what_is_beyond_the_memory_stays_open_and_what_waits_is_told() {
     }
     let telling = told(&scene, &target, &notify(), &many).await.remove(0);
     assert_eq!((telling.new, telling.waiting, open(&scene)), (50, 1950, 51));
+}
+
+/// The items of an audience stay open when it, or its factory, gets another name: nobody else resolves them.
+#[tokio::test(start_paused = true)]
+async fn what_an_audience_of_another_name_left_open_is_told_with_the_command_that_resolves_it() {
+    let (scene, seen) = scene(2).await;
+    let target = scene.target();
+    let of = |factory: Option<&str>, audience: &str| {
+        let ops = Audience { opscenter: true, ..Audience::default() };
+        let factory = factory.map(|name| name.parse().unwrap());
+        Notify { factory, audiences: [(audience.parse().unwrap(), ops)].into(), ..Notify::default() }
+    };
+    let here = "us-east-1".parse().unwrap();
+    let left = async |notify: &Notify| left(&target, notify, &here, target.now()).await.unwrap();
+    told(&scene, &target, &of(Some("shop"), "ops"), &seen).await;
+    assert!(left(&of(Some("shop"), "ops")).await.is_empty());
+    // The audience has another name: what is under the factory's own is its own.
+    let found = left(&of(Some("shop"), "on-call")).await;
+    let [one] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((one.opened_by.as_str(), one.count), ("shop.ops", 2));
+    let command = view::told(&[], (None, &found), Style::PLAIN);
+    insta::assert_snapshot!(command.replace(&ids(&scene), "oi-… oi-…"));
+    // The factory has: they may be those of another one that still looks, until it has not for more than a week.
+    for notify in [of(Some("store"), "ops"), of(None, "ops")] {
+        assert!(left(&notify).await.is_empty());
+    }
+    tokio::time::sleep(super::DAY * 8).await;
+    for notify in [of(Some("store"), "ops"), of(None, "ops")] {
+        assert_eq!(left(&notify).await[0].why, "whoever opened them has not looked for 8 days");
+    }
+    // Whoever looks and finds nothing new, does so.
+    told(&scene, &target, &of(Some("shop"), "ops"), &seen).await;
+    assert!(left(&of(Some("store"), "ops")).await.is_empty());
+}
+
+/// Of those that are open, as a command lists them.
+fn ids(scene: &Scene) -> String {
+    let mut world = scene.fake.world();
+    let items = &world.ssm.place(&home(OWN, "us-east-1")).items;
+    items.iter().filter(|(_, item)| item.is_open()).map(|(id, _)| id.clone()).collect::<Vec<_>>().join(" ")
 }

@@ -177,7 +177,9 @@ fn outside_of_its_window_nothing_is_begun_but_for_a_reason() {
     let window = format!("rollout: {{window: {{days: {days}, from: \"{}\", to: \"{}\"}}}}\n", clock(-3), clock(-2));
     let (cloud, factory) = (world(), factory(&window));
     let (code, text) = run(&cloud, &factory, &["--yes", "--group", "web-asg"]);
-    assert!(code == 3 && text.contains("outside of the maintenance window") && text.contains("it opens 20"), "{text}");
+    // No mistake of anybody's.
+    assert!(code == 3 && text.contains("refused: outside of the maintenance window"), "{code}: {text}");
+    assert!(text.contains("it opens 20"), "{text}");
     assert_eq!(cloud.fake.world().count("CreateLaunchTemplateVersion"), 0);
     let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--plan"]);
     assert_eq!(code, 0, "{text}");
@@ -317,6 +319,15 @@ fn a_failure_names_the_groups_that_go_back() {
     // The version of the first try serves the second: it is told who has made it.
     let (code, text) = run(&cloud, &factory, &["--group", "web-asg", "--retry", "--plan"]);
     assert!(code == 0 && text.contains("version 2 made by arn:aws:"), "{code}: {text}");
+    // Where the window is closed, trying again takes its reason too.
+    let now = time::OffsetDateTime::now_utc();
+    let clock = |hours: i64| format!("{:02}:00", (now + time::Duration::hours(hours)).hour());
+    let days = "[mon, tue, wed, thu, fri, sat, sun]";
+    let window = format!("rollout: {{window: {{days: {days}, from: \"{}\", to: \"{}\"}}}}\n", clock(-3), clock(-2));
+    let closed = self::factory(&window);
+    let (code, text) = run(&cloud, &closed, &["--group", "web-asg", "--plan"]);
+    assert!(code == 3 && text.contains("--retry tries it again"), "{code}: {text}");
+    assert!(text.contains("; it opens 20") && text.contains("begins nothing now without --now REASON"), "{text}");
 }
 
 #[test]

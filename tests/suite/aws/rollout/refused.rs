@@ -113,7 +113,9 @@ async fn an_image_that_may_not_be_used_is_not_rolled() {
     assert!(error().await.starts_with("web 1.0.2 was not started and tested"));
     tag("amifactory:state", "verified");
     tag("amifactory:revoked", "CVE-2026-0001");
-    assert!(error().await.starts_with("web 1.0.2 is revoked: CVE-2026-0001"));
+    let told = "web 1.0.2 is revoked: CVE-2026-0001\n  nothing rolls it out; the channel moves first: amifactory rollback \
+                web --channel prod --arch x86_64";
+    assert_eq!(error().await, told);
     bench.scene.fake.world().ec2.images.remove(&id);
     assert!(error().await.contains("is gone"), "{}", error().await);
 }
