@@ -146,9 +146,14 @@ fn home(open: &Open) -> Result<Region, CliError> {
 }
 
 async fn look_from(open: &Open, here: &Region) -> Result<Looked, CliError> {
-    let recipes = open.all_released().await?;
+    let recipes = released(open).await?;
     let wanted = look::places(&open.factory, here);
     Ok(look::look(&*open.target, &open.factory, &recipes, &wanted).await?)
+}
+
+/// The recipes that anything was released of. What home does not answer in time is not read, like any other place.
+pub async fn released(open: &Open) -> Result<Vec<RecipeName>, CliError> {
+    look::in_time("the factory's own images at home", open.all_released()).await
 }
 
 /// Looks at the whole fleet.

@@ -223,7 +223,7 @@ async fn opened(session: &Session) -> Result<Open, CliError> {
 }
 
 async fn channels(open: &Open) -> Result<look::Channels, CliError> {
-    let recipes = open.all_released().await?;
+    let recipes = fleet::released(open).await?;
     Ok(look::channels(&*open.target, &open.factory.channels, &recipes).await?)
 }
 

@@ -193,7 +193,7 @@ fn note_of(found: &RevokedChannel<'_>, is_default: bool) -> String {
 }
 
 /// What one place does not answer in time is not read: the others, and whoever is to be told, don't wait for it.
-async fn in_time<T>(what: &str, read: impl Future<Output = Result<T, TargetError>>) -> Result<T, TargetError> {
+pub async fn in_time<T, E: From<TargetError>>(what: &str, read: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     let late = || TargetError::GaveUp {
         call: "reading it".into(),
         resource: what.into(),
@@ -201,7 +201,7 @@ async fn in_time<T>(what: &str, read: impl Future<Output = Result<T, TargetError
         seconds: PATIENCE.as_secs(),
         last: "it did not answer in time".into(),
     };
-    tokio::time::timeout(PATIENCE, read).await.unwrap_or_else(|_| Err(late()))
+    tokio::time::timeout(PATIENCE, read).await.unwrap_or_else(|_| Err(late().into()))
 }
 
 async fn own_account(home: &dyn Target) -> Result<Option<AccountId>, TargetError> {
@@ -370,4 +370,16 @@ async fn pointers(
         }
     }
     Ok((of, notes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_answer_is_given_up_for_whoever_asks() {
+        let asked = in_time::<(), crate::release::ReleaseError>("the images at home", std::future::pending()).await;
+        let told = asked.unwrap_err().to_string();
+        assert!(told.contains("the images at home") && told.contains("180"), "{told}");
+    }
 }
