@@ -116,13 +116,28 @@ impl Look<'_> {
         let arch = if self.has_several() { format!(" --arch {}", name.arch) } else { String::new() };
         // What it names can't be vouched for either: it goes first.
         let first = match (is_usable, self.seen.held.contains(name)) {
-            (false, _) if self.is_home => format!("{}, then ", self.away(name, channel)),
+            (false, _) if self.home.is_none() => format!("{}, then ", self.away(name, channel)),
             (_, true) => format!("amifactory unpin {recipe} --channel {channel}{arch}, then "),
             _ => String::new(),
         };
         format!(
             "{first}amifactory rollback {recipe} --channel {channel}{arch} --accept-break --why REASON accepts it as it stands: \
              from there on it vouches again, and what was wrong stays told"
+        )
+    }
+
+    /// What makes a channel's history begin anew where something in it is not so.
+    pub(super) fn begin_anew(&self, name: &PointerName) -> String {
+        let (recipe, Slot::Channel(channel)) = (&name.recipe, &name.slot) else { return self.delete(name) };
+        let named = self.seen.pointers(self.recipe).find(|pointer| pointer.name == *name);
+        let version = named.and_then(|pointer| self.usable_version(pointer.image.as_str()));
+        let version = version.map_or_else(|| "VERSION".to_owned(), |version| version.to_string());
+        let arch = if self.has_several() { format!(" --arch {}", name.arch) } else { String::new() };
+        let region = self.region();
+        format!(
+            "keep what it says (amifactory history {recipe} --channel {channel} --format json), delete the pointer (aws ssm \
+             delete-parameter --name {name}{region}), then amifactory promote {recipe}@{version} --to {channel}{arch} begins it \
+             anew (images that only its history keeps from retire are kept by it no more)"
         )
     }
 
