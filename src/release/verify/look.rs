@@ -141,6 +141,12 @@ impl Look<'_> {
             }
             None => self.untagged(name, &image),
         }
+        if let Some(Evidence::Of { recipe, version: of, .. }) = self.seen.evidence.get(&image.id)
+            && (recipe, *of) != (self.recipe, version)
+        {
+            let wrong = format!("it names {}, whose record says {recipe} {of}", image.id);
+            self.wrong(name, wrong, "find out who wrote it, and publish another version");
+        }
         if tags::arch(&image.tags).is_some_and(|arch: Arch| arch != name.arch) {
             let wrong = format!("it names {}, whose tags say another architecture", image.id);
             self.wrong(name, wrong, "find out which is right: put the tags right, or delete the pointer");
