@@ -95,7 +95,7 @@ pub async fn build(
     let run = Run { factory: &open.factory, planner: &planner, target, state: &open.state, sink: &sink, jobs };
     let Some(finished) = or_interrupted(run.build(recipes, options)).await else {
         sink.inner.close();
-        return interrupted(session, &sink);
+        return interrupted(session, open, &sink);
     };
     let around = Around::read(open, &finished).await?;
     let mut results = Vec::new();
@@ -277,16 +277,18 @@ impl Sink for Remembering {
     }
 }
 
-fn interrupted(session: &Session, sink: &Remembering) -> Result<Exit, CliError> {
+fn interrupted(session: &Session, open: &Open, sink: &Remembering) -> Result<Exit, CliError> {
     let builds: Vec<BuildId> =
         sink.running.lock().map(|running| running.values().cloned().collect()).unwrap_or_default();
     #[derive(serde::Serialize)]
     struct Interrupted<'a> {
         outcome: &'static str,
         builds: &'a [BuildId],
-        next: &'static str,
+        next: String,
     }
-    let result = Interrupted { outcome: "interrupted", builds: &builds, next: "amifactory resume" };
-    session.result(&result, |style| summary::interrupted(&builds, style))?;
+    let kind = open.target.kind();
+    let option = if kind == open.factory.default_target { String::new() } else { format!(" --target {kind}") };
+    let result = Interrupted { outcome: "interrupted", builds: &builds, next: format!("amifactory resume{option}") };
+    session.result(&result, |style| summary::interrupted(&builds, (kind, &option), style))?;
     Ok(Exit::Interrupted)
 }

@@ -94,7 +94,7 @@ pub async fn row(open: &Open, image: &Image, known: &mut Pointers) -> Result<Opt
         arch,
         state: state.into(),
         created_at: image.created_at.clone(),
-        target: open.target.kind(),
+        target: tags::made_on(&image.tags, open.target.kind()),
         tags: image.tags.clone(),
         channels,
     }))

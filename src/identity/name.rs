@@ -102,7 +102,7 @@ name!(
     Channel, "a channel name", LABEL, is_label
 );
 name!(
-    /// One run of a plan: `<recipe>-<12 digits of the digest>-<attempt>`.
+    /// One run of a plan: `<recipe>-<12 digits of the digest>-<attempt>`; see `pipeline/ids.rs`.
     BuildId,
     "a build id",
     "letters, digits and hyphens, at most 120 long",

@@ -6,8 +6,8 @@
 
 use super::engine::{Built, Engine, next_version};
 use super::error::BuildError;
-use super::published;
 use super::tags::{self, ImageState};
+use super::{ids, published};
 use crate::identity::{BuildId, ImageId};
 use crate::plan::Plan;
 use crate::recipe::Rebuild;
@@ -208,13 +208,8 @@ fn is_of(tags: &Tags, plan: &Plan) -> bool {
 
 /// An id that no build of this plan has had, here or in the target.
 fn next_id(engine: &Engine<'_>, plan: &Plan, images: &[Image], others: &[String]) -> Result<BuildId, BuildError> {
-    let stem = format!("{}-{}-", plan.recipe, plan.digest.short());
+    let stem = ids::stem(plan, engine.target.kind());
     let builds = engine.state.builds().map_err(BuildError::state(engine.state.root()))?;
-    let names = builds.iter().map(BuildId::as_str).chain(images.iter().map(|image| image.name.as_str()));
-    let names = names.chain(others.iter().map(String::as_str));
-    let last = names.filter_map(|name| name.strip_prefix(&stem)?.parse::<u32>().ok()).max().unwrap_or(0);
-    format!("{stem}{}", last + 1).parse().map_err(|error| BuildError::State {
-        path: engine.state.root().to_owned(),
-        source: std::io::Error::other(format!("{error}")),
-    })
+    let names = ids::known(&builds, images).chain(others.iter().map(String::as_str));
+    ids::id(engine.state, &stem, ids::last(&stem, names) + 1)
 }

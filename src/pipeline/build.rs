@@ -84,7 +84,7 @@ impl<'a> Build<'a> {
 
     /// Counts from 1: how often this plan was begun.
     pub fn attempt(&self) -> u32 {
-        self.id.as_str().rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(1)
+        super::ids::attempt(&self.id)
     }
 
     /// Writes to the journal.

@@ -7,7 +7,7 @@ use super::folder::{LockAttempt, RecipeLock, StateFolder};
 use super::journal::{self, Journal, What};
 use super::steps::{self, Observed};
 use super::tags::{self, ImageState, Purpose};
-use super::{clock, evidence, published};
+use super::{clock, evidence, ids, published};
 use crate::identity::{BuildId, ImageId, RecipeName, Version};
 use crate::plan::Plan;
 use crate::target::{Builder, Image, ImageRecord, LaunchBase, PointerName, Slot, Target, TargetError};
@@ -109,7 +109,7 @@ impl Engine<'_> {
                         _ => restarts += 1,
                     }
                     build.notice(format!("{lost}: starting on a fresh one"));
-                    discard(&mut build).await?;
+                    discard(&mut build, &lost).await?;
                     build.note(What::Ended { outcome: journal::LOST.into() })?;
                     images = published::marked(self.target, self.target.images().await?, plan).await?;
                     calls += 1;
@@ -251,10 +251,9 @@ impl Engine<'_> {
     /// is one that failed before it launched any: a machine that knows nothing of it begins with the same one, and two
     /// that go different ways would make two images.
     fn next_id(&self, plan: &Plan, images: &[Image]) -> Result<BuildId, BuildError> {
-        let stem = format!("{}-{}-", plan.recipe, plan.digest.short());
+        let stem = ids::stem(plan, self.target.kind());
         let builds = self.state.builds().map_err(BuildError::state(self.state.root()))?;
-        let names = builds.iter().map(BuildId::as_str).chain(images.iter().map(|image| image.name.as_str()));
-        let last = names.filter_map(|name| name.strip_prefix(&stem)?.parse::<u32>().ok()).max().unwrap_or(0);
+        let last = ids::last(&stem, ids::known(&builds, images));
         let open = builds.iter().find(|build| build.as_str() == format!("{stem}{last}"));
         if let Some(open) = open.filter(|_| self.target.is_remote())
             && !images.iter().any(|image| image.name == open.as_str())
@@ -262,11 +261,7 @@ impl Engine<'_> {
         {
             return Ok(open.clone());
         }
-        let id = format!("{stem}{}", last + 1);
-        id.parse().map_err(|error| BuildError::State {
-            path: self.state.root().to_owned(),
-            source: std::io::Error::other(format!("{error}")),
-        })
+        ids::id(self.state, &stem, last + 1)
     }
 
     fn finished(&self, mut build: Build<'_>) -> Result<Built, BuildError> {
@@ -401,7 +396,7 @@ async fn fail(build: &mut Build<'_>, error: &BuildError) -> Result<(), BuildErro
         return Ok(());
     }
     write_record(build, error)?;
-    if discard(build).await.is_err() {
+    if discard(build, error).await.is_err() {
         // It has said what is left; its journal stays open, so that `resume` and `sweep` look after it.
         return Ok(());
     }
@@ -437,8 +432,9 @@ fn write_record(build: &Build<'_>, error: &BuildError) -> Result<(), BuildError>
 
 /// Removes the builders of a build, and its image where that was never verified. What can't be removed is told of, and
 /// does not keep the rest from going. Answers with the first thing that went wrong.
-async fn discard(build: &mut Build<'_>) -> Result<(), BuildError> {
+async fn discard(build: &mut Build<'_>, why: &BuildError) -> Result<(), BuildError> {
     let target = build.target;
+    let may_go = ids::is_begun_on(&build.id, target.kind()) || is_about_the_image(why);
     let owned = |tags: &crate::target::Tags| tags::owner(tags).is_some_and(|owner| owner.build == build.id);
     let mut wrong = Vec::new();
     let builders = match target.builders().await {
@@ -451,7 +447,8 @@ async fn discard(build: &mut Build<'_>) -> Result<(), BuildError> {
     let unverified = match target.images().await {
         Ok(images) => images
             .into_iter()
-            .filter(|image| image.name == build.id.as_str() && ImageState::of(&image.tags) == ImageState::Candidate)
+            .filter(|image| may_go && image.name == build.id.as_str())
+            .filter(|image| ImageState::of(&image.tags) == ImageState::Candidate)
             .map(|image| image.id)
             .collect(),
         Err(error) => {
@@ -475,6 +472,19 @@ async fn discard(build: &mut Build<'_>) -> Result<(), BuildError> {
         build.notice(format!("{what} of build {} may be left: {error}\n  {next}", build.id));
     }
     wrong.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// Whether an image is not to be, whoever made it: one that was made on another target may have someone there who still
+/// goes on with it, and what only this target could not do says nothing against it.
+fn is_about_the_image(error: &BuildError) -> bool {
+    matches!(
+        error,
+        BuildError::Step(_)
+            | BuildError::Refused { .. }
+            | BuildError::BaseRevoked { .. }
+            | BuildError::ImageFailed { .. }
+            | BuildError::Overtaken { .. }
+    )
 }
 
 /// True where a build's own journal says that it has ended, with its token used.

@@ -11,6 +11,7 @@ pub mod error;
 mod event;
 pub mod evidence;
 pub mod folder;
+pub mod ids;
 pub mod journal;
 pub mod packages;
 pub mod prepare;

@@ -86,11 +86,18 @@ impl Finished {
 fn next_command(error: &RunError, recipe: &RecipeName) -> String {
     match error {
         RunError::BaseNotBuilt(base) => format!("amifactory build {base}"),
+        RunError::Prepare(PrepareError::Target(TargetError::RecordLost { recipe, .. })) => {
+            format!("amifactory build {recipe} --force")
+        }
         RunError::Prepare(_) => "amifactory doctor".into(),
         RunError::Build(BuildError::VersionTaken { .. } | BuildError::OtherVersion { .. }) => {
             format!("amifactory images {recipe}")
         }
         RunError::Build(BuildError::BaseRevoked { .. }) => format!("amifactory plan {recipe}"),
+        // Nothing was begun that could be gone on with.
+        RunError::Build(BuildError::Target(TargetError::RecordLost { recipe, .. })) => {
+            format!("amifactory build {recipe} --force")
+        }
         RunError::Build(_) => "amifactory resume".into(),
     }
 }

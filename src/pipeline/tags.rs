@@ -1,6 +1,6 @@
 //! The tags that every resource carries, and what they say. One prefix: `amifactory:`.
 
-use crate::identity::{BuildId, Digest, RecipeName, Version};
+use crate::identity::{BuildId, Digest, RecipeName, TargetKind, Version};
 use crate::plan::Plan;
 use crate::recipe::AwsSettings;
 use crate::target::{ImageRecord, Tags};
@@ -28,6 +28,8 @@ pub const SCORE: &str = "amifactory:score";
 pub const PIPELINE: &str = "amifactory:pipeline";
 /// The build that made it.
 pub const BUILD: &str = "amifactory:build";
+/// Of a record: the image that it is of.
+pub const IMAGE: &str = "amifactory:image";
 /// Where an image is on its way: see [`ImageState`].
 pub const STATE: &str = "amifactory:state";
 /// What a builder is for: see [`Purpose`].
@@ -48,6 +50,9 @@ pub const LAUNCHERS: &str = "amifactory:launchers";
 
 /// Which channels beside the first have named the image, with blanks between them.
 pub const CHANNELS: &str = "amifactory:channels";
+
+/// By which image build of EC2 Image Builder an image was made; the service's own tag.
+pub const BY_SERVICE: &str = "Ec2ImageBuilderArn";
 
 /// Why an image must not be used any more.
 pub const REVOKED: &str = "amifactory:revoked";
@@ -150,6 +155,15 @@ pub fn arch(tags: &Tags) -> Option<crate::identity::Arch> {
 /// Why it was revoked, where it was.
 pub fn revoked(tags: &Tags) -> Option<&str> {
     tags.get(REVOKED).map(String::as_str)
+}
+
+/// What has made an image that one of the two AWS targets shows: each of them shows those of both.
+pub fn made_on(tags: &Tags, target: TargetKind) -> TargetKind {
+    match (target, tags.contains_key(BY_SERVICE)) {
+        (TargetKind::Local, _) => TargetKind::Local,
+        (_, true) => TargetKind::ImageBuilder,
+        (_, false) => TargetKind::Aws,
+    }
 }
 
 /// The version, where the tags say.

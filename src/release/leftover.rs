@@ -116,7 +116,9 @@ pub async fn refused(
         Kind::Rollback => None,
         _ => match target.record(&image.id).await {
             Ok(record) => Some(record),
-            Err(TargetError::NotFound { .. } | TargetError::Damaged { .. }) => return Ok(Some(Foreign::Record)),
+            Err(TargetError::NotFound { .. } | TargetError::RecordLost { .. } | TargetError::Damaged { .. }) => {
+                return Ok(Some(Foreign::Record));
+            }
             Err(error) => return Err(error),
         },
     };

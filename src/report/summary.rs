@@ -4,7 +4,7 @@ use super::lines::{name, outcome, revoked};
 use super::wrap::{fold, wrap};
 use super::{Style, duration, visible, wording};
 use crate::hardening::{ControlEvidence, Status};
-use crate::identity::{BuildId, Channel, ImageId};
+use crate::identity::{BuildId, Channel, ImageId, TargetKind};
 use crate::pipeline::{BuildResult, Failure, Outcome};
 use crate::target::ImageRecord;
 use console::truncate_str;
@@ -155,21 +155,30 @@ pub fn failure(what: &Failure, style: Style) -> String {
     page.text
 }
 
-/// After Ctrl-C, with the builds that were cut off; there are none where all that went on was a wait.
-pub fn interrupted(builds: &[BuildId], style: Style) -> String {
+/// After Ctrl-C, with the builds that were cut off; there are none where all that went on was a wait. `target` is where they
+/// run; `option` is what a command needs for that, with a blank before it.
+pub fn interrupted(builds: &[BuildId], (target, option): (TargetKind, &str), style: Style) -> String {
     let mut page = Page::new(style);
     if builds.is_empty() {
         page.head(&style.yellow("!"), "interrupted:", "no build was under way");
         return page.text;
     }
     // Not "no pointer was changed": a build may be cut off after it was published, while it cleans up.
-    page.head(
-        &style.yellow("!"),
-        "interrupted:",
-        "no pointer names an unfinished image;\n  `resume` goes on, and a bundle that was cut off starts again",
-    );
-    let mut next: Vec<String> = builds.iter().map(|build| format!("amifactory resume {build}")).collect();
-    next.push("amifactory sweep   lists what the build left behind, to remove it instead".to_owned());
+    let becomes = match target {
+        TargetKind::Local | TargetKind::Aws => "`resume` goes on, and a bundle that was cut off starts again",
+        TargetKind::ImageBuilder => "EC2 Image Builder goes on with it: `resume` takes what it makes",
+    };
+    let what = format!("no pointer names an unfinished image;\n  {becomes}");
+    page.head(&style.yellow("!"), "interrupted:", &what);
+    let mut next: Vec<String> = builds.iter().map(|build| format!("amifactory resume {build}{option}")).collect();
+    next.push(match target {
+        TargetKind::Local | TargetKind::Aws => {
+            format!("amifactory sweep{option}   lists what the build left behind, to remove it instead")
+        }
+        TargetKind::ImageBuilder => {
+            format!("amifactory sweep{option} --yes   cancels it instead, and removes the rest")
+        }
+    });
     page.next(&next);
     page.text
 }

@@ -1,7 +1,7 @@
 //! Why a target could not do what it was asked.
 
 use super::{PointerName, Slot};
-use crate::identity::{BuilderId, ImageId, Version};
+use crate::identity::{BuilderId, ImageId, RecipeName, Version};
 use crate::report::visible::line;
 
 /// How sessions of roles that are assumed in other accounts are called in CloudTrail and in the history of pointers.
@@ -198,6 +198,16 @@ pub enum TargetError {
     NotFound {
         /// What.
         what: String,
+    },
+    /// An image that was tested had a record, and has none now.
+    #[error(
+        "the record of image {image} does not exist: it was removed, or is not to be seen\n  amifactory build {recipe} --force makes another image, with a record"
+    )]
+    RecordLost {
+        /// Whose.
+        image: ImageId,
+        /// Its recipe.
+        recipe: RecipeName,
     },
     /// A create-only write found something there, or a compare-and-set found another value.
     #[error("{what} already names {found}")]

@@ -55,7 +55,9 @@ pub async fn at_once<T>(
     let mut asking = stream::iter(questions).buffered(AT_ONCE);
     while let Some(answer) = asking.next().await {
         match answer {
-            Err(error @ (TargetError::Damaged { .. } | TargetError::NotFound { .. })) => answers.push(Err(error)),
+            Err(
+                error @ (TargetError::Damaged { .. } | TargetError::NotFound { .. } | TargetError::RecordLost { .. }),
+            ) => answers.push(Err(error)),
             answer => answers.push(Ok(answer?)),
         }
     }

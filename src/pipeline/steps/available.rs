@@ -3,7 +3,7 @@
 use super::snapshot::Snapshot;
 use super::{Build, BuildError, Observed, Step};
 use crate::identity::ImageId;
-use crate::pipeline::tags;
+use crate::pipeline::tags::{self, ImageState};
 use crate::pipeline::wait::{self, Wait};
 use crate::target::Image;
 use async_trait::async_trait;
@@ -45,20 +45,24 @@ impl Step for Available {
 }
 
 /// Machines that know nothing of each other may have begun with different attempts of one plan. Of their images the one
-/// that EC2 dates first stays: all of them see the same dates, and whoever is later goes on with the first one's.
-async fn give_way(build: &mut Build<'_>) -> Result<(), BuildError> {
+/// that EC2 dates first stays: all of them see the same dates, and whoever is later goes on with the first one's. One by
+/// EC2 Image Builder shows only when its own tests are through, long after its date: so what has been tested stays too,
+/// and it is looked once more before an image is said to be tested.
+pub(super) async fn give_way(build: &mut Build<'_>) -> Result<(), BuildError> {
     let target = build.target;
     let forced = |image: &Image| image.tags.contains_key(tags::FORCED);
     let Some(ours) = build.image.clone().filter(|ours| target.is_remote() && !forced(ours)) else { return Ok(()) };
-    // Just looked at: no call of its own.
+    // One look for all that wait: no call of its own.
     let images = target.images().await?;
     let date = |image: &Image| (image.created_at.clone(), image.name.clone());
-    let first = images.iter().filter(|image| !forced(image) && image.failed.is_none() && image.id != ours.id);
-    let first = first.filter_map(|image| Some((tags::owner(&image.tags)?, image)));
-    let first = first.filter(|(owner, _)| owner.recipe == build.plan.recipe && owner.digest == build.plan.digest);
-    match first.min_by_key(|(_, image)| date(image)) {
-        Some((owner, image)) if date(image) < date(&ours) => Err(BuildError::Overtaken { by: owner.build.to_string() }),
-        _ => Ok(()),
+    let stays = |image: &Image| date(image) < date(&ours) || ImageState::of(&image.tags) >= ImageState::Verified;
+    let usable = |image: &Image| !forced(image) && image.failed.is_none();
+    let others = images.iter().filter(|image| image.id != ours.id && usable(image) && stays(image));
+    let others = others.filter_map(|image| Some((tags::owner(&image.tags)?, image)));
+    let of_plan = others.filter(|(owner, _)| owner.recipe == build.plan.recipe && owner.digest == build.plan.digest);
+    match of_plan.min_by_key(|(_, image)| date(image)) {
+        Some((owner, _)) => Err(BuildError::Overtaken { by: owner.build.to_string() }),
+        None => Ok(()),
     }
 }
 

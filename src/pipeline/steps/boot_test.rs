@@ -1,7 +1,7 @@
 //! Boot test: the image is started afresh; audits, health checks and the recipe's tests run in it. Only an image that
 //! passes is ever named by a pointer.
 
-use super::{Build, BuildError, Observed, Step, apply, launch, run};
+use super::{Build, BuildError, Observed, Step, apply, available, launch, run};
 use crate::identity::BuilderId;
 use crate::pipeline::tags::{self, ImageState, Purpose};
 use crate::pipeline::wait::{self, Wait};
@@ -39,6 +39,7 @@ impl Step for BootTest {
         let names: Vec<&str> = over.iter().map(BuilderId::as_str).collect();
         build.mutate("terminate", names.join(" "), target.terminate_all(&over)).await?;
         outcome?;
+        available::give_way(build).await?;
         record.provenance.finished_at = clock::timestamp();
         build.mutate("put record", image.id.as_str(), target.put_record(&image.id, &record)).await?;
         let mut changes: Tags = [(tags::STATE.into(), ImageState::Verified.as_str().into())].into();

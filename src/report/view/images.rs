@@ -23,7 +23,7 @@ pub struct ImageRow {
     pub state: String,
     /// When it was made, RFC 3339, UTC.
     pub created_at: String,
-    /// Where it is.
+    /// What has made it.
     pub target: TargetKind,
     /// Its tags.
     pub tags: Tags,

@@ -1,11 +1,12 @@
 //! Images: made of stopped builders, found by their names, removed with their snapshots.
 
 use super::api::{Api, Operation, op};
+use super::shared::FRESH;
 use super::tags;
 use super::view::{Ami, View};
 use crate::pipeline::tags as keys;
 use crate::target::{Tags, TargetError};
-use aws_sdk_ec2::types::{Filter, ResourceType};
+use aws_sdk_ec2::types::{Filter, ResourceType, Snapshot};
 use std::time::Duration;
 
 /// Makes an image of a stopped instance, or answers with the one of this name.
@@ -70,7 +71,8 @@ pub async fn tag_image(api: &Api, view: &View, image: &str, changes: &Tags) -> R
     Ok(())
 }
 
-/// Removes an image, then its snapshots: those that its device mappings name, and those that carry its build's tag.
+/// Removes an image, then its snapshots: those that its device mappings name, and those that carry its build's tag, unless
+/// another image has that too.
 pub async fn delete(api: &Api, view: &View, id: &str) -> Result<(), TargetError> {
     let new = view.new_image(id);
     // One that was just made may not be known everywhere: it is not gone for that.
@@ -85,12 +87,17 @@ pub async fn delete(api: &Api, view: &View, id: &str) -> Result<(), TargetError>
     }
     view.deleted(id);
     let Some(build) = build else { return Ok(()) };
+    // Tags that were copied, or a build of an older program, may have given its build to another image too: then only what
+    // says that it is of this one goes.
+    let is_other = |other: &Ami| other.id != id && (tag(&other.tags, keys::BUILD) == build || other.name == build);
+    let shared = view.images(api, FRESH).await?.iter().any(is_other);
     // Removed last: until then the tags of the snapshots say whose they are.
     let ours = Filter::builder().name(format!("tag:{}", keys::BUILD)).values(&build).build();
     let ask = || api.ec2.describe_snapshots().owner_ids("self").filters(ours.clone()).send();
     let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, id, ask).await?;
-    let mut records = view.take_records(&build);
-    for snapshot in answer.snapshots().iter().filter_map(|snapshot| snapshot.snapshot_id()) {
+    let mut records = view.take_records(&build, id);
+    let is_its = |snapshot: &&Snapshot| !shared || tag(&tags::read(snapshot.tags()), keys::IMAGE) == id;
+    for snapshot in answer.snapshots().iter().filter(is_its).filter_map(|snapshot| snapshot.snapshot_id()) {
         records.remove(snapshot);
         delete_snapshot(api, snapshot).await?;
     }

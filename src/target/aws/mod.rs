@@ -37,7 +37,7 @@
 //!   spot market can be neither stopped nor disarmed: its image is made while it runs, which restarts it. Between
 //!   disarming and the image a builder that nobody comes back for stays, stopped, until `sweep`.
 //! - The evidence of an image is one block in a snapshot of its own (EBS direct): it carries tags from its first
-//!   moment, is whole or not there, and needs no bucket. Until it is written, results travel in the image under
+//!   moment, one of them naming its image, is whole or not there, and needs no bucket. Until it is written, results travel in the image under
 //!   `/var/lib/amifactory`.
 
 pub mod api;

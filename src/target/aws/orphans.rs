@@ -61,10 +61,11 @@ pub async fn find(api: &Api, view: &View) -> Result<Vec<Orphan>, TargetError> {
         }
     }
     for (build, written) in &records {
-        let newest = records::newest(written).and_then(|snapshot| snapshot.snapshot_id());
         // A build that still has a builder may be writing its record now.
-        if newest.is_some() && !up.contains(build) {
-            found.extend(written.iter().filter(|snapshot| snapshot.snapshot_id() != newest).map(orphan));
+        if !up.contains(build) {
+            let of_build: Vec<&str> =
+                images.iter().filter(|image| image.name == *build).map(|image| image.id.as_str()).collect();
+            found.extend(superseded(written, &of_build).into_iter().map(orphan));
         }
     }
 
@@ -78,6 +79,20 @@ pub async fn find(api: &Api, view: &View) -> Result<Vec<Orphan>, TargetError> {
     found.extend(volumes(api, &ours).await?);
     found.extend(interfaces(api, &ours).await?);
     Ok(found)
+}
+
+/// Of a build's records those that no image of it needs. Where one has none that is whole, all of them stay.
+fn superseded<'s>(written: &'s [Snapshot], images: &[&str]) -> Vec<&'s Snapshot> {
+    let of = |image: &&str| {
+        let its: Vec<Snapshot> = written.iter().filter(|snapshot| records::is_of(snapshot, image)).cloned().collect();
+        records::newest(&its)?.snapshot_id().map(str::to_owned)
+    };
+    let needed: Option<Vec<String>> = match images {
+        [] => records::newest(written).and_then(Snapshot::snapshot_id).map(|newest| vec![newest.to_owned()]),
+        images => images.iter().map(of).collect(),
+    };
+    let needed = needed.unwrap_or_else(|| written.iter().filter_map(|s| s.snapshot_id().map(str::to_owned)).collect());
+    written.iter().filter(|snapshot| !needed.iter().any(|id| snapshot.snapshot_id() == Some(id))).collect()
 }
 
 /// Snapshots and builds of images that a pointer names and that don't show as ours, because someone has edited their tags.
@@ -172,5 +187,38 @@ pub async fn remove(api: &Api, orphan: &Orphan) -> Result<(), TargetError> {
     match outcome {
         Err(error) if !error.is(gone) => Err(error.into()),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_ec2::primitives::DateTime;
+    use aws_sdk_ec2::types::{SnapshotState, Tag};
+
+    fn record(id: &str, at: i64, image: Option<&str>, state: SnapshotState) -> Snapshot {
+        let of = image.map(|image| vec![Tag::builder().key(keys::IMAGE).value(image).build()]);
+        let at = DateTime::from_secs(at);
+        Snapshot::builder().snapshot_id(id).start_time(at).state(state).set_tags(of).build()
+    }
+
+    #[test]
+    fn of_a_builds_records_each_image_keeps_its_newest_whole_one() {
+        use SnapshotState::{Completed, Error};
+        let written = [
+            record("snap-old", 1, None, Completed),
+            record("snap-a", 2, Some("ami-a"), Completed),
+            record("snap-failed", 3, Some("ami-a"), Error),
+            record("snap-b", 4, Some("ami-b"), Completed),
+        ];
+        let left = |images: &[&str]| -> Vec<String> {
+            superseded(&written, images).iter().filter_map(|s| s.snapshot_id().map(str::to_owned)).collect()
+        };
+        assert_eq!(left(&["ami-a"]), ["snap-old", "snap-failed", "snap-b"]);
+        assert_eq!(left(&["ami-a", "ami-b"]), ["snap-old", "snap-failed"]);
+        // One that only older programs have written is of the image that says nothing else.
+        assert_eq!(left(&["ami-a", "ami-c"]), ["snap-failed", "snap-b"]);
+        assert_eq!(superseded(&written[1..], &["ami-c"]), [] as [&Snapshot; 0], "it has none: all of them stay");
+        assert_eq!(left(&[]), ["snap-old", "snap-a", "snap-failed"]);
     }
 }

@@ -4,10 +4,10 @@
 
 use super::api::{Api, EVENTUAL, op};
 use super::tags;
-use super::view::View;
-use crate::identity::Digest;
+use super::view::{Ami, View};
+use crate::identity::{Digest, ImageId};
 use crate::pipeline::tags as keys;
-use crate::target::{ImageRecord, Tags, TargetError};
+use crate::target::{Image, ImageRecord, TargetError};
 use aws_sdk_ebs::primitives::ByteStream;
 use aws_sdk_ebs::types::{ChecksumAggregationMethod, ChecksumAlgorithm};
 use aws_sdk_ec2::types::{Filter, Snapshot, SnapshotState};
@@ -45,25 +45,21 @@ pub fn description(build: &str) -> String {
 }
 
 /// Writes the record of a build's image, and answers with its snapshot. A record that is there already stays.
-pub async fn write(
-    api: &Api,
-    view: &View,
-    build: &str,
-    record: &ImageRecord,
-    image_tags: &Tags,
-) -> Result<String, TargetError> {
+pub async fn write(api: &Api, view: &View, image: &Ami, record: &ImageRecord) -> Result<String, TargetError> {
+    let build = image.name.as_str();
     let blocks = pack(record).map_err(|why| TargetError::Damaged {
         what: format!("the record of build {build}"),
         why,
         help: "shorten the output of its tests".into(),
     })?;
-    let mut all = image_tags.clone();
+    let mut all = image.tags.clone();
     all.remove(keys::STATE);
     // The image says what was reached before it was started until it has this record.
     if let Some(score) = record.score {
         all.insert(keys::SCORE.into(), score.to_string());
     }
     all.insert(keys::PURPOSE.into(), EVIDENCE.into());
+    all.insert(keys::IMAGE.into(), image.id.clone());
     let ebs_tags = all
         .iter()
         .map(|(key, value)| {
@@ -80,20 +76,20 @@ pub async fn write(
             .timeout(60)
             .send()
     };
-    // The bytes are part of the token: another record of the same build is another snapshot.
+    // The bytes are part of the token, and so is the image: another record of the same build is another snapshot.
     let content = checksum(&blocks.concat());
     let began = Instant::now();
     for attempt in 1..=ATTEMPTS {
         // A token names its snapshot for ever, also one that failed in an earlier run: after the first, each is new.
         let of_its_own = if attempt == 1 { 0 } else { fastrand::u64(1..) };
-        let token = Digest::of(format!("{build} {content} {of_its_own}")).to_string()[..48].to_owned();
+        let token = Digest::of(format!("{build} {} {content} {of_its_own}", image.id)).to_string()[..48].to_owned();
         let started = match api.caller.call(op::START_SNAPSHOT, build, || start(token.clone())).await {
             // The token's snapshot was removed since.
             Err(error) if error.is("ResourceNotFoundException") => continue,
             started => started?,
         };
         let id = started.snapshot_id.unwrap_or_default();
-        view.recorded(build, &id);
+        view.recorded(build, &image.id, &id);
         if started.status == Some(aws_sdk_ebs::types::Status::Completed) || fill(api, &id, &blocks).await? {
             return Ok(id);
         }
@@ -181,10 +177,17 @@ pub fn newest(snapshots: &[Snapshot]) -> Option<&Snapshot> {
     whole.max_by_key(|snapshot| snapshot.start_time().map(|time| time.as_nanos()))
 }
 
+/// Whether a snapshot holds a record of this image. Records of older programs don't say of which they are: these are of the
+/// only image that their build has.
+pub fn is_of(snapshot: &Snapshot, image: &str) -> bool {
+    tags::read(snapshot.tags()).get(keys::IMAGE).is_none_or(|of| of == image)
+}
+
 /// Reads the record of a build's image. Where it is known to have one, that is waited for: a snapshot can be read only
 /// minutes after its last block was written, and that of an image that `is_young` may not be listed at first. One that
 /// somebody has removed is not waited for.
-pub async fn read(api: &Api, build: &str, has_one: bool, is_young: bool) -> Result<Found, TargetError> {
+pub async fn read(api: &Api, image: &Ami, has_one: bool, is_young: bool) -> Result<Found, TargetError> {
+    let build = image.name.as_str();
     let filter = |name: String, value: &str| Filter::builder().name(name).values(value).build();
     let filters =
         vec![filter(format!("tag:{}", keys::BUILD), build), filter(format!("tag:{}", keys::PURPOSE), EVIDENCE)];
@@ -192,9 +195,11 @@ pub async fn read(api: &Api, build: &str, has_one: bool, is_young: bool) -> Resu
     let (id, snapshots) = loop {
         let ask = || api.ec2.describe_snapshots().owner_ids("self").set_filters(Some(filters.clone())).send();
         let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, build, ask).await?;
+        let its: Vec<Snapshot> =
+            answer.snapshots().iter().filter(|snapshot| is_of(snapshot, &image.id)).cloned().collect();
         let started = |snapshot: &&Snapshot| snapshot.start_time().map(|time| time.as_nanos());
         // Where a build wrote twice, the later one is what its image was published with.
-        let last = answer.snapshots().iter().max_by_key(started);
+        let last = its.iter().max_by_key(started);
         let whole = last.is_some_and(|last| last.state() == Some(&SnapshotState::Completed));
         let comes = match last.and_then(Snapshot::state) {
             Some(SnapshotState::Pending) => began.elapsed() <= READABLE,
@@ -202,9 +207,9 @@ pub async fn read(api: &Api, build: &str, has_one: bool, is_young: bool) -> Resu
             _ => is_young && began.elapsed() <= EVENTUAL,
         };
         if whole || !has_one || !comes {
-            let ids = answer.snapshots().iter().filter_map(|snapshot| snapshot.snapshot_id().map(str::to_owned));
+            let ids = its.iter().filter_map(|snapshot| snapshot.snapshot_id().map(str::to_owned));
             let snapshots: Vec<String> = ids.collect();
-            match newest(answer.snapshots()).and_then(|snapshot| snapshot.snapshot_id()) {
+            match newest(&its).and_then(|snapshot| snapshot.snapshot_id()) {
                 Some(id) => break (id.to_owned(), snapshots),
                 None => return Ok(Found { record: None, snapshots }),
             }
@@ -215,11 +220,11 @@ pub async fn read(api: &Api, build: &str, has_one: bool, is_young: bool) -> Resu
     Ok(Found { record: Some(record), snapshots })
 }
 
-/// The snapshots of the records of several builds' images, by build: of each the last, where it is whole.
-pub async fn whole(api: &Api, builds: &[&str]) -> Result<BTreeMap<String, String>, TargetError> {
-    let mut last: BTreeMap<String, Snapshot> = BTreeMap::new();
-    for some in builds.chunks(VALUES) {
-        let some = some.iter().map(|build| (*build).to_owned()).collect();
+/// The snapshots of the records of several images, by image: of each the last, where it is whole.
+pub async fn whole(api: &Api, images: &[&Image]) -> Result<BTreeMap<ImageId, String>, TargetError> {
+    let mut all: BTreeMap<String, Vec<Snapshot>> = BTreeMap::new();
+    for some in images.chunks(VALUES) {
+        let some = some.iter().map(|image| image.name.clone()).collect();
         let ours = Filter::builder().name(format!("tag:{}", keys::BUILD)).set_values(Some(some)).build();
         let records = Filter::builder().name(format!("tag:{}", keys::PURPOSE)).values(EVIDENCE).build();
         let mut page = None;
@@ -231,10 +236,7 @@ pub async fn whole(api: &Api, builds: &[&str]) -> Result<BTreeMap<String, String
             let answer = api.caller.call(op::DESCRIBE_SNAPSHOTS, "records of images", ask).await?;
             for snapshot in answer.snapshots() {
                 let Some(build) = tags::read(snapshot.tags()).remove(keys::BUILD) else { continue };
-                let started = |snapshot: &Snapshot| snapshot.start_time().map(|time| time.as_nanos());
-                if last.get(&build).is_none_or(|other| started(other) <= started(snapshot)) {
-                    last.insert(build, snapshot.clone());
-                }
+                all.entry(build).or_default().push(snapshot.clone());
             }
             page = answer.next_token;
             if page.as_deref().is_none_or(str::is_empty) {
@@ -242,11 +244,13 @@ pub async fn whole(api: &Api, builds: &[&str]) -> Result<BTreeMap<String, String
             }
         }
     }
-    let whole = |(build, snapshot): (String, Snapshot)| {
-        let id = snapshot.snapshot_id().filter(|_| snapshot.state() == Some(&SnapshotState::Completed))?;
-        Some((build, id.to_owned()))
+    let whole = |image: &&Image| {
+        let its = all.get(&image.name)?.iter().filter(|snapshot| is_of(snapshot, image.id.as_str()));
+        let last = its.max_by_key(|snapshot| snapshot.start_time().map(|time| time.as_nanos()))?;
+        let id = last.snapshot_id().filter(|_| last.state() == Some(&SnapshotState::Completed))?;
+        Some((image.id.clone(), id.to_owned()))
     };
-    Ok(last.into_iter().filter_map(whole).collect())
+    Ok(images.iter().filter_map(whole).collect())
 }
 
 /// Reads the record in a snapshot.

@@ -45,8 +45,8 @@ pub struct AwsTarget {
     bases: Mutex<BTreeMap<String, bases::Found>>,
     /// Records that this program has made or read.
     records: Mutex<BTreeMap<ImageId, ImageRecord>>,
-    /// Snapshots of records that this program has written or seen, by build: another record replaces them.
-    replaced: Mutex<BTreeMap<String, Vec<String>>>,
+    /// Snapshots of records that this program has written or seen, by image: another record replaces them.
+    replaced: Mutex<BTreeMap<ImageId, Vec<String>>>,
     /// What histories of parameters said.
     known: super::uses::Known,
     /// Who calls, once that was asked.
@@ -453,18 +453,21 @@ impl Target for AwsTarget {
         let found = self.our_image(image).await?;
         // An image says that it is verified only after its record was written.
         let has_one = ImageState::of(&found.tags) >= ImageState::Verified;
-        let record = records::read(&self.api, &found.name, has_one, self.is_recent(&found.created_at)).await?;
-        locked(&self.replaced).insert(found.name, record.snapshots);
-        let record =
-            record.record.ok_or_else(|| TargetError::NotFound { what: format!("the record of image {image}") })?;
+        let record = records::read(&self.api, &found, has_one, self.is_recent(&found.created_at)).await?;
+        locked(&self.replaced).insert(image.clone(), record.snapshots);
+        let recipe = found.tags.get(keys::RECIPE).and_then(|recipe| recipe.parse().ok()).filter(|_| has_one);
+        let record = record.record.ok_or_else(|| match recipe {
+            Some(recipe) => TargetError::RecordLost { image: image.clone(), recipe },
+            None => TargetError::NotFound { what: format!("the record of image {image}") },
+        })?;
         locked(&self.records).insert(image.clone(), record.clone());
         Ok(record)
     }
 
     async fn put_record(&self, image: &ImageId, record: &ImageRecord) -> Result<(), TargetError> {
         let found = self.our_image(image).await?;
-        let written = records::write(&self.api, &self.view, &found.name, record, &found.tags).await?;
-        let replaced = locked(&self.replaced).insert(found.name, vec![written.clone()]).unwrap_or_default();
+        let written = records::write(&self.api, &self.view, &found, record).await?;
+        let replaced = locked(&self.replaced).insert(image.clone(), vec![written.clone()]).unwrap_or_default();
         for snapshot in replaced.iter().filter(|snapshot| **snapshot != written) {
             images::delete_snapshot(&self.api, snapshot).await?;
         }
@@ -528,13 +531,12 @@ impl Target for AwsTarget {
     }
 
     async fn evidence(&self, images: &[&Image], read: bool) -> Result<BTreeMap<ImageId, Evidence>, TargetError> {
-        let builds: Vec<&str> = images.iter().map(|image| image.name.as_str()).collect();
-        let whole = records::whole(&self.api, &builds).await?;
+        let whole = records::whole(&self.api, images).await?;
         let mut found = BTreeMap::new();
         let (mut asked, mut questions) = (Vec::new(), Vec::new());
         for image in images {
             let id = image.id.clone();
-            match whole.get(&image.name) {
+            match whole.get(&image.id) {
                 Some(_) if !read => drop(found.insert(id, Evidence::There)),
                 Some(snapshot) => {
                     asked.push(id);

@@ -125,8 +125,8 @@ struct Known {
     stopping: BTreeMap<String, Instant>,
     images: BTreeMap<String, (Instant, Ami)>,
     image_tags: BTreeMap<String, (Instant, Tags)>,
-    /// Snapshots of a build that were begun here.
-    evidence: BTreeMap<String, BTreeSet<String>>,
+    /// Snapshots that were begun here with records, by build and image.
+    evidence: BTreeMap<(String, String), BTreeSet<String>>,
     deleted: BTreeSet<String>,
     online: BTreeSet<String>,
     settled: BTreeSet<String>,
@@ -387,13 +387,14 @@ impl View {
     }
 
     /// `StartSnapshot` has answered with this one.
-    pub fn recorded(&self, build: &str, snapshot: &str) {
-        self.known().evidence.entry(build.to_owned()).or_default().insert(snapshot.to_owned());
+    pub fn recorded(&self, build: &str, image: &str, snapshot: &str) {
+        let of = (build.to_owned(), image.to_owned());
+        self.known().evidence.entry(of).or_default().insert(snapshot.to_owned());
     }
 
-    /// Snapshots that were begun here with the record of a build; they are not asked for again.
-    pub fn take_records(&self, build: &str) -> BTreeSet<String> {
-        self.known().evidence.remove(build).unwrap_or_default()
+    /// Snapshots that were begun here with the record of a build's image; they are not asked for again.
+    pub fn take_records(&self, build: &str, image: &str) -> BTreeSet<String> {
+        self.known().evidence.remove(&(build.to_owned(), image.to_owned())).unwrap_or_default()
     }
 
     /// `CreateTags` was accepted.

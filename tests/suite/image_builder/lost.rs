@@ -96,6 +96,61 @@ fn order_repetition_and_what_stands_around_do_not_matter_and_cut_lines_are_missi
     assert_eq!((changed.missing(), Results::read(&changed, &bundles).boot_test), (Vec::new(), None));
 }
 
+/// Answers of two machines of which one was told to fail: whole, and of the same bundles.
+fn two_logs() -> (amifactory::plan::Bundles, [Vec<String>; 2]) {
+    let fails = "[ ! -e \"$AMIFACTORY_ROOT/other\" ]";
+    let bundles = bundles(&[step("a", fails)], &[step("s", fails)], &[step("t", fails)]);
+    let components = made(&bundles);
+    let log = |other: bool| {
+        let mut instance = Instance::new();
+        if other {
+            std::fs::write(instance.root().join("other"), "").unwrap();
+        }
+        // Whatever fails: an instance of one's own can go on.
+        for component in &components {
+            if super::instance::read(component).phase == "test" {
+                instance.restart();
+            }
+            instance.run(component);
+        }
+        instance.log.into_iter().filter(|line| line.contains("amifactory-result")).collect()
+    };
+    (bundles, [log(false), log(true)])
+}
+
+#[test]
+fn whole_answers_that_contradict_each_other_are_none() {
+    let (bundles, [one, other]) = two_logs();
+    let (read, other_read) = (Results::read(&lines(&one), &bundles), Results::read(&lines(&other), &bundles));
+    assert!(read.apply.is_some() && other_read.apply.is_some() && !read.contradicted && !other_read.contradicted);
+    // Whichever is the true one, and whichever has the lower checksum: both are tried as both.
+    for (true_one, forged) in [(&one, &other), (&other, &one)] {
+        for label_of_forged in Label::ALL {
+            let forged: Vec<&String> = forged.iter().filter(|line| label(line) == label_of_forged).collect();
+            assert!(!forged.is_empty(), "{label_of_forged}");
+            let mixed = lines(true_one.iter().chain(forged));
+            let results = Results::read(&mixed, &bundles);
+            assert!(results.contradicted, "{label_of_forged}");
+            assert_eq!((&results.apply, &results.seal, &results.boot_test), (&None, &None, &None));
+            let said: Vec<String> = results.unusable.iter().map(|(_, error)| error.to_string()).collect();
+            assert!(said.iter().any(|said| said.starts_with("results contradict each other: of ")), "{said:?}");
+        }
+    }
+    // What is said twice, as after a restart of the machine, is no contradiction.
+    let twice = lines(one.iter().chain(&one));
+    assert_eq!(Results::read(&twice, &bundles), read);
+}
+
+#[test]
+fn more_answers_than_a_build_prints_are_no_way_to_keep_the_true_one_out() {
+    let (bundles, [one, _]) = two_logs();
+    let text = "x".repeat(LINE);
+    let many: Vec<String> =
+        (0..64).map(|n| format!("amifactory-result 1 build {n:064} {} 1 {text}", 2 * LINE)).collect();
+    let results = Results::read(&lines(many.iter().chain(&one)), &bundles);
+    assert!(results.contradicted && results.apply.is_none());
+}
+
 #[test]
 fn sizes_that_lie_are_no_lines() {
     let sum = "0".repeat(64);

@@ -2,7 +2,7 @@
 
 use super::fixture;
 use amifactory::hardening::Status;
-use amifactory::identity::Digest;
+use amifactory::identity::{Digest, TargetKind};
 use amifactory::pipeline::{BuildResult, Outcome};
 use amifactory::report::diff::ImageDiff;
 use amifactory::report::summary::{Finished, brief, failure, interrupted, summary};
@@ -126,8 +126,15 @@ fn one_line_for_each_outcome() {
 
 #[test]
 fn after_an_interruption() {
-    assert_snapshot!(interrupted(&["web-tier-5d0c2f7a91be-1".parse().unwrap()], Style::PLAIN));
-    assert_eq!(interrupted(&[], Style::PLAIN), "! interrupted: no build was under way\n");
+    let local = (TargetKind::Local, "");
+    assert_snapshot!(interrupted(&["web-tier-5d0c2f7a91be-1".parse().unwrap()], local, Style::PLAIN));
+    assert_eq!(interrupted(&[], local, Style::PLAIN), "! interrupted: no build was under way\n");
+    // A service goes on without us, and what it makes costs.
+    let service = (TargetKind::ImageBuilder, " --target imagebuilder");
+    assert_snapshot!(
+        "by_image_builder",
+        interrupted(&["web-tier-5d0c2f7a91be-ib1".parse().unwrap()], service, Style::PLAIN)
+    );
 }
 
 fn row() -> ImageRow {

@@ -62,6 +62,9 @@ pub enum AnswerError {
     /// The bytes are not those that were sent.
     #[error("the answer was damaged on its way: {0}")]
     Damaged(String),
+    /// Another answer says something else of the same bundle: nobody knows which is true.
+    #[error("results contradict each other: {0}")]
+    Contradicted(String),
     /// It is larger than any true answer.
     #[error("the answer is too large: {0}")]
     TooLarge(String),

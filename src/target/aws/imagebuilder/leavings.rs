@@ -11,7 +11,7 @@ use crate::target::{Orphan, Tags, TargetError};
 use aws_sdk_ec2::types::Filter;
 
 /// The tag by which the service says which image build something is of.
-pub const MADE_BY: &str = "Ec2ImageBuilderArn";
+pub const MADE_BY: &str = crate::pipeline::tags::BY_SERVICE;
 const DISTRIBUTION: &str = "distribution configuration";
 const IMAGE: &str = "image";
 

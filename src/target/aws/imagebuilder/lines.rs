@@ -1,8 +1,12 @@
 //! Results as a log group brings them: numbered lines, of which any may be lost, cut, there twice, or out of order.
+//!
+//! More than the builder can write to a log group. A bundle runs once, so all whole answers say the same of it, whoever
+//! repeats them: where two don't, none counts.
 
 use super::Label;
 use crate::identity::Digest;
-use crate::plan::Bundles;
+use crate::plan::{Bundle, Bundles, StepResult};
+use crate::target::RunEnd;
 use crate::target::aws::command::{Answer, AnswerError, Incoming, State};
 use std::collections::BTreeMap;
 
@@ -20,6 +24,8 @@ const MARK: &str = "amifactory-result 1 ";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lines {
     answers: BTreeMap<Key, BTreeMap<usize, String>>,
+    /// There were more answers than are kept.
+    overfull: Option<Label>,
 }
 
 /// What a line belongs to: where it was printed, the answer's checksum, its length.
@@ -51,6 +57,8 @@ impl Lines {
             let Some((key, number, text)) = parse(line) else { continue };
             if self.answers.len() < MOST_ANSWERS || self.answers.contains_key(&key) {
                 self.answers.entry(key).or_default().insert(number, text.to_owned());
+            } else {
+                self.overfull.get_or_insert(key.0);
             }
         }
     }
@@ -87,6 +95,8 @@ pub struct Results {
     pub boot_test: Option<Answer>,
     /// Answers that can't be used: what they say, or what is wrong with them.
     pub unusable: Vec<(Label, AnswerError)>,
+    /// Whether answers contradict each other: then none of them counts, and no later line can mend that.
+    pub contradicted: bool,
 }
 
 impl Results {
@@ -94,6 +104,7 @@ impl Results {
     pub fn read(lines: &Lines, bundles: &Bundles) -> Results {
         let Bundles { apply, seal, boot_test } = bundles;
         let mut results = Results::default();
+        let (mut known, mut against): (BTreeMap<&Digest, (Label, Answer)>, Vec<(Label, String)>) = Default::default();
         for label in Label::ALL {
             let expected: &[&Digest] = match label {
                 Label::Build => &[&apply.digest],
@@ -108,27 +119,67 @@ impl Results {
                         continue;
                     }
                 };
-                for (digest, answer) in expected.iter().zip(answers) {
-                    let known = match *digest {
-                        digest if *digest == apply.digest => &mut results.apply,
-                        digest if *digest == seal.digest => &mut results.seal,
-                        _ => &mut results.boot_test,
+                for (digest, answer) in expected.iter().copied().zip(answers) {
+                    let name =
+                        [apply, seal, boot_test].into_iter().find(|b| b.digest == *digest).map_or("", |b| b.name);
+                    let Some((first, before)) = known.get(digest) else {
+                        known.insert(digest, (label, answer));
+                        continue;
                     };
-                    prefer(known, answer);
+                    if let Some(what) = contradiction(before, &answer) {
+                        against.push((label, format!("of {name} the phases {first} and {label} tell {what}")));
+                    }
+                    if worth(before) < worth(&answer) {
+                        known.insert(digest, (label, answer));
+                    }
                 }
             }
         }
+        against.extend(lines.overfull.map(|label| (label, format!("more than {MOST_ANSWERS} of them are in the log"))));
+        if !against.is_empty() {
+            results.contradicted = true;
+            let against = against.into_iter().map(|(label, why)| (label, AnswerError::Contradicted(why)));
+            results.unusable.extend(against);
+            return results;
+        }
+        let mut of = |bundle: &Bundle| known.remove(&bundle.digest).map(|(_, answer)| answer);
+        (results.apply, results.seal, results.boot_test) = (of(apply), of(seal), of(boot_test));
         results
     }
 }
 
-/// Of several answers for the same bundle one counts that ran, and of those one that still has its log: an image carries
-/// results without logs.
-fn prefer(known: &mut Option<Answer>, answer: Answer) {
-    let worth = |answer: &Answer| (matches!(answer.state, State::Ended(_)), !answer.log.is_empty());
-    if known.as_ref().is_none_or(|known| worth(known) < worth(&answer)) {
-        *known = Some(answer);
+/// How an answer ends that is there for good: a bundle that was cut off never runs again, and one that has not ended may
+/// have when the next answer is given.
+fn outcome(answer: &Answer) -> Option<&RunEnd> {
+    match &answer.state {
+        State::Ended(end) if *end != RunEnd::Interrupted => Some(end),
+        _ => None,
     }
+}
+
+/// Of several answers for the same bundle one counts that ran to some end, then one that was cut off, and of those one that
+/// still has its log: an image carries results without logs, and a restart of the machine forgets them.
+fn worth(answer: &Answer) -> (bool, bool, bool) {
+    (outcome(answer).is_some(), matches!(answer.state, State::Ended(_)), !answer.log.is_empty())
+}
+
+/// What two answers for the same bundle can't both be right in. What steps printed is compared between answers that have
+/// their logs, and between those that don't: there it was cut in the same way.
+fn contradiction(one: &Answer, other: &Answer) -> Option<String> {
+    if outcome(one)? != outcome(other)? {
+        return Some(format!("different ends: {:?} and {:?}", outcome(one)?, outcome(other)?));
+    }
+    let alike = one.log.is_empty() == other.log.is_empty();
+    let same = |(a, b): (&StepResult, &StepResult)| {
+        (&a.step, a.rc, a.ms) == (&b.step, b.rc, b.ms) && (!alike || a.out == b.out)
+    };
+    if one.results.len() != other.results.len() {
+        return Some(format!("different steps: {} and {} of them", one.results.len(), other.results.len()));
+    }
+    if let Some((step, _)) = one.results.iter().zip(&other.results).find(|pair| !same(*pair)) {
+        return Some(format!("different results of step {}", step.step));
+    }
+    (alike && one.log != other.log).then(|| "different logs".to_owned())
 }
 
 fn parse(line: &str) -> Option<(Key, usize, &str)> {
@@ -157,5 +208,48 @@ fn back(sign: char) -> char {
         '~' => '\n',
         '_' => ' ',
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(state: State, rc: i32, log: &str) -> Answer {
+        let result = StepResult { step: "a".into(), rc, ms: 3, out: log.into() };
+        let results = if matches!(state, State::Ended(RunEnd::Completed)) { vec![result] } else { Vec::new() };
+        Answer { state, results, log: log.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn what_ran_to_its_end_counts_before_what_was_cut_off_and_that_is_no_contradiction() {
+        let whole = answer(State::Ended(RunEnd::Completed), 0, "all");
+        let from_image = answer(State::Ended(RunEnd::Completed), 0, "");
+        let cut_off = answer(State::Ended(RunEnd::Interrupted), 0, "");
+        let order =
+            [answer(State::NotRun, 0, ""), cut_off.clone(), from_image.clone(), whole.clone()].map(|one| worth(&one));
+        assert!(order.is_sorted() && order.windows(2).all(|pair| pair[0] != pair[1]), "{order:?}");
+        for (one, other) in [(&whole, &cut_off), (&whole, &from_image), (&cut_off, &from_image)] {
+            assert_eq!((contradiction(one, other), contradiction(other, one)), (None, None));
+        }
+    }
+
+    #[test]
+    fn ends_steps_outputs_and_logs_that_differ_contradict_each_other_in_either_order() {
+        let whole = answer(State::Ended(RunEnd::Completed), 0, "all");
+        let others = [
+            (answer(State::Ended(RunEnd::Completed), 1, ""), "different results of step a"),
+            (answer(State::Ended(RunEnd::Completed), 0, "other"), "different results of step a"),
+            (
+                Answer { results: whole.results.clone(), ..answer(State::Ended(RunEnd::Completed), 0, "b") },
+                "different logs",
+            ),
+            (Answer { results: Vec::new(), ..whole.clone() }, "different steps: "),
+            (answer(State::Ended(RunEnd::Died("x".into())), 0, ""), "different ends: "),
+        ];
+        for (other, said) in &others {
+            assert!(contradiction(&whole, other).is_some_and(|what| what.starts_with(said)), "{said}");
+            assert!(contradiction(other, &whole).is_some_and(|what| what.starts_with(said)), "{said}");
+        }
     }
 }

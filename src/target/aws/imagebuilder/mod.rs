@@ -24,6 +24,8 @@
 //!   distribution configuration is a build's own, because the AMI's tags are; an AMI has them when its tests are
 //!   through, and until then the service's tag `Ec2ImageBuilderArn` alone says whose it is. So `create image` waits
 //!   for the service's own tests, and a test that fails fails there.
+//! - Its builds have ids of their own (`…-ib1`, `pipeline/ids.rs`): whoever builds on EC2 sees none of the service's
+//!   image builds, and whoever builds here none of EC2's builders, so both would take the same next number.
 //! - Image builds are found by a client token (of the build's id) and by their tags; all other creates are found by
 //!   name, with tokens by chance, because the service may remember a token longer than what it made is there.
 //!   Everything is listed in one shared listing of image builds. The service wants a date in an AMI's name: what
@@ -34,7 +36,8 @@
 //! - What a component printed comes as numbered lines of 800 characters, each with the checksum and the length of the
 //!   answer it is of (`imagebuilder/lines.rs`): lines may be lost, cut, repeated or out of order. The validate stage
 //!   tells the results of the build stage again, and the test stage those of both. What is nowhere is unknown, and
-//!   the build fails.
+//!   the build fails; so it does where two whole answers say different things of one bundle, because every builder's
+//!   role may write to these log groups.
 //! - A pipeline's names hold hashes of the plan without its base, which the service may find newer. Its images have
 //!   no build until `adopt` gives them one: one call that tags the AMI, before which it is nobody's and after which
 //!   it is a candidate like any other (`pipeline/adopt.rs`); the plan is made on the image that the AMI was really

@@ -297,6 +297,9 @@ impl Service {
                     answers::tell(request, event, &mut told);
                 }
             }
+            if log.results().contradicted {
+                return self.without_answer(api, &build, &log, request).await;
+            }
             // A test's results come before the image has its tags: those are waited for too.
             let may_answer = !is_test || build.is_over();
             if may_answer && let Some(found) = answers::result(&log, bundles, digest, request.log) {
@@ -360,6 +363,7 @@ impl Service {
     async fn how_it_ended(&self, api: &Api, build: &ImageBuild, log: &Log) -> String {
         let mut said = match &build.stage {
             Stage::Over(word, why) => format!("image build {} is {word}: {why}", build.arn),
+            _ if log.results().contradicted => format!("image build {} has no results that can be used", build.arn),
             _ => format!("image build {} has no results in its log", build.arn),
         };
         let steps = builds::steps(api, &build.arn).await.unwrap_or_default();

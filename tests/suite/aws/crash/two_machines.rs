@@ -82,6 +82,47 @@ async fn of_two_plans(later: u64) -> usize {
     1
 }
 
+/// One builds with EC2, the other with EC2 Image Builder; none sees the other's builders.
+async fn of_two_targets(later: u64, service_first: bool) -> usize {
+    let mut scene = Scene::new(later, Consistency::none()).await;
+    let (factory, digest, prefix) = scene.next().await;
+    let (by_us, by_service) = (Machine::new(&scene.fake), Machine::with_image_builder(&scene.fake));
+    let (one, two) = if service_first { (&by_service, &by_us) } else { (&by_us, &by_service) };
+    let place = format!("the second {later} s later, Image Builder first: {service_first}");
+    let second = async {
+        tokio::time::sleep(Duration::from_secs(later)).await;
+        two.build_until(&factory, &place, None).await.unwrap()
+    };
+    let (first, second) = tokio::join!(one.build_until(&factory, &place, None), second);
+    let ends = [first.unwrap(), second];
+    let failed: Vec<String> = ends.iter().filter_map(|end| Some(end.as_ref().err()?.to_string())).collect();
+    assert!(failed.len() < 2, "{place}: both failed: {failed:#?}");
+    scene.settle().await;
+    contract::pointers_hold(&scene.fake, &place);
+    for machine in [&by_us, &by_service] {
+        assert!(!machine.build(&factory, &place).await.fresh, "{place}: {failed:?}");
+    }
+    contract::complete(&scene.fake, "web", &digest, &place);
+    for machine in [Machine::with_image_builder(&scene.fake), Machine::new(&scene.fake)] {
+        machine.sweep(&prefix, &place).await;
+    }
+    scene.settle().await;
+    // Its record, too: that is one of what must be there.
+    contract::nothing_is_left(&scene.fake, &place);
+    assert!(scene.fake.world().imagebuilder.images.is_empty(), "{place}: image builds are left");
+    println!("{place}: {} failed: {failed:?}", failed.len());
+    1
+}
+
+#[test]
+fn two_machines_that_build_one_plan_in_the_two_ways_make_one_image_with_its_record() {
+    let mut work = Vec::new();
+    for service_first in [false, true] {
+        work.extend(LATER.map(|later| threads::piece(move || of_two_targets(later, service_first))));
+    }
+    assert_eq!(threads::all(work), 2 * LATER.len());
+}
+
 #[test]
 fn two_machines_that_build_one_plan_make_one_image() {
     let work = LATER.map(|later| threads::piece(move || of_one_plan(later, Earlier::Nothing)));

@@ -1,5 +1,6 @@
 //! Builds by EC2 Image Builder, on the fake of the service.
 
+mod beside;
 mod build;
 mod crash;
 mod outdated;

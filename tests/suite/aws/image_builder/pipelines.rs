@@ -80,7 +80,7 @@ async fn ended(target: &AwsTarget, draft: &Draft) -> PipelineRun {
 }
 
 /// What the verb does with what there is.
-async fn adopt_of(place: &Place, content: &str, schedule: &Schedule) -> Result<Adopted, Waiting> {
+pub async fn adopt_of(place: &Place, content: &str, schedule: &Schedule) -> Result<Adopted, Waiting> {
     let target = shared::target(place);
     let (plan, launch, draft) = declared(&target, content, schedule).await;
     let made = match adopt::waiting(pipelines(&target), &draft).await.unwrap() {
@@ -94,7 +94,7 @@ async fn adopt_of(place: &Place, content: &str, schedule: &Schedule) -> Result<A
     Ok(adopted.unwrap_or_else(|error| panic!("{error}")))
 }
 
-fn built(adopted: Result<Adopted, Waiting>) -> Built {
+pub fn built(adopted: Result<Adopted, Waiting>) -> Built {
     match adopted {
         Ok(Adopted::Image(built)) => *built,
         other => panic!("{other:?}"),
@@ -231,7 +231,7 @@ async fn what_a_run_has_made_is_adopted_and_is_an_image_as_any_other() {
     let made = built(adopt_of(&place, "first", &nightly()).await);
     assert!(made.fresh);
     assert_eq!(Some(&made.image.id), ran.image.as_ref());
-    assert_eq!(made.image.name, format!("web-{}-1", plan.digest.short()));
+    assert_eq!(made.image.name, format!("web-{}-ib1", plan.digest.short()));
     assert_eq!(ImageState::of(&made.image.tags), ImageState::Verified);
 
     // Everything is as a build would have it.

@@ -26,7 +26,7 @@ fn remove(bench: &Bench, version: &str) {
 async fn refused(bench: &Bench, version: &str) -> Duration {
     let began = Instant::now();
     let error = promote::plan(&bench.target(), &rules(), &super::request(version)).await.err().unwrap();
-    assert!(matches!(&error, ReleaseError::Target(TargetError::NotFound { .. })), "{error}");
+    assert!(matches!(&error, ReleaseError::Target(TargetError::RecordLost { .. })), "{error}");
     assert!(error.to_string().contains("the record of image"), "{error}");
     began.elapsed()
 }
