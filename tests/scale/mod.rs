@@ -10,7 +10,7 @@ use crate::fake_aws::ssm::parameters::{Kind, Put};
 use crate::fake_aws::{Fake, World};
 use amifactory::hardening::Tally;
 use amifactory::identity::{Digest, ImageId, RecipeName, Region, TargetKind};
-use amifactory::pipeline::tags;
+use amifactory::pipeline::{clock, tags};
 use amifactory::recipe::{AccountSettings, ChannelRule, Distribution, Gate, Reach, RegionSettings};
 use amifactory::release::{Kind as MoveKind, Note};
 use amifactory::target::{BaseRecord, GateRecord, ImageRecord, Provenance, Tags};
@@ -163,7 +163,7 @@ impl Seeding<'_> {
             let path = format!("/amifactory/{recipe}/x86_64");
             for version in VERSIONS {
                 let Some(image) = images.get(&(region.clone(), version)) else { continue };
-                let note = Note { version: Some(version.parse().unwrap()), ..Note::new(MoveKind::Publish, stamp()) };
+                let note = Note { version: Some(version.parse().unwrap()), ..Note::new(MoveKind::Publish, self.at()) };
                 self.put(&region, &format!("{path}/versions/{version}"), image, &note.text());
             }
             for (at, channel) in CHANNELS.iter().enumerate() {
@@ -174,7 +174,7 @@ impl Seeding<'_> {
                 for version in &VERSIONS[last - 2..last] {
                     let Some(image) = images.get(&(region.clone(), *version)) else { continue };
                     let kind = if at == 0 { MoveKind::Publish } else { MoveKind::Promote };
-                    let note = Note { version: Some(version.parse().unwrap()), ..Note::new(kind, stamp()) };
+                    let note = Note { version: Some(version.parse().unwrap()), ..Note::new(kind, self.at()) };
                     let note = note.after(before.as_ref().map(|(image, note)| (image.as_str(), note.as_str())));
                     self.put(&region, &format!("{path}/channels/{channel}"), image, &note.text());
                     before = Some((image.clone(), note.text()));
@@ -191,6 +191,11 @@ impl Seeding<'_> {
             let there = |id: &str| id.starts_with("ami-");
             self.world.ssm.place(&home).parameters.settle(self.now, &there);
         }
+    }
+
+    /// The time of the world: what notes say of theirs is compared with that of their write.
+    fn at(&self) -> String {
+        clock::rfc3339(self.world.clock.wall(self.now))
     }
 
     fn put(&mut self, region: &str, name: &str, image: &str, note: &str) {

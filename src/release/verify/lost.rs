@@ -3,7 +3,7 @@
 
 use super::places::Everywhere;
 use super::{Drift, from_home};
-use crate::identity::{ImageId, RecipeName};
+use crate::identity::{ImageId, RecipeName, Region};
 use crate::pipeline::tags::{self, ImageState};
 use crate::recipe::ChannelRule;
 use crate::release::distribute::copy_of;
@@ -128,14 +128,14 @@ fn mend(home: &Seen, rules: &[ChannelRule], name: &PointerName, place: &Place, a
             .values()
             .flat_map(|seen| seen.pointers(&name.recipe))
             .find(|pointer| pointer.name == *name && home.image(&pointer.image).is_some());
-        return named.map(|named| put_back(name, &named.image, &place.region.to_string())).unwrap_or_default();
+        return named.map(|named| put_back(name, &named.image, &place.region)).unwrap_or_default();
     }
     let to = reaching(rules, place, home).map(|rule| format!(" --to {}", rule.name)).unwrap_or_default();
     format!("{}{to} puts it back", from_home::distribute(home, name, version))
 }
 
 /// The command that writes a version's pointer again.
-pub(super) fn put_back(name: &PointerName, image: &ImageId, region: &str) -> String {
+fn put_back(name: &PointerName, image: &ImageId, region: &Region) -> String {
     format!(
         "put it back: aws ssm put-parameter --name {name} --region {region} --type String --data-type aws:ec2:image --value \
          {image}"

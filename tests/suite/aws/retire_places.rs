@@ -99,7 +99,7 @@ async fn copies_stay_while_home_names_their_image_or_moves_a_channel_to_it() {
     let image = mover.pointer(&name(slot("1.0.0", true))).await.unwrap().unwrap().image;
     let channel = name(slot("prod", false));
     let expected = mover.pointer(&channel).await.unwrap();
-    let note = Note::new(Kind::Promote, "2026-11-20T00:00:00Z".into());
+    let note = Note::new(Kind::Promote, amifactory::pipeline::clock::rfc3339(mover.now()));
     // Whoever promoted it died after home had moved, before the regions followed.
     let wanted = Move { name: channel, expected, image, note, elsewhere: Default::default(), takes_over: false };
     mover.hold_move(&wanted).await.unwrap();

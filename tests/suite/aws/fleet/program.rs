@@ -28,8 +28,8 @@ pub fn world() -> Cloud {
         for (image, version) in [(OLD, "1.0.0"), (NEW, "1.0.1")] {
             for slot in [Slot::Version(version.parse().unwrap()), Slot::Channel("prod".parse().unwrap())] {
                 let name = PointerName { recipe: "web".parse().unwrap(), arch: "x86_64".parse().unwrap(), slot };
-                let note = Note::new(Kind::Promote, "2026-11-20T00:00:00Z".into());
                 let before = target.pointer(&name).await.unwrap();
+                let note = Note::new(Kind::Promote, amifactory::pipeline::clock::rfc3339(target.now()));
                 let image = image.parse().unwrap();
                 target.move_pointer(&name, before.as_ref(), &image, &note).await.unwrap();
                 target.read_back(std::slice::from_ref(&name), &image).await.unwrap();

@@ -25,8 +25,8 @@ fn channels(bench: &Bench) -> Vec<ChannelRule> {
 /// A pointer in the region comes to name a copy there.
 async fn name(there: &dyn Target, slot: Slot, version: u32) {
     let name = PointerName { recipe: "web".parse().unwrap(), arch: "x86_64".parse().unwrap(), slot };
-    let note = Note::new(Kind::Promote, "2040-03-30T00:00:00Z".into());
     let before = there.pointer(&name).await.unwrap();
+    let note = Note::new(Kind::Promote, amifactory::pipeline::clock::rfc3339(there.now()));
     let image = image(version, "us-west-2").parse().unwrap();
     there.move_pointer(&name, before.as_ref(), &image, &note).await.unwrap();
     tokio::time::sleep(std::time::Duration::from_secs(5)).await;
