@@ -36,7 +36,7 @@ async fn is_gone(api: &Api, copy: &Ami) -> Result<bool, TargetError> {
     let ask = || api.ec2.describe_images().owners("self").filters(filter.clone()).include_disabled(true).send();
     let answer = api.caller.call(op::DESCRIBE_IMAGES, &copy.id, ask).await?;
     let build = images::tag(&copy.tags, keys::BUILD);
-    Ok(answer.images().is_empty() && !build.is_empty() && records::whole(api, &[build]).await?.contains_key(build))
+    Ok(answer.images().is_empty() && !build.is_empty() && records::has_whole(api, build, &copy.id).await?)
 }
 
 async fn begin(api: &Api, request: &CopyRequest, gone: &[String]) -> Result<Ami, TargetError> {

@@ -222,9 +222,30 @@ pub async fn read(api: &Api, image: &Ami, has_one: bool, is_young: bool) -> Resu
 
 /// The snapshots of the records of several images, by image: of each the last, where it is whole.
 pub async fn whole(api: &Api, images: &[&Image]) -> Result<BTreeMap<ImageId, String>, TargetError> {
+    let builds: Vec<&str> = images.iter().map(|image| image.name.as_str()).collect();
+    let all = of_builds(api, &builds).await?;
+    let whole = |image: &&Image| Some((image.id.clone(), last_whole(all.get(&image.name)?, image.id.as_str())?));
+    Ok(images.iter().filter_map(whole).collect())
+}
+
+/// Whether an image of a build, which may be gone, has a whole record.
+pub async fn has_whole(api: &Api, build: &str, image: &str) -> Result<bool, TargetError> {
+    let all = of_builds(api, &[build]).await?;
+    Ok(all.get(build).and_then(|its| last_whole(its, image)).is_some())
+}
+
+/// The last record of an image among those of its build, where it is whole.
+fn last_whole(its: &[Snapshot], image: &str) -> Option<String> {
+    let its = its.iter().filter(|snapshot| is_of(snapshot, image));
+    let last = its.max_by_key(|snapshot| snapshot.start_time().map(|time| time.as_nanos()))?;
+    let id = last.snapshot_id().filter(|_| last.state() == Some(&SnapshotState::Completed))?;
+    Some(id.to_owned())
+}
+
+async fn of_builds(api: &Api, builds: &[&str]) -> Result<BTreeMap<String, Vec<Snapshot>>, TargetError> {
     let mut all: BTreeMap<String, Vec<Snapshot>> = BTreeMap::new();
-    for some in images.chunks(VALUES) {
-        let some = some.iter().map(|image| image.name.clone()).collect();
+    for some in builds.chunks(VALUES) {
+        let some = some.iter().map(|build| (*build).to_owned()).collect();
         let ours = Filter::builder().name(format!("tag:{}", keys::BUILD)).set_values(Some(some)).build();
         let records = Filter::builder().name(format!("tag:{}", keys::PURPOSE)).values(EVIDENCE).build();
         let mut page = None;
@@ -244,13 +265,7 @@ pub async fn whole(api: &Api, images: &[&Image]) -> Result<BTreeMap<ImageId, Str
             }
         }
     }
-    let whole = |image: &&Image| {
-        let its = all.get(&image.name)?.iter().filter(|snapshot| is_of(snapshot, image.id.as_str()));
-        let last = its.max_by_key(|snapshot| snapshot.start_time().map(|time| time.as_nanos()))?;
-        let id = last.snapshot_id().filter(|_| last.state() == Some(&SnapshotState::Completed))?;
-        Some((image.id.clone(), id.to_owned()))
-    };
-    Ok(images.iter().filter_map(whole).collect())
+    Ok(all)
 }
 
 /// Reads the record in a snapshot.
