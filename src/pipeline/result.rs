@@ -101,3 +101,22 @@ fn next_command(error: &RunError, recipe: &RecipeName) -> String {
         RunError::Build(_) => "amifactory resume".into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_record_is_no_build_to_be_resumed() {
+        let recipe: RecipeName = "web".parse().unwrap();
+        let lost = |recipe: &str| TargetError::RecordLost {
+            image: "ami-0123456789abcdef0".parse().unwrap(),
+            recipe: recipe.parse().unwrap(),
+        };
+        let of_image = RunError::Build(lost("web").into());
+        assert_eq!(next_command(&of_image, &recipe), "amifactory build web --force");
+        // That of the image that it is built on.
+        let of_base = RunError::Prepare(PrepareError::Target(lost("base")));
+        assert_eq!(next_command(&of_base, &recipe), "amifactory build base --force");
+    }
+}

@@ -104,7 +104,8 @@ impl Results {
     pub fn read(lines: &Lines, bundles: &Bundles) -> Results {
         let Bundles { apply, seal, boot_test } = bundles;
         let mut results = Results::default();
-        let (mut known, mut against): (BTreeMap<&Digest, (Label, Answer)>, Vec<(Label, String)>) = Default::default();
+        let mut known: BTreeMap<&Digest, (Label, Answer)> = BTreeMap::new();
+        let mut against: Vec<(Label, String)> = Vec::new();
         for label in Label::ALL {
             let expected: &[&Digest] = match label {
                 Label::Build => &[&apply.digest],
