@@ -1,6 +1,7 @@
 //! Accepting that the record of a channel was edited: whoever has found out how that came about says so with a reason, and
 //! the channel stays where it is. What is recorded says of each break what stood there, so that it speaks for no other.
 
+use super::contradiction::Account;
 use super::error::ReleaseError;
 use super::history::{Break, History};
 use super::note::Note;
@@ -55,7 +56,7 @@ pub fn candidate(
     }
 }
 
-/// All breaks that nobody has accepted: at home, and in the places that follow it, as far as they can be read.
+/// All that is wrong and nobody has accepted: at home, and in the places that follow it, as far as they can be read.
 pub async fn open(
     home: &dyn Target,
     places: Option<(&Places<'_>, &Reach)>,
@@ -80,8 +81,12 @@ pub async fn open(
 
 async fn of(target: &dyn Target, place: Option<Place>, name: &PointerName) -> Result<Vec<Open>, TargetError> {
     let entries = target.history(name).await?;
-    let breaks = History::of(&entries).breaks.into_iter().zip(History::seals(&entries));
-    Ok(breaks.map(|(broken, seal)| Open { place: place.clone(), broken, seal }).collect())
+    let is_other = place.as_ref().is_some_and(|place| place.account.is_some());
+    let account = if is_other { Account::Other } else { Account::Own };
+    Ok(History::open(&entries, account)
+        .into_iter()
+        .map(|(broken, seal)| Open { place: place.clone(), broken, seal })
+        .collect())
 }
 
 /// Puts into a note as many breaks as it holds, the first of them first; answers with those. At least one: where that does not

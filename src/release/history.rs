@@ -96,13 +96,15 @@ impl History {
         History::sealed(entries, account).0
     }
 
-    /// What a note says that accepts the breaks which are there now, one text for each of [`History::breaks`].
-    pub fn seals(entries: &[Entry]) -> Vec<String> {
-        History::sealed(entries, Account::Own).1
+    /// What is wrong and nobody has accepted, of [`History::breaks`] and of [`History::contradicted`]: each with what a note
+    /// says that accepts it.
+    pub fn open(entries: &[Entry], account: Account) -> Vec<(Break, String)> {
+        let (history, seals) = History::sealed(entries, account);
+        history.breaks.into_iter().chain(history.contradicted).zip(seals).collect()
     }
 
     fn sealed(entries: &[Entry], account: Account) -> (History, Vec<String>) {
-        let (mut history, mut seals) = (History::default(), Vec::new());
+        let (mut history, mut seals, mut not_so) = (History::default(), Vec::new(), Vec::new());
         for (at, entry) in entries.iter().enumerate() {
             let earlier = &entries[..at];
             let again = entry.wrong.is_none()
@@ -118,8 +120,11 @@ impl History {
             history.breaks.extend(entry.wrong.clone().map(|what| Break { revision: entry.revision, what }));
             history.check(earlier, entry, note.as_ref());
             seals.extend(history.breaks[known..].iter().map(|broken| seal(broken, earlier.last(), entry)));
-            let contradicted = note.as_ref().and_then(|note| contradiction::of(entry, note, account));
-            history.contradicted.extend(contradicted.map(|what| Break { revision: entry.revision, what }));
+            if let Some(what) = note.as_ref().and_then(|note| contradiction::of(entry, note, account)) {
+                let found = Break { revision: entry.revision, what };
+                not_so.push(seal(&found, earlier.last(), entry));
+                history.contradicted.push(found);
+            }
             history.moves.push(Moved {
                 revision: entry.revision,
                 at: entry.at.clone(),
@@ -128,12 +133,12 @@ impl History {
                 note,
             });
         }
-        history.accept(&mut seals, entries);
+        let seals = history.accept(seals, not_so, entries);
         (history, seals)
     }
 
-    /// Takes out the breaks that a later entry accepts, each with its seal.
-    fn accept(&mut self, seals: &mut Vec<String>, entries: &[Entry]) {
+    /// Takes out what a later entry accepts, each with its seal; answers with the seals of the rest.
+    fn accept(&mut self, seals: Vec<String>, not_so: Vec<String>, entries: &[Entry]) -> Vec<String> {
         let notes: Vec<(&Entry, Note)> = entries
             .windows(2)
             .filter_map(|pair| Some((pair.first()?, pair.last()?)))
@@ -143,27 +148,35 @@ impl History {
             // What is not so accepts nothing.
             .filter(|(entry, _)| self.contradicted.iter().all(|found| found.revision != entry.revision))
             .collect();
-        let (mut open, mut still) = (Vec::new(), Vec::new());
-        for (broken, seal) in std::mem::take(&mut self.breaks).into_iter().zip(std::mem::take(seals)) {
-            // An entry speaks for what was there before it, and not for itself.
-            let by =
-                notes.iter().find(|(entry, note)| entry.revision > broken.revision && note.accepts.contains(&seal));
-            match by {
-                Some((entry, note)) => self.accepted.push(Accepted {
-                    broken,
-                    accepted_at: entry.revision,
-                    at: entry.at.clone(),
-                    by: entry.by.clone().or_else(|| note.by.clone()),
-                    version: note.version,
-                    why: note.reason().unwrap_or_default().to_owned(),
-                }),
-                None => {
-                    open.push(broken);
-                    still.push(seal);
+        let accepted = &mut self.accepted;
+        let mut still = Vec::new();
+        let mut open = |found: Vec<Break>, seals: Vec<String>| -> Vec<Break> {
+            let mut open = Vec::new();
+            for (broken, seal) in found.into_iter().zip(seals) {
+                // An entry speaks for what was there before it, and not for itself.
+                let by =
+                    notes.iter().find(|(entry, note)| entry.revision > broken.revision && note.accepts.contains(&seal));
+                match by {
+                    Some((entry, note)) => accepted.push(Accepted {
+                        broken,
+                        accepted_at: entry.revision,
+                        at: entry.at.clone(),
+                        by: entry.by.clone().or_else(|| note.by.clone()),
+                        version: note.version,
+                        why: note.reason().unwrap_or_default().to_owned(),
+                    }),
+                    None => {
+                        open.push(broken);
+                        still.push(seal);
+                    }
                 }
             }
-        }
-        (self.breaks, *seals) = (open, still);
+            open
+        };
+        self.breaks = open(std::mem::take(&mut self.breaks), seals);
+        self.contradicted = open(std::mem::take(&mut self.contradicted), not_so);
+        self.accepted.sort_by_key(|accepted| accepted.broken.revision);
+        still
     }
 
     /// The entry from which on the record vouches for what it says, where someone has accepted a break before that.
@@ -241,10 +254,10 @@ impl History {
         self.contradicted(self.last()?)
     }
 
-    /// The same with what is known of the images that moves name: `versions` answers with all that may be meant by one, and
+    /// The same with what is known of the images that moves name, of those that the record vouches for: `versions` answers with all that may be meant by one, and
     /// with none where nothing is known of it.
     pub fn with_versions(mut self, versions: impl Fn(&str) -> BTreeSet<Version>) -> History {
-        for moved in &self.moves {
+        for moved in self.vouched().to_vec() {
             let Some(said) = moved.version() else { continue };
             let known = versions(&moved.image);
             if known.is_empty() || known.contains(&said) {
@@ -458,7 +471,7 @@ mod tests {
             why: Some(why.to_owned()),
             by: Some("ann".into()),
             version: Some("1.0.4".parse().unwrap()),
-            accepts: History::seals(entries),
+            accepts: History::open(entries, Account::Own).into_iter().map(|(_, seal)| seal).collect(),
             ..Note::new(Kind::Rollback, "2026-11-28T00:00:00Z".into())
         };
         append(entries, &last.image, &note);
@@ -476,13 +489,33 @@ mod tests {
         let mut entries = accepted();
         append(&mut entries, "ami-00000005", &Note::new(Kind::Promote, "2026-11-29T00:00:00Z".into()));
         let history = History::of(&entries);
-        assert!(history.is_whole() && History::seals(&entries).is_empty());
+        assert!(history.is_whole() && History::open(&entries, Account::Own).is_empty());
         assert_eq!(history.vouched().iter().map(|moved| moved.revision).collect::<Vec<_>>(), [5, 6]);
         insta::assert_snapshot!(history.verdict(), @"the record is whole from revision 5 on, and was edited before that; revision 3: it follows another entry than revision 2, as that now reads, which ann accepted at revision 5 (1.0.4): restored from what the auditors kept");
         // Where nothing was accepted, all counts.
         assert_eq!(History::of(&chain(&["ami-00000001", "ami-00000002"])).vouched().len(), 2);
         // The service drops the oldest entries, and with them what was wrong with them.
         assert!(History::of(&entries[1..]).is_whole() && History::of(&entries[2..]).is_whole());
+    }
+
+    #[test]
+    fn what_is_not_so_is_accepted_as_an_edit_is() {
+        let ann = || "arn:aws:iam::123456789012:user/ann".to_owned();
+        let mut entries = chain(&["ami-00000001", "ami-00000002"]);
+        let forged = Note { by: Some(ann()), ..Note::new(Kind::Promote, "2026-11-24T00:00:00Z".into()) };
+        append(&mut entries, "ami-00000003", &forged);
+        entries[2].by = Some("arn:aws:iam::123456789012:user/bob".into());
+        let history = History::of(&entries);
+        assert!(history.is_whole() && !history.is_sound(), "{}", history.verdict());
+        accept(&mut entries, "bob stood in for ann");
+        let history = History::of(&entries);
+        assert!(history.is_sound() && history.accepted_at() == Some(4), "{}", history.verdict());
+        assert!(History::open(&entries, Account::Own).is_empty());
+        // An entry that is not so itself accepts nothing.
+        entries[3].by = Some("arn:aws:iam::123456789012:user/bob".into());
+        entries[3].note = entries[3].note.replace("\"ann\"", &format!("\"{}\"", ann()));
+        let history = History::of(&entries);
+        assert!(!history.is_sound() && history.accepted.is_empty(), "{}", history.verdict());
     }
 
     #[test]
@@ -524,8 +557,9 @@ mod tests {
         let told = |image: &str, writer: Option<&String>, note: Note| {
             let mut entries = earlier.to_vec();
             append(&mut entries, image, &note);
+            let account = if writer == Some(&consumer) { Account::Other } else { Account::Own };
             entries[4].by = writer.cloned();
-            History::of(&entries).is_whole()
+            History::in_account(&entries, account).is_whole()
         };
         let here = earlier[3].image.as_str();
         let by_ann = || Note { by: Some(ann.clone()), ..note.clone() };

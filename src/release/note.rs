@@ -40,7 +40,7 @@ pub struct Note {
     /// Why they did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<String>,
-    /// Where the record before it was edited, as it stood then (see [`super::History::seals`]): its mover accepts that.
+    /// Where the record before it was edited, as it stood then (see [`super::History::open`]): its mover accepts that.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepts: Vec<String>,
     /// Whether someone else has written it in the place of whoever began the move: the service says who.

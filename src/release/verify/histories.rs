@@ -4,6 +4,7 @@ use super::mends::local_folder;
 use super::{Look, from_home};
 use crate::identity::Version;
 use crate::pipeline::tags;
+use crate::release::Account;
 use crate::release::history::{History, Moved};
 use crate::release::note::Note;
 use crate::release::trace;
@@ -24,7 +25,7 @@ pub(super) fn past_gates(by_hand: &Moved) -> String {
 /// Whether another move brought its image there, against which nothing speaks.
 fn is_vouched(history: &History, last: &Moved) -> bool {
     let is_one = |moved: &&Moved| moved.image == last.image && moved.note.is_some();
-    history.moves.iter().filter(is_one).any(|moved| history.contradicted(moved).is_none())
+    history.vouched().iter().filter(is_one).any(|moved| history.contradicted(moved).is_none())
 }
 
 impl Look<'_> {
@@ -104,6 +105,7 @@ impl Look<'_> {
                     Some(_) => {
                         format!("it may have passed no gate: {}; or promote what it is to name", self.way_back(name))
                     }
+                    None if !History::open(entries, Account::Own).is_empty() => self.accept(name),
                     None => format!("it stays in the record; to be rid of it, {}", self.begin_anew(name)),
                 };
             self.wrong(name, history.verdict(), format!("find out who could write there; {mend}"));

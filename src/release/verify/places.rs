@@ -300,9 +300,10 @@ impl Against<'_, '_> {
         let by_hand = history.as_ref().and_then(History::unrecorded).filter(|_| wrong.is_none());
         let is_pointer = named.is_some() && place.account.is_some();
         if let Some(edited) = edited {
-            let mend = match edited.is_whole() {
-                true => "find out who could write there".to_owned(),
-                false => format!(
+            let can_accept = entries.is_some_and(|entries| !History::open(entries, account).is_empty());
+            let mend = match can_accept {
+                false => "find out who could write there".to_owned(),
+                true => format!(
                     "find out who could write there; amifactory rollback {} --channel {channel} --accept-break --why REASON \
                      accepts it as it stands",
                     self.recipe

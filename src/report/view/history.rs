@@ -284,6 +284,7 @@ pub fn verified(shown: &Verified, style: Style) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::release::Account;
     use crate::release::History;
     use crate::target::Entry;
 
@@ -308,7 +309,8 @@ mod tests {
             entry(3, &of(Kind::Promote, "2026-11-20T10:00:00Z", "1.0.4")),
         ];
         if is_accepted {
-            let (why, accepts) = (Some("a colleague restored it, see 4711".to_owned()), History::seals(&entries));
+            let why = Some("a colleague restored it, see 4711".to_owned());
+            let accepts = History::open(&entries, Account::Own).into_iter().map(|(_, seal)| seal).collect();
             let note = Note { why, accepts, ..of(Kind::Rollback, "2026-11-21T08:00:00Z", "1.0.4") };
             let note = note.after(entries.last().map(|last| (last.image.as_str(), last.note.as_str())));
             entries.push(entry(4, &note));
