@@ -2,6 +2,7 @@
 
 use super::{Bench, CONSUMER, HOME, OWNER, place, recipe_name, rules};
 use crate::fake_aws::ssm::parameters::Put;
+use amifactory::pipeline::clock;
 use amifactory::release::places::Places;
 use amifactory::release::rollback;
 use serde_json::json;
@@ -14,9 +15,10 @@ impl Bench {
     fn break_chain(&self, account: &str, region: &str) {
         let place = place(account, region);
         let value = self.value(&place, PROD).unwrap();
-        let note = json!({"at": "2026-11-21T12:00:00Z", "kind": "promote", "by": "x", "version": "1.0.0", "from": "dev",
-            "before": "0".repeat(64)});
         let mut world = self.fake.world();
+        let at = clock::rfc3339(world.clock.wall(world.clock.now()));
+        let note = json!({"at": at, "kind": "promote", "by": "arn:aws:iam::123456789012:user/colleague", "version": "1.0.0",
+            "from": "dev", "before": "0".repeat(64)});
         let now = world.clock.now();
         let put = Put { description: note.to_string(), ..Put::by_hand(PROD, &value) };
         let store = &mut world.ssm.place(&place).parameters;

@@ -3,20 +3,24 @@
 use super::{Bench, CHANNEL, name, recipe_name, request, rules};
 use crate::fake_aws::ec2::model::Home;
 use crate::fake_aws::ssm::parameters::Put;
+use amifactory::pipeline::clock;
 use amifactory::release::promote::{self, Request};
-use amifactory::release::{History, ReleaseError, rollback, verify};
+use amifactory::release::{Account, History, ReleaseError, rollback, verify};
 use amifactory::target::Target;
 use serde_json::json;
 use std::time::Duration;
 
+/// Who writes by hand.
+const COLLEAGUE: &str = "arn:aws:iam::123456789012:user/colleague";
+
 impl Bench {
     /// Someone writes `staging` with a note that follows what never stood there.
     fn break_chain(&self, version: &str) {
-        let before = "0".repeat(64);
-        let note = json!({"at": "2026-11-21T12:00:00Z", "kind": "promote", "by": "x", "version": version, "from": "dev",
-            "before": before});
         let value = self.image(version);
         let mut world = self.fake.world();
+        let (at, before) = (clock::rfc3339(world.clock.wall(world.clock.now())), "0".repeat(64));
+        let note =
+            json!({"at": at, "kind": "promote", "by": COLLEAGUE, "version": version, "from": "dev", "before": before});
         let home = Home { account: world.account.clone(), region: "us-east-1".to_owned() };
         let now = world.clock.now();
         let put = Put { description: note.to_string(), ..Put::by_hand(CHANNEL, &value) };
@@ -97,7 +101,7 @@ async fn what_is_said_in_anothers_name_or_of_something_else_accepts_nothing() {
     let bench = Bench::new().await;
     bench.break_chain("1.0.0");
     let entries = bench.target().history(&name()).await.unwrap();
-    let seal = History::seals(&entries).pop().unwrap();
+    let (_, seal) = History::open(&entries, Account::Own).remove(0);
     let forged = |by: &str, accepts: &str| {
         let last = entries.last().unwrap();
         let before = amifactory::release::note::hash(&last.image, &last.note);
