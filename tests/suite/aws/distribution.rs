@@ -139,6 +139,7 @@ fn what_is_where_is_a_table_and_what_is_missing_is_exit_5() {
     assert!(stderr(&output).contains("images go out from us-east-1, and this is us-west-2"), "{}", stderr(&output));
     for (arguments, expected) in [
         (&["distribute", "tiny", "--to", "dev"][..], "channel dev reaches no other region"),
+        (&["distribute", "tiny", "--to", "prod"], "name a version: tiny@VERSION"),
         (&["distribute", "tiny@9.9.9"], "the newest are: 1.4.12"),
         (&["distribute", "tinny"], "did you mean `tiny`"),
         (&["distribute", "tiny", "--target", "local"], "a local image is a rehearsal"),
@@ -156,7 +157,7 @@ fn what_is_where_is_a_table_and_what_is_missing_is_exit_5() {
         world.ec2.images.insert(foreign.id.clone(), foreign);
         world.ec2.key_users.clear();
     }
-    let (code, text) = run(&cloud, &factory, &["distribute", "tiny", "--to", "prod", "-q"]);
+    let (code, text) = run(&cloud, &factory, &["distribute", "tiny@1.4.12", "--to", "prod", "-q"]);
     assert_eq!(code, 5, "{text}");
     let text = without_ids(&text, &cloud);
     assert!(text.contains("it is in 2 of 6 places") && text.contains("kms:Decrypt"), "{text}");
