@@ -133,11 +133,14 @@ impl Look<'_> {
         let version = named.and_then(|pointer| self.usable_version(pointer.image.as_str()));
         let version = version.map_or_else(|| "VERSION".to_owned(), |version| version.to_string());
         let arch = if self.has_several() { format!(" --arch {}", name.arch) } else { String::new() };
-        let region = self.region();
+        let away = match self.is_remote {
+            true => format!("delete the pointer (aws ssm delete-parameter --name {name}{})", self.region()),
+            false => format!("move {channel}.json and {channel}.history away from {}", local_folder(name)),
+        };
         format!(
-            "keep what it says (amifactory history {recipe} --channel {channel} --format json), delete the pointer (aws ssm \
-             delete-parameter --name {name}{region}), then amifactory promote {recipe}@{version} --to {channel}{arch} begins it \
-             anew (images that only its history keeps from retire are kept by it no more)"
+            "keep what it says (amifactory history {recipe} --channel {channel} --format json), {away}, then amifactory \
+             promote {recipe}@{version} --to {channel}{arch} begins it anew (images that only its history keeps from \
+             retire are kept by it no more)"
         )
     }
 
