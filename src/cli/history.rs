@@ -11,7 +11,8 @@ use crate::report::view::{self, ChannelHistory, Histories};
 use crate::target::{PointerName, Slot, Underway};
 use clap::Args;
 
-/// Show who moved which channel, when and why; the exit code is 4 where a record was edited and nobody has accepted that.
+/// Show who moved which channel, when and why; the exit code is 4 where a record was edited, or says what is not so, and
+/// nobody has accepted that.
 #[derive(Debug, Args)]
 pub struct History {
     /// Which recipe
@@ -63,6 +64,10 @@ impl History {
         let shown = Histories { recipe, channels: histories, first: underway };
         session.result(&shown, |style| view::histories(&shown, style))?;
         // As `verify` ends, which says more.
-        Ok(if shown.channels.iter().all(|channel| channel.whole) { Exit::Done } else { Exit::Stale })
+        Ok(if shown.channels.iter().all(|channel| channel.whole && channel.contradicted.is_empty()) {
+            Exit::Done
+        } else {
+            Exit::Stale
+        })
     }
 }

@@ -58,7 +58,10 @@ impl Rollback {
         let mut done = rollback::roll_back_in(target, places.as_ref(), channels, &request).await?;
         // An entry on this machine that differs from its pointer differs from the entry after it from then on; and one note
         // may not hold all that was accepted.
-        if done.still_broken > 0 {
+        // Each round accepts some.
+        let mut before = usize::MAX;
+        while done.still_broken > 0 && done.still_broken < before {
+            before = done.still_broken;
             let rest = rollback::roll_back_in(target, places.as_ref(), channels, &request).await?;
             let accepted = done.accepted.into_iter().chain(rest.accepted).flatten().collect();
             done = rollback::RolledBack { accepted: Some(accepted), cleared: done.cleared, ..rest };

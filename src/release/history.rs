@@ -112,6 +112,9 @@ impl History {
                     .last()
                     .is_some_and(|b| b.image == entry.image && b.note == entry.note && !entry.note.is_empty());
             if again && let Some(last) = history.moves.last_mut() {
+                // What speaks against it does so however often it is written.
+                let of_it = history.contradicted.iter_mut().filter(|found| found.revision == last.revision);
+                of_it.for_each(|found| found.revision = entry.revision);
                 last.revision = entry.revision;
                 continue;
             }
@@ -190,6 +193,16 @@ impl History {
         let from = self.accepted_at().unwrap_or_default();
         let first = self.moves.iter().position(|moved| moved.revision >= from).unwrap_or(self.moves.len());
         &self.moves[first..]
+    }
+
+    /// The moves of ours by which the channel came to name what it named: not what was written by hand, and nothing that is
+    /// not so, also where someone has accepted that it stands there.
+    pub fn ours(&self) -> impl DoubleEndedIterator<Item = &Moved> {
+        let is_wrong = |moved: &Moved| {
+            let accepted = self.accepted.iter().map(|accepted| &accepted.broken);
+            self.contradicted.iter().chain(accepted).any(|found| found.revision == moved.revision)
+        };
+        self.moves.iter().filter(move |moved| moved.note.is_some() && !is_wrong(moved))
     }
 
     fn check(&mut self, earlier: &[Entry], entry: &Entry, note: Option<&Note>) {

@@ -189,11 +189,11 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
     }
     let who = target.who().await?;
     let name_of = format!("{} {}", scene.recipe, candidate.version);
-    let own = history(target, &name).await?;
+    let own = history(target, &name).await?.with_versions(|image| scene.versions_of(image));
     let left = scene::left(&own, &scene.images, image);
     let facts = Facts { left, ..Facts::of(name_of, (image, &record), (stayed, doubt, from_names)) };
     let current = scene.pointer(&name).cloned();
-    let (damaged, by_hand) = (scene.is_damaged(&name), own.unrecorded().is_some());
+    let (damaged, by_hand) = (scene.is_damaged(&name), own.unrecorded().is_some() || own.last_contradicted().is_some());
     let is_done = !damaged && !by_hand && current.as_ref().is_some_and(|current| current.image == image.id);
     if let Some(pin) = pin.clone().filter(|_| !is_done || request.take_over) {
         return Err(pinned(&name, &rule.name, pin));

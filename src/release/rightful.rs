@@ -51,7 +51,7 @@ pub fn wrong(underway: &Underway, ground: &Ground<'_>) -> Option<Foreign> {
 fn way_back(note: &Note, ground: &Ground<'_>) -> Option<Foreign> {
     let history = History::of(ground.own);
     let is_it = |image: &str| image == ground.image.id.as_str();
-    let was_named = history.moves.iter().any(|moved| moved.note.is_some() && is_it(&moved.image));
+    let was_named = history.ours().any(|moved| is_it(&moved.image));
     let is_free = ground.rule.from.is_none() || was_named || is_overridden(note, "all");
     (!is_free).then_some(Foreign::NeverNamed)
 }

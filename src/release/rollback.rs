@@ -66,7 +66,7 @@ pub struct RolledBack {
     pub ended: Option<Ended>,
     /// Where its record was edited and is accepted now; none where nothing of that was asked for.
     pub accepted: Option<Vec<accept::Open>>,
-    /// How many breaks of the record at home are still not accepted, where that was asked for.
+    /// How much of the record is still not accepted, in all places, where that was asked for.
     pub still_broken: usize,
 }
 
@@ -113,7 +113,7 @@ pub async fn roll_back_in(
             },
         });
     };
-    let history = history(target, &name).await?;
+    let history = history(target, &name).await?.with_versions(|image| scene.versions_of(image));
     let left = match request.take_over {
         true => begun(target, &name).await?,
         false => Vec::new(),
@@ -130,7 +130,12 @@ pub async fn roll_back_in(
         }
     };
     // The first channel has no gates.
-    let forward = rule.from.is_some() && !was_named(&history, &candidate.image.id);
+    let came = |image: &ImageId| match request.accept {
+        // What is accepted is what stands there.
+        true => history.moves.iter().any(|moved| moved.note.is_some() && moved.image == image.as_str()),
+        false => was_named(&history, image),
+    };
+    let forward = rule.from.is_some() && !came(&candidate.image.id);
     if forward && why.is_none() {
         return Err(ReleaseError::NeverNamed {
             recipe: scene.recipe.clone(),
@@ -170,6 +175,7 @@ pub async fn roll_back_in(
         && broken.is_empty()
         && !scene.is_damaged(&name)
         && history.unrecorded().is_none()
+        && history.last_contradicted().is_none()
         && current.image == candidate.image.id
         && match places {
             Some(places) => everywhere::is_everywhere(places, &name, &current.image, &elsewhere).await?,
@@ -227,7 +233,8 @@ pub async fn roll_back_in(
             done.moved = true;
             done.cleared = begun;
             if request.accept {
-                done.still_broken = self::history(target, &done.name).await?.breaks.len();
+                let places = places.map(|places| (places, &rule.reach));
+                done.still_broken = accept::open(target, places, &done.name).await?.len();
             }
             Ok(done)
         }
@@ -283,7 +290,7 @@ fn nothing_before(scene: &Scene, history: &History, current: &Pointer, channel: 
 
 /// Whether the channel came to name the image by a move of ours.
 fn was_named(history: &History, image: &ImageId) -> bool {
-    history.moves.iter().any(|moved| moved.note.is_some() && moved.image == image.as_str())
+    history.ours().any(|moved| moved.image == image.as_str())
 }
 
 /// The last other image that a rollback goes back to and that still can be used.
@@ -296,10 +303,11 @@ fn before(scene: &Scene, history: &History, current: &Pointer) -> Option<Candida
 }
 
 /// The images that the channel can go back to step by step; the last of them first. A rollback takes away what it leaves
-/// behind; to an image that is no longer among them it is a step forward. What someone wrote by hand is none of them.
+/// behind; to an image that is no longer among them it is a step forward. What someone wrote by hand, or in another's name, is
+/// none of them.
 pub fn way_back(history: &History) -> Vec<&str> {
     let mut way: Vec<&str> = Vec::new();
-    for moved in &history.moves {
+    for moved in history.ours() {
         let image = moved.image.as_str();
         match moved.note.as_ref().map(|note| note.kind) {
             Some(Kind::Publish | Kind::Promote) => way.push(image),

@@ -86,7 +86,10 @@ impl Seen {
     async fn held(&self, target: &dyn Target) -> Result<BTreeSet<PointerName>, ReleaseError> {
         let is_fit = |image: &Image| image.available && tags::revoked(&image.tags).is_none();
         let is_ours = |name: &PointerName| match self.histories.get(name) {
-            Some(Ok(entries)) => History::of(entries).unrecorded().is_none(),
+            Some(Ok(entries)) => {
+                let history = History::of(entries);
+                history.unrecorded().is_none() && history.is_sound()
+            }
             _ => true,
         };
         let has_to_move = |pointer: &&Pointer| {

@@ -39,7 +39,8 @@ pub fn waiting(
     usable: impl Fn(&str) -> Option<Version>,
 ) -> Option<Version> {
     let fit = |image: &str| usable(image).filter(|_| image != current);
-    let names = before.unrecorded().is_none().then(|| fit(named_before)).flatten();
+    let is_sound = before.unrecorded().is_none() && before.last_contradicted().is_none();
+    let names = is_sound.then(|| fit(named_before)).flatten();
     names.or_else(|| named(before, named_before, fit).first().copied())
 }
 
@@ -78,7 +79,7 @@ pub fn build_anew(recipe: &RecipeName, bases: &[RecipeName]) -> Vec<String> {
 
 /// The versions that a channel has named by moves of ours and that can be used, last named first; not what it names now.
 pub fn named(history: &History, current: &str, usable: impl Fn(&str) -> Option<Version>) -> Vec<Version> {
-    let ours = history.moves.iter().rev().filter(|moved| moved.note.is_some() && moved.image != current);
+    let ours = history.ours().rev().filter(|moved| moved.image != current);
     let mut found = Vec::new();
     for version in ours.filter_map(|moved| usable(&moved.image)) {
         if !found.contains(&version) {

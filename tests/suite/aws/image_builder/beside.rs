@@ -3,6 +3,7 @@
 use super::pipelines::{adopt_of, apply, built, declared, nightly, run};
 use super::shared::{self, seconds};
 use crate::aws::weather::place::{Place, plain};
+use crate::fake_aws::ec2::Timeline;
 use amifactory::pipeline::{BuildOptions, tags};
 use amifactory::recipe::{Rebuild, Schedule};
 use amifactory::target::{Tags, Target as _};
@@ -101,7 +102,13 @@ async fn a_record_that_names_another_image_is_none_and_one_that_names_none_is_re
     let ended = place.build().await;
     assert_eq!(ended.badly_within(seconds(300)), plain(&error.to_string()));
 
-    target.api().ec2.delete_tags().resources(&id).tags(tag("ami-0123456789abcdef0")).send().await.unwrap();
+    {
+        let mut world = place.fake.world();
+        let now = world.clock.now();
+        let mut own = world.ec2.tags_at(&id, now);
+        own.remove(tags::IMAGE);
+        world.ec2.tags.insert(id, Timeline::new(now, own));
+    }
     tokio::time::sleep(seconds(60)).await;
     assert_eq!(place.target().record(&made.image.id).await.unwrap(), made.record);
 }

@@ -1,11 +1,11 @@
 //! Entries that someone forged so that they fit the chain: what the service says of who wrote them and when, and what their
 //! image is, speaks against them.
 
-use super::{Bench, CHANNEL, OVER, name, promote, recipe_name, rules};
+use super::{Bench, CHANNEL, OVER, name, recipe_name, rules};
 use crate::fake_aws::ec2::model::Home;
 use crate::fake_aws::ssm::parameters::Put;
 use amifactory::pipeline::clock;
-use amifactory::release::{Kind, Note, leftover, verify};
+use amifactory::release::{Kind, Note, ReleaseError, leftover, promote, rollback, verify};
 use amifactory::report::Style;
 use amifactory::report::view::{self, ChannelHistory, Histories};
 use amifactory::target::{Settled, Target};
@@ -72,7 +72,7 @@ async fn a_forged_entry_is_told_by_its_writer() {
     assert!(shown.contains("└ what it says is not so: see below") && shown.contains(&says), "{shown}");
 
     // Put right, it stays in the record, and says so.
-    promote(&bench.target(), "1.0.2").await.unwrap();
+    bench.promote("1.0.2").await.unwrap();
     let found = bench.all_told().await;
     let [told] = found.as_slice() else { panic!("{found:#?}") };
     assert!(told.contains("amifactory rollback web --channel staging --accept-break --why REASON"), "{told}");
@@ -80,6 +80,43 @@ async fn a_forged_entry_is_told_by_its_writer() {
     let own = Note { by: Some(FORGER.to_owned()), ..bench.forged_note("1.0.1").await };
     bench.forge_entry("1.0.1", &own);
     assert_eq!(bench.history().await.contradicted.len(), 1);
+}
+
+/// However often it is written it opens no gate, is not there already, and nothing goes back to it.
+#[tokio::test(start_paused = true)]
+async fn a_forged_entry_opens_nothing_however_often_it_is_written() {
+    let bench = Bench::new().await;
+    let note = bench.forged_note("1.0.1").await;
+    bench.forge_entry("1.0.1", &note);
+    bench.forge_entry("1.0.1", &note);
+    let history = bench.history().await;
+    assert!(history.last_contradicted().is_some() && history.ours().count() == 1, "{history:?}");
+    let request = promote::Request { to: "prod".into(), ..super::request("1.0.1") };
+    let planned = promote::plan(&bench.target(), &rules(), &request).await.unwrap();
+    assert!(
+        planned.unmet.iter().any(|unmet| unmet.is.contains("what staging says of it is not so")),
+        "{:?}",
+        planned.unmet
+    );
+    // The channel names it, and it has not been promoted.
+    let again = promote::plan(&bench.target(), &rules(), &super::request("1.0.1")).await.unwrap();
+    assert!(!again.is_done() && again.by_hand, "{:?}", again.unmet);
+    // It is put right, and a step back does not lead to it.
+    bench.promote("1.0.2").await.unwrap();
+    let request = rollback::Request {
+        accept: false,
+        take_over: false,
+        recipe: recipe_name(),
+        channel: "staging".into(),
+        arch: None,
+        to: None,
+        why: None,
+    };
+    let back = rollback::roll_back(&bench.target(), &rules(), &request).await.unwrap();
+    assert_eq!(back.version.to_string(), "1.0.0");
+    let request = rollback::Request { to: Some("1.0.1".parse().unwrap()), ..request };
+    let refused = rollback::roll_back(&bench.target(), &rules(), &request).await.err().unwrap();
+    assert!(matches!(refused, ReleaseError::NeverNamed { .. }), "{refused}");
 }
 
 #[tokio::test(start_paused = true)]
