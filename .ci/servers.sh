@@ -31,6 +31,12 @@ clients_venv() {
     fi
 }
 
+# fresh LOG: empties it. What starts in the background does so only when its turn comes, and until then the log would
+# name the server of the check before.
+fresh() {
+    : >"$1"
+}
+
 # wait_for LOG: sets `endpoint` to the address that a server's log names.
 wait_for() {
     for _ in $(seq 300); do
@@ -46,6 +52,7 @@ wait_for() {
 
 # Moto, a fake AWS that no one here wrote, with the instance profile that builders have.
 start_moto() {
+    fresh "$logs/moto.log"
     target/clients-venv/bin/moto_server -H 127.0.0.1 -p 0 >"$logs/moto.log" 2>&1 &
     servers+=($!)
     wait_for "$logs/moto.log"
@@ -55,6 +62,7 @@ start_moto() {
 # start_fake NAME ARGUMENT…: the fake of our tests. Its log has a line for each call.
 start_fake() {
     cargo build --quiet --features lambda --bins --example fake-aws
+    fresh "$logs/$1.log"
     target/debug/examples/fake-aws --port 0 "${@:2}" >"$logs/$1.log" 2>&1 &
     servers+=($!)
     wait_for "$logs/$1.log"

@@ -250,7 +250,7 @@ fn words(cron: &str, time_zone: &str) -> String {
 #[command(
     after_help = "Exit 4: a pipeline is missing, off, changed, outdated or not declared any more, or its last run has failed. \
     Changed: someone has changed what it builds with, or how. Outdated: its recipe, groups, schedule or base are not what they \
-    were when it was applied. `pipeline apply` makes it what is declared."
+    were when it was applied. Unknown: what is declared can't be planned. `pipeline apply` makes it what is declared."
 )]
 struct Status {
     /// Only this recipe's
@@ -277,7 +277,7 @@ impl Status {
                 let runs = pipelines.runs(&pipeline.name).await?;
                 let changes = match declared.contains(&recipe) {
                     true => differing(&open, pipelines, &planner, &recipe, pipeline).await,
-                    false => Vec::new(),
+                    false => Ok(Vec::new()),
                 };
                 let mut status = status(recipe, pipeline, changes, &runs, &declared, &images);
                 // What is waited for may have been refused.
@@ -308,22 +308,22 @@ impl Status {
     }
 }
 
-/// In what it differs from what `apply` would make it now, where that can be said: a recipe that can't be planned says nothing.
+/// In what it differs from what `apply` would make it now; or why that can't be said.
 async fn differing(
     open: &Open,
     pipelines: &dyn Pipelines,
     planner: &Planner<'_>,
     recipe: &RecipeName,
     pipeline: &Seen,
-) -> Vec<PipelineChange> {
+) -> Result<Vec<PipelineChange>, String> {
     let draft = draft(open, pipelines, planner, recipe).await;
-    draft.map(|draft| pipeline.shape.changes(&draft.shape)).unwrap_or_default()
+    draft.map(|draft| pipeline.shape.changes(&draft.shape)).map_err(|error| error.to_string())
 }
 
 fn status(
     recipe: RecipeName,
     pipeline: &Seen,
-    changes: Vec<PipelineChange>,
+    changes: Result<Vec<PipelineChange>, String>,
     runs: &[PipelineRun],
     declared: &BTreeSet<RecipeName>,
     images: &[Image],
@@ -348,7 +348,8 @@ fn status(
             (false, _) => "undeclared",
             (true, false) => "off",
             (true, true) if pipeline.is_by_another_hand() => "changed",
-            (true, true) if !changes.is_empty() => "outdated",
+            (true, true) if changes.is_err() => "unknown",
+            (true, true) if changes.as_ref().is_ok_and(|changes| !changes.is_empty()) => "outdated",
             (true, true) => "on",
         },
         recipe,
@@ -356,7 +357,8 @@ fn status(
         schedule: Some(words(&pipeline.shape.cron, &pipeline.shape.time_zone)),
         next_run: pipeline.next_run.clone(),
         failures: pipeline.failures,
-        changes,
+        unknown: changes.as_ref().err().cloned(),
+        changes: changes.unwrap_or_default(),
         runs: runs.iter().rev().take(RUNS).map(row).collect(),
     }
 }
@@ -370,6 +372,7 @@ fn missing(open: &Open, recipe: &RecipeName) -> PipelineStatus {
         schedule: schedule.map(|schedule| words(&schedule.cron.to_string(), &schedule.time_zone)),
         next_run: None,
         failures: 0,
+        unknown: None,
         changes: Vec::new(),
         runs: Vec::new(),
     }

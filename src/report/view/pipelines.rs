@@ -115,7 +115,7 @@ pub struct PipelineStatus {
     /// Its name in the service.
     pub pipeline: String,
     /// `on`, `off`, `changed` where someone has changed what it builds with or how, `outdated` where it is not what is
-    /// declared by now, `missing` where one is declared, `undeclared` where none is.
+    /// declared by now, `unknown` where that can't be said, `missing` where one is declared, `undeclared` where none is.
     pub state: &'static str,
     /// When it runs.
     pub schedule: Option<String>,
@@ -123,6 +123,9 @@ pub struct PipelineStatus {
     pub next_run: Option<String>,
     /// How many runs have failed since the last one that did not.
     pub failures: u32,
+    /// Why it can't be said whether it is what is declared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
     /// In what it differs from what is declared, where that can be said.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<PipelineChange>,
@@ -175,6 +178,9 @@ pub fn pipelines_status(status: &PipelinesStatus, style: Style) -> String {
             last.and_then(|run| run.image.as_ref()).map_or_else(|| "-".to_owned(), ToString::to_string),
             last.and_then(|run| run.version).map_or_else(|| "-".to_owned(), |version| version.to_string()),
         ]);
+        if let Some(why) = &pipeline.unknown {
+            table.under(format!("  whether it is what is declared is not known: {}", visible::joined(why)));
+        }
         pipeline.changes.iter().for_each(|change| table.under(format!("  {}", changed(change))));
         if let Some(why) = last.and_then(|run| run.why.as_ref()) {
             table.under(format!("  {}", visible::joined(why)));

@@ -203,6 +203,11 @@ fn status_says_what_another_hand_has_done_and_what_was_not_applied_yet() {
     assert_eq!((code, &same["pipelines"][0]["state"]), (0, &"on".into()));
     write(&factory, "schedule: {cron: \"0 4 * * *\"}\n");
     insta::assert_snapshot!(read(&cloud, &factory, &["pipeline", "status"]));
+    // What can't be planned is no pass.
+    factory.write("recipes/web.yaml", &RECIPE.replace("debian-12-amd64", "no-such-image"));
+    let (code, unknown) = json(&cloud, &factory, &["pipeline", "status"]);
+    assert_eq!((code, &unknown["pipelines"][0]["state"]), (4, &"unknown".into()), "{unknown}");
+    insta::assert_snapshot!(read(&cloud, &factory, &["pipeline", "status"]));
 }
 
 #[test]
