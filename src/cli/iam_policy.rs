@@ -34,6 +34,8 @@ enum Whom {
     Operator,
     /// Whoever declares pipelines of EC2 Image Builder and adopts what they have made, beside the operator's
     Pipelines,
+    /// Whoever builds what goes through a bucket to EC2 Image Builder, beside the operator's
+    Components,
     /// Whoever promotes, rolls back, pins and revokes
     Releaser,
     /// Whoever distributes, beside the releaser's
@@ -143,6 +145,10 @@ impl IamPolicy {
             let title = "For whoever declares pipelines and adopts what they have made, beside the operator's: a managed policy";
             let pipelines = policy::image_builder_pipelines(&scope);
             all.insert(1, part(Whom::Pipelines, "pipelines", title, Some(policy::MANAGED_LIMIT), pipelines));
+            if let Some(components) = policy::image_builder_components(&scope) {
+                let title = "For whoever builds what goes through a bucket, beside the operator's: a managed policy";
+                all.insert(2, part(Whom::Components, "components", title, Some(policy::MANAGED_LIMIT), components));
+            }
         }
         if scope.home.is_some() {
             all.push(part(
@@ -186,6 +192,10 @@ impl IamPolicy {
             return Err(CliError::Usage(match whom {
                 Whom::ConsumerTrust if !scope.consumers.is_empty() => no_account(),
                 Whom::FleetRoleTrust if !scope.fleet_roles.is_empty() => no_account(),
+                Whom::Components => {
+                    "no components go through a bucket\n  give --target imagebuilder, and `aws: {component_bucket: NAME}` in amifactory.yaml"
+                        .into()
+                }
                 Whom::Pipelines => "only EC2 Image Builder has pipelines\n  give --target imagebuilder".into(),
                 Whom::FleetNotify => {
                     "this factory tells nobody what is new in the fleet\n  give `fleet: {notify: {audiences: …}}` in amifactory.yaml"

@@ -326,7 +326,7 @@ impl Session {
             #[cfg(feature = "aws")]
             TargetKind::Aws => Box::new(aws()),
             #[cfg(feature = "aws")]
-            TargetKind::ImageBuilder => Box::new(aws().by_image_builder()),
+            TargetKind::ImageBuilder => Box::new(aws().by_image_builder(factory.component_buckets())),
             #[cfg(not(feature = "aws"))]
             TargetKind::Aws | TargetKind::ImageBuilder => {
                 return Err(CliError::Usage(

@@ -54,6 +54,9 @@ pub struct AwsSettings {
     pub volumes: Vec<ExtraVolume>,
     /// The CloudWatch log group that commands write to, for live progress.
     pub log_group: Option<String>,
+    /// The S3 bucket through which components of EC2 Image Builder go that are too large to go with a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component_bucket: Option<String>,
     /// Who answers for builders and images, for the tag `amifactory:owner`.
     pub owner: Option<String>,
     /// After this long a builder is certainly forgotten, and ends itself.
@@ -101,6 +104,7 @@ impl Default for AwsSettings {
             volume: Volume::default(),
             volumes: Vec::new(),
             log_group: None,
+            component_bucket: None,
             owner: None,
             expires: Duration::from_secs(6 * 3600),
             tags: BTreeMap::new(),

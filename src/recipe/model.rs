@@ -5,7 +5,7 @@ use super::aws::{AwsBase, AwsSettings};
 use super::{ChannelRule, Distribution, FleetPolicy, Retention, RolloutPolicy, Schedule};
 use crate::identity::{Arch, Channel, GroupName, OsFamily, RecipeName, Slug, TargetKind, VersionLine};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// A whole factory folder: `amifactory.yaml`, `recipes/*.yaml`, `recipes/groups/*.yaml`.
@@ -32,6 +32,14 @@ pub struct Factory {
     pub recipes: BTreeMap<RecipeName, Recipe>,
     /// All package groups by name.
     pub groups: BTreeMap<GroupName, Group>,
+}
+
+impl Factory {
+    /// The buckets that its recipes' components may go through.
+    pub fn component_buckets(&self) -> BTreeSet<String> {
+        let all = self.recipes.values().map(|recipe| &recipe.aws).chain([&self.aws]);
+        all.filter_map(|aws| aws.component_bucket.clone()).collect()
+    }
 }
 
 /// One image's description.

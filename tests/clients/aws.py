@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from strict import unknown_members
 
-SERVICES = ("ec2", "ssm", "sts", "service-quotas", "ebs", "logs", "autoscaling", "kms", "sns", "cloudwatch", "imagebuilder")
+SERVICES = ("ec2", "ssm", "sts", "service-quotas", "ebs", "logs", "autoscaling", "kms", "sns", "cloudwatch", "imagebuilder", "s3")
 
 
 class Aws:

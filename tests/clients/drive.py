@@ -10,6 +10,7 @@ import traceback
 
 import account
 import blocks
+import buckets
 import commands
 import imagebuilder
 import images
@@ -33,6 +34,7 @@ SCENARIOS = {
     "retirement": retirement,
     "parameters": parameters,
     "blocks": blocks,
+    "buckets": buckets,
     "topics": topics,
     "items": items,
     "metrics": metrics,

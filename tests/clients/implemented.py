@@ -8,7 +8,8 @@ from botocore.handlers import inject_presigned_url_ec2
 
 from aws import SERVICES
 
-UNKNOWN = {"InvalidAction", "UnknownOperationException"}
+# A HEAD has no body, and the status stands for the code.
+UNKNOWN = {"InvalidAction", "UnknownOperationException", "NotImplemented", "501"}
 
 
 def implemented(endpoint):
@@ -27,12 +28,18 @@ def implemented(endpoint):
 
 
 def _is_there(client, name, model):
-    # Streams would be read, and what goes into a path can't be left out.
+    # Streams would be read, and what goes into a path or a host's name can't be left out.
     arguments = {
         key: "x"
         for key, shape in (model.input_shape.members.items() if model.input_shape else ())
-        if shape.serialization.get("location") == "uri"
+        if shape.serialization.get("location") == "uri" or shape.serialization.get("hostLabel")
     }
+    if model.service_model.metadata["protocol"] == "rest-xml" and model.input_shape:
+        # There the path is the same for several, and what is in query and head tells them apart.
+        for key in model.input_shape.required_members:
+            shape = model.input_shape.members[key]
+            if shape.serialization.get("location") in ("querystring", "header"):
+                arguments[key] = 1 if shape.type_name == "integer" else "x"
     # Nothing is to happen where nothing is asked for.
     if model.input_shape and "DryRun" in model.input_shape.members:
         arguments["DryRun"] = True

@@ -36,5 +36,7 @@ KNOWN_MEMBERS = {
     "ec2:DescribeSubnets": tuple(
         f"Subnets[].{member}" for member in ("Ipv6CidrBlockAssociationSet", "Ipv6Native", "PrivateDnsNameOptionsOnLaunch")
     ),
+    # No client of ours asks for it.
+    "s3:ListObjectsV2": ("Contents[].ChecksumAlgorithm",),
     "ec2:DescribeVpcs": ("Vpcs[].CidrBlockAssociationSet", "Vpcs[].Ipv6CidrBlockAssociationSet"),
 }

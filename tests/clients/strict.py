@@ -16,7 +16,7 @@ def unknown_members(operation, response):
     if response["status_code"] >= 300:
         return []
     found = []
-    if protocol in ("ec2", "query"):
+    if protocol in ("ec2", "query", "rest-xml") and not operation.has_streaming_output:
         root = ElementTree.fromstring(body)
         if protocol == "query":
             root = next((child for child in root if _name(child).endswith("Result")), root)

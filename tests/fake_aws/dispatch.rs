@@ -2,7 +2,7 @@
 
 use super::credentials;
 use super::params::Params;
-use super::{Request, cloudwatch, ebs, imagebuilder};
+use super::{Request, cloudwatch, ebs, imagebuilder, s3};
 use serde_json::Value;
 use std::io::Read;
 
@@ -19,6 +19,7 @@ pub enum Service {
     ImageBuilder,
     AutoScaling,
     Sns,
+    S3,
     /// Over CBOR, as the SDK for Rust speaks with it.
     CloudWatch,
     /// Over JSON, as boto3 does.
@@ -39,6 +40,7 @@ impl Service {
             Service::ImageBuilder => "imagebuilder",
             Service::AutoScaling => "autoscaling",
             Service::Sns => "sns",
+            Service::S3 => "s3",
             Service::CloudWatch | Service::CloudWatchJson => "cloudwatch",
         }
     }
@@ -74,6 +76,10 @@ pub fn route(request: &Request) -> Result<Routed, Lost> {
     if let Some(action) = request.path.strip_prefix(cloudwatch::PATH) {
         let (action, json) = (action.to_owned(), cbor(request));
         return Ok(Routed { service: Service::CloudWatch, action, params: Params::default(), json });
+    }
+    if s3::is_for(request) {
+        let params = Params::parse(request.query.as_bytes());
+        return Ok(Routed { service: Service::S3, action: s3::action(request), params, json: Value::Null });
     }
     if request.path.starts_with("/snapshots") {
         let action = ebs::action(&request.method, &request.path).to_owned();

@@ -1,5 +1,5 @@
 //! A stateful fake AWS that speaks the real wire protocols: EC2, STS, SNS and Auto Scaling query, SSM, Service Quotas and Logs JSON,
-//! EBS direct and Image Builder REST, CloudWatch CBOR and JSON. In process under tokio's paused time, or on loopback ([`serve`]).
+//! EBS direct and Image Builder REST, S3 REST with XML, CloudWatch CBOR and JSON. In process under tokio's paused time, or on loopback ([`serve`]).
 //!
 //! What it does not do: signatures are not verified. The access key id alone decides who calls.
 
@@ -24,6 +24,7 @@ mod pipeline;
 pub mod quotas;
 pub mod record;
 pub mod reply;
+pub mod s3;
 pub mod seen;
 pub mod serve;
 pub mod settings;

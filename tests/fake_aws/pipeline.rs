@@ -9,7 +9,7 @@ use super::world::Errand;
 use super::xml::{document, node, text};
 use super::{
     Broken, Fake, Request, Response, World, autoscaling, cloudwatch, ebs, ec2, imagebuilder, json_error, kms, logs,
-    quotas, seen, sns, ssm, sts, throttle,
+    quotas, s3, seen, sns, ssm, sts, throttle,
 };
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -118,7 +118,7 @@ fn answer(fake: &Fake, world: &mut World, request: &Request, routed: &Routed) ->
 }
 
 /// `Tue, 15 Nov 1994 08:12:31 GMT`
-fn http_date(at: time::OffsetDateTime) -> String {
+pub(super) fn http_date(at: time::OffsetDateTime) -> String {
     let format = time::macros::format_description!(
         "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
     );
@@ -158,6 +158,11 @@ fn caller(world: &World, request: &Request, service: Service, now: Instant) -> R
             Service::Sts | Service::AutoScaling | Service::Sns => {
                 Failure::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
             }
+            Service::S3 => Failure::new(
+                403,
+                "InvalidAccessKeyId",
+                "The AWS Access Key Id you provided does not exist in our records.",
+            ),
             Service::ImageBuilder => Failure::new(
                 403,
                 "UnrecognizedClientException",
@@ -172,6 +177,7 @@ fn caller(world: &World, request: &Request, service: Service, now: Instant) -> R
             Service::Sts | Service::AutoScaling | Service::Sns => {
                 Failure::new(403, "ExpiredToken", "The security token included in the request is expired")
             }
+            Service::S3 => Failure::bad("ExpiredToken", "The provided token has expired."),
             Service::ImageBuilder => {
                 Failure::new(403, "ExpiredTokenException", "The security token included in the request is expired")
             }
@@ -206,7 +212,7 @@ pub(super) fn allowed(caller: &Caller, action: &str) -> Result<(), Failure> {
         (403, "AccessDenied")
     } else if action.starts_with("sns:") {
         (403, "AuthorizationError")
-    } else if action.starts_with("sts:") || action.starts_with("autoscaling:") {
+    } else if action.starts_with("s3:") || action.starts_with("sts:") || action.starts_with("autoscaling:") {
         (403, "AccessDenied")
     } else if action.starts_with("imagebuilder:") {
         (403, "AccessDeniedException")
@@ -223,7 +229,11 @@ pub(super) fn allowed(caller: &Caller, action: &str) -> Result<(), Failure> {
 }
 
 fn permission(routed: &Routed) -> String {
-    format!("{}:{}", routed.service.prefix(), routed.action)
+    let action = match routed.service {
+        Service::S3 => s3::permission(&routed.action),
+        _ => &routed.action,
+    };
+    format!("{}:{action}", routed.service.prefix())
 }
 
 /// A 5xx, by the names that the service's model has for it.
@@ -232,6 +242,8 @@ fn server_error(service: Service, flip: bool) -> Failure {
     let code = match (service, failure.status) {
         (Service::ImageBuilder, 500) => "ServiceException",
         (Service::ImageBuilder, _) => "ServiceUnavailableException",
+        (Service::S3, 503) => "ServiceUnavailable",
+        (Service::S3, _) => "InternalError",
         _ => return failure,
     };
     Failure { code: code.to_owned(), ..failure }
@@ -242,6 +254,7 @@ fn throttled(routed: &Routed) -> Failure {
         Service::Ec2 => Failure::new(503, "RequestLimitExceeded", "Request limit exceeded."),
         Service::Sts | Service::AutoScaling | Service::CloudWatch => Failure::bad("Throttling", "Rate exceeded"),
         Service::Sns => Failure::new(429, "Throttled", "Rate exceeded"),
+        Service::S3 => Failure::new(503, "SlowDown", "Please reduce your request rate."),
         Service::Quotas => Failure::bad("TooManyRequestsException", "Rate exceeded"),
         Service::Ebs => Failure::bad("RequestThrottledException", "Rate exceeded").with("Reason", "ACCOUNT_THROTTLED"),
         // The model of calls about tags does not have the other name.
@@ -282,6 +295,7 @@ fn serve(
         Service::ImageBuilder => imagebuilder::handle(fake, world, &incoming),
         Service::AutoScaling => autoscaling::handle(world, &incoming),
         Service::Sns => sns::handle(world, &incoming),
+        Service::S3 => s3::handle(world, &incoming),
         Service::CloudWatch | Service::CloudWatchJson => cloudwatch::handle(world, &incoming),
     }
 }
@@ -295,6 +309,7 @@ fn write(routed: &Routed, request_id: &str, reply: Reply) -> Response {
     let kind = match routed.service {
         Service::Ec2 => "text/xml;charset=UTF-8",
         Service::Sts | Service::AutoScaling | Service::Sns => "text/xml",
+        Service::S3 => "application/xml",
         Service::Ebs | Service::ImageBuilder => "application/json",
         Service::CloudWatch => "application/cbor",
         _ => "application/x-amz-json-1.1",
@@ -361,6 +376,7 @@ fn error(service: Service, request_id: &str, failure: &Failure) -> Vec<u8> {
             };
             document("ErrorResponse", Some(namespace), &[node("Error", inner), text("RequestId", request_id)])
         }
+        Service::S3 => document("Error", None, &[pair(), vec![text("RequestId", request_id)]].concat()),
         Service::CloudWatch => cloudwatch::cbor::encode(&json!({ "__type": failure.code, "message": failure.message })),
         _ => json_error::body(failure),
     }
@@ -368,7 +384,7 @@ fn error(service: Service, request_id: &str, failure: &Failure) -> Vec<u8> {
 
 fn error_headers(service: Service, failure: &Failure) -> Vec<(String, String)> {
     match service {
-        Service::Ec2 | Service::Sts | Service::AutoScaling | Service::Sns => Vec::new(),
+        Service::Ec2 | Service::Sts | Service::AutoScaling | Service::Sns | Service::S3 => Vec::new(),
         // As clients of its older protocol have known it.
         Service::CloudWatch => {
             let whose = if failure.status < 500 { "Sender" } else { "Receiver" };

@@ -1,7 +1,7 @@
 //! Token buckets, one per account, region and API, as the services document them.
 
 use super::dispatch::Service;
-use super::{autoscaling, cloudwatch, ebs, ec2, imagebuilder, kms, logs, quotas, sns, ssm, sts};
+use super::{autoscaling, cloudwatch, ebs, ec2, imagebuilder, kms, logs, quotas, s3, sns, ssm, sts};
 use std::collections::BTreeMap;
 use tokio::time::Instant;
 
@@ -67,6 +67,7 @@ pub(super) fn limit(service: Service, action: &str, filtered: bool) -> Limit {
         Service::ImageBuilder => imagebuilder::limit(action),
         Service::AutoScaling => autoscaling::limit(action),
         Service::Sns => sns::limit(action),
+        Service::S3 => s3::limit(action),
         Service::CloudWatch | Service::CloudWatchJson => cloudwatch::limit(action),
     }
 }

@@ -6,7 +6,7 @@ use super::faults::Weather;
 use super::record::{Call, UnknownCall};
 use super::settings::{Consistency, Latencies, Settings};
 use super::throttle::Throttle;
-use super::{autoscaling, cloudwatch, ebs, ec2, imagebuilder, kms, logs, quotas, sns, ssm, sts};
+use super::{autoscaling, cloudwatch, ebs, ec2, imagebuilder, kms, logs, quotas, s3, sns, ssm, sts};
 use tokio::time::Instant;
 
 pub struct World {
@@ -33,6 +33,7 @@ pub struct World {
     pub autoscaling: autoscaling::State,
     pub sns: sns::State,
     pub cloudwatch: cloudwatch::State,
+    pub s3: s3::State,
     /// What the agent must do before the call that caused it is answered.
     pub(super) errands: Vec<Errand>,
 }
@@ -76,6 +77,7 @@ impl World {
             autoscaling: autoscaling::State::default(),
             sns: sns::State::default(),
             cloudwatch: cloudwatch::State::default(),
+            s3: s3::State::default(),
             errands: Vec::new(),
         }
     }

@@ -107,12 +107,15 @@ fn nothing_is_missing_and_nothing_is_spare_over_the_whole_suite() {
     let aws = "  spot: true\n  volume: {kms_key: alias/images}\n";
     factory.write("amifactory.yaml", &format!("{FACTORY}{aws}{distribution}{notify}"));
     let (_, result) = factory.json(&["iam-policy"]);
+    factory.write("amifactory.yaml", &format!("{FACTORY}{aws}  component_bucket: acme-image-components\n"));
     let (_, managed) = factory.json(&["iam-policy", "--target", "imagebuilder"]);
     let mut allowed = BTreeSet::new();
     // The suite builds, by either service, releases, distributes, retires, looks at fleets and rolls out.
     let fleet = ["fleet", "fleet-notify", "fleet-alarms", "rollout"];
     let whom = ["operator", "releaser", "distributor", "retirer", "retirer-apply"].into_iter().chain(fleet);
-    for (result, whom) in whom.map(|whom| (&result, whom)).chain([(&managed, "operator"), (&managed, "pipelines")]) {
+    for (result, whom) in
+        whom.map(|whom| (&result, whom)).chain(["operator", "pipelines", "components"].map(|whom| (&managed, whom)))
+    {
         for statement in result["policies"][whom]["Statement"].as_array().unwrap() {
             let actions = &statement["Action"];
             let actions = actions.as_array().map_or(std::slice::from_ref(actions), Vec::as_slice);

@@ -26,6 +26,7 @@ pub(super) fn settings(node: &Node, below: &AwsSettings, diagnostics: &mut Diagn
     let volume = maybe(&mut reader, "volume", diagnostics, |node, d| volume(node, &below.volume, d));
     let volumes = maybe(&mut reader, "volumes", diagnostics, volumes);
     let log_group = maybe(&mut reader, "log_group", diagnostics, aws_value::log_group);
+    let component_bucket = maybe(&mut reader, "component_bucket", diagnostics, aws_value::bucket);
     let owner = maybe(&mut reader, "owner", diagnostics, |node, diagnostics| {
         line(node, diagnostics)?;
         aws_value::tag_value(node, diagnostics)
@@ -45,6 +46,7 @@ pub(super) fn settings(node: &Node, below: &AwsSettings, diagnostics: &mut Diagn
         volume: volume?.unwrap_or_else(|| below.volume.clone()),
         volumes: volumes?.unwrap_or_else(|| below.volumes.clone()),
         log_group: log_group?.or_else(|| below.log_group.clone()),
+        component_bucket: component_bucket?.or_else(|| below.component_bucket.clone()),
         owner: owner?.or_else(|| below.owner.clone()),
         expires: expires?.unwrap_or(below.expires),
         tags: tags?.unwrap_or_else(|| below.tags.clone()),

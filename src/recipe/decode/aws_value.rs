@@ -111,6 +111,23 @@ pub(super) fn log_group(node: &Node, diagnostics: &mut Diagnostics) -> Option<St
     checked(node, "the name of a log group", valid, help, diagnostics)
 }
 
+/// General purpose buckets (S3 user guide, "bucket naming rules").
+pub(super) fn bucket(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let valid = |text: &str| {
+        let (first, last) = (text.bytes().next(), text.bytes().next_back());
+        (3..=63).contains(&text.len())
+            && text.bytes().all(|b| plain(b) || b == b'.' || b == b'-')
+            && first.is_some_and(plain)
+            && last.is_some_and(plain)
+            && !text.contains("..")
+            && text.parse::<std::net::Ipv4Addr>().is_err()
+    };
+    let help =
+        "write its name alone: 3 to 63 lower-case letters, digits, dots and hyphens, such as acme-image-components";
+    checked(node, "the name of a bucket", valid, help, diagnostics)
+}
+
 /// What `KmsKeyId` of a block device takes: a key's id or ARN, an alias or its ARN.
 pub(super) fn kms_key(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     let hex = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());

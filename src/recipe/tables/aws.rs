@@ -42,6 +42,13 @@ pub static AWS: Shape = Shape {
             Pattern("^[A-Za-z0-9_./#-]{1,512}$"),
             "The CloudWatch log group that commands write to, for live progress. Default: none.",
         ),
+        optional(
+            "component_bucket",
+            Pattern("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"),
+            "The S3 bucket through which components of EC2 Image Builder go that are too large to go with a request. It \
+             holds each for a moment, and is in the region and the account of the builds. Default: none, and what is \
+             too large is refused.",
+        ),
         optional("owner", Line, "Who answers for builders and images, for the tag amifactory:owner."),
         optional(
             "expires",

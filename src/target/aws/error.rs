@@ -63,6 +63,11 @@ fn help(code: &str) -> String {
         "InvalidParameterValue" | "InvalidIamInstanceProfile.NotFound" | "InvalidParameterCombination" => {
             "correct the aws: section of amifactory.yaml or of the recipe; amifactory doctor checks it"
         }
+        "NoSuchBucket" => "make the bucket, or correct component_bucket in the aws: section of amifactory.yaml",
+        // A bucket of another region.
+        "PermanentRedirect" | "AuthorizationHeaderMalformed" => {
+            "component_bucket in the aws: section of amifactory.yaml has to be in the region of the builds"
+        }
         "InvalidSubnetID.NotFound" | "InvalidGroup.NotFound" | "InvalidSubnet" => {
             "correct subnet or security_groups in the aws: section of amifactory.yaml; amifactory doctor checks them"
         }

@@ -8,8 +8,8 @@ use super::runs::Runs;
 use super::shared::FRESH;
 use super::view::{Ami, Life, NO_REASON, View};
 use super::{
-    bases, copies, imagebuilder, images, locked, moves, orphans, overview, parameters, pointers, records, revoked,
-    seen, sharing, way_out,
+    bases, copies, images, locked, moves, orphans, overview, parameters, pointers, records, revoked, seen, sharing,
+    way_out,
 };
 use crate::identity::{AccountId, BuildId, BuilderId, Digest, ImageId, RecipeName, Region, RoleName, TargetKind};
 use crate::pipeline::tags::{self as keys, ImageState, Purpose};
@@ -99,8 +99,9 @@ impl AwsTarget {
     }
 
     /// The same, whose builders and images EC2 Image Builder makes. All else is as it was: pointers, records, moves, uses.
-    pub fn by_image_builder(self) -> AwsTarget {
-        AwsTarget { service: Some(Service::new()), ..self }
+    /// Large components go through these buckets.
+    pub fn by_image_builder(self, buckets: BTreeSet<String>) -> AwsTarget {
+        AwsTarget { service: Some(Service::new(buckets)), ..self }
     }
 
     /// The clients: `doctor` asks questions that no build asks.
@@ -268,8 +269,8 @@ impl Target for AwsTarget {
     }
 
     fn accepts(&self, build: &BuildId, together: &[&[&Bundle]]) -> Result<(), TargetError> {
-        match self.service {
-            Some(_) => super::imagebuilder::check(build, together),
+        match &self.service {
+            Some(service) => service.accepts(build, together),
             None => together.iter().try_for_each(|bundles| super::runs::check(build, bundles)),
         }
     }
@@ -670,14 +671,16 @@ impl Target for AwsTarget {
 
     async fn orphans(&self) -> Result<Vec<Orphan>, TargetError> {
         let mut found = orphans::find(&self.api, &self.view).await?;
-        if self.service.is_some() {
-            found.extend(imagebuilder::leavings::orphans(&self.api).await?);
+        if let Some(service) = &self.service {
+            found.extend(service.orphans(&self.api).await?);
         }
         Ok(found)
     }
 
     async fn remove_orphan(&self, orphan: &Orphan) -> Result<(), TargetError> {
-        if self.service.is_some() && imagebuilder::leavings::remove_orphan(&self.api, &self.view, orphan).await? {
+        if let Some(service) = &self.service
+            && service.remove_orphan(&self.api, &self.view, orphan).await?
+        {
             return Ok(());
         }
         orphans::remove(&self.api, orphan).await

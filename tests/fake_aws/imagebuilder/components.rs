@@ -3,16 +3,20 @@
 use super::super::World;
 use super::super::ec2::Home;
 use super::super::reply::{Done, Failure, Incoming, Reply};
+use super::super::s3;
 use super::args::Args;
 use super::arn::{Kind, Pattern, Version};
 use super::document::{self, Document};
 use super::once::once;
 use super::page::{Filters, reply};
-use super::refusal::{combination, depended_on, exists, invalid, not_here, version};
+use super::refusal::{combination, depended_on, exists, invalid, version};
 use super::rules::{ANY, COMPONENT_ARN, COMPONENT_BUILD, COMPONENT_VERSION, DATA, NAME, SOME, VERSION};
 use super::store::{self, Resource, only, references};
 use super::{permissions, recipes};
 use serde_json::{Value, json};
+
+/// "64 KB", of which nobody says which: the smaller ones.
+const MOST_STORED: usize = 64_000;
 
 /// The version that a request gives.
 pub fn version_of(args: &Args) -> Result<Version, Failure> {
@@ -22,7 +26,8 @@ pub fn version_of(args: &Args) -> Result<Version, Failure> {
 }
 
 pub fn create(world: &mut World, call: &Incoming<'_>) -> Reply {
-    let needs = permissions::with_tags(call, &[]);
+    let reads: &[&str] = if call.json["uri"].is_string() { &["s3:GetObject"] } else { &[] };
+    let needs = permissions::with_tags(call, reads);
     permissions::check(call, &needs)?;
     let args = Args::of(call)?;
     let reply = once(world, call, &args, |world| {
@@ -34,11 +39,12 @@ pub fn create(world: &mut World, call: &Incoming<'_>) -> Reply {
         args.one_of("platform", &["Windows", "Linux", "macOS"])?.ok_or_else(|| args.missing("platform"))?;
         args.texts("supportedOsVersions", 1, 25, &SOME)?;
         let tags = args.tags("tags", 50)?.unwrap_or_default();
-        let document = document_of(&args)?;
+        let data = data_of(world, call, &args)?;
+        let document = document::read(&data).map_err(|why| invalid("data", why))?;
         let home = Home::of(call.caller);
         let of_version = format!("{}/{version}", Kind::Component.arn(&home, &name));
-        let mut body =
-            args.kept(&["description", "changeDescription", "platform", "supportedOsVersions", "data", "kmsKeyId"]);
+        let mut body = args.kept(&["description", "changeDescription", "platform", "supportedOsVersions", "kmsKeyId"]);
+        body.insert("data".to_owned(), json!(data));
         describe(&mut body, &document);
         // "If the content is also identical to the latest build version, the request fails."
         let own = world.imagebuilder.resources.values();
@@ -63,11 +69,17 @@ pub fn create(world: &mut World, call: &Incoming<'_>) -> Reply {
     permissions::record(reply, &needs)
 }
 
-fn document_of(args: &Args) -> Result<Document, Failure> {
+/// The document, from the request or from S3.
+fn data_of(world: &World, call: &Incoming<'_>, args: &Args) -> Result<String, Failure> {
     match (args.text("data", &DATA)?, args.text("uri", &ANY)?) {
-        (Some(data), None) => document::read(data).map_err(|why| invalid("data", why)),
-        (None, Some(uri)) if !uri.starts_with("s3://") => Err(invalid("uri", "It must be an S3 URL: s3://bucket/key.")),
-        (None, Some(_)) => Err(not_here("uri", "S3")),
+        (Some(data), None) => Ok(data.to_owned()),
+        (None, Some(uri)) => {
+            let bytes = s3::read(world, call, uri).map_err(|why| invalid("uri", why))?;
+            if bytes.len() > MOST_STORED {
+                return Err(invalid("uri", format!("The document has more than {MOST_STORED} bytes.")));
+            }
+            String::from_utf8(bytes).map_err(|_| invalid("uri", "The document is no UTF-8."))
+        }
         _ => Err(combination("Exactly one of 'data' and 'uri' must be given.")),
     }
 }

@@ -1,7 +1,7 @@
 //! EC2 Image Builder: the REST protocol with JSON, version 2019-12-02. Components run on instances of the EC2 fake,
 //! through the agent that runs SSM's commands too.
 //!
-//! What it does not do, it refuses: containers, workflows of one's own, component documents in S3, versions that the
+//! What it does not do, it refuses: containers, workflows of one's own, versions that the
 //! service counts up itself, components of Amazon's own, actions other than ExecuteBash and Reboot, copies in other
 //! accounts, outputs that are no AMIs. Kept without effect: schedules, logs in S3, `uninstallAfterBuild`, and the
 //! clean-up of an instance before its AMI is made. Nobody can share a resource.

@@ -146,11 +146,13 @@ fn translate(request: HttpRequest) -> Request {
     let after_host = uri.split_once("://").map_or(uri.as_str(), |(_, rest)| rest);
     let path = after_host.find('/').map_or("/", |at| &after_host[at..]);
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let host = after_host.split('/').next().unwrap_or_default();
+    let headers = request.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     Request {
         method: request.method().to_owned(),
         path: path.to_owned(),
         query: query.to_owned(),
-        headers: request.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        headers: headers.chain([("host".to_owned(), host.to_owned())]).collect(),
         body: request.body().bytes().unwrap_or_default().to_vec(),
     }
 }

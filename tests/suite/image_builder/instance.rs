@@ -97,7 +97,7 @@ pub fn small() -> Bundles {
 pub fn made(bundles: &Bundles) -> Vec<Component> {
     let recipe: RecipeName = "web-tier".parse().unwrap();
     let plan = Digest::of("a plan");
-    let wanted = Wanted { recipe: &recipe, plan: &plan, limit: Duration::from_secs(60), volumes: &[] };
+    let wanted = Wanted { recipe: &recipe, plan: &plan, limit: Duration::from_secs(60), volumes: &[], bucket: None };
     documents(bundles, &wanted).unwrap()
 }
 

@@ -7,20 +7,48 @@ use amifactory::identity::{Arch, Digest, OsFamily, RecipeName, TargetKind};
 use amifactory::plan::{self, Bundles};
 use amifactory::recipe::{ExtraVolume, MountPoint, load};
 use amifactory::target::ResolvedBase;
-use amifactory::target::aws::imagebuilder::{Component, DocumentError, MAX_COMPONENTS, MAX_DATA, Wanted, documents};
+use amifactory::target::aws::imagebuilder::{
+    Component, DocumentError, MAX_COMPONENTS, MAX_DATA, MAX_STORED, Wanted, documents,
+};
 use std::time::Duration;
 
 fn of(bundles: &Bundles, plan: &str, volumes: &[ExtraVolume]) -> Result<Vec<Component>, DocumentError> {
+    through(bundles, plan, volumes, None)
+}
+
+fn through(
+    bundles: &Bundles,
+    plan: &str,
+    volumes: &[ExtraVolume],
+    bucket: Option<&str>,
+) -> Result<Vec<Component>, DocumentError> {
     let recipe: RecipeName = "web-tier".parse().unwrap();
     let plan = Digest::of(plan);
-    documents(bundles, &Wanted { recipe: &recipe, plan: &plan, limit: Duration::from_secs(3600), volumes })
+    documents(bundles, &Wanted { recipe: &recipe, plan: &plan, limit: Duration::from_secs(3600), volumes, bucket })
+}
+
+fn noisy(bytes: usize) -> Bundles {
+    // base64 of noise: what a kilobyte of it takes is found out, not guessed.
+    bundles(&[step("a", &format!(": {}", noise(bytes)))], &[], &[])
+}
+
+/// The most noise that fits, and the least that does not.
+fn bounds(of: impl Fn(usize) -> bool) -> (usize, usize) {
+    let (mut fits, mut not) = (0, 4 << 20);
+    assert!(of(fits) && !of(not));
+    while not - fits > 16 {
+        let middle = (fits + not) / 2;
+        if of(middle) { fits = middle } else { not = middle }
+    }
+    (fits, not)
 }
 
 fn check(components: &[Component]) {
     let mut names: Vec<&str> = components.iter().map(|component| component.name.as_str()).collect();
     assert!(components.len() <= MAX_COMPONENTS);
     for component in components {
-        assert!(component.data.len() <= MAX_DATA, "{} has {}", component.name, component.data.len());
+        let most = if component.bucket.is_some() { MAX_STORED } else { MAX_DATA };
+        assert!(component.data.len() <= most, "{} has {}", component.name, component.data.len());
         // `{{ name }}` would be replaced; and what is not ASCII is counted in another way by everyone.
         assert!(component.data.is_ascii() && !component.data.contains("{{"), "{}", component.name);
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -57,24 +85,14 @@ fn shipped_recipes_fit() {
 
 #[test]
 fn what_does_not_fit_is_refused_and_what_just_fits_is_not() {
-    // base64 of noise: what a kilobyte of it takes is found out, not guessed.
-    let with = |bytes: usize| of(&bundles(&[step("a", &format!(": {}", noise(bytes)))], &[], &[]), "a plan", &[]);
-    let (mut fits, mut not) = (0, 1 << 20);
-    assert!(with(fits).is_ok());
-    assert!(matches!(with(not), Err(DocumentError::TooMany { components }) if components > MAX_COMPONENTS));
-    while not - fits > 16 {
-        let middle = (fits + not) / 2;
-        match with(middle) {
-            Ok(_) => fits = middle,
-            Err(_) => not = middle,
-        }
-    }
+    let with = |bytes: usize| of(&noisy(bytes), "a plan", &[]);
+    let (fits, not) = bounds(|bytes| with(bytes).is_ok());
     let components = with(fits).unwrap();
     assert_eq!(components.len(), MAX_COMPONENTS);
     check(&components);
     let error = with(not).unwrap_err();
-    assert_eq!(error, DocumentError::TooMany { components: MAX_COMPONENTS + 1 });
-    assert!(error.to_string().contains("S3") && error.to_string().contains("--target aws"), "{error}");
+    assert_eq!(error, DocumentError::TooMany { components: MAX_COMPONENTS + 1, most: MAX_DATA });
+    assert!(error.to_string().contains("component_bucket") && error.to_string().contains("--target aws"), "{error}");
     // A full part fills a component nearly: there is no room that is given away.
     let fullest = components.iter().map(|component| component.data.len()).max().unwrap();
     assert!(fullest > MAX_DATA - 300, "{fullest}");
@@ -86,7 +104,33 @@ fn what_does_not_fit_is_refused_and_what_just_fits_is_not() {
         })
         .collect();
     let error = of(&small(), "a plan", &many).unwrap_err();
-    assert!(matches!(error, DocumentError::TooLarge { what: "apply", characters } if characters > MAX_DATA));
+    assert!(matches!(error, DocumentError::TooLarge { what: "apply", characters, .. } if characters > MAX_DATA));
+}
+
+#[test]
+fn a_bucket_makes_room_for_what_does_not_fit_otherwise_and_changes_nothing_else() {
+    let bucket = Some("acme-image-components");
+    // What fits is made of the same components as without one: a plan that was built before finds them.
+    let (fits, not) = bounds(|bytes| of(&noisy(bytes), "a plan", &[]).is_ok());
+    assert_eq!(through(&noisy(fits), "a plan", &[], bucket), of(&noisy(fits), "a plan", &[]));
+
+    let components = through(&noisy(not), "a plan", &[], bucket).unwrap();
+    check(&components);
+    let large: Vec<&Component> = components.iter().filter(|component| component.bucket.is_some()).collect();
+    assert!(large.len() >= 2 && large.len() < components.len(), "{}", large.len());
+    assert!(large.iter().all(|component| component.data.len() > MAX_DATA));
+
+    let with = |bytes: usize| through(&noisy(bytes), "a plan", &[], bucket);
+    let (most, too_many) = bounds(|bytes| with(bytes).is_ok());
+    let components = with(most).unwrap();
+    assert_eq!(components.len(), MAX_COMPONENTS);
+    check(&components);
+    let fullest = components.iter().map(|component| component.data.len()).max().unwrap();
+    assert!(fullest > MAX_STORED - 300, "{fullest}");
+    assert!(most > 3 * fits, "{most} instead of {fits}");
+    let error = with(too_many).unwrap_err();
+    assert_eq!(error, DocumentError::TooMany { components: MAX_COMPONENTS + 1, most: MAX_STORED });
+    assert!(!error.to_string().contains("component_bucket"), "{error}");
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub struct Api {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// Metrics and alarms.
     pub cloudwatch: aws_sdk_cloudwatch::Client,
+    /// Documents that are too large to go with a request.
+    pub s3: aws_sdk_s3::Client,
     /// What is told to people.
     sns: aws_sdk_sns::Client,
     /// Where credentials come from; none where nothing is set up at all.
@@ -64,6 +66,7 @@ impl Api {
             kms: aws_sdk_kms::Client::new(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
+            s3: aws_sdk_s3::Client::new(&config),
             sns: aws_sdk_sns::Client::new(&config),
             imagebuilder: aws_sdk_imagebuilder::Client::from_conf(imagebuilder),
             credentials: config.credentials_provider(),

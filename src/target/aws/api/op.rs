@@ -201,6 +201,12 @@ pub const START_REFRESH: Operation =
 /// `autoscaling:RollbackInstanceRefresh`
 pub const ROLL_BACK_REFRESH: Operation = op("autoscaling:RollbackInstanceRefresh", Grant::Rollout, Bucket::Other, &[]);
 
+/// `s3:PutObject`
+pub const PUT_OBJECT: Operation = op("s3:PutObject", Grant::ComponentBucket, Bucket::Other, &[]);
+/// `s3:DeleteObject`
+pub const DELETE_OBJECT: Operation = op("s3:DeleteObject", Grant::ComponentBucket, Bucket::Other, &[]);
+/// `s3:ListObjectsV2`, for which IAM has another name.
+pub const LIST_OBJECTS: Operation = op("s3:ListBucket", Grant::ComponentBucketList, Bucket::Other, &[]);
 /// `imagebuilder:CreateComponent`
 pub const IB_CREATE_COMPONENT: Operation =
     op("imagebuilder:CreateComponent", Grant::ImageBuilderShared, Bucket::ImageBuilder, &[]);
@@ -379,6 +385,9 @@ pub const ALL: &[Operation] = &[
     CREATE_TEMPLATE_VERSION,
     START_REFRESH,
     ROLL_BACK_REFRESH,
+    PUT_OBJECT,
+    DELETE_OBJECT,
+    LIST_OBJECTS,
     IB_CREATE_COMPONENT,
     IB_GET_COMPONENT,
     IB_CREATE_RECIPE,

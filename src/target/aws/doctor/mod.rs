@@ -3,6 +3,7 @@
 
 mod account;
 mod agent;
+mod bucket;
 mod capacity;
 mod facts;
 mod gather;
@@ -55,6 +56,12 @@ pub async fn examine(
     if by_service {
         for (_, name, some) in grouped(wanted, |one| one.aws.instance_profile.clone()) {
             findings.extend(some.first().map(|one| service::profile(&name, one)));
+        }
+        if let Ok(who) = &account.identity {
+            let buckets: BTreeSet<&str> = wanted.iter().filter_map(|one| one.aws.component_bucket.as_deref()).collect();
+            for bucket in buckets {
+                findings.push(bucket::judge(bucket, &api.region, bucket::ask(api, bucket, &who.account).await));
+            }
         }
     } else {
         for (_, name, some) in grouped(wanted, |one| (one.aws.expires, one.limits.time_s)) {

@@ -25,6 +25,11 @@ impl Place {
         Some(Place { prefix: format!("arn:{partition}:imagebuilder:{region}:{account}") })
     }
 
+    /// Its 12 digits.
+    pub fn account(&self) -> &str {
+        self.prefix.rsplit(':').next().unwrap_or_default()
+    }
+
     /// The ARN of a resource.
     pub fn arn(&self, resource: &str) -> String {
         format!("{}:{resource}", self.prefix)

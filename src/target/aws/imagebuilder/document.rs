@@ -16,10 +16,14 @@ const COMPONENT: &str = include_str!("component.sh");
 
 /// How many characters a component's inline data has at most (Image Builder API reference, `CreateComponent`, `data`).
 pub const MAX_DATA: usize = 16_000;
+/// How many its document has at most where it is read from S3. Quotas and guide say 64 KB, and not which.
+pub const MAX_STORED: usize = 64_000;
 /// How many components a recipe has at most ("EC2 Image Builder endpoints and quotas", components per image recipe).
 pub const MAX_COMPONENTS: usize = 20;
 /// What a component carries of a parcel: as base64, with its document around it, it stays within [`MAX_DATA`].
 const PART_BYTES: usize = 11_430;
+/// The same where the document is read from S3, within [`MAX_STORED`].
+const STORED_PART_BYTES: usize = 47_100;
 /// Beyond a bundle's own time: unpacking, compressing and writing results to disk.
 const MARGIN: Duration = Duration::from_secs(300);
 /// For what only writes a part to disk.
@@ -37,6 +41,8 @@ pub struct Component {
     pub description: String,
     /// The document.
     pub data: String,
+    /// The bucket that the service reads it from; none where it goes with the request.
+    pub bucket: Option<String>,
 }
 
 /// Why components can't be made. Nothing was created.
@@ -44,23 +50,29 @@ pub struct Component {
 pub enum DocumentError {
     /// There are too many.
     #[error(
-        "the bundles take {components} components of {MAX_DATA} characters, and a recipe of Image Builder has at most \
-         {MAX_COMPONENTS}\n  large files in steps do that: fetch them on the builder instead, or install them as packages; \
-         components in S3, which may be larger, are not made yet; --target aws carries more"
+        "the bundles take {components} components of {most} characters, and a recipe of Image Builder has at most \
+         {MAX_COMPONENTS}\n  large files in steps do that: fetch them on the builder instead, or install them as \
+         packages; {}--target aws carries more",
+        match *most {
+            MAX_DATA => "with `aws: {component_bucket: NAME}` components go through S3, and may have four times as much; ",
+            _ => "",
+        }
     )]
     TooMany {
         /// How many it takes.
         components: usize,
+        /// How many characters each may have.
+        most: usize,
     },
     /// One is too large, and can't be split.
-    #[error(
-        "component `{what}` has {characters} characters, and {MAX_DATA} are possible: the recipe has too many volumes"
-    )]
+    #[error("component `{what}` has {characters} characters, and {most} are possible: the recipe has too many volumes")]
     TooLarge {
         /// Which.
         what: &'static str,
         /// How many it has.
         characters: usize,
+        /// How many are possible.
+        most: usize,
     },
     /// The bundles can't be packed.
     #[error(transparent)]
@@ -79,13 +91,39 @@ pub struct Wanted<'a> {
     pub limit: Duration,
     /// What must be mounted before a bundle runs.
     pub volumes: &'a [ExtraVolume],
+    /// The bucket for what is too large to go with requests.
+    pub bucket: Option<&'a str>,
 }
+
+/// How large components may be.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    /// How many characters a document has at most.
+    most: usize,
+    /// How many bytes of a parcel it carries.
+    part: usize,
+}
+
+const WITH_REQUESTS: Size = Size { most: MAX_DATA, part: PART_BYTES };
+const THROUGH_S3: Size = Size { most: MAX_STORED, part: STORED_PART_BYTES };
 
 /// The shell around the bundles. Every byte counts.
 static SHELL: LazyLock<String> = LazyLock::new(|| command::wrapped(COMPONENT));
 
-/// All components of a plan, in the order in which they run.
+/// All components of a plan, in the order in which they run. Only what does not fit otherwise goes through a bucket.
 pub fn documents(bundles: &Bundles, wanted: &Wanted<'_>) -> Result<Vec<Component>, DocumentError> {
+    let refused = match (of_size(bundles, wanted, WITH_REQUESTS), wanted.bucket) {
+        (Err(DocumentError::TooMany { .. } | DocumentError::TooLarge { .. }), Some(bucket)) => bucket,
+        (outcome, _) => return outcome,
+    };
+    let mut all = of_size(bundles, wanted, THROUGH_S3)?;
+    for component in all.iter_mut().filter(|component| component.data.len() > MAX_DATA) {
+        component.bucket = Some(refused.to_owned());
+    }
+    Ok(all)
+}
+
+fn of_size(bundles: &Bundles, wanted: &Wanted<'_>, size: Size) -> Result<Vec<Component>, DocumentError> {
     let Bundles { apply, seal, boot_test } = bundles;
     // Whose results these are: not one build's, or each build had components of its own.
     let owner = format!("{}-{}", wanted.recipe, wanted.plan.short());
@@ -95,29 +133,34 @@ pub fn documents(bundles: &Bundles, wanted: &Wanted<'_>) -> Result<Vec<Component
     let options = Options { build: &owner, limit: wanted.limit, live: true, volumes: wanted.volumes };
 
     let parcel = Parcel::of(&[apply, seal])?;
-    let parts = parcel.parts(PART_BYTES).len();
-    let mut all = carried(wanted, &parcel, Label::Build);
+    let parts = parcel.parts(size.part).len();
+    let mut all = carried(wanted, &parcel, Label::Build, size);
     let building = format!("{}AF_KEEP=1\n", parcel.run(&options, 1, parts));
-    all.push(runner(wanted, apply, Label::Build, &call(&building, Label::Build), 1)?);
+    all.push(runner(wanted, apply, Label::Build, &call(&building, Label::Build), 1));
     let sealing = parcel.run(&options, 2, parts);
-    all.push(runner(wanted, seal, Label::Validate, &call(&sealing, Label::Validate), 2)?);
+    all.push(runner(wanted, seal, Label::Validate, &call(&sealing, Label::Validate), 2));
 
     let parcel = Parcel::of(&[boot_test])?;
-    let parts = parcel.parts(PART_BYTES).len();
-    all.extend(carried(wanted, &parcel, Label::Test));
+    let parts = parcel.parts(size.part).len();
+    all.extend(carried(wanted, &parcel, Label::Test, size));
     let again = command::reading(&[&apply.digest, &seal.digest], &options);
     let testing = parcel.run(&options, 1, parts);
     let script = format!("{again}{}af_said {}\n{}", settings(), Label::Again, call(&testing, Label::Test));
-    all.push(runner(wanted, boot_test, Label::Test, &script, 1)?);
+    all.push(runner(wanted, boot_test, Label::Test, &script, 1));
 
+    let most = size.most;
+    let too_large = |one: &&(&'static str, Component)| one.1.data.len() > most;
+    if let Some((what, component)) = all.iter().find(too_large) {
+        return Err(DocumentError::TooLarge { what, characters: component.data.len(), most });
+    }
     match all.len() {
-        components if components > MAX_COMPONENTS => Err(DocumentError::TooMany { components }),
-        _ => Ok(all),
+        components if components > MAX_COMPONENTS => Err(DocumentError::TooMany { components, most }),
+        _ => Ok(all.into_iter().map(|(_, component)| component).collect()),
     }
 }
 
-/// Whether components can carry these bundles: those of the image first, then the one of its test.
-pub fn check(build: &BuildId, together: &[&[&Bundle]]) -> Result<(), TargetError> {
+/// Whether components can carry these bundles, with a bucket or without: those of the image first, then the one of its test.
+pub fn check(build: &BuildId, together: &[&[&Bundle]], bucket: Option<&str>) -> Result<(), TargetError> {
     let refused = |why: String| TargetError::Unsupported {
         what: format!("{build} can't be built by EC2 Image Builder"),
         help: why,
@@ -130,7 +173,7 @@ pub fn check(build: &BuildId, together: &[&[&Bundle]]) -> Result<(), TargetError
     let recipe = build.as_str().rsplitn(3, '-').nth(2).and_then(|recipe| recipe.parse().ok());
     let recipe: RecipeName = recipe.ok_or_else(|| refused("its id names no recipe".into()))?;
     let plan = Digest::of(build.as_str());
-    let wanted = Wanted { recipe: &recipe, plan: &plan, limit: SHORT, volumes: &[] };
+    let wanted = Wanted { recipe: &recipe, plan: &plan, limit: SHORT, volumes: &[], bucket };
     documents(&bundles, &wanted).map(drop).map_err(|error| refused(error.to_string()))
 }
 
@@ -144,26 +187,16 @@ fn call(head: &str, label: Label) -> String {
 }
 
 /// The component that runs a bundle. It is given the time of all bundles that run in it.
-fn runner(
-    wanted: &Wanted<'_>,
-    bundle: &Bundle,
-    phase: Label,
-    script: &str,
-    bundles: u32,
-) -> Result<Component, DocumentError> {
+fn runner(wanted: &Wanted<'_>, bundle: &Bundle, phase: Label, script: &str, bundles: u32) -> (&'static str, Component) {
     let script = format!("{}\n{script}", *SHELL);
     let description = format!("{} of {}, plan {}", bundle.name, wanted.recipe, wanted.plan.short());
     let time = wanted.limit.saturating_mul(bundles).saturating_add(MARGIN);
-    let component = component(wanted, bundle.name, description, phase, time, &script);
-    match component.data.len() {
-        characters if characters > MAX_DATA => Err(DocumentError::TooLarge { what: bundle.name, characters }),
-        _ => Ok(component),
-    }
+    (bundle.name, component(wanted, bundle.name, description, phase, time, &script))
 }
 
 /// The components that bring a parcel, a part each, to where the wrapper looks for it.
-fn carried(wanted: &Wanted<'_>, parcel: &Parcel, phase: Label) -> Vec<Component> {
-    let parts = parcel.parts(PART_BYTES);
+fn carried(wanted: &Wanted<'_>, parcel: &Parcel, phase: Label, size: Size) -> Vec<(&'static str, Component)> {
+    let parts = parcel.parts(size.part);
     let one = |(number, part): (usize, &&[u8])| {
         let script = format!(
             "umask 077\nAF_STATE=${{AMIFACTORY_ROOT:-}}/var/lib/amifactory\nAF_PART=$AF_STATE/parts/{}.{number}\n\
@@ -175,7 +208,7 @@ fn carried(wanted: &Wanted<'_>, parcel: &Parcel, phase: Label) -> Vec<Component>
         );
         // Nothing that differs between plans: the same part is the same component in all respects.
         let description = format!("part {} of {} of a bundle of {}", number + 1, parts.len(), wanted.recipe);
-        component(wanted, "part", description, phase, SHORT, &script)
+        ("part", component(wanted, "part", description, phase, SHORT, &script))
     };
     parts.iter().enumerate().map(one).collect()
 }
@@ -198,7 +231,7 @@ fn component(
         let _ = writeln!(data, "{INDENT}  {line}");
     }
     let name = format!("amifactory-{}-{what}-{}", wanted.recipe, &Digest::of(&data).as_str()[..16]);
-    Component { name, description, data }
+    Component { name, description, data, bucket: None }
 }
 
 /// Each line of a script costs this.

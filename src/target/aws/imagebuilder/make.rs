@@ -3,11 +3,12 @@
 
 use super::builds::Place;
 use super::order::{Device, Distribution, Infrastructure, Order, Recipe, VERSION};
-use super::{altered, configured, document};
+use super::{altered, configured, document, stored};
 use crate::pipeline::tags as keys;
 use crate::target::aws::api::{Api, CallError, Operation, op};
 use crate::target::aws::tags::{LONGEST_VALUE, fit};
 use crate::target::{Tags, TargetError};
+use aws_sdk_imagebuilder::operation::create_component::builders::CreateComponentFluentBuilder;
 use aws_sdk_imagebuilder::operation::get_image_recipe::GetImageRecipeOutput;
 use aws_sdk_imagebuilder::types::{
     AmiDistributionConfiguration, Component, ComponentConfiguration, Distribution as InRegion,
@@ -141,6 +142,61 @@ fn component_version(place: &Place, name: &str) -> String {
     place.arn(&format!("component/{name}/{VERSION}"))
 }
 
+/// The same for one whose document goes through a bucket. The service says what it has read there.
+async fn through_bucket(
+    api: &Api,
+    place: &Place,
+    bucket: &str,
+    wanted: &document::Component,
+    tags: &Tags,
+) -> Result<String, TargetError> {
+    match get_component(api, place, wanted, &[]).await {
+        Ok(found) => return holds(found, wanted),
+        Err(error) if error.is(NOT_THERE) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let document = stored::put(api, place, bucket, &wanted.name, &wanted.data).await?;
+    let (uri, token) = (document.uri(), chance());
+    let create = || new_component(api, wanted, tags, &token).uri(&uri).send();
+    let made = api.caller.call(op::IB_CREATE_COMPONENT, &wanted.name, create).await;
+    stored::remove(api, place, &document).await?;
+    match made {
+        Err(error) if !error.is(EXISTS) => Err(refused(error)),
+        _ => holds(get_component(api, place, wanted, &[NOT_THERE]).await?, wanted),
+    }
+}
+
+fn new_component(api: &Api, wanted: &document::Component, tags: &Tags, token: &str) -> CreateComponentFluentBuilder {
+    api.imagebuilder
+        .create_component()
+        .name(&wanted.name)
+        .semantic_version(VERSION)
+        .description(&wanted.description)
+        .platform(Platform::Linux)
+        .client_token(token)
+        .set_tags(tagged(tags))
+}
+
+async fn get_component(
+    api: &Api,
+    place: &Place,
+    wanted: &document::Component,
+    eventual: &'static [&'static str],
+) -> Result<Option<Component>, CallError> {
+    let arn = component_version(place, &wanted.name);
+    let get = || api.imagebuilder.get_component().component_build_version_arn(&arn).send();
+    let operation = Operation { eventual, ..op::IB_GET_COMPONENT };
+    Ok(api.caller.call(operation, &wanted.name, get).await?.component)
+}
+
+/// Its ARN, where it holds what is wanted.
+fn holds(found: Option<Component>, wanted: &document::Component) -> Result<String, TargetError> {
+    match found {
+        Some(Component { arn: Some(arn), data: Some(data), .. }) if data == wanted.data => Ok(arn),
+        _ => Err(another("component", &wanted.name)),
+    }
+}
+
 /// Answers with the ARN of a component that holds what is wanted.
 async fn ensure_component(
     api: &Api,
@@ -148,32 +204,17 @@ async fn ensure_component(
     wanted: &document::Component,
     tags: &Tags,
 ) -> Result<String, TargetError> {
-    let (arn, token) = (component_version(place, &wanted.name), chance());
-    let create = || {
-        api.imagebuilder
-            .create_component()
-            .name(&wanted.name)
-            .semantic_version(VERSION)
-            .description(&wanted.description)
-            .platform(Platform::Linux)
-            .data(&wanted.data)
-            .client_token(&token)
-            .set_tags(tagged(tags))
-            .send()
-    };
+    if let Some(bucket) = &wanted.bucket {
+        return through_bucket(api, place, bucket, wanted, tags).await;
+    }
+    let token = chance();
+    let create = || new_component(api, wanted, tags, &token).data(&wanted.data).send();
     match api.caller.call(op::IB_CREATE_COMPONENT, &wanted.name, create).await {
         Ok(made) => {
-            made.component_build_version_arn.ok_or_else(|| TargetError::NotFound { what: format!("component {arn}") })
+            let name = &wanted.name;
+            made.component_build_version_arn.ok_or_else(|| TargetError::NotFound { what: format!("component {name}") })
         }
-        Err(error) if error.is(EXISTS) => {
-            let get = || api.imagebuilder.get_component().component_build_version_arn(&arn).send();
-            let operation = Operation { eventual: &[NOT_THERE], ..op::IB_GET_COMPONENT };
-            let found = api.caller.call(operation, &wanted.name, get).await?;
-            match found.component {
-                Some(Component { arn: Some(arn), data: Some(data), .. }) if data == wanted.data => Ok(arn),
-                _ => Err(another("component", &wanted.name)),
-            }
-        }
+        Err(error) if error.is(EXISTS) => holds(get_component(api, place, wanted, &[NOT_THERE]).await?, wanted),
         Err(error) => Err(refused(error)),
     }
 }

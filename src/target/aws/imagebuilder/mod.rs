@@ -7,6 +7,7 @@
 //! | [`room`] | how much of the service's limits a plan takes |
 //! | [`order`] | what is asked of the service for one build: pure data |
 //! | [`make`], [`builds`] | what the service is asked |
+//! | [`stored`] | documents that are too large to go with a request, for a moment in a bucket |
 //! | [`log`], [`answers`], [`progress`] | what a build has printed, and what the service is at |
 //! | [`service`] | waiting, and the seam to the AWS target |
 //! | [`leavings`], [`outdated`] | what builds leave behind, and what builds of older plans were made of: removing it |
@@ -33,6 +34,9 @@
 //! - What a plan was made of stays while a build, a pipeline or a newer recipe has it, while it is its recipe's newest,
 //!   and for 30 days in any case; then `sweep` removes it (`outdated.rs`). A component that comes again has another
 //!   build number: its name says what is in it.
+//! - A plan that does not fit into the documents that go with requests is cut into larger ones, where a bucket is
+//!   configured: only those go through it, and only such plans, so that all others are made of what they were made of.
+//!   What a bucket holds can be changed by others: what the service has got is compared with what was to be there.
 //! - What a component printed comes as numbered lines of 800 characters, each with the checksum and the length of the
 //!   answer it is of (`imagebuilder/lines.rs`): lines may be lost, cut, repeated or out of order. The validate stage
 //!   tells the results of the build stage again, and the test stage those of both. What is nowhere is unknown, and
@@ -75,14 +79,18 @@ mod progress;
 mod room;
 #[cfg(feature = "aws")]
 mod service;
+#[cfg(feature = "aws")]
+mod stored;
 
-pub use document::{Component, DocumentError, MAX_COMPONENTS, MAX_DATA, Wanted, check, documents};
+pub use document::{Component, DocumentError, MAX_COMPONENTS, MAX_DATA, MAX_STORED, Wanted, documents};
 pub use lines::{LINE, Lines, Missing, Results};
 pub use order::{Device, Distribution, Infrastructure, Order, OrderError, Parent, Recipe, order};
 pub use pipeline::{MADE_SO, PipelineOrder, pipeline, pipeline_name};
 pub use room::{Room, room};
 #[cfg(feature = "aws")]
 pub(super) use service::Service;
+#[cfg(feature = "aws")]
+pub(super) use stored::UNDER;
 
 /// Where an answer was printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -139,7 +139,8 @@ pub fn order(request: &LaunchRequest, bundles: &Bundles, parent: &Parent<'_>) ->
     let owner = keys::owner(&request.tags).ok_or_else(|| OrderError::Owner(request.tags.clone()))?;
     let profile = check(settings, parent.subnet.is_some())?;
     let limit = Duration::from_secs(request.limits.time_s);
-    let wanted = Wanted { recipe: &owner.recipe, plan: &owner.digest, limit, volumes: &[] };
+    let bucket = settings.component_bucket.as_deref();
+    let wanted = Wanted { recipe: &owner.recipe, plan: &owner.digest, limit, volumes: &[], bucket };
     let components = documents(bundles, &wanted)?;
 
     let recipe = recipe(&owner.recipe, parent, &components, settings);

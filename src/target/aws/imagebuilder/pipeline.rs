@@ -75,7 +75,8 @@ pub fn pipeline(
     let profile = order::check(settings, parent.subnet.is_some())?;
     let content = content(&plan.inputs);
     let limit = Duration::from_secs(plan.limits.time_s);
-    let wanted = Wanted { recipe: &plan.recipe, plan: &content, limit, volumes: &[] };
+    let bucket = settings.component_bucket.as_deref();
+    let wanted = Wanted { recipe: &plan.recipe, plan: &content, limit, volumes: &[], bucket };
     let components = documents(&plan.bundles, &wanted)?;
     let base = followed(launch, parent.image);
     let recipe = order::recipe(&plan.recipe, &Parent { image: &base, ..*parent }, &components, settings);

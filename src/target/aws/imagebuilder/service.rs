@@ -3,6 +3,7 @@
 
 use super::answers;
 use super::builds::{self, ImageBuild, Place, Stage};
+use super::document;
 use super::leavings;
 use super::log::Log;
 use super::make::{self, Made};
@@ -10,16 +11,17 @@ use super::order::{self, Order, Parent, distribution_name};
 use super::pipeline::PipelineOrder;
 use super::pipelines;
 use super::progress::Progress;
-use crate::identity::{BuilderId, Digest};
+use super::stored;
+use crate::identity::{BuildId, BuilderId, Digest};
 use crate::pipeline::tags as keys;
 use crate::pipeline::wait::pace;
-use crate::plan::Bundles;
+use crate::plan::{Bundle, Bundles};
 use crate::target::aws::api::{Api, EVENTUAL, op};
 use crate::target::aws::locked;
 use crate::target::aws::shared::Shared;
 use crate::target::aws::view::{Ami, View};
 use crate::target::{
-    Builder, BuilderState, LaunchRequest, Pipeline, PipelineRun, RunEnd, RunEvent, RunRequest, RunResult, Tags,
+    Builder, BuilderState, LaunchRequest, Orphan, Pipeline, PipelineRun, RunEnd, RunEvent, RunRequest, RunResult, Tags,
     TargetError,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +51,8 @@ const LAST_LINES: usize = 12;
 
 /// Image Builder in one region.
 pub struct Service {
+    /// Through which documents of components may go.
+    buckets: BTreeSet<String>,
     place: tokio::sync::OnceCell<Place>,
     list: Shared<Vec<ImageBuild>>,
     known: Mutex<BTreeMap<BuilderId, Arc<Known>>>,
@@ -74,8 +78,9 @@ struct Known {
 
 impl Service {
     /// Nothing asked yet.
-    pub fn new() -> Service {
+    pub fn new(buckets: BTreeSet<String>) -> Service {
         Service {
+            buckets,
             place: tokio::sync::OnceCell::new(),
             list: Shared::new(),
             known: Mutex::default(),
@@ -91,6 +96,28 @@ impl Service {
                 .ok_or_else(|| TargetError::NotFound { what: format!("the account of the caller {caller}") })
         };
         self.place.get_or_try_init(|| ask).await
+    }
+
+    /// Whether it can run these bundles. Which bucket a recipe has is seen when it is asked for.
+    pub fn accepts(&self, build: &BuildId, together: &[&[&Bundle]]) -> Result<(), TargetError> {
+        document::check(build, together, self.buckets.first().map(String::as_str))
+    }
+
+    /// What nothing stands for any more.
+    pub async fn orphans(&self, api: &Api) -> Result<Vec<Orphan>, TargetError> {
+        let mut found = leavings::orphans(api).await?;
+        if !self.buckets.is_empty() {
+            found.extend(stored::orphans(api, self.place(api).await?, &self.buckets).await?);
+        }
+        Ok(found)
+    }
+
+    /// Removes one of these; false where it is of another kind.
+    pub async fn remove_orphan(&self, api: &Api, view: &View, orphan: &Orphan) -> Result<bool, TargetError> {
+        match stored::is_one(orphan) {
+            true => stored::remove_orphan(api, self.place(api).await?, orphan).await.map(|()| true),
+            false => leavings::remove_orphan(api, view, orphan).await,
+        }
     }
 
     /// All pipelines whose names begin as ours do.

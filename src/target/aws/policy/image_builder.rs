@@ -131,6 +131,24 @@ pub fn image_builder_pipelines(scope: &Scope) -> Policy {
     Policy::new(vec![pipelines, mend, adopt])
 }
 
+/// Under which documents of components are in a bucket.
+const DOCUMENTS: &str = "amifactory/components/*";
+
+/// The policy for large components, beside the one of whoever builds; none where no bucket is configured.
+pub fn image_builder_components(scope: &Scope) -> Option<Policy> {
+    if scope.component_buckets.is_empty() {
+        return None;
+    }
+    let reason = "Large components go through a bucket: put there, read by the service in the caller's name, removed.";
+    let find = "Sweep finds those that were left there, and doctor whether it is there.";
+    let documents = Statement::allow("Documents", actions(Grant::ComponentBucket).chain(["s3:GetObject"]), reason)
+        .on(scope.component_buckets.iter().map(|name| scope.bucket_arn(&format!("{name}/{DOCUMENTS}"))));
+    let list = Statement::allow("FindDocuments", actions(Grant::ComponentBucketList), find)
+        .on(scope.component_buckets.iter().map(|name| scope.bucket_arn(name)))
+        .only("StringLike", "s3:prefix", [DOCUMENTS]);
+    Some(Policy::new(vec![documents, list]))
+}
+
 /// What the role of the service's instances may do beside a builder's: fetch its components, and write to the log.
 pub fn image_builder_instance(scope: &Scope) -> Policy {
     let mut statements = super::builder(scope).statement;

@@ -18,7 +18,7 @@ pub use builder::{builder, trust};
 pub use distributor::{consumer, consumer_trust, distributor};
 pub use document::{INLINE_LIMIT, MANAGED_LIMIT, Policy, Statement, matches};
 pub use fleet::{fleet, fleet_alarms, fleet_notify, fleet_role};
-pub use image_builder::{image_builder, image_builder_instance, image_builder_pipelines};
+pub use image_builder::{image_builder, image_builder_components, image_builder_instance, image_builder_pipelines};
 pub use operator::{Grant, operator};
 pub use releaser::releaser;
 pub use retirer::{retirer, retirer_apply};

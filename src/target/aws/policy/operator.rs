@@ -70,6 +70,10 @@ pub enum Grant {
     ImageBuilderMend,
     /// What knows no resources there.
     ImageBuilderLook,
+    /// Documents of components in S3.
+    ComponentBucket,
+    /// Finding those that were left there.
+    ComponentBucketList,
     /// What `doctor` alone asks.
     Doctor,
 }

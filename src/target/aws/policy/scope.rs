@@ -22,6 +22,8 @@ pub struct Scope {
     pub secrets: BTreeSet<String>,
     /// Log groups for live progress.
     pub log_groups: BTreeSet<String>,
+    /// Buckets for large components of EC2 Image Builder.
+    pub component_buckets: BTreeSet<String>,
     /// Keys of builders' volumes.
     pub kms_keys: BTreeSet<String>,
     /// Whether builders may be spot instances.
@@ -77,6 +79,7 @@ impl Scope {
             base_parameters: factory.recipes.values().filter_map(|recipe| parameter(&recipe.base)).collect(),
             secrets: factory.groups.values().flat_map(|group| group.secrets.iter().cloned()).collect(),
             log_groups: settings.iter().filter_map(|aws| aws.log_group.clone()).collect(),
+            component_buckets: factory.component_buckets(),
             kms_keys: settings.iter().filter_map(|aws| aws.volume.kms_key.clone()).collect(),
             spot: settings.iter().any(|aws| aws.spot),
             copy_keys: distribution.iter().flat_map(|known| known.regions.values()).filter_map(copy_key).collect(),
@@ -122,6 +125,11 @@ impl Scope {
     /// A resource whose ARN has no account: images and snapshots.
     pub fn public_arn(&self, service: &str, resource: &str) -> String {
         format!("arn:{}:{service}:{}::{resource}", self.partition(), self.region())
+    }
+
+    /// A bucket, or what is in one: neither has an account or a region.
+    pub fn bucket_arn(&self, resource: &str) -> String {
+        format!("arn:{}:s3:::{resource}", self.partition())
     }
 
     /// Builders' roles; of one name by default.

@@ -17,6 +17,7 @@ fn full() -> Scope {
         base_parameters: names(&["/golden/base"]),
         secrets: names(&["/app/token", "/app/key"]),
         log_groups: names(&["/amifactory/builds"]),
+        component_buckets: names(&["acme-image-components"]),
         kms_keys: names(&[
             "alias/images",
             "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000",
@@ -53,10 +54,13 @@ fn every_operation_is_allowed_and_nothing_else() {
     let called: BTreeSet<&str> = op::ALL.iter().map(|operation| operation.action).collect();
     let (service, instance) = (image_builder(&full()), image_builder_instance(&full()));
     let pipelines = image_builder_pipelines(&full());
+    let components = image_builder_components(&full()).unwrap();
+    assert_eq!(image_builder_components(&plain()), None);
     for action in &called {
         let all = [
             &service,
             &pipelines,
+            &components,
             &operator,
             &releaser,
             &distributor,
@@ -71,11 +75,12 @@ fn every_operation_is_allowed_and_nothing_else() {
     }
     // What the services do in the caller's name is called by nobody here.
     let in_our_name =
-        |action: &str| action.starts_with("iam:") || action.starts_with("kms:") || action.starts_with("imagebuilder:");
+        |action: &str| ["iam:", "kms:", "imagebuilder:", "s3:GetObject"].iter().any(|one| action.starts_with(one));
     let all = operator.actions().into_iter().chain(releaser.actions()).chain(retirer.actions());
     let all = all.chain(distributor.actions()).chain(consumer.actions()).chain(apply.actions());
     let all = all.chain(fleet.actions()).chain(fleet_role.actions()).chain(notify.actions()).chain(rollout.actions());
-    let all = all.chain(alarms.actions()).chain(service.actions()).chain(pipelines.actions());
+    let all =
+        all.chain(alarms.actions()).chain(service.actions()).chain(pipelines.actions()).chain(components.actions());
     let spare: Vec<_> = all.filter(|a| !called.contains(a) && !in_our_name(a)).collect();
     assert!(spare.is_empty(), "allowed and never called: {spare:?}");
     // Image Builder launches, stops and commands; whoever builds with it does not.

@@ -101,7 +101,7 @@ impl Machine {
 
     fn target(&self, wire: &Dying) -> AwsTarget {
         let target = AwsTarget::with_config(&wire.config());
-        if self.by_service { target.by_image_builder() } else { target }
+        if self.by_service { target.by_image_builder(Default::default()) } else { target }
     }
 
     /// Runs the build; none where it dies at that request.

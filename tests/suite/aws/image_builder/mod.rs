@@ -9,4 +9,5 @@ mod pipelines_altered;
 mod pipelines_crash;
 mod program;
 mod shared;
+mod through_s3;
 mod weather;

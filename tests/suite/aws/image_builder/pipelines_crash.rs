@@ -25,7 +25,7 @@ fn world() -> Fake {
 }
 
 fn fresh(fake: &Fake) -> AwsTarget {
-    AwsTarget::with_config(&Wire::new(fake).config()).by_image_builder()
+    AwsTarget::with_config(&Wire::new(fake).config()).by_image_builder(Default::default())
 }
 
 /// What `pipeline apply --start` does; another content for each number.
@@ -45,7 +45,7 @@ async fn deaths_of_apply(death: Death, offset: usize) -> usize {
     for (tried, request) in (first..).step_by(step).enumerate() {
         let place = format!("{death:?} at request {request}");
         let wire = Dying::new(&fake, folder.path(), &place, Some((request, death)));
-        let dying = AwsTarget::with_config(&wire.config()).by_image_builder();
+        let dying = AwsTarget::with_config(&wire.config()).by_image_builder(Default::default());
         if wire.run(applied(&dying, request)).await.is_some() {
             return tried;
         }
@@ -97,7 +97,7 @@ async fn deaths_of_adopt(death: Death, offset: usize) -> usize {
         let (here, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let state = StateFolder::open(here.path()).unwrap();
         let wire = Dying::new(&fake, here.path(), &place, Some((request, death)));
-        let dying = AwsTarget::with_config(&wire.config()).by_image_builder();
+        let dying = AwsTarget::with_config(&wire.config()).by_image_builder(Default::default());
         if wire.run(adopted(&dying, &state, request)).await.is_some() {
             return tried;
         }

@@ -3,6 +3,8 @@
 use super::pipelines_altered::{PIPELINE, alter, give_away, make_small};
 use crate::aws::loopback::{Cloud, cloud, cloud_with};
 use crate::fake_aws::agents::sandbox::SandboxAgent;
+use crate::fake_aws::ec2::Home;
+use crate::fake_aws::s3::Object;
 use crate::program::{TestFactory, stderr};
 use amifactory::target::local::sandbox::Lower;
 use serde_json::Value;
@@ -86,6 +88,57 @@ fn pipelines_as_people_meet_them() {
     insta::assert_snapshot!(told.join("\n"));
     let left: Vec<String> = super::pipelines::own(&cloud.fake);
     assert_eq!(left, [] as [String; 0]);
+}
+
+#[test]
+fn a_bucket_for_large_components_is_told_by_plan_doctor_sweep_and_iam_policy() {
+    let cloud = cloud(|_| {});
+    let factory = factory("");
+    let noise = crate::builder_commands::noise(460_000);
+    factory.write(
+        "recipes/groups/hello.yaml",
+        &format!(
+            "group: hello\nversion: \"1.0.0\"\ndescription: says hello\npackages: {{debian-12: []}}\nsteps:\n  - name: \
+             hello\n    run: \": {noise}\"\n"
+        ),
+    );
+    let refused = run(&cloud, &factory, &["build", "web", "--no-progress"]);
+    let text = String::from_utf8(refused.stdout.clone()).unwrap();
+    assert!(refused.status.code() == Some(1) && text.contains("with `aws: {component_bucket: NAME}`"), "{text}");
+    assert_eq!(cloud.fake.world().count("CreateComponent"), 0);
+    let mut told = Vec::new();
+    let text = "default_target: imagebuilder\nchannels: [dev]\naws: {instance_profile: amifactory-builder, ";
+    factory.write("amifactory.yaml", &format!("{text}component_bucket: acme-image-components}}\n"));
+    let (code, planned) = json(&cloud, &factory, &["plan", "web"]);
+    let what = planned["steps"][0]["what"].as_str().unwrap();
+    assert!(code == 0 && what.contains("of 64000 characters, through the bucket acme-image-components"), "{what}");
+    let finding = |told: &Value| {
+        let all = told["checks"].as_array().unwrap();
+        let found = all.iter().find(|one| one["check"] == "component bucket acme-image-components").unwrap();
+        format!("{} {} {}", found["severity"], found["detail"], found["mend"])
+    };
+    told.push(finding(&json(&cloud, &factory, &["doctor"]).1));
+    let home = Home { account: "123456789012".into(), region: "us-east-1".into() };
+    cloud.fake.world().s3.insert("acme-image-components", home);
+    told.push(finding(&json(&cloud, &factory, &["doctor"]).1));
+    // Someone else's files are nobody's to remove.
+    let earlier = {
+        let world = cloud.fake.world();
+        world.clock.wall(world.clock.now()) - Duration::from_secs(7200)
+    };
+    for key in ["amifactory/components/amifactory-web-part-1-2.yaml", "amifactory/components/x", "else"] {
+        let object = Object { bytes: Vec::new(), modified: earlier };
+        let mut world = cloud.fake.world();
+        world.s3.buckets.get_mut("acme-image-components").unwrap().objects.insert(key.into(), object);
+    }
+    let found = json(&cloud, &factory, &["sweep"]).1["found"].to_string();
+    let lost = "s3://acme-image-components/amifactory/components/amifactory-web-part-1-2.yaml";
+    assert!(found.contains(lost) && found.matches("s3://").count() == 1, "{found}");
+    let policy = read(&cloud, &factory, &["iam-policy", "--target", "imagebuilder", "--for", "components"]);
+    assert!(policy.contains("arn:aws:s3:::acme-image-components/amifactory/components/*"), "{policy}");
+    factory.write("amifactory.yaml", &format!("{text}component_bucket: \"Acme_Components\"}}\n"));
+    told.push(read(&cloud, &factory, &["plan", "web"]));
+    insta::assert_snapshot!(told.join("\n"));
 }
 
 #[test]

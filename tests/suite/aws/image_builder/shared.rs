@@ -8,7 +8,7 @@ use amifactory::target::aws::AwsTarget;
 
 /// The target as a new run of the program has it.
 pub fn target(place: &Place) -> AwsTarget {
-    place.target().by_image_builder()
+    place.target().by_image_builder(Default::default())
 }
 
 /// Builds the usual plan.
