@@ -23,7 +23,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
-/// A fake AWS on loopback: EC2, EBS direct, Image Builder, Auto Scaling, SSM, STS, KMS, SNS, CloudWatch, CloudWatch Logs, Service Quotas
+/// A fake AWS on loopback: EC2, EBS direct, S3, Image Builder, Auto Scaling, SSM, STS, KMS, SNS, CloudWatch, CloudWatch Logs, Service Quotas
 #[derive(Parser)]
 struct Args {
     /// Port to listen on; 0 takes any that is free

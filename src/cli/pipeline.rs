@@ -5,7 +5,7 @@ use super::interrupt::or_interrupted;
 use super::session::{Open, Session};
 use crate::identity::RecipeName;
 use crate::pipeline::prepare::Planner;
-use crate::pipeline::schedules::{self, Declared, Planned, Step};
+use crate::pipeline::schedules::{self, Declared, Planned, Step, Whose};
 use crate::pipeline::tags;
 use crate::report::view::{self, PipelineRow, PipelineRunRow, PipelineStatus, PipelinesApplied, PipelinesStatus};
 use crate::target::{Draft, Image, Pipeline as Seen, PipelineChange, PipelineRun, Pipelines, RunState};
@@ -64,6 +64,9 @@ struct Apply {
     /// Show what would be done, and change nothing
     #[arg(long)]
     plan: bool,
+    /// Take over what another owner has declared for recipes of these names
+    #[arg(long)]
+    take_over: bool,
 }
 
 const APPLY_HELP: &str = "A pipeline builds what its recipe and groups were when it was applied: apply again after they \
@@ -80,13 +83,14 @@ impl Apply {
             true => None,
             false => Some(self.recipes.iter().map(|name| open.recipe(name)).collect::<Result<_, _>>()?),
         };
-        let look = look(&open, pipelines, only.as_deref());
+        let look = look(&open, pipelines, only.as_deref(), self.take_over);
         let looking =
             session.looking("pipeline apply: what is declared, and what is there".into(), &*open.target, look);
         let (planned, unplanned) = looking.await?;
-        let work = planned.iter().any(|planned| !matches!(planned.step, Step::Keep | Step::Stranger | Step::Unclaimed));
+        let work =
+            planned.iter().any(|planned| !(planned.is_left() || matches!(planned.step, Step::Keep | Step::Unclaimed)));
         if self.plan || !(work || self.start) {
-            let is_whole = unplanned.is_empty() && !planned.iter().any(|planned| planned.step == Step::Stranger);
+            let is_whole = unplanned.is_empty() && !planned.iter().any(Planned::is_left);
             let outcome = match (self.plan, is_whole, planned.is_empty()) {
                 (true, ..) => "planned",
                 (false, true, _) => "up-to-date",
@@ -95,7 +99,7 @@ impl Apply {
             };
             let shown = applied(outcome, &planned, unplanned, &[]);
             session.result(&shown, |style| view::pipelines_applied(&shown, style))?;
-            return Ok(match (is_whole, planned.iter().any(|planned| planned.step != Step::Stranger)) {
+            return Ok(match (is_whole, planned.iter().any(|planned| !planned.is_left())) {
                 (true, _) => Exit::Done,
                 (false, true) => Exit::Partly,
                 (false, false) => Exit::Failed,
@@ -137,6 +141,7 @@ async fn look(
     open: &Open,
     pipelines: &dyn Pipelines,
     only: Option<&[RecipeName]>,
+    take_over: bool,
 ) -> Result<(Vec<Planned>, Vec<PipelineRow>), CliError> {
     let declared: BTreeSet<RecipeName> = scheduled(open, None);
     let planner = Planner::new(&open.factory, &open.library, &*open.target);
@@ -148,6 +153,7 @@ async fn look(
                 pipeline: crate::target::aws::imagebuilder::pipeline_name(&recipe),
                 recipe,
                 step: "unplanned",
+                owner: None,
                 changes: Vec::new(),
                 schedule: None,
                 base: None,
@@ -159,7 +165,8 @@ async fn look(
     let seen = pipelines.there().await?;
     let owner = open.factory.aws.owner.as_deref();
     let known: BTreeSet<RecipeName> = open.factory.recipes.keys().cloned().collect();
-    Ok((schedules::decide(drafts, &seen, &Declared { recipes: &declared, known: &known, only, owner }), unplanned))
+    let declared = Declared { recipes: &declared, known: &known, only, owner, take_over };
+    Ok((schedules::decide(drafts, &seen, &declared), unplanned))
 }
 
 /// The recipes that have a schedule, of these or of all.
@@ -222,6 +229,11 @@ fn applied(
             Step::Withdraw => "withdraw",
             Step::Unclaimed => "unclaimed",
             Step::Stranger => "stranger",
+            Step::Others(_) => "others",
+        },
+        owner: match &planned.step {
+            Step::Others(owner) => Some(owner.clone()),
+            _ => None,
         },
         changes: match &planned.step {
             Step::Change(changes) => changes.clone(),
@@ -248,9 +260,9 @@ fn words(cron: &str, time_zone: &str) -> String {
 /// Show pipelines and their last runs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit 4: a pipeline is missing, off, changed, outdated or not declared any more, or its last run has failed. \
-    Changed: someone has changed what it builds with, or how. Outdated: its recipe, groups, schedule or base are not what they \
-    were when it was applied. Unknown: what is declared can't be planned. `pipeline apply` makes it what is declared."
+    after_help = "Exit 4: a pipeline is missing, off, changed, outdated, another owner's or not declared any more, or its last \
+    run has failed. Those of recipes that nothing here knows don't count where nothing says whose they are. Changed: someone has changed what it builds with, or how. Outdated: its recipe, groups, schedule or base are not what they \
+    were when it was applied. Unknown: what is declared can't be read or planned. `pipeline apply` makes it what is declared."
 )]
 struct Status {
     /// Only this recipe's
@@ -270,16 +282,26 @@ impl Status {
         let seen = pipelines.there().await?;
         let images = open.target.images().await?;
         let planner = Planner::new(&open.factory, &open.library, &*open.target);
+        let known: BTreeSet<RecipeName> = open.factory.recipes.keys().cloned().collect();
+        let owner = open.factory.aws.owner.as_deref();
         let mut all: Vec<PipelineStatus> = Vec::new();
         for pipeline in &seen {
             let Some(recipe) = schedules::recipe_of(pipeline) else { continue };
+            let standing = match declared.contains(&recipe) {
+                _ if session.is_broken(&recipe) => {
+                    let why = "its recipe can't be read: amifactory validate".to_owned();
+                    Standing::Declared(Err(why))
+                }
+                true => differing(&open, pipelines, &planner, &recipe, pipeline).await,
+                false => match schedules::whose(pipeline, &recipe, &known, owner) {
+                    Whose::Ours => Standing::Undeclared,
+                    Whose::Unclaimed => Standing::Unclaimed,
+                    Whose::Others => continue,
+                },
+            };
             if self.recipe.as_deref().is_none_or(|asked| asked == recipe.as_str()) {
                 let runs = pipelines.runs(&pipeline.name).await?;
-                let changes = match declared.contains(&recipe) {
-                    true => differing(&open, pipelines, &planner, &recipe, pipeline).await,
-                    false => Ok(Vec::new()),
-                };
-                let mut status = status(recipe, pipeline, changes, &runs, &declared, &images);
+                let mut status = status(recipe, pipeline, standing, &runs, &images);
                 // What is waited for may have been refused.
                 if let Some(run) = status.runs.first_mut().filter(|run| run.version.is_none() && run.why.is_none())
                     && let Some(image) = &run.image
@@ -299,8 +321,10 @@ impl Status {
             open.recipe(recipe)?;
         }
         all.sort_by(|a, b| a.recipe.cmp(&b.recipe));
-        let is_well =
-            |status: &PipelineStatus| status.state == "on" && status.runs.first().is_none_or(|run| run.why.is_none());
+        let is_well = |status: &PipelineStatus| match status.state {
+            "on" => status.runs.first().is_none_or(|run| run.why.is_none()),
+            state => state == "unclaimed",
+        };
         let exit = if all.iter().all(is_well) { Exit::Done } else { Exit::Stale };
         let shown = PipelinesStatus { pipelines: all };
         session.result(&shown, |style| view::pipelines_status(&shown, style))?;
@@ -308,24 +332,37 @@ impl Status {
     }
 }
 
-/// In what it differs from what `apply` would make it now; or why that can't be said.
+/// How a pipeline stands to what is declared.
+enum Standing {
+    /// In what it differs from what `apply` would make it now; or why that can't be said.
+    Declared(Result<Vec<PipelineChange>, String>),
+    /// A recipe of its name is declared here, and it is another owner's.
+    Others,
+    /// It is this factory's, and declared no more.
+    Undeclared,
+    /// Nothing says whose it is.
+    Unclaimed,
+}
+
 async fn differing(
     open: &Open,
     pipelines: &dyn Pipelines,
     planner: &Planner<'_>,
     recipe: &RecipeName,
     pipeline: &Seen,
-) -> Result<Vec<PipelineChange>, String> {
-    let draft = draft(open, pipelines, planner, recipe).await;
-    draft.map(|draft| pipeline.shape.changes(&draft.shape)).map_err(|error| error.to_string())
+) -> Standing {
+    match draft(open, pipelines, planner, recipe).await {
+        Ok(draft) if schedules::other_owner(pipeline, &draft).is_some() => Standing::Others,
+        Ok(draft) => Standing::Declared(Ok(pipeline.shape.changes(&draft.shape))),
+        Err(error) => Standing::Declared(Err(error.to_string())),
+    }
 }
 
 fn status(
     recipe: RecipeName,
     pipeline: &Seen,
-    changes: Result<Vec<PipelineChange>, String>,
+    standing: Standing,
     runs: &[PipelineRun],
-    declared: &BTreeSet<RecipeName>,
     images: &[Image],
 ) -> PipelineStatus {
     let row = |run: &PipelineRun| {
@@ -344,21 +381,30 @@ fn status(
         }
     };
     PipelineStatus {
-        state: match (declared.contains(&recipe), pipeline.shape.enabled) {
-            (false, _) => "undeclared",
-            (true, false) => "off",
-            (true, true) if pipeline.is_by_another_hand() => "changed",
-            (true, true) if changes.is_err() => "unknown",
-            (true, true) if changes.as_ref().is_ok_and(|changes| !changes.is_empty()) => "outdated",
-            (true, true) => "on",
+        state: match &standing {
+            Standing::Others => "others",
+            Standing::Undeclared => "undeclared",
+            Standing::Unclaimed => "unclaimed",
+            Standing::Declared(_) if !pipeline.shape.enabled => "off",
+            Standing::Declared(_) if pipeline.is_by_another_hand() => "changed",
+            Standing::Declared(Err(_)) => "unknown",
+            Standing::Declared(Ok(changes)) if !changes.is_empty() => "outdated",
+            Standing::Declared(Ok(_)) => "on",
         },
+        owner: pipeline.shape.owner.clone(),
         recipe,
         pipeline: pipeline.name.clone(),
         schedule: Some(words(&pipeline.shape.cron, &pipeline.shape.time_zone)),
         next_run: pipeline.next_run.clone(),
         failures: pipeline.failures,
-        unknown: changes.as_ref().err().cloned(),
-        changes: changes.unwrap_or_default(),
+        unknown: match &standing {
+            Standing::Declared(Err(why)) => Some(why.clone()),
+            _ => None,
+        },
+        changes: match standing {
+            Standing::Declared(Ok(changes)) => changes,
+            _ => Vec::new(),
+        },
         runs: runs.iter().rev().take(RUNS).map(row).collect(),
     }
 }
@@ -372,6 +418,7 @@ fn missing(open: &Open, recipe: &RecipeName) -> PipelineStatus {
         schedule: schedule.map(|schedule| words(&schedule.cron.to_string(), &schedule.time_zone)),
         next_run: None,
         failures: 0,
+        owner: None,
         unknown: None,
         changes: Vec::new(),
         runs: Vec::new(),

@@ -34,7 +34,9 @@ impl Sweep {
     pub async fn run(self, session: &Session) -> Result<Exit, CliError> {
         let open = session.open_to_look()?;
         open.reach().await?;
-        let found = sweep::find(&*open.target, &open.state).await?;
+        let mut found = sweep::find(&*open.target, &open.state).await?;
+        let uploads = open.target.uploads().await?;
+        found.extend(uploads.old.into_iter().map(sweep::part));
         let (busy, rest): (Vec<_>, Vec<_>) = found.into_iter().partition(|left| left.in_use_by.is_some());
         let elsewhere = match open.target.is_remote() {
             true => sweep::perhaps_alive(&rest, &open.state, self.older_than, clock::now()),
@@ -42,7 +44,8 @@ impl Sweep {
         };
         let alive = |left: &LeftOver| left.build.as_ref().is_some_and(|build| elsewhere.contains(build));
         let (spared, dead): (Vec<_>, Vec<_>) = rest.into_iter().partition(alive);
-        let mut failed = Vec::new();
+        let mut failed: Vec<view::Leftover> = uploads.unread.iter().map(unread).collect();
+        let is_whole = failed.is_empty();
         let dead = self.removed(&*open.target, &open.state, dead, &mut failed).await?;
         let mut copies = Vec::new();
         if let Some(places) = distribute::places(&open).ok().flatten() {
@@ -86,7 +89,9 @@ impl Sweep {
                 }
             }
         }
-        let spared = rows(&spared, Some("another machine began it and may be at work"));
+        let mut spared = rows(&spared, Some("another machine began it and may be at work"));
+        let young: Vec<LeftOver> = uploads.young.into_iter().map(sweep::part).collect();
+        spared.extend(rows(&young, Some("a build may be at work with it: it goes when it is an hour old")));
         let swept = view::Swept { found, removed: self.yes, failed, spared, refused };
         session.result(&swept, |style| {
             let mut text = view::sweep(&swept, style);
@@ -108,6 +113,8 @@ impl Sweep {
         Ok(match (swept.failed.is_empty(), swept.found.is_empty()) {
             (true, _) => Exit::Done,
             (false, false) => Exit::Partly,
+            // What could be looked at was.
+            (false, true) if !is_whole => Exit::Partly,
             (false, true) => Exit::Failed,
         })
     }
@@ -179,6 +186,16 @@ fn not_removed(error: &TargetError) -> String {
             format!("{why}: it is in use and stays; amifactory verify tells whether it is whole")
         }
         _ => why,
+    }
+}
+
+fn unread((store, error): &(String, TargetError)) -> view::Leftover {
+    view::Leftover {
+        kind: "bucket".into(),
+        id: store.clone(),
+        build: None,
+        created_at: String::new(),
+        why: format!("what builds have left there is not known: {}", visible::joined(&error.to_string())),
     }
 }
 

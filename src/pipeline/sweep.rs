@@ -111,6 +111,13 @@ pub async fn find(target: &dyn Target, state: &StateFolder) -> Result<Vec<LeftOv
     Ok(found)
 }
 
+/// A part, as something left behind.
+pub fn part(orphan: Orphan) -> LeftOver {
+    let resource = Resource::Part(format!("{} {}", orphan.kind, orphan.id));
+    let created_at = orphan.created_at.clone();
+    LeftOver { resource, build: None, recipe: None, created_at, in_use_by: None, orphan: Some(orphan) }
+}
+
 /// By when every builder has ended itself, where a factory says nothing else (`aws: expires`).
 pub const SURELY_DEAD: Duration = Duration::from_secs(6 * 3600);
 

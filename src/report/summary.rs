@@ -166,7 +166,10 @@ pub fn interrupted(builds: &[BuildId], (target, option): (TargetKind, &str), sty
     // Not "no pointer was changed": a build may be cut off after it was published, while it cleans up.
     let becomes = match target {
         TargetKind::Local | TargetKind::Aws => "`resume` goes on, and a bundle that was cut off starts again",
-        TargetKind::ImageBuilder => "EC2 Image Builder goes on with it: `resume` takes what it makes",
+        TargetKind::ImageBuilder => {
+            "what EC2 Image Builder has begun goes on: `resume` takes what it makes;\n  where nothing was begun there yet, run \
+             the same build again"
+        }
     };
     let what = format!("no pointer names an unfinished image;\n  {becomes}");
     page.head(&style.yellow("!"), "interrupted:", &what);

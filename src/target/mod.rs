@@ -432,6 +432,10 @@ pub trait Target: Send + Sync {
     async fn orphans(&self) -> Result<Vec<Orphan>, TargetError> {
         Ok(Vec::new())
     }
+    /// What builds have put into stores on its way elsewhere, and left there.
+    async fn uploads(&self) -> Result<Uploads, TargetError> {
+        Ok(Uploads::default())
+    }
     /// Removes such a part. Removing one that is gone is success.
     async fn remove_orphan(&self, _orphan: &Orphan) -> Result<(), TargetError> {
         Ok(())
@@ -492,6 +496,17 @@ fn one_place(kind: TargetKind) -> TargetError {
         what: format!("the target {kind} has one place only"),
         help: "images go to regions and accounts of AWS: --target aws".into(),
     }
+}
+
+/// What builds have put into stores on its way elsewhere, and left there.
+#[derive(Debug, Default)]
+pub struct Uploads {
+    /// Nobody can be at work with these any more.
+    pub old: Vec<Orphan>,
+    /// Somebody may be.
+    pub young: Vec<Orphan>,
+    /// Stores that could not be looked into, and why.
+    pub unread: Vec<(String, TargetError)>,
 }
 
 /// A part of a builder or of an image that was left behind by itself.

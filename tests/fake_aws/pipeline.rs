@@ -230,7 +230,7 @@ pub(super) fn allowed(caller: &Caller, action: &str) -> Result<(), Failure> {
 
 fn permission(routed: &Routed) -> String {
     let action = match routed.service {
-        Service::S3 => s3::permission(&routed.action),
+        Service::S3 => s3::permission(&routed.action, &routed.params),
         _ => &routed.action,
     };
     format!("{}:{action}", routed.service.prefix())

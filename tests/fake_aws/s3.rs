@@ -1,6 +1,6 @@
 //! S3, as far as documents of components need it: buckets and their objects, over its REST protocol with XML.
 //!
-//! What it does not do, it refuses: versions, parts, conditions, access lists, objects that come in chunks.
+//! What it does not do, it refuses: asking for versions, parts, conditions, access lists, objects that come in chunks.
 
 use super::World;
 use super::ec2::model::Home;
@@ -33,6 +33,9 @@ pub struct State {
 pub struct Bucket {
     pub home: Home,
     pub objects: BTreeMap<String, Object>,
+    /// It keeps versions: key and version, until they are deleted one by one.
+    pub versioned: bool,
+    pub versions: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone)]
@@ -44,7 +47,8 @@ pub struct Object {
 impl State {
     /// A bucket without objects.
     pub fn insert(&mut self, name: &str, home: Home) {
-        self.buckets.insert(name.to_owned(), Bucket { home, objects: BTreeMap::new() });
+        self.buckets
+            .insert(name.to_owned(), Bucket { home, objects: BTreeMap::new(), versioned: false, versions: Vec::new() });
     }
 
     /// The keys in a bucket, for tests to look at.
@@ -85,7 +89,7 @@ pub fn action(request: &Request) -> String {
         _ => return format!("{} {}", request.method, request.path),
     };
     // `?versioning`, `?acl` and the like are operations of their own.
-    let own = ["list-type", "prefix", "max-keys", "continuation-token", "encoding-type", "x-id"];
+    let own = ["list-type", "prefix", "max-keys", "continuation-token", "encoding-type", "versionId", "x-id"];
     if request.header("x-amz-copy-source").is_some() {
         return format!("{} with another object", request.method);
     }
@@ -96,8 +100,12 @@ pub fn action(request: &Request) -> String {
 }
 
 /// The IAM action, where it has another name.
-pub fn permission(action: &str) -> &str {
-    if action == "ListObjectsV2" { "ListBucket" } else { action }
+pub fn permission<'a>(action: &'a str, params: &Params) -> &'a str {
+    match action {
+        "ListObjectsV2" => "ListBucket",
+        "DeleteObject" if params.get("versionId").is_some() => "DeleteObjectVersion",
+        other => other,
+    }
 }
 
 /// Performance guidelines: 3,500 writes and 5,500 reads a second and prefix.
@@ -158,7 +166,10 @@ pub fn handle(world: &mut World, call: &Incoming<'_>) -> Reply {
             Ok(done)
         }
         "DeleteObject" => {
-            bucket(world, call, &name)?.objects.remove(&key);
+            let version = call.params.get("versionId").map(str::to_owned);
+            let found = bucket(world, call, &name)?;
+            found.objects.remove(&key);
+            found.versions.retain(|one| version.as_ref() != Some(&one.1) || one.0 != key);
             Ok(empty(204))
         }
         "ListObjectsV2" => list(world, call, &name),
@@ -208,9 +219,14 @@ fn put(world: &mut World, call: &Incoming<'_>, name: &str, key: String) -> Reply
         return Err(Failure::bad("BadDigest", "The CRC32 you specified did not match the calculated checksum."));
     }
     let (tag, modified) = (etag(&bytes), world.clock.wall(call.now));
-    bucket(world, call, name)?.objects.insert(key.clone(), Object { bytes, modified });
+    let version = world.uuid();
+    let found = bucket(world, call, name)?;
+    found.objects.insert(key.clone(), Object { bytes, modified });
+    let version = found.versioned.then_some(version);
+    found.versions.extend(version.iter().map(|version| (key.clone(), version.clone())));
     let mut done = empty(200).made([format!("s3://{name}/{key}")]);
     done.headers.push(("ETag".to_owned(), tag));
+    done.headers.extend(version.map(|version| ("x-amz-version-id".to_owned(), version)));
     done.headers.extend(said.map(|said| (CHECKSUM.to_owned(), said)));
     Ok(done)
 }

@@ -111,6 +111,10 @@ pub(super) fn log_group(node: &Node, diagnostics: &mut Diagnostics) -> Option<St
     checked(node, "the name of a log group", valid, help, diagnostics)
 }
 
+/// What names of general purpose buckets don't begin and don't end with (there too): other kinds do.
+const RESERVED: ([&str; 3], [&str; 5]) =
+    (["xn--", "sthree-", "amzn-s3-demo-"], ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"]);
+
 /// General purpose buckets (S3 user guide, "bucket naming rules").
 pub(super) fn bucket(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
@@ -122,6 +126,8 @@ pub(super) fn bucket(node: &Node, diagnostics: &mut Diagnostics) -> Option<Strin
             && last.is_some_and(plain)
             && !text.contains("..")
             && text.parse::<std::net::Ipv4Addr>().is_err()
+            && !RESERVED.0.iter().any(|prefix| text.starts_with(prefix))
+            && !RESERVED.1.iter().any(|suffix| text.ends_with(suffix))
     };
     let help =
         "write its name alone: 3 to 63 lower-case letters, digits, dots and hyphens, such as acme-image-components";

@@ -13,8 +13,11 @@ pub struct PipelineRow {
     pub recipe: RecipeName,
     /// Its name in the service.
     pub pipeline: String,
-    /// `create`, `change`, `keep`, `withdraw`, `unclaimed` or `stranger`.
+    /// `create`, `change`, `keep`, `withdraw`, `unclaimed`, `others` or `stranger`.
     pub step: &'static str,
+    /// Whose it is, where it is another owner's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// What differs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<PipelineChange>,
@@ -48,7 +51,7 @@ pub fn pipelines_applied(applied: &PipelinesApplied, style: Style) -> String {
             "create" => style.green("+"),
             "change" => style.yellow("~"),
             "withdraw" | "stranger" => style.red("-"),
-            "unclaimed" => style.yellow("?"),
+            "unclaimed" | "others" => style.yellow("?"),
             _ => " ".to_owned(),
         };
         let mut line = format!("{sign} {}", visible::line(&row.pipeline));
@@ -62,6 +65,12 @@ pub fn pipelines_applied(applied: &PipelinesApplied, style: Style) -> String {
                 "  no recipe here has this name: it may be another factory's, and is left as it is\n    `aws: {owner: …}` in \
                  amifactory.yaml lets --all tell which are its own",
             ),
+            "others" => line.push_str(&format!(
+                "  is there, and {}'s: it is left as it is\n    where it is to be this factory's: amifactory pipeline apply {} \
+                 --take-over",
+                visible::line(row.owner.as_deref().unwrap_or("another owner")),
+                row.recipe
+            )),
             "stranger" => line.push_str("  is there, and none of amifactory's: it is left as it is"),
             _ => {}
         }
@@ -115,8 +124,12 @@ pub struct PipelineStatus {
     /// Its name in the service.
     pub pipeline: String,
     /// `on`, `off`, `changed` where someone has changed what it builds with or how, `outdated` where it is not what is
-    /// declared by now, `unknown` where that can't be said, `missing` where one is declared, `undeclared` where none is.
+    /// declared by now, `unknown` where that can't be said, `missing` where one is declared, `undeclared` where none is,
+    /// `others` where one is declared and it is another owner's, `unclaimed` where nothing says whose it is.
     pub state: &'static str,
+    /// Whose it says it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// When it runs.
     pub schedule: Option<String>,
     /// When it runs next, where the service says.
@@ -181,13 +194,18 @@ pub fn pipelines_status(status: &PipelinesStatus, style: Style) -> String {
         if let Some(why) = &pipeline.unknown {
             table.under(format!("  whether it is what is declared is not known: {}", visible::joined(why)));
         }
+        if pipeline.state == "others" {
+            let owner = visible::line(pipeline.owner.as_deref().unwrap_or_default());
+            table.under(format!("  a recipe of this name is here, and it is {owner}'s"));
+        }
         pipeline.changes.iter().for_each(|change| table.under(format!("  {}", changed(change))));
         if let Some(why) = last.and_then(|run| run.why.as_ref()) {
             table.under(format!("  {}", visible::joined(why)));
         }
     }
     let mut next = Vec::new();
-    if status.pipelines.iter().any(|pipeline| pipeline.state != "on") {
+    let applies = |state: &str| !["on", "unknown", "others", "unclaimed"].contains(&state);
+    if status.pipelines.iter().any(|pipeline| applies(pipeline.state)) {
         next.push("amifactory pipeline apply --all".to_owned());
     }
     let waits = |run: &PipelineRunRow| run.image.is_some() && run.version.is_none() && run.why.is_none();

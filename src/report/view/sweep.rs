@@ -58,7 +58,8 @@ pub fn sweep(swept: &Swept, style: Style) -> String {
         false => format!("\n{found} found, nothing removed\n"),
     };
     for failed in &swept.failed {
-        let head = format!("{} {} could not be removed", visible::line(&failed.kind), visible::line(&failed.id));
+        let what = if failed.kind == "bucket" { "looked into" } else { "removed" };
+        let head = format!("{} {} could not be {what}", visible::line(&failed.kind), visible::line(&failed.id));
         end.push_str(&format!("{}\n", style.red(&head)));
         for line in fold(&visible::joined(&failed.why), style.width.saturating_sub(2)) {
             end.push_str(&format!("  {line}\n"));
@@ -68,11 +69,11 @@ pub fn sweep(swept: &Swept, style: Style) -> String {
     if !swept.removed && !swept.found.is_empty() {
         next.push("amifactory sweep --yes".to_owned());
     }
-    if !swept.spared.is_empty() {
+    if swept.spared.iter().any(|spared| spared.build.is_some()) {
         end.push_str(&format!(
             "{} left alone: --yes takes of other machines' builds only what is old; where you know that they are dead, give \
              a shorter time\n",
-            wording::count(swept.spared.len(), "thing")
+            wording::count(swept.spared.iter().filter(|spared| spared.build.is_some()).count(), "thing")
         ));
         next.push("amifactory sweep --yes --older-than 10m".to_owned());
     }

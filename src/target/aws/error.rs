@@ -65,7 +65,10 @@ fn help(code: &str) -> String {
         }
         "NoSuchBucket" => "make the bucket, or correct component_bucket in the aws: section of amifactory.yaml",
         // A bucket of another region.
-        "PermanentRedirect" | "AuthorizationHeaderMalformed" => {
+        "PermanentRedirect"
+        | "TemporaryRedirect"
+        | "AuthorizationHeaderMalformed"
+        | "IllegalLocationConstraintException" => {
             "component_bucket in the aws: section of amifactory.yaml has to be in the region of the builds"
         }
         "InvalidSubnetID.NotFound" | "InvalidGroup.NotFound" | "InvalidSubnet" => {

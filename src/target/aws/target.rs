@@ -8,8 +8,8 @@ use super::runs::Runs;
 use super::shared::FRESH;
 use super::view::{Ami, Life, NO_REASON, View};
 use super::{
-    bases, copies, images, locked, moves, orphans, overview, parameters, pointers, records, revoked, seen, sharing,
-    way_out,
+    bases, copies, imagebuilder, images, locked, moves, orphans, overview, parameters, pointers, records, revoked,
+    seen, sharing, way_out,
 };
 use crate::identity::{AccountId, BuildId, BuilderId, Digest, ImageId, RecipeName, Region, RoleName, TargetKind};
 use crate::pipeline::tags::{self as keys, ImageState, Purpose};
@@ -22,7 +22,7 @@ use crate::target::{
     Audience, Builder, CopyRequest, Entry, Evidence, Held, HeldEnd, Herald, Image, ImageRecord, ImageRequest,
     Inventory, LaunchBase, LaunchRequest, Move, Orphan, Overview, Part, Pin, Pipelines, Pointer, PointerName, Pointers,
     Readers, ResolvedBase, Revocation, Rollouts, RunRequest, RunResult, Settled, Shelf, Standing, Tags, Target,
-    TargetError, Underway, at_once, aws_base, moment,
+    TargetError, Underway, Uploads, at_once, aws_base, moment,
 };
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -671,10 +671,17 @@ impl Target for AwsTarget {
 
     async fn orphans(&self) -> Result<Vec<Orphan>, TargetError> {
         let mut found = orphans::find(&self.api, &self.view).await?;
-        if let Some(service) = &self.service {
-            found.extend(service.orphans(&self.api).await?);
+        if self.service.is_some() {
+            found.extend(imagebuilder::leavings::orphans(&self.api).await?);
         }
         Ok(found)
+    }
+
+    async fn uploads(&self) -> Result<Uploads, TargetError> {
+        match &self.service {
+            Some(service) => service.uploads(&self.api).await,
+            None => Ok(Uploads::default()),
+        }
     }
 
     async fn remove_orphan(&self, orphan: &Orphan) -> Result<(), TargetError> {

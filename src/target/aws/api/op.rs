@@ -205,6 +205,8 @@ pub const ROLL_BACK_REFRESH: Operation = op("autoscaling:RollbackInstanceRefresh
 pub const PUT_OBJECT: Operation = op("s3:PutObject", Grant::ComponentBucket, Bucket::Other, &[]);
 /// `s3:DeleteObject`
 pub const DELETE_OBJECT: Operation = op("s3:DeleteObject", Grant::ComponentBucket, Bucket::Other, &[]);
+/// `s3:DeleteObject` of one version.
+pub const DELETE_OBJECT_VERSION: Operation = op("s3:DeleteObjectVersion", Grant::ComponentBucket, Bucket::Other, &[]);
 /// `s3:ListObjectsV2`, for which IAM has another name.
 pub const LIST_OBJECTS: Operation = op("s3:ListBucket", Grant::ComponentBucketList, Bucket::Other, &[]);
 /// `imagebuilder:CreateComponent`
@@ -387,6 +389,7 @@ pub const ALL: &[Operation] = &[
     ROLL_BACK_REFRESH,
     PUT_OBJECT,
     DELETE_OBJECT,
+    DELETE_OBJECT_VERSION,
     LIST_OBJECTS,
     IB_CREATE_COMPONENT,
     IB_GET_COMPONENT,

@@ -3,7 +3,7 @@
 use super::facts::Asked;
 use super::gather;
 use crate::target::aws::api::{Api, op};
-use crate::target::aws::imagebuilder::UNDER;
+use crate::target::aws::imagebuilder::{ELSEWHERE, UNDER};
 use crate::target::finding::Finding;
 
 /// Asks for what is in it, as `sweep` does.
@@ -33,7 +33,7 @@ pub fn judge(bucket: &str, region: &str, found: Asked<()>) -> Finding {
             "there is no such bucket",
             format!("make it in {region}, or correct component_bucket in amifactory.yaml"),
         ),
-        "PermanentRedirect" | "AuthorizationHeaderMalformed" => Finding::fail(
+        code if ELSEWHERE.contains(&code) => Finding::fail(
             check,
             format!("it is not in {region}"),
             format!("name a bucket in {region}: component_bucket in amifactory.yaml, or in the recipes of each region"),

@@ -1,11 +1,11 @@
 //! Creates what a build needs, or finds it as it was created before. A name holds the hash of its content, so what is there
 //! under a name is the same, or it is not ours.
 
-use super::builds::Place;
+use super::builds::{self, Place};
 use super::order::{Device, Distribution, Infrastructure, Order, Recipe, VERSION};
 use super::{altered, configured, document, stored};
 use crate::pipeline::tags as keys;
-use crate::target::aws::api::{Api, CallError, Operation, op};
+use crate::target::aws::api::{Api, CallError, Class, Operation, op};
 use crate::target::aws::tags::{LONGEST_VALUE, fit};
 use crate::target::{Tags, TargetError};
 use aws_sdk_imagebuilder::operation::create_component::builders::CreateComponentFluentBuilder;
@@ -152,17 +152,35 @@ async fn through_bucket(
 ) -> Result<String, TargetError> {
     match get_component(api, place, wanted, &[]).await {
         Ok(found) => return holds(found, wanted),
-        Err(error) if error.is(NOT_THERE) => {}
+        // Whatever it says: where it is there after all, it is not made again.
+        Err(error) if error.class == Class::Permanent => {}
         Err(error) => return Err(error.into()),
     }
     let document = stored::put(api, place, bucket, &wanted.name, &wanted.data).await?;
     let (uri, token) = (document.uri(), chance());
     let create = || new_component(api, wanted, tags, &token).uri(&uri).send();
     let made = api.caller.call(op::IB_CREATE_COMPONENT, &wanted.name, create).await;
-    stored::remove(api, place, &document).await?;
-    match made {
-        Err(error) if !error.is(EXISTS) => Err(refused(error)),
-        _ => holds(get_component(api, place, wanted, &[NOT_THERE]).await?, wanted),
+    let removed = stored::remove(api, place, &document).await;
+    let arn = match made {
+        Err(error) if error.is(EXISTS) => None,
+        Err(error) => return Err(refused(error)),
+        Ok(made) => made.component_build_version_arn,
+    };
+    removed?;
+    let held = holds(get_component(api, place, wanted, &[NOT_THERE]).await?, wanted);
+    match (held, arn) {
+        // Someone has changed the document before the service read it. What was made of it is of no use.
+        (Err(_), Some(arn)) => {
+            let ask = || api.imagebuilder.delete_component().component_build_version_arn(&arn).send();
+            builds::gone(api.caller.call(op::IB_DELETE_COMPONENT, &arn, ask).await.map(drop))?;
+            Err(TargetError::Service {
+                call: "imagebuilder".into(),
+                resource: format!("component {}", wanted.name),
+                said: format!("what was read from the bucket {bucket} is not what was put there"),
+                help: format!("see who else may write to {bucket}, then run the same command again"),
+            })
+        }
+        (held, _) => held,
     }
 }
 
@@ -215,6 +233,11 @@ async fn ensure_component(
             made.component_build_version_arn.ok_or_else(|| TargetError::NotFound { what: format!("component {name}") })
         }
         Err(error) if error.is(EXISTS) => holds(get_component(api, place, wanted, &[NOT_THERE]).await?, wanted),
+        // Others words for it are not documented: where it is there as it should be, it was that.
+        Err(error) if error.class == Class::Permanent => {
+            let found = get_component(api, place, wanted, &[]).await;
+            found.ok().and_then(|found| holds(found, wanted).ok()).ok_or_else(|| refused(error))
+        }
         Err(error) => Err(refused(error)),
     }
 }

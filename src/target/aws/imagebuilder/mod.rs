@@ -90,7 +90,7 @@ pub use room::{Room, room};
 #[cfg(feature = "aws")]
 pub(super) use service::Service;
 #[cfg(feature = "aws")]
-pub(super) use stored::UNDER;
+pub(super) use stored::{ELSEWHERE, UNDER};
 
 /// Where an answer was printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -22,7 +22,7 @@ use crate::target::aws::shared::Shared;
 use crate::target::aws::view::{Ami, View};
 use crate::target::{
     Builder, BuilderState, LaunchRequest, Orphan, Pipeline, PipelineRun, RunEnd, RunEvent, RunRequest, RunResult, Tags,
-    TargetError,
+    TargetError, Uploads,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -103,13 +103,12 @@ impl Service {
         document::check(build, together, self.buckets.first().map(String::as_str))
     }
 
-    /// What nothing stands for any more.
-    pub async fn orphans(&self, api: &Api) -> Result<Vec<Orphan>, TargetError> {
-        let mut found = leavings::orphans(api).await?;
-        if !self.buckets.is_empty() {
-            found.extend(stored::orphans(api, self.place(api).await?, &self.buckets).await?);
+    /// Documents of components that builds have left in buckets.
+    pub async fn uploads(&self, api: &Api) -> Result<Uploads, TargetError> {
+        match self.buckets.is_empty() {
+            true => Ok(Uploads::default()),
+            false => Ok(stored::leftovers(api, self.place(api).await?, &self.buckets).await),
         }
-        Ok(found)
     }
 
     /// Removes one of these; false where it is of another kind.

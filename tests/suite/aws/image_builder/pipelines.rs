@@ -42,7 +42,7 @@ pub async fn apply(target: &AwsTarget, draft: Option<&Draft>) -> Vec<Planned> {
     let recipes: BTreeSet<RecipeName> = draft.map(|draft| draft.recipe.clone()).into_iter().collect();
     // The recipe is here, whether it has a schedule or not.
     let known = BTreeSet::from(["web".parse().unwrap()]);
-    let declared = Declared { recipes: &recipes, known: &known, only: None, owner: None };
+    let declared = Declared { recipes: &recipes, known: &known, only: None, owner: None, take_over: false };
     let seen = pipelines.there().await.unwrap();
     let planned = schedules::decide(draft.cloned().into_iter().collect(), &seen, &declared);
     for planned in &planned {
@@ -188,7 +188,7 @@ async fn strangers_and_those_of_other_owners_are_left_as_they_are() {
     let seen = pipelines(&target).there().await.unwrap();
     let (none, web) = (BTreeSet::new(), BTreeSet::from([draft.recipe.clone()]));
     let decide = |seen: &[Pipeline], known: &BTreeSet<RecipeName>, owner| -> Vec<Step> {
-        let declared = Declared { recipes: &none, known, only: None, owner };
+        let declared = Declared { recipes: &none, known, only: None, owner, take_over: false };
         schedules::decide(Vec::new(), seen, &declared).into_iter().map(|planned| planned.step).collect()
     };
     assert_eq!(decide(&seen, &web, None), []);
@@ -202,7 +202,7 @@ async fn strangers_and_those_of_other_owners_are_left_as_they_are() {
 
     retag(&|tags| tags.clear());
     let seen = pipelines(&target).there().await.unwrap();
-    let declared = Declared { recipes: &web, known: &web, only: None, owner: None };
+    let declared = Declared { recipes: &web, known: &web, only: None, owner: None, take_over: false };
     let planned = schedules::decide(vec![draft], &seen, &declared);
     assert_eq!(planned[0].step, Step::Stranger);
     let before = place.fake.world().calls.len();
