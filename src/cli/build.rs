@@ -154,6 +154,7 @@ fn exit_of(build: &Finished, outcome: Outcome) -> Exit {
     match outcome {
         Outcome::Built | Outcome::UpToDate => Exit::Done,
         Outcome::Refused => Exit::Refused,
+        Outcome::Failed if build.is_on_revoked() => Exit::Refused,
         Outcome::Failed if build.is_wrong_input() => Exit::Usage,
         Outcome::Failed => Exit::Failed,
     }

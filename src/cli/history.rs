@@ -6,13 +6,14 @@ use super::session::Session;
 use crate::identity::Arch;
 use crate::release::promote::rule;
 use crate::release::scene::{self, Scene};
+use crate::release::trace;
 use crate::release::verify::places as verify_places;
-use crate::report::view::{self, ChannelHistory, Histories};
+use crate::report::view::{self, ChannelHistory, GoneChannel, Histories};
 use crate::target::{PointerName, Slot, Underway};
 use clap::Args;
 
-/// Show who moved which channel, when and why; the exit code is 4 where a record was edited, or says what is not so, and
-/// nobody has accepted that.
+/// Show who moved which channel, when and why; the exit code is 4 where a channel was deleted, and where a record was edited,
+/// or says what is not so, and nobody has accepted that.
 #[derive(Debug, Args)]
 pub struct History {
     /// Which recipe
@@ -61,13 +62,14 @@ impl History {
             underway = others;
             histories.push(ChannelHistory { places, underway: own, ..shown });
         }
-        let shown = Histories { recipe, channels: histories, first: underway };
+        let is_there = |name: &PointerName| scene.holds(name);
+        let mut gone = trace::gone(&scene.images, &recipe, &open.factory.channels, is_there);
+        gone.retain(|name, _| is_asked(name) && only.is_none_or(|only| name.slot == Slot::Channel(only.name.clone())));
+        let gone = gone.into_iter().map(|(name, version)| GoneChannel { pointer: name.to_string(), version }).collect();
+        let shown = Histories { recipe, channels: histories, first: underway, gone };
         session.result(&shown, |style| view::histories(&shown, style))?;
         // As `verify` ends, which says more.
-        Ok(if shown.channels.iter().all(|channel| channel.whole && channel.contradicted.is_empty()) {
-            Exit::Done
-        } else {
-            Exit::Stale
-        })
+        let is_well = |channel: &ChannelHistory| channel.whole && channel.contradicted.is_empty();
+        Ok(if shown.gone.is_empty() && shown.channels.iter().all(is_well) { Exit::Done } else { Exit::Stale })
     }
 }

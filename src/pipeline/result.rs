@@ -15,10 +15,19 @@ impl Finished {
             Err(RunError::Prepare(PrepareError::Target(error))) => {
                 matches!(error, TargetError::Unsupported { .. } | TargetError::Base { .. })
             }
+            Err(RunError::Prepare(PrepareError::RevokedBase { .. })) => false,
             Err(RunError::Prepare(_)) => true,
             Err(RunError::Build(BuildError::VersionTaken { .. } | BuildError::OtherVersion { .. })) => true,
             _ => false,
         }
+    }
+
+    /// True where nothing was started because what it is built on is revoked.
+    pub fn is_on_revoked(&self) -> bool {
+        matches!(
+            self.outcome,
+            Err(RunError::Prepare(PrepareError::RevokedBase { .. }) | RunError::Build(BuildError::BaseRevoked { .. }))
+        )
     }
 
     /// The same in the form that people and machines read.
@@ -89,6 +98,7 @@ fn next_command(error: &RunError, recipe: &RecipeName) -> String {
         RunError::Prepare(PrepareError::Target(TargetError::RecordLost { recipe, .. })) => {
             format!("amifactory build {recipe} --force")
         }
+        RunError::Prepare(PrepareError::RevokedBase { parent, .. }) => format!("amifactory build {parent} --force"),
         RunError::Prepare(_) => "amifactory doctor".into(),
         RunError::Build(BuildError::VersionTaken { .. } | BuildError::OtherVersion { .. }) => {
             format!("amifactory images {recipe}")

@@ -36,6 +36,11 @@ pub struct Candidate {
 }
 
 impl Scene {
+    /// Whether a pointer is there, damaged or not.
+    pub fn holds(&self, name: &PointerName) -> bool {
+        self.damaged.contains(name) || self.pointers.iter().any(|pointer| pointer.name == *name)
+    }
+
     /// Looks.
     pub async fn look(target: &dyn Target, recipe: &RecipeName) -> Result<Scene, ReleaseError> {
         let scene = Scene::look_without_pointers(target, recipe).await?;

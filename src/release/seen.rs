@@ -3,7 +3,7 @@
 use super::error::ReleaseError;
 use super::history::History;
 use super::opened::{self, Launchers};
-use crate::identity::{ImageId, RecipeName, Region};
+use crate::identity::{ImageId, RecipeName, Region, Version};
 use crate::pipeline::tags;
 use crate::target::{Evidence, Histories, Image, Overview, Pointer, PointerName, Slot, Target, TargetError, remind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,7 +57,9 @@ impl Seen {
             }
             seen.by_id.insert(image.id.clone(), at);
         }
-        let is_there = |image: &Image| image.available && tags::owner(&image.tags).is_some();
+        // One whose tags don't say whose it is may have a record that does.
+        let is_told = |image: &Image| tags::owner(&image.tags).is_some() || image.tags.contains_key(tags::BUILD);
+        let is_there = |image: &Image| image.available && is_told(image);
         // Over a whole factory those that channels name, of one recipe at home all that versions name.
         let is_one = is_home && recipes.len() == 1;
         let named: BTreeSet<&ImageId> = seen
@@ -135,6 +137,14 @@ impl Seen {
     /// The images of a recipe, by what their tags say.
     pub fn images_of(&self, recipe: &RecipeName) -> impl Iterator<Item = &Image> {
         self.of_recipe.get(recipe).into_iter().flatten().map(|at| &self.images[*at])
+    }
+
+    /// The versions of a recipe that name an image.
+    pub fn versions_of(&self, recipe: &RecipeName, image: &ImageId) -> impl Iterator<Item = Version> {
+        self.pointers(recipe).filter_map(move |pointer| match pointer.name.slot {
+            Slot::Version(version) if pointer.image == *image => Some(version),
+            _ => None,
+        })
     }
 
     /// All pointers that can be read.

@@ -367,7 +367,7 @@ impl Page {
         }
         self.text.push_str(&format!("\n{}\n", self.style.dim("next")));
         for command in commands {
-            self.text.push_str(&format!("  {}\n", visible::line(command)));
+            self.text.push_str(&format!("  {}\n", visible::line(&wording::pasted(command))));
         }
     }
 }

@@ -248,3 +248,15 @@ pub fn painted_verdict(record: &ImageRecord, style: Style) -> String {
         Verdict::Open => style.yellow("open, this image is not verified"),
     }
 }
+
+/// A command with what there is to say of it, such that the line can be pasted: for a shell that is a comment.
+pub fn pasted(command: &str) -> String {
+    match command.split_once("   ") {
+        None => command.to_owned(),
+        Some((command, said)) => {
+            let said = said.trim();
+            let bare = said.strip_prefix('(').and_then(|said| said.strip_suffix(')')).unwrap_or(said);
+            format!("{command}   # {bare}")
+        }
+    }
+}

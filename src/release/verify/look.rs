@@ -176,7 +176,20 @@ impl Look<'_> {
 
     fn untagged(&mut self, name: &PointerName, image: &Image) {
         let wrong = format!("it names {}, whose tags don't say whose it is", image.id);
-        self.wrong(name, wrong, "put its amifactory: tags back; amifactory show reads them from its record");
+        let again =
+            format!("put its amifactory: tags back; amifactory verify {} reads them from its record", self.recipe);
+        let mend = match self.seen.evidence.get(&image.id) {
+            Some(Evidence::Of(record)) if self.is_of_recipe_by_its_record(image, name) => {
+                let changed = retagged::changed(&image.tags, record);
+                retagged::command(&image.id, &self.region(), &changed).unwrap_or(again)
+            }
+            Some(Evidence::Of(_) | Evidence::Missing) => {
+                "put its amifactory: tags back, which no record holds; or make the image anew, and promote that"
+                    .to_owned()
+            }
+            None | Some(Evidence::There) => again,
+        };
+        self.wrong(name, wrong, mend);
     }
 
     fn usable(&mut self, pointer: &Pointer, image: &Image) {

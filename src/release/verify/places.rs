@@ -3,7 +3,7 @@
 use super::histories::past_gates;
 use super::{Drift, Unknown, Verified, check};
 use super::{from_home, in_accounts, lost, retagged};
-use crate::identity::{Arch, Channel, ImageId, RecipeName, Region};
+use crate::identity::{Arch, Channel, ImageId, RecipeName, Region, Version};
 use crate::pipeline::tags::{self, ImageState};
 use crate::recipe::ChannelRule;
 use crate::release::Account;
@@ -149,19 +149,29 @@ impl Against<'_, '_> {
             overview.is_some_and(|overview| overview.pointers.iter().any(is_it))
         };
         let mut left: BTreeMap<&PointerName, Vec<String>> = BTreeMap::new();
+        let mut versions: BTreeMap<&PointerName, BTreeSet<Version>> = BTreeMap::new();
         for (place, there) in all.seen.iter().filter(|(place, _)| **place != self.places.home_place()) {
             let channels = there.pointers(self.recipe).filter(|found| matches!(found.name.slot, Slot::Channel(_)));
             for found in channels.filter(|found| !is_at_home(&found.name)) {
                 left.entry(&found.name).or_default().push(format!("{place} names {}", found.image));
+                versions.entry(&found.name).or_default().extend(there.versions_of(self.recipe, &found.image));
             }
         }
         for (name, places) in left {
             let Slot::Channel(channel) = &name.slot else { continue };
             let wrong = format!("it is not there at home, and elsewhere it is: {}", places.join(", "));
-            let mend = format!(
-                "someone deleted it, and its history: find out who, and promote to {channel} again what these places \
-                 name, by its version"
-            );
+            let versions: Vec<&Version> = versions.get(name).into_iter().flatten().collect();
+            let again = match versions.as_slice() {
+                [version] => format!(
+                    "amifactory promote {}@{version} --to {channel} --arch {} names again what these places name",
+                    self.recipe, name.arch
+                ),
+                _ => format!("promote to {channel} again what these places name, by its version"),
+            };
+            let mend = format!("someone deleted it, and its history: find out who; {again}");
+            // What home alone shows of it is the newest version that it has ever named, which may be another.
+            let (what, recipe) = (name.to_string(), self.recipe);
+            self.verified.drift.retain(|told| told.recipe != *recipe || told.what != what);
             self.wrong(name.to_string(), wrong, mend);
         }
     }

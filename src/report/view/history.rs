@@ -20,6 +20,18 @@ pub struct Histories {
     /// Moves that someone has begun of channels that name nothing yet.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub first: Vec<Underway>,
+    /// Channels that have named images and are not there any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<GoneChannel>,
+}
+
+/// A channel that someone has deleted, and its history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GoneChannel {
+    /// Its pointer.
+    pub pointer: String,
+    /// The newest version that says that it has named it.
+    pub version: Version,
 }
 
 /// The history of a channel.
@@ -108,7 +120,7 @@ impl ChannelHistory {
 
 /// A table for each channel, newest first, and whether it can be trusted.
 pub fn histories(shown: &Histories, style: Style) -> String {
-    if shown.channels.is_empty() && shown.first.is_empty() {
+    if shown.channels.is_empty() && shown.first.is_empty() && shown.gone.is_empty() {
         return format!("no channel that was asked for has named an image of {} yet\n", shown.recipe);
     }
     let each = shown.channels.iter().map(|channel| one(&shown.recipe, channel, style));
@@ -116,7 +128,15 @@ pub fn histories(shown: &Histories, style: Style) -> String {
         let what = style.bold(&format!("{}", underway.name));
         format!("{what}\n{}{}", under_way(underway, style), super::next(&[way_out(underway, true)], style))
     });
-    each.chain(first).collect::<Vec<_>>().join("\n")
+    let gone = shown.gone.iter().map(|gone| {
+        let said = format!(
+            "it is not there, and {} says that it has named it: someone deleted it, and its history",
+            gone.version
+        );
+        let next = super::next(&[format!("amifactory verify {}", shown.recipe)], style);
+        format!("{}\n  {}\n{next}", style.bold(&gone.pointer), style.red(&said))
+    });
+    each.chain(first).chain(gone).collect::<Vec<_>>().join("\n")
 }
 
 fn under_way(underway: &Underway, style: Style) -> String {
@@ -321,7 +341,12 @@ mod tests {
 
     #[test]
     fn a_record_that_was_edited_says_so_also_once_that_is_accepted() {
-        let shown = |channel| Histories { recipe: "web".parse().unwrap(), channels: vec![channel], first: Vec::new() };
+        let shown = |channel| Histories {
+            recipe: "web".parse().unwrap(),
+            channels: vec![channel],
+            first: Vec::new(),
+            gone: Vec::new(),
+        };
         let told = [edited(false), edited(true)].map(|channel| histories(&shown(channel), Style::PLAIN));
         insta::assert_snapshot!("an_edited_record", told.join("\n"));
     }

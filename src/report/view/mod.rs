@@ -30,7 +30,7 @@ pub use diff::diff;
 pub use distribution::{Distributed, distributed};
 pub use fleet::{Fleet, FleetOutcome, Measured, PlaceRow, examples, fleet, fleet_in_a_line, fleet_sums, what};
 pub(crate) use history::last_part;
-pub use history::{ChannelHistory, Histories, MoveRow, histories, verified};
+pub use history::{ChannelHistory, GoneChannel, Histories, MoveRow, histories, verified};
 pub use images::{ImageRow, Images, images};
 pub use pipelines::{
     AdoptedAll, AdoptedRow, PipelineRow, PipelineRunRow, PipelineStatus, PipelinesApplied, PipelinesStatus, adopted,
@@ -56,6 +56,6 @@ pub(crate) fn minute(rfc3339: &str) -> String {
 
 /// The commands that make sense next, under a heading.
 fn next(commands: &[String], style: super::Style) -> String {
-    let lines: String = commands.iter().map(|command| format!("  {command}\n")).collect();
+    let lines: String = commands.iter().map(|command| format!("  {}\n", super::wording::pasted(command))).collect();
     format!("\n{}\n{lines}", style.dim("next"))
 }

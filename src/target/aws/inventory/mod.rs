@@ -124,11 +124,14 @@ fn sighting(instance: &Instance, groups: &Groups, (home, now): (bool, OffsetDate
         stopped: matches!(state, Some(InstanceStateName::Stopped | InstanceStateName::Stopping)),
         // Elsewhere there are none, whatever tags say.
         builder: home
-            && tag(keys::BUILD).is_some()
-            && tag(keys::PURPOSE).is_some()
+            && (tag(keys::BUILD).is_some() && tag(keys::PURPOSE).is_some()
+                || tag(keys::BY_SERVICE).is_some_and(|arn| arn.contains(OF_OURS)))
             && may_be_builder(tag(GROUP), instance.launch_time().map(|at| at.secs()), now.unix_timestamp()),
     }
 }
+
+/// Image Builder builds and tests on instances of its own, and says on them of which of its images they are: these are ours.
+const OF_OURS: &str = ":image/amifactory-";
 
 /// Tags alone make no builder: whoever may tag could hide behind them. None belongs to a group, and none lives for long.
 fn may_be_builder(group: Option<&str>, launched: Option<i64>, now: i64) -> bool {
@@ -138,6 +141,21 @@ fn may_be_builder(group: Option<&str>, launched: Option<i64>, now: i64) -> bool 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn instances_on_which_image_builder_builds_ours_are_builders() {
+        use aws_sdk_ec2::types::Tag;
+        let launched = aws_smithy_types::DateTime::from_secs(1_795_000_000);
+        let now = OffsetDateTime::from_unix_timestamp(1_795_000_600).unwrap();
+        let of = |arn: &str, home| {
+            let tag = Tag::builder().key("Ec2ImageBuilderArn").value(arn).build();
+            let instance = Instance::builder().instance_id("i-1").launch_time(launched).tags(tag).build();
+            sighting(&instance, &Groups::default(), (home, now)).builder
+        };
+        let ours = "arn:aws:imagebuilder:eu-west-1:123456789012:image/amifactory-web-0123456789abcdef/1.0.0/1";
+        assert!(of(ours, true) && !of(ours, false));
+        assert!(!of("arn:aws:imagebuilder:eu-west-1:123456789012:image/another/1.0.0/1", true));
+    }
 
     #[test]
     fn what_lives_too_long_or_belongs_to_a_group_is_no_builder() {

@@ -200,6 +200,21 @@ async fn strangers_and_those_of_other_owners_are_left_as_they_are() {
     assert_eq!(decide(&seen, &none, None), [Step::Unclaimed]);
     assert_eq!(decide(&seen, &web, Some("another team")), []);
 
+    // Nor is it taken where a recipe of its name is declared here too, unless that is asked for.
+    retag(&|tags| drop(tags.insert(tags::OWNER.into(), "another team".into())));
+    let seen = pipelines(&target).there().await.unwrap();
+    let take = |take_over| {
+        let declared = Declared { recipes: &web, known: &web, only: None, owner: None, take_over };
+        schedules::decide(vec![draft.clone()], &seen, &declared).remove(0)
+    };
+    assert_eq!(take(false).step, Step::Others("another team".into()));
+    assert!(matches!(take(true).step, Step::Keep | Step::Change(_)));
+    let before = place.fake.world().calls.len();
+    let error = schedules::carry_out(pipelines(&target), &take(false)).await.unwrap_err().to_string();
+    assert!(error.contains("another team's") && error.contains("--take-over"), "{error}");
+    assert!(!schedules::start(pipelines(&target), &take(false)).await.unwrap());
+    assert_eq!(changes(&place, before), [] as [String; 0]);
+
     retag(&|tags| tags.clear());
     let seen = pipelines(&target).there().await.unwrap();
     let declared = Declared { recipes: &web, known: &web, only: None, owner: None, take_over: false };

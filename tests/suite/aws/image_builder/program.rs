@@ -286,6 +286,51 @@ fn pipelines_of_another_factory_are_told_and_left() {
     ];
     insta::assert_snapshot!(told.join("\n"));
     assert_eq!(super::pipelines::own(&cloud.fake).len(), 2);
+    // It is no business of this factory's monitor.
+    let (code, shown) = json(&cloud, &factory, &["pipeline", "status"]);
+    assert_eq!((code, &shown["pipelines"][0]["state"]), (0, &"unclaimed".into()), "{shown}");
+}
+
+#[test]
+fn what_another_owner_has_declared_is_left_and_told_until_it_is_taken_over() {
+    let cloud = cloud(|_| {});
+    let of = |owner: &str| {
+        let text = "default_target: imagebuilder\nchannels: [dev]\naws: {instance_profile: amifactory-builder, owner: ";
+        let factory = factory("");
+        factory.write("amifactory.yaml", &format!("{text}{owner}}}\n{NIGHTLY}"));
+        factory
+    };
+    let (platform, web) = (of("platform"), of("web team"));
+    run(&cloud, &platform, &["pipeline", "apply", "web", "--yes"]);
+    let told = [
+        read(&cloud, &web, &["pipeline", "apply", "web", "--plan"]),
+        read(&cloud, &web, &["pipeline", "apply", "--all", "--yes", "--start"]),
+        read(&cloud, &web, &["pipeline", "status"]),
+        read(&cloud, &platform, &["pipeline", "status"]),
+    ];
+    // Without the schedule it is none of this factory's.
+    web.write("recipes/web.yaml", &format!("{RECIPE}schedule: none\n"));
+    let (code, shown) = json(&cloud, &web, &["pipeline", "status"]);
+    assert_eq!((code, shown["pipelines"].as_array().unwrap().len()), (0, 0), "{shown}");
+    web.write("recipes/web.yaml", RECIPE);
+    let taken = read(&cloud, &web, &["pipeline", "apply", "web", "--yes", "--take-over"]);
+    insta::assert_snapshot!(
+        [&told[..], &[taken, read(&cloud, &platform, &["pipeline", "status"])]].concat().join("\n")
+    );
+}
+
+#[test]
+fn a_recipe_that_can_not_be_read_is_unknown_and_not_undeclared() {
+    let cloud = cloud(|_| {});
+    let factory = factory(NIGHTLY);
+    run(&cloud, &factory, &["pipeline", "apply", "web", "--yes"]);
+    for text in [": [", &format!("{RECIPE}schedule: {{cron: \"99 3 * * *\"}}\n"), &format!("{RECIPE}extra: 1\n")] {
+        factory.write("recipes/web.yaml", text);
+        let (code, shown) = json(&cloud, &factory, &["pipeline", "status"]);
+        assert_eq!((code, &shown["pipelines"][0]["state"]), (4, &"unknown".into()), "{text}: {shown}");
+        let text = String::from_utf8(run(&cloud, &factory, &["pipeline", "status"]).stdout).unwrap();
+        assert!(text.contains("amifactory validate") && !text.contains("apply --all"), "{text}");
+    }
 }
 
 #[test]

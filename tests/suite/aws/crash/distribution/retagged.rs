@@ -52,6 +52,22 @@ async fn the_record_says_which_image_has_other_tags_than_it_was_made_with() {
         assert!(!told.contains("gone") && !told.contains("rollback") && !told.contains("promote"), "{told}");
     }
     set(&bench, &home, tags::RECIPE, "web");
+    // Without the tag that says of which plan it is, the record still says what puts it back.
+    let digest = {
+        let mut world = bench.fake.world();
+        let now = world.clock.now();
+        let mut all = world.ec2.tags_at(&home, now);
+        let digest = all.remove(tags::DIGEST).unwrap();
+        world.ec2.tags.insert(home.clone(), Timeline::new(now, all));
+        digest
+    };
+    let found = drift(&bench).await;
+    let sets = format!("aws ec2 create-tags --resources {home} --region {HOME} --tags 'Key={},Value=", tags::DIGEST);
+    let untagged: Vec<&String> =
+        found.iter().filter(|told| told.contains("whose tags don't say whose it is")).collect();
+    assert!(!untagged.is_empty() && untagged.iter().all(|told| told.contains(&sets)), "{found:#?}");
+    set(&bench, &home, tags::DIGEST, &digest);
+    assert_eq!(drift(&bench).await, [] as [String; 0]);
     // A score that no audit has found.
     for (image, what, region) in &images {
         set(&bench, image, tags::SCORE, "99.5");

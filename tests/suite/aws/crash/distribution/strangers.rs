@@ -88,9 +88,12 @@ async fn verify_sees_a_channel_that_was_deleted_at_home_alone() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     let found = bench.drift().await;
     let gone = found.iter().find(|drift| drift.starts_with(name)).unwrap_or_else(|| panic!("{found:#?}"));
-    for part in ["it is not there at home", REGIONS[1], REGIONS[2], CONSUMER] {
+    let again = "amifactory promote web@1.0.0 --to prod --arch x86_64";
+    for part in ["it is not there at home", REGIONS[1], REGIONS[2], CONSUMER, again] {
         assert!(gone.contains(part), "{part}: {gone}");
     }
+    // One way out, and no other.
+    assert_eq!(found.iter().filter(|drift| drift.starts_with(name)).count(), 1, "{found:#?}");
 }
 
 #[tokio::test(start_paused = true)]

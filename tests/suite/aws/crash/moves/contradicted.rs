@@ -51,7 +51,7 @@ impl Bench {
     async fn history_shown(&self) -> String {
         let history = self.history().await;
         let channel = ChannelHistory::of("staging".parse().unwrap(), name().arch, &history, |_| None, None);
-        let all = Histories { recipe: recipe_name(), channels: vec![channel], first: Vec::new() };
+        let all = Histories { recipe: recipe_name(), channels: vec![channel], first: Vec::new(), gone: Vec::new() };
         view::histories(&all, Style::PLAIN)
     }
 }
