@@ -35,6 +35,8 @@ pub struct Facts {
     pub gate_unmet: Vec<String>,
     /// The last time that the channel it is to go into went back from it, and has not named it since.
     pub left: Option<Left>,
+    /// The same of the channel that it comes from.
+    pub left_before: Option<Left>,
 }
 
 /// A channel's way back from an image, or from another one of the same plan.
@@ -71,6 +73,7 @@ impl Facts {
             failed_tests: record.tests.iter().filter(|test| test.exit != 0).map(|test| test.name.clone()).collect(),
             gate_unmet: record.gate.unmet.clone(),
             left: None,
+            left_before: None,
         }
     }
 }
@@ -110,7 +113,9 @@ pub fn unmet(
     if let Some(from) = &rule.from {
         unmet.extend(came_through(rule, from, facts, now));
     }
-    unmet.extend(facts.left.as_ref().map(|left| rolled_back(&rule.name, facts, left)));
+    let before = rule.from.as_ref().zip(facts.left_before.as_ref());
+    let went_back = facts.left.as_ref().map(|left| (&rule.name, left)).or(before);
+    unmet.extend(went_back.map(|(channel, left)| rolled_back(&rule.name, channel, facts, left)));
     unmet.extend(tested(facts));
     if let Some(least) = rule.minimum_score
         && facts.score.is_none_or(|score| score < least)
@@ -169,7 +174,7 @@ fn came_through(rule: &ChannelRule, from: &Channel, facts: &Facts, now: OffsetDa
 }
 
 /// Whoever took a version out did so for a reason that no soak and no score knows of.
-fn rolled_back(channel: &Channel, facts: &Facts, left: &Left) -> Unmet {
+fn rolled_back(taker: &Channel, channel: &Channel, facts: &Facts, left: &Left) -> Unmet {
     let by = left.by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
     let why = left.why.as_deref().map_or_else(|| ", without a reason".to_owned(), |why| format!(": {why}"));
     let which = match left.version {
@@ -181,7 +186,10 @@ fn rolled_back(channel: &Channel, facts: &Facts, left: &Left) -> Unmet {
     Unmet {
         gate: "rolled-back",
         is: format!("{channel} went back{which} at {}{by}{why}", left.at),
-        needed: format!("{channel} takes what it went back from only with a reason"),
+        needed: match taker == channel {
+            true => format!("{channel} takes what it went back from only with a reason"),
+            false => format!("{taker} takes what {channel} went back from only with a reason"),
+        },
         mend:
             "promote a newer version that mends it; where the cause lay elsewhere, say so: --override with the reason"
                 .into(),
@@ -325,6 +333,7 @@ mod tests {
             failed_tests: Vec::new(),
             gate_unmet: Vec::new(),
             left: None,
+            left_before: None,
         }
     }
 
@@ -395,6 +404,12 @@ mod tests {
         };
         assert_eq!(is("1.0.3"), "prod went back from web 1.0.3 at 2026-11-19T22:10:00Z by ann: it loses sessions");
         assert!(is("1.0.2").starts_with("prod went back from 1.0.2, which is of the same plan as web 1.0.3, at"));
+        // So it is where the channel before it went back; once is enough.
+        let before = Facts { left_before: left("1.0.3"), ..good() };
+        let told = unmet(&rule(), &before, Some(&yes()), "release", NOW).remove(0);
+        assert!(told.is.starts_with("staging went back from web 1.0.3") && told.gate == "rolled-back", "{told:?}");
+        assert_eq!(told.needed, "prod takes what staging went back from only with a reason");
+        assert_eq!(gates(&Facts { left: left("1.0.3"), ..before }, Some(&yes())), ["rolled-back"]);
     }
 
     #[test]

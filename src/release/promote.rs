@@ -181,17 +181,18 @@ pub async fn plan(target: &dyn Target, channels: &[ChannelRule], request: &Reque
     };
     let image = &candidate.image;
     let record = target.record(&image.id).await?;
-    let (mut stayed, mut doubt) = (None, None);
+    let (mut stayed, mut doubt, mut left_before) = (None, None, None);
     if let (Some(name), Some(channel)) = (&from, &rule.from) {
         let history = history(target, name).await?.with_versions(|image| scene.versions_of(image));
         stayed = longest_stay(&history, &image.id, target.now());
         doubt = scene::doubt(channel, &history, &image.id);
+        left_before = scene::left(&history, &scene.images, image);
     }
     let who = target.who().await?;
     let name_of = format!("{} {}", scene.recipe, candidate.version);
     let own = history(target, &name).await?.with_versions(|image| scene.versions_of(image));
     let left = scene::left(&own, &scene.images, image);
-    let facts = Facts { left, ..Facts::of(name_of, (image, &record), (stayed, doubt, from_names)) };
+    let facts = Facts { left, left_before, ..Facts::of(name_of, (image, &record), (stayed, doubt, from_names)) };
     let current = scene.pointer(&name).cloned();
     let (damaged, by_hand) = (scene.is_damaged(&name), own.unrecorded().is_some() || own.last_contradicted().is_some());
     let is_done = !damaged && !by_hand && current.as_ref().is_some_and(|current| current.image == image.id);

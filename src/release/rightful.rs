@@ -86,7 +86,8 @@ fn promotion(underway: &Underway, ground: &Ground<'_>) -> Option<Foreign> {
     // What its channel had gone back from by then; the move itself may stand there already.
     let is_another = |entry: &&Entry| !same_move(&image.id, note, &entry.image, Note::read(&entry.note).as_ref());
     let own: Vec<Entry> = ground.own.iter().filter(by_then).filter(is_another).cloned().collect();
-    let facts = Facts { left: super::scene::left(&History::of(&own), ground.images, image), ..facts };
+    let left_before = super::scene::left(&history, ground.images, image);
+    let facts = Facts { left: super::scene::left(&History::of(&own), ground.images, image), left_before, ..facts };
     let approval = note.approved_by.clone().zip(note.approval.clone());
     let approval = approval.map(|(by, reason)| Approval { by, reason });
     let mover = note.by.as_deref().unwrap_or_default();
@@ -120,5 +121,6 @@ fn unread(
         failed_tests: Vec::new(),
         gate_unmet: Vec::new(),
         left: None,
+        left_before: None,
     }
 }

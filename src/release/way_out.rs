@@ -184,8 +184,10 @@ pub async fn after_revoke(
         }
     }
     let mut told: Vec<String> = Vec::new();
+    // What is said beside a command makes no other command of it.
+    let words = |command: &str| command.split("   ").next().unwrap_or_default().to_owned();
     for command in all {
-        if !told.contains(&command) {
+        if !told.iter().any(|other| words(other) == words(&command)) {
             told.push(command);
         }
     }

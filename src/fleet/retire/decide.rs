@@ -6,6 +6,7 @@ use crate::recipe::Retention;
 use crate::release::gate::span;
 use crate::target::{PointerName, Unread, Use};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use time::OffsetDateTime;
 
@@ -170,7 +171,8 @@ pub fn goes(facts: &Facts, retention: &Retention) -> String {
     parts.push(match nearest {
         None if facts.passed_over.is_empty() => "no channel has named it".to_owned(),
         None => {
-            let names: Vec<String> = facts.passed_over.iter().map(ToString::to_string).collect();
+            let names: BTreeSet<String> = facts.passed_over.iter().map(ToString::to_string).collect();
+            let names: Vec<String> = names.into_iter().collect();
             format!("no rollback goes back to it any more, though {} named it", names.join(" and "))
         }
         Some(back) => {
