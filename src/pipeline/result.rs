@@ -24,10 +24,7 @@ impl Finished {
 
     /// True where nothing was started because what it is built on is revoked.
     pub fn is_on_revoked(&self) -> bool {
-        matches!(
-            self.outcome,
-            Err(RunError::Prepare(PrepareError::RevokedBase { .. }) | RunError::Build(BuildError::BaseRevoked { .. }))
-        )
+        matches!(self.outcome, Err(RunError::Prepare(PrepareError::RevokedBase { .. })))
     }
 
     /// The same in the form that people and machines read.

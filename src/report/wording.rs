@@ -254,7 +254,7 @@ pub fn pasted(command: &str) -> String {
     match command.split_once("   ") {
         None => command.to_owned(),
         Some((command, said)) => {
-            let said = said.trim();
+            let said = said.trim().trim_start_matches('#').trim_start();
             let bare = said.strip_prefix('(').and_then(|said| said.strip_suffix(')')).unwrap_or(said);
             format!("{command}   # {bare}")
         }

@@ -290,8 +290,8 @@ fn a_refusal_tells_first_what_meets_the_gates() {
     };
     let promote = ["promote", "tiny", "--to", "staging", "--yes"];
     let command = "amifactory promote tiny@1.0.1 --to staging";
-    let past = format!("{command} --override REASON --yes   (past the gates; the reason is kept)");
-    let wait = "--yes   (once its time there is over)";
+    let past = format!("{command} --override REASON --yes   # past the gates; the reason is kept");
+    let wait = "--yes   # once its time there is over";
     let asked = format!("{command} --approved-by NAME --approval-reason TEXT {wait}");
     assert_eq!(next(&promote), [asked.clone(), past.clone()]);
     // A yes to oneself did not count, and is not said again.
@@ -419,7 +419,7 @@ fn a_revoked_image_goes_nowhere_and_takes_those_built_on_it_along() {
         assert!(code == 3 && text.contains("is revoked") && text.contains("a key was left in it"), "{text}");
     }
     let output = factory.run(&["build", "child"]);
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(3));
     assert!(stderr(&output).contains("of tiny, which is revoked: a key was left in it"), "{}", stderr(&output));
     let text = String::from_utf8(factory.run(&["plan", "tiny"]).stdout).unwrap();
     assert!(

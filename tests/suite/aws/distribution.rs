@@ -162,7 +162,7 @@ fn what_is_where_is_a_table_and_what_is_missing_is_exit_5() {
     let text = without_ids(&text, &cloud);
     assert!(text.contains("it is in 2 of 6 places") && text.contains("kms:Decrypt"), "{text}");
     // Without the channel it would go to everybody whom any channel reaches.
-    assert!(text.contains("amifactory distribute tiny@1.4.12 --to prod   (makes only what is missing)"), "{text}");
+    assert!(text.contains("amifactory distribute tiny@1.4.12 --to prod   # makes only what is missing"), "{text}");
     let table: Vec<&str> = text.lines().take(9).collect();
     insta::assert_snapshot!(table.join("\n"));
 

@@ -6,6 +6,7 @@ use super::lines::LINE;
 use crate::identity::{BuildId, Digest, RecipeName};
 use crate::plan::{Bundle, Bundles};
 use crate::recipe::ExtraVolume;
+#[cfg(feature = "aws")]
 use crate::target::TargetError;
 use crate::target::aws::command::{self, CommandError, Options, Parcel, inline};
 use std::fmt::Write as _;
@@ -160,6 +161,7 @@ fn of_size(bundles: &Bundles, wanted: &Wanted<'_>, size: Size) -> Result<Vec<Com
 }
 
 /// Whether components can carry these bundles, with a bucket or without: those of the image first, then the one of its test.
+#[cfg(feature = "aws")]
 pub fn check(build: &BuildId, together: &[&[&Bundle]], bucket: Option<&str>) -> Result<(), TargetError> {
     let refused = |why: String| TargetError::Unsupported {
         what: format!("{build} can't be built by EC2 Image Builder"),
