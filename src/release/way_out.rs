@@ -183,8 +183,12 @@ pub async fn after_revoke(
             all.extend(commands(&name, &ground));
         }
     }
+    once(all)
+}
+
+/// Each command once, by its words: what is said beside it makes no other command of it.
+fn once(all: Vec<String>) -> Vec<String> {
     let mut told: Vec<String> = Vec::new();
-    // What is said beside a command makes no other command of it.
     let words = |command: &str| command.split("   ").next().unwrap_or_default().to_owned();
     for command in all {
         if !told.iter().any(|other| words(other) == words(&command)) {
@@ -228,6 +232,14 @@ mod tests {
     use super::super::history::Moved;
     use super::super::note::{Kind, Note};
     use super::*;
+
+    #[test]
+    fn a_command_is_told_once_whatever_is_said_beside_it() {
+        let all =
+            ["build web --force   (nothing is left)", "build web --force", "promote web", "build web --force   (x)"];
+        let told = once(all.map(str::to_owned).to_vec());
+        assert_eq!(told, ["build web --force   (nothing is left)", "promote web"]);
+    }
 
     fn told(moves: &[(Kind, &str)], usable: &[&str], pinned: bool) -> Vec<String> {
         told_where(moves, usable, pinned, None)

@@ -555,6 +555,11 @@ fn a_channel_that_was_deleted_is_found_by_those_that_took_from_it_and_keeps_its_
     }
     let (code, verified) = factory.json(&["verify", "tiny"]);
     let found = verified["drift"].as_array().unwrap();
+    // The channel's own history is no success either.
+    let output = factory.run(&["history", "tiny", "--channel", "staging"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.code() == Some(4) && text.contains("someone deleted it, and its history"), "{text}");
+    assert!(text.contains("amifactory verify tiny"), "{text}");
     let is_it = |drift: &&Value| drift["what"].as_str().unwrap().ends_with("channels/staging");
     let told = found.iter().find(is_it).unwrap_or_else(|| panic!("{verified}"));
     assert!(code == 4 && told["wrong"].as_str().unwrap().contains("someone deleted it"), "{verified}");
