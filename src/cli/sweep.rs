@@ -44,8 +44,7 @@ impl Sweep {
         };
         let alive = |left: &LeftOver| left.build.as_ref().is_some_and(|build| elsewhere.contains(build));
         let (spared, dead): (Vec<_>, Vec<_>) = rest.into_iter().partition(alive);
-        let mut failed: Vec<view::Leftover> = uploads.unread.iter().map(unread).collect();
-        let is_whole = failed.is_empty();
+        let mut failed: Vec<view::Leftover> = Vec::new();
         let dead = self.removed(&*open.target, &open.state, dead, &mut failed).await?;
         let mut copies = Vec::new();
         if let Some(places) = distribute::places(&open).ok().flatten() {
@@ -92,7 +91,8 @@ impl Sweep {
         let mut spared = rows(&spared, Some("another machine began it and may be at work"));
         let young: Vec<LeftOver> = uploads.young.into_iter().map(sweep::part).collect();
         spared.extend(rows(&young, Some("a build may be at work with it: it goes when it is an hour old")));
-        let swept = view::Swept { found, removed: self.yes, failed, spared, refused };
+        let unread = uploads.unread.iter().map(unread).collect();
+        let swept = view::Swept { found, removed: self.yes, failed, unread, spared, refused };
         session.result(&swept, |style| {
             let mut text = view::sweep(&swept, style);
             for left in &busy {
@@ -110,12 +110,11 @@ impl Sweep {
             }
             text
         })?;
-        Ok(match (swept.failed.is_empty(), swept.found.is_empty()) {
-            (true, _) => Exit::Done,
-            (false, false) => Exit::Partly,
+        Ok(match (swept.failed.is_empty(), swept.found.is_empty(), swept.unread.is_empty()) {
+            (true, _, true) => Exit::Done,
+            (false, true, true) => Exit::Failed,
             // What could be looked at was.
-            (false, true) if !is_whole => Exit::Partly,
-            (false, true) => Exit::Failed,
+            _ => Exit::Partly,
         })
     }
 }

@@ -30,6 +30,9 @@ pub struct Swept {
     /// What could not be removed; `why` says why, and what to do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Leftover>,
+    /// Where could not be looked; `why` says why, and what to do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Leftover>,
     /// What another machine may be working on: it is not removed.
     pub spared: Vec<Leftover>,
     /// Moves of channels that were not finished although someone had begun them; `why` says why, and what to do.
@@ -39,7 +42,8 @@ pub struct Swept {
 
 /// One row per thing, and what to type to remove them.
 pub fn sweep(swept: &Swept, style: Style) -> String {
-    if swept.found.is_empty() && swept.spared.is_empty() && swept.failed.is_empty() {
+    let is_nothing = [&swept.found, &swept.spared, &swept.failed, &swept.unread].iter().all(|some| some.is_empty());
+    if is_nothing {
         return "nothing was left behind\n".to_owned();
     }
     let mut table = Table::new(&["WHAT", "ID", "BUILD", "CREATED", "WHY"]).gives_way(4);
@@ -57,8 +61,8 @@ pub fn sweep(swept: &Swept, style: Style) -> String {
         true => format!("\n{found} removed\n"),
         false => format!("\n{found} found, nothing removed\n"),
     };
-    for failed in &swept.failed {
-        let what = if failed.kind == "bucket" { "looked into" } else { "removed" };
+    let unread = swept.unread.iter().map(|unread| (unread, "looked into"));
+    for (failed, what) in unread.chain(swept.failed.iter().map(|failed| (failed, "removed"))) {
         let head = format!("{} {} could not be {what}", visible::line(&failed.kind), visible::line(&failed.id));
         end.push_str(&format!("{}\n", style.red(&head)));
         for line in fold(&visible::joined(&failed.why), style.width.saturating_sub(2)) {

@@ -52,7 +52,11 @@ pub fn create(world: &mut World, call: &Incoming<'_>) -> Reply {
         if let Some(last) = builds.max_by_key(|found| found.build)
             && last.body == body
         {
-            return Err(exists(Kind::Component, &last.arn));
+            let refused = exists(Kind::Component, &last.arn);
+            return Err(match world.imagebuilder.pokes.exists_code {
+                Some(code) => Failure::bad(code, refused.message),
+                None => refused,
+            });
         }
         let build = world.imagebuilder.next_build(&of_version);
         let arn = format!("{of_version}/{build}");

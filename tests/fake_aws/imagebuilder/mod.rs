@@ -64,6 +64,8 @@ pub struct Pokes {
     pub lost_logs: bool,
     /// How many builds an account may have at once in a region.
     pub builds_at_once: Option<usize>,
+    /// The code of the error for a component that is there; what it is in truth no document says.
+    pub exists_code: Option<&'static str>,
 }
 
 impl State {

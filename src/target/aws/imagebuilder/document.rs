@@ -113,13 +113,13 @@ static SHELL: LazyLock<String> = LazyLock::new(|| command::wrapped(COMPONENT));
 
 /// All components of a plan, in the order in which they run. Only what does not fit otherwise goes through a bucket.
 pub fn documents(bundles: &Bundles, wanted: &Wanted<'_>) -> Result<Vec<Component>, DocumentError> {
-    let refused = match (of_size(bundles, wanted, WITH_REQUESTS), wanted.bucket) {
+    let bucket = match (of_size(bundles, wanted, WITH_REQUESTS), wanted.bucket) {
         (Err(DocumentError::TooMany { .. } | DocumentError::TooLarge { .. }), Some(bucket)) => bucket,
         (outcome, _) => return outcome,
     };
     let mut all = of_size(bundles, wanted, THROUGH_S3)?;
     for component in all.iter_mut().filter(|component| component.data.len() > MAX_DATA) {
-        component.bucket = Some(refused.to_owned());
+        component.bucket = Some(bucket.to_owned());
     }
     Ok(all)
 }

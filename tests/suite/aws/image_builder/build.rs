@@ -52,6 +52,20 @@ async fn what_was_built_before_is_adopted_and_not_created_again() {
     );
 }
 
+/// With which words the service refuses a component that is there is not documented: any refusal is followed by a look.
+#[tokio::test(start_paused = true)]
+async fn a_component_that_is_there_is_adopted_whatever_the_refusal_is_called() {
+    let place = Place::new(|_| {});
+    built(&place, &BuildOptions::default()).await;
+    // An image recipe that someone has deleted is made anew of the components that are there.
+    place.fake.world().imagebuilder.resources.retain(|arn, _| !arn.contains(":image-recipe/"));
+    place.fake.world().imagebuilder.pokes.exists_code = Some("InvalidRequestException");
+    let (all, failed) = place.calls("CreateComponent");
+    built(&place, &BuildOptions { force: true, ..BuildOptions::default() }).await;
+    let (all_then, failed_then) = place.calls("CreateComponent");
+    assert_eq!((all_then - all, failed_then - failed), (all - failed, all - failed));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_image_is_the_same_as_the_other_targets_but_for_ids_and_times() {
     let (here, there) = (Place::new(|_| {}), Place::new(|_| {}));

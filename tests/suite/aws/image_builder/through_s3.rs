@@ -93,13 +93,17 @@ async fn without_the_bucket_nothing_is_created() {
 #[tokio::test(start_paused = true)]
 async fn a_bucket_that_can_not_be_used_is_told_with_what_to_do() {
     let mut told = Vec::new();
-    for case in ["none", "elsewhere", "another account's", "no permission"] {
+    for case in ["none", "elsewhere", "another account's", "another account's, open to everybody", "no permission"] {
         let place = Place::new(|_| {});
         match case {
             "none" => {}
             "elsewhere" => place.fake.world().s3.insert(BUCKET, Home { region: "eu-west-1".into(), ..home() }),
             "another account's" => {
                 place.fake.world().s3.insert(BUCKET, Home { account: "999999999999".into(), ..home() });
+            }
+            "another account's, open to everybody" => {
+                place.fake.world().s3.insert(BUCKET, Home { account: "999999999999".into(), ..home() });
+                place.fake.world().s3.buckets.get_mut(BUCKET).unwrap().open = true;
             }
             _ => {
                 place.fake.world().s3.insert(BUCKET, home());
@@ -110,6 +114,7 @@ async fn a_bucket_that_can_not_be_used_is_told_with_what_to_do() {
         let (plan, launch) = large(&target).await;
         let ended = place.build_on(&target, &plan, &launch, &BuildOptions::default()).await;
         told.push(format!("-- {case}\n{}", ended.badly_within(seconds(120))));
+        assert!(place.fake.world().s3.buckets.values().all(|bucket| bucket.objects.is_empty()), "{case}");
         assert_eq!(place.leaks().await, [] as [String; 0]);
         assert_eq!(shared::left(&place), [] as [String; 0]);
     }
@@ -156,12 +161,16 @@ async fn a_bucket_that_keeps_versions_keeps_none_of_these() {
 async fn a_bucket_that_can_not_be_looked_into_hides_nothing_else() {
     let place = place();
     place.fake.world().s3.insert("elsewhere", Home { region: "eu-west-1".into(), ..home() });
+    // Someone else's, who lets everybody in, with documents that look like ours: they are not taken for ours.
     place.fake.world().s3.insert("squatted", Home { account: "999999999999".into(), ..home() });
+    place.fake.world().s3.buckets.get_mut("squatted").unwrap().open = true;
     let old = time::OffsetDateTime::now_utc() - Duration::from_secs(86_400);
     let ours = "amifactory/components/amifactory-web-part-0123456789abcdef-0123456789abcdef.yaml";
     for key in [ours, "amifactory/components/amifactory-notes.txt", "amifactory/components/amifactory-a-b.yaml"] {
         let object = Object { bytes: Vec::new(), modified: old };
-        place.fake.world().s3.buckets.get_mut(BUCKET).unwrap().objects.insert(key.into(), object);
+        for bucket in [BUCKET, "squatted"] {
+            place.fake.world().s3.buckets.get_mut(bucket).unwrap().objects.insert(key.into(), object.clone());
+        }
     }
     let all = [BUCKET, "elsewhere", "squatted", "not-there"].map(str::to_owned);
     let target = place.target().by_image_builder(all.into());

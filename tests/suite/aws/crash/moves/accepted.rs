@@ -1,6 +1,6 @@
 //! A record that was edited: it vouches for nothing, until someone says that they know how that came about.
 
-use super::{Bench, CHANNEL, name, recipe_name, request, rules};
+use super::{Bench, CHANNEL, back, name, recipe_name, request, rules};
 use crate::fake_aws::ec2::model::Home;
 use crate::fake_aws::ssm::parameters::Put;
 use amifactory::pipeline::clock;
@@ -30,15 +30,8 @@ impl Bench {
     }
 
     async fn accept(&self, to: Option<&str>) -> Result<rollback::RolledBack, ReleaseError> {
-        let request = rollback::Request {
-            accept: true,
-            take_over: false,
-            recipe: recipe_name(),
-            channel: "staging".into(),
-            arch: None,
-            to: to.map(|version| version.parse().unwrap()),
-            why: Some("terraform put it there, see 4711".into()),
-        };
+        let why = Some("terraform put it there, see 4711".into());
+        let request = rollback::Request { accept: true, why, ..back(to) };
         rollback::roll_back(&self.target(), &rules(), &request).await
     }
 

@@ -1,7 +1,7 @@
 //! A channel that someone wrote by hand, with what it names already: nothing has changed but its history, and there is a
 //! way to put that right.
 
-use super::{Bench, name, promote, recipe_name, request, rules};
+use super::{Bench, back, name, promote, recipe_name, request, rules};
 use amifactory::release::{promote as verb, rollback, verify};
 use amifactory::report::Style;
 use amifactory::report::view::{self, Promoted};
@@ -28,15 +28,7 @@ async fn what_verify_tells_writes_down_that_it_stays() {
     let way = "amifactory rollback web --channel staging --to 1.0.1 writes down that it stays";
     assert!(told.mend.contains(way), "{told:?}");
 
-    let mut ask = rollback::Request {
-        accept: false,
-        take_over: false,
-        recipe: recipe_name(),
-        channel: "staging".into(),
-        arch: None,
-        to: Some("1.0.1".parse().unwrap()),
-        why: None,
-    };
+    let ask = back(Some("1.0.1"));
     let done = rollback::roll_back(&bench.target(), &rules(), &ask).await.unwrap();
     assert!(done.moved && !done.forward);
     assert_eq!(bench.staging(), "1.0.1");
@@ -48,8 +40,7 @@ async fn what_verify_tells_writes_down_that_it_stays() {
     // Said once it is enough, and what comes after that is as before.
     let again = rollback::roll_back(&bench.target(), &rules(), &ask).await.unwrap();
     assert!(!again.moved);
-    ask.to = None;
-    rollback::roll_back(&bench.target(), &rules(), &ask).await.unwrap();
+    rollback::roll_back(&bench.target(), &rules(), &back(None)).await.unwrap();
     assert_eq!(bench.staging(), "1.0.0");
 }
 
@@ -75,15 +66,7 @@ async fn what_no_move_of_ours_brought_there_is_told_to_go() {
     let [told] = found.as_slice() else { panic!("{found:?}") };
     assert!(!told.mend.contains("stays") && told.mend.contains("rollback web --channel staging"), "{told:?}");
     // Whoever wants it there says so, with a reason.
-    let ask = |why: Option<&str>| rollback::Request {
-        accept: false,
-        take_over: false,
-        recipe: recipe_name(),
-        channel: "staging".into(),
-        arch: None,
-        to: Some("1.0.1".parse().unwrap()),
-        why: why.map(str::to_owned),
-    };
+    let ask = |why: Option<&str>| rollback::Request { why: why.map(str::to_owned), ..back(Some("1.0.1")) };
     assert!(rollback::roll_back(&bench.target(), &rules(), &ask(None)).await.is_err());
     assert!(rollback::roll_back(&bench.target(), &rules(), &ask(Some("fire"))).await.unwrap().moved);
     assert_eq!(drift(&bench).await, []);

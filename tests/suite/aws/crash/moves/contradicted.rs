@@ -1,7 +1,7 @@
 //! Entries that someone forged so that they fit the chain: what the service says of who wrote them and when, and what their
 //! image is, speaks against them.
 
-use super::{Bench, CHANNEL, OVER, name, recipe_name, rules};
+use super::{Bench, CHANNEL, OVER, back, name, recipe_name, rules};
 use crate::fake_aws::ec2::model::Home;
 use crate::fake_aws::ssm::parameters::Put;
 use amifactory::pipeline::clock;
@@ -103,19 +103,9 @@ async fn a_forged_entry_opens_nothing_however_often_it_is_written() {
     assert!(!again.is_done() && again.by_hand, "{:?}", again.unmet);
     // It is put right, and a step back does not lead to it.
     bench.promote("1.0.2").await.unwrap();
-    let request = rollback::Request {
-        accept: false,
-        take_over: false,
-        recipe: recipe_name(),
-        channel: "staging".into(),
-        arch: None,
-        to: None,
-        why: None,
-    };
-    let back = rollback::roll_back(&bench.target(), &rules(), &request).await.unwrap();
-    assert_eq!(back.version.to_string(), "1.0.0");
-    let request = rollback::Request { to: Some("1.0.1".parse().unwrap()), ..request };
-    let refused = rollback::roll_back(&bench.target(), &rules(), &request).await.err().unwrap();
+    let done = rollback::roll_back(&bench.target(), &rules(), &back(None)).await.unwrap();
+    assert_eq!(done.version.to_string(), "1.0.0");
+    let refused = rollback::roll_back(&bench.target(), &rules(), &back(Some("1.0.1"))).await.err().unwrap();
     assert!(matches!(refused, ReleaseError::NeverNamed { .. }), "{refused}");
 }
 

@@ -1,6 +1,6 @@
 //! Locks that someone wrote who may write parameters: none of them moves a channel to what passed no gate.
 
-use super::{Bench, OVER, RECIPE, name, recipe_name, rules};
+use super::{Bench, OVER, RECIPE, back, name, recipe_name, rules};
 use crate::fake_aws::ec2::Timeline;
 use amifactory::pipeline::tags;
 use amifactory::recipe::ChannelRule;
@@ -33,15 +33,7 @@ impl Bench {
 
     /// A release moves a channel to what it has named before.
     async fn goes_back(&self, channel: &str, version: &str) {
-        let request = rollback::Request {
-            accept: false,
-            take_over: false,
-            recipe: recipe_name(),
-            channel: channel.into(),
-            arch: None,
-            to: Some(version.parse().unwrap()),
-            why: None,
-        };
+        let request = rollback::Request { channel: channel.into(), ..back(Some(version)) };
         rollback::roll_back(&self.target(), &rules(), &request).await.unwrap();
     }
 
@@ -291,16 +283,7 @@ async fn a_rollback_says_whose_move_it_has_cleared() {
     let lock = json!({"id": "00", "by": "x", "follows": 2, "to": bench.image("1.0.2"), "note": note("1.0.2")});
     bench.write_beside(LOCK, &lock.to_string());
     tokio::time::sleep(OVER).await;
-    let request = rollback::Request {
-        accept: false,
-        take_over: false,
-        recipe: recipe_name(),
-        channel: "staging".into(),
-        arch: None,
-        to: None,
-        why: None,
-    };
-    let done = rollback::roll_back(&bench.target(), &rules(), &request).await.unwrap();
+    let done = rollback::roll_back(&bench.target(), &rules(), &back(None)).await.unwrap();
     let cleared: Vec<String> = done.cleared.iter().map(|underway| underway.image.to_string()).collect();
     assert_eq!((cleared, bench.locks()), (vec![bench.image("1.0.2")], Vec::new()));
     assert_eq!(bench.staging(), "1.0.0");

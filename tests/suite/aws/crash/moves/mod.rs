@@ -24,7 +24,7 @@ use crate::fake_aws::{Fake, Latencies, Settings};
 use amifactory::identity::{Arch, RecipeName, Version};
 use amifactory::recipe::ChannelRule;
 use amifactory::release::promote::{self, Request};
-use amifactory::release::{History, ReleaseError, leftover, scene};
+use amifactory::release::{History, ReleaseError, leftover, rollback, scene};
 use amifactory::target::aws::AwsTarget;
 use amifactory::target::{PointerName, Settled, Slot, Target};
 use std::sync::Arc;
@@ -168,6 +168,19 @@ fn request(version: &str) -> Request {
         overridden: None,
         approval: None,
         take_over: false,
+    }
+}
+
+/// A step back of `staging`; to the version before where none is said.
+fn back(to: Option<&str>) -> rollback::Request {
+    rollback::Request {
+        accept: false,
+        take_over: false,
+        recipe: recipe_name(),
+        channel: "staging".into(),
+        arch: None,
+        to: to.map(|version| version.parse().unwrap()),
+        why: None,
     }
 }
 
