@@ -1,6 +1,7 @@
 //! Launch permissions that someone gave or took by hand: `verify` names them, and a rollback leaves out who can't follow.
 
 use super::{Bench, CONSUMER, HOME, OWNER, REGIONS, Silent, Wire, place, recipe_name, rules};
+use amifactory::pipeline::tags;
 use amifactory::release::distribute::{self, State};
 use amifactory::release::places::Places;
 use amifactory::release::verify;
@@ -83,6 +84,15 @@ async fn verify_names_who_may_read_a_snapshot_and_the_command_that_closes_it() {
 async fn verify_sees_a_channel_that_was_deleted_at_home_alone() {
     let bench = Bench::released().await;
     let name = "/amifactory/web/x86_64/channels/prod";
+    // As the verb leaves it: an image says which channels have named it.
+    let named = bench.version(HOME, "1.0.0");
+    aws_sdk_ec2::Client::new(&Wire::new(&bench.fake).config())
+        .create_tags()
+        .resources(named)
+        .tags(aws_sdk_ec2::types::Tag::builder().key(tags::CHANNELS).value("prod").build())
+        .send()
+        .await
+        .unwrap();
     let ssm = aws_sdk_ssm::Client::new(&Wire::new(&bench.fake).config());
     ssm.delete_parameter().name(name).send().await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
