@@ -132,8 +132,16 @@ fn same_recipe(found: &GetImageRecipeOutput, place: &Place, wanted: &Recipe) -> 
     let (listed, names) = (found.components(), &wanted.components);
     let are_same = listed.len() == names.len() && listed.iter().zip(names).all(|(listed, name)| is(listed, name));
     let devices: Vec<InstanceBlockDeviceMapping> = wanted.devices.iter().map(mapping).collect();
-    let is_same =
-        found.parent_image() == Some(wanted.parent.as_str()) && are_same && found.block_device_mappings() == devices;
+    // Nothing of ours says more to builders; whoever does could change what is built.
+    let more = found.additional_instance_configuration();
+    let says_more = more.is_some_and(|more| {
+        more.user_data_override().is_some()
+            || more.systems_manager_agent().and_then(|agent| agent.uninstall_after_build()) == Some(true)
+    });
+    let is_same = found.parent_image() == Some(wanted.parent.as_str())
+        && are_same
+        && found.block_device_mappings() == devices
+        && !says_more;
     if is_same { Ok(()) } else { Err(another("image recipe", &wanted.name)) }
 }
 

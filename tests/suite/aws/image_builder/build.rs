@@ -8,7 +8,9 @@ use amifactory::identity::TargetKind;
 use amifactory::pipeline::BuildOptions;
 use amifactory::pipeline::tags::{self, ImageState};
 use amifactory::plan::{BundleStep, OnFailure};
+use amifactory::target::aws::AwsTarget;
 use amifactory::target::{Tags, Target as _};
+use serde_json::json;
 
 #[tokio::test(start_paused = true)]
 async fn a_build_is_up_to_date_afterwards_for_either_target() {
@@ -64,6 +66,34 @@ async fn a_component_that_is_there_is_adopted_whatever_the_refusal_is_called() {
     built(&place, &BuildOptions { force: true, ..BuildOptions::default() }).await;
     let (all_then, failed_then) = place.calls("CreateComponent");
     assert_eq!((all_then - all, failed_then - failed), (all - failed, all - failed));
+}
+
+/// Its name holds the hash of what it is made of; who can make one of this name could build something else.
+#[tokio::test(start_paused = true)]
+async fn an_image_recipe_of_this_name_that_does_something_else_is_not_built() {
+    for (key, other) in [
+        ("parentImage", json!("ami-00000000000000bad")),
+        ("additionalInstanceConfiguration", json!({"userDataOverride": "IyEvYmluL3NoCg=="})),
+        ("additionalInstanceConfiguration", json!({"systemsManagerAgent": {"uninstallAfterBuild": true}})),
+        ("blockDeviceMappings", json!([])),
+    ] {
+        let place = Place::new(|_| {});
+        built(&place, &BuildOptions::default()).await;
+        {
+            let mut world = place.fake.world();
+            let mut all = world.imagebuilder.resources.iter_mut();
+            let (_, recipe) = all.find(|(arn, _)| arn.contains(":image-recipe/")).unwrap();
+            recipe.body.insert(key.to_owned(), other);
+        }
+        let images = place.calls("CreateImage");
+        let target = shared::target(&place);
+        let (plan, launch) = factory::plan(&target).await;
+        let forced = BuildOptions { force: true, ..BuildOptions::default() };
+        let ended = place.build_on(&target, &plan, &launch, &forced).await;
+        let told = ended.badly_within(seconds(60));
+        assert!(told.contains("holds something else than its name says"), "{key}: {told}");
+        assert_eq!(place.calls("CreateImage"), images, "{key}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,21 +236,25 @@ async fn what_it_made_is_promoted_like_any_other() {
     assert_eq!(target.pointer(&name).await.unwrap().unwrap().image, made.image.id);
 }
 
+/// The log group of the only image recipe, and the lines of its first build.
+async fn first_log(place: &Place, target: &AwsTarget) -> (String, Vec<String>) {
+    let group = {
+        let world = place.fake.world();
+        let recipe = world.imagebuilder.resources.keys().find_map(|arn| arn.split_once(":image-recipe/")).unwrap().1;
+        format!("/aws/imagebuilder/{}", recipe.split('/').next().unwrap())
+    };
+    let ask =
+        target.api().logs.get_log_events().log_group_name(&group).log_stream_name("1.0.0/1").start_from_head(true);
+    let answer = ask.send().await.unwrap();
+    (group, answer.events().iter().filter_map(|event| event.message().map(str::to_owned)).collect())
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_stood_in_the_log_before_a_build_began_is_none_of_its_results() {
     let place = Place::new(|_| {});
     built(&place, &BuildOptions::default()).await;
     let target = shared::target(&place);
-    let recipe = {
-        let world = place.fake.world();
-        let recipes = world.imagebuilder.resources.keys().filter_map(|arn| arn.split_once(":image-recipe/"));
-        recipes.map(|(_, recipe)| recipe.split('/').next().unwrap().to_owned()).next().unwrap()
-    };
-    let group = format!("/aws/imagebuilder/{recipe}");
-    let ask =
-        target.api().logs.get_log_events().log_group_name(&group).log_stream_name("1.0.0/1").start_from_head(true);
-    let lines: Vec<String> =
-        ask.send().await.unwrap().events().iter().filter_map(|event| event.message().map(str::to_owned)).collect();
+    let (group, lines) = first_log(&place, &target).await;
     assert!(lines.iter().any(|line| line.contains("amifactory-result")));
     {
         // The next build of this recipe will have this stream.
@@ -246,16 +280,7 @@ async fn answers_that_contradict_each_other_are_no_pass_and_nothing_is_published
     plan.bundles.apply = bundle("apply", &[step("group/hello/0", "head -c 20 /dev/urandom | base64")]);
     let first = place.build_on(&target, &plan, &launch, &BuildOptions::default()).await;
     let first = first.well_within(seconds(900)).clone();
-    let recipe = {
-        let world = place.fake.world();
-        let recipes = world.imagebuilder.resources.keys().filter_map(|arn| arn.split_once(":image-recipe/"));
-        recipes.map(|(_, recipe)| recipe.split('/').next().unwrap().to_owned()).next().unwrap()
-    };
-    let group = format!("/aws/imagebuilder/{recipe}");
-    let ask =
-        target.api().logs.get_log_events().log_group_name(&group).log_stream_name("1.0.0/1").start_from_head(true);
-    let lines: Vec<String> =
-        ask.send().await.unwrap().events().iter().filter_map(|event| event.message().map(str::to_owned)).collect();
+    let (group, lines) = first_log(&place, &target).await;
     {
         // Whole answers that are not those of the next build, whose stream this will be.
         let mut world = place.fake.world();
