@@ -79,6 +79,7 @@ impl Engine<'_> {
     /// The caller holds the recipe's lock.
     pub async fn build(&self, plan: &Plan, launch: &LaunchBase, options: &BuildOptions) -> Result<Built, BuildError> {
         let mut images = published::marked(self.target, self.target.images().await?, plan).await?;
+        let mut options = options.clone();
         if !options.force
             && let Some(image) = published::newest(&images, plan)
         {
@@ -86,14 +87,14 @@ impl Engine<'_> {
             // A forced build that died is gone on with: its image is more than the one that there is.
             if !unfinished(plan, &images, &builders).is_some_and(|(_, _, forced)| forced) {
                 if let Some(version) = tags::version_of(&image) {
-                    refuse_other_version(plan, options, version, format!("image {}", image.id))?;
+                    refuse_other_version(plan, &options, version, format!("image {}", image.id))?;
                 }
                 return self.up_to_date(plan, image, builders).await;
             }
+            options.force = true;
         }
         let (mut restarts, mut spent) = (0, 0);
         let mut calls = 1;
-        let mut options = options.clone();
         loop {
             let mut build = self.begin(plan, launch, &options, &images).await?;
             // One that was forced stays so when it is begun anew.

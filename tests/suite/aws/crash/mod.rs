@@ -5,6 +5,7 @@ pub mod contract;
 pub mod distribution;
 mod doubles;
 pub mod dying;
+mod forced;
 pub mod machine;
 pub mod moves;
 mod retirement;

@@ -1,0 +1,88 @@
+//! A build that was asked for although nothing has changed, and that died: whoever goes on with it brings about the image
+//! that was asked for, and not the one that was there before.
+
+use super::dying::{Death, Dying};
+use crate::aws::factory;
+use crate::aws::weather::place::Place;
+use amifactory::identity::TargetKind;
+use amifactory::pipeline::BuildOptions;
+use amifactory::target::Target as _;
+use amifactory::target::aws::AwsTarget;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+const BOUND: Duration = Duration::from_secs(1800);
+
+fn by(kind: TargetKind, target: AwsTarget) -> AwsTarget {
+    match kind {
+        TargetKind::ImageBuilder => target.by_image_builder(BTreeSet::new()),
+        _ => target,
+    }
+}
+
+/// A world with the plan's first image.
+async fn built_once(kind: TargetKind) -> Place {
+    let place = Place::new(|_| {});
+    let target = by(kind, place.target());
+    let (plan, launch) = factory::plan(&target).await;
+    place.build_on(&target, &plan, &launch, &BuildOptions::default()).await.well_within(BOUND);
+    place
+}
+
+/// A forced build that dies there, or not at all.
+async fn forced(place: &Place, kind: TargetKind, at: Option<(usize, Death)>) {
+    let wire = Dying::new(&place.fake, place.folder.path(), &format!("{kind:?} {at:?}"), at);
+    let target = by(kind, AwsTarget::with_config(&wire.config()));
+    let ended = wire
+        .run(async {
+            let (plan, launch) = factory::plan(&target).await;
+            let force = BuildOptions { force: true, ..BuildOptions::default() };
+            place.build_on(&target, &plan, &launch, &force).await.well_within(BOUND).clone()
+        })
+        .await;
+    assert_eq!(ended.is_none(), at.is_some(), "{kind:?} {at:?}");
+}
+
+/// The numbers of its requests that begin something: from then on there is a build to go on with.
+async fn beginnings(kind: TargetKind) -> Vec<usize> {
+    let place = built_once(kind).await;
+    let before = place.fake.world().calls.len();
+    forced(&place, kind, None).await;
+    let world = place.fake.world();
+    let begins = ["RunInstances", "SendCommand", "CreateImage"];
+    let calls = world.calls[before..].iter().enumerate();
+    let all: Vec<usize> =
+        calls.filter(|(_, call)| begins.contains(&call.action.as_str())).map(|(number, _)| number).collect();
+    assert!(!all.is_empty(), "{kind:?}");
+    all
+}
+
+async fn is_gone_on_with(kind: TargetKind) {
+    for request in beginnings(kind).await {
+        for elsewhere in [false, true] {
+            let at = format!("{kind:?}, request {request}, elsewhere {elsewhere}");
+            let place = built_once(kind).await;
+            forced(&place, kind, Some((request, Death::ReplyLost))).await;
+            // Who knows of no force: the nightly run, or `resume`.
+            let other = if elsewhere { place.another() } else { place };
+            let target = by(kind, other.target());
+            let (plan, launch) = factory::plan(&target).await;
+            let ended = other.build_on(&target, &plan, &launch, &BuildOptions::default()).await;
+            let made = ended.well_within(BOUND);
+            assert!(made.fresh && made.record.version.to_string() == "1.0.1", "{at}: {:?}", made.record.version);
+            let of_plan = target.images().await.unwrap().len();
+            assert_eq!(of_plan, 2, "{at}");
+            assert_eq!(other.leaks().await, [] as [String; 0], "{at}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forced_build_that_died_is_gone_on_with_and_makes_its_own_image() {
+    is_gone_on_with(TargetKind::Aws).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forced_build_by_image_builder_that_died_is_gone_on_with_and_makes_its_own_image() {
+    is_gone_on_with(TargetKind::ImageBuilder).await;
+}
