@@ -92,6 +92,10 @@ impl Engine<'_> {
                 return self.up_to_date(plan, image, builders).await;
             }
             options.force = true;
+        } else if options.force && self.target.is_remote() && published::newest(&images, plan).is_none() {
+            // What is on its way is the plan's first image: it is no other for being asked for twice.
+            let begun = unfinished(plan, &images, &self.target.builders().await?);
+            options.force = begun.is_none_or(|(_, _, forced)| forced);
         }
         let (mut restarts, mut spent) = (0, 0);
         let mut calls = 1;

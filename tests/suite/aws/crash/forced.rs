@@ -29,25 +29,24 @@ async fn built_once(kind: TargetKind) -> Place {
     place
 }
 
-/// A forced build that dies there, or not at all.
-async fn forced(place: &Place, kind: TargetKind, at: Option<(usize, Death)>) {
+/// A build that dies there, or not at all.
+async fn build(place: &Place, kind: TargetKind, force: bool, at: Option<(usize, Death)>) {
     let wire = Dying::new(&place.fake, place.folder.path(), &format!("{kind:?} {at:?}"), at);
     let target = by(kind, AwsTarget::with_config(&wire.config()));
     let ended = wire
         .run(async {
             let (plan, launch) = factory::plan(&target).await;
-            let force = BuildOptions { force: true, ..BuildOptions::default() };
-            place.build_on(&target, &plan, &launch, &force).await.well_within(BOUND).clone()
+            let options = BuildOptions { force, ..BuildOptions::default() };
+            place.build_on(&target, &plan, &launch, &options).await.well_within(BOUND).clone()
         })
         .await;
     assert_eq!(ended.is_none(), at.is_some(), "{kind:?} {at:?}");
 }
 
-/// The numbers of its requests that begin something: from then on there is a build to go on with.
-async fn beginnings(kind: TargetKind) -> Vec<usize> {
-    let place = built_once(kind).await;
+/// The numbers of a build's requests that begin something: from then on there is a build to go on with.
+async fn beginnings(place: Place, kind: TargetKind, force: bool) -> Vec<usize> {
     let before = place.fake.world().calls.len();
-    forced(&place, kind, None).await;
+    build(&place, kind, force, None).await;
     let world = place.fake.world();
     let begins = ["RunInstances", "SendCommand", "CreateImage"];
     let calls = world.calls[before..].iter().enumerate();
@@ -58,11 +57,11 @@ async fn beginnings(kind: TargetKind) -> Vec<usize> {
 }
 
 async fn is_gone_on_with(kind: TargetKind) {
-    for request in beginnings(kind).await {
+    for request in beginnings(built_once(kind).await, kind, true).await {
         for elsewhere in [false, true] {
             let at = format!("{kind:?}, request {request}, elsewhere {elsewhere}");
             let place = built_once(kind).await;
-            forced(&place, kind, Some((request, Death::ReplyLost))).await;
+            build(&place, kind, true, Some((request, Death::ReplyLost))).await;
             // Who knows of no force: the nightly run, or `resume`.
             let other = if elsewhere { place.another() } else { place };
             let target = by(kind, other.target());
@@ -75,6 +74,43 @@ async fn is_gone_on_with(kind: TargetKind) {
             assert_eq!(other.leaks().await, [] as [String; 0], "{at}");
         }
     }
+}
+
+/// Who asks for another image although one is under way, or forces what was forced.
+async fn is_gone_on_with_by_force(kind: TargetKind) {
+    for was_forced in [false, true] {
+        let begun = |kind| async move {
+            match was_forced {
+                true => built_once(kind).await,
+                false => Place::new(|_| {}),
+            }
+        };
+        for request in beginnings(begun(kind).await, kind, was_forced).await {
+            for elsewhere in [false, true] {
+                let at = format!("{kind:?}, request {request}, forced {was_forced}, elsewhere {elsewhere}");
+                let place = begun(kind).await;
+                build(&place, kind, was_forced, Some((request, Death::ReplyLost))).await;
+                let other = if elsewhere { place.another() } else { place };
+                let target = by(kind, other.target());
+                let (plan, launch) = factory::plan(&target).await;
+                let force = BuildOptions { force: true, ..BuildOptions::default() };
+                let ended = other.build_on(&target, &plan, &launch, &force).await;
+                assert!(ended.result.is_ok(), "{at}: {:?}", ended.result.unwrap_err().to_string());
+                assert!(ended.well_within(BOUND).fresh, "{at}");
+                assert_eq!(other.leaks_after_sweep().await, [] as [String; 0], "{at}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_build_that_died_is_gone_on_with_by_force() {
+    is_gone_on_with_by_force(TargetKind::Aws).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_build_by_image_builder_that_died_is_gone_on_with_by_force() {
+    is_gone_on_with_by_force(TargetKind::ImageBuilder).await;
 }
 
 #[tokio::test(start_paused = true)]
