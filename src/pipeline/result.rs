@@ -102,6 +102,7 @@ fn next_command(error: &RunError, recipe: &RecipeName) -> String {
         }
         RunError::Build(BuildError::BaseRevoked { .. }) => format!("amifactory plan {recipe}"),
         // Nothing was begun that could be gone on with.
+        RunError::Build(BuildError::Target(TargetError::Unsupported { .. })) => format!("amifactory plan {recipe}"),
         RunError::Build(BuildError::Target(TargetError::RecordLost { recipe, .. })) => {
             format!("amifactory build {recipe} --force")
         }
@@ -112,6 +113,13 @@ fn next_command(error: &RunError, recipe: &RecipeName) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_can_not_be_begun_is_no_build_to_be_resumed() {
+        let refused = TargetError::Unsupported { what: "it is too large".into(), help: "make it smaller".into() };
+        let recipe: RecipeName = "web".parse().unwrap();
+        assert_eq!(next_command(&RunError::Build(refused.into()), &recipe), "amifactory plan web");
+    }
 
     #[test]
     fn a_lost_record_is_no_build_to_be_resumed() {
