@@ -8,7 +8,7 @@ use super::journal::{self, Journal, What};
 use super::steps::{self, Observed};
 use super::tags::{self, ImageState, Purpose};
 use super::{clock, evidence, ids, published};
-use crate::identity::{BuildId, ImageId, RecipeName, Version};
+use crate::identity::{BuildId, ImageId, RecipeName, TargetKind, Version};
 use crate::plan::Plan;
 use crate::target::{Builder, Image, ImageRecord, LaunchBase, PointerName, Slot, Target, TargetError};
 use std::time::{Duration, Instant};
@@ -80,12 +80,17 @@ impl Engine<'_> {
     pub async fn build(&self, plan: &Plan, launch: &LaunchBase, options: &BuildOptions) -> Result<Built, BuildError> {
         let mut images = published::marked(self.target, self.target.images().await?, plan).await?;
         let mut options = options.clone();
+        let mut begun = None;
         if !options.force
             && let Some(image) = published::newest(&images, plan)
         {
             let builders = self.target.builders().await?;
             // A forced build that died is gone on with: its image is more than the one that there is.
-            if !unfinished(plan, &images, &builders).is_some_and(|(_, _, forced)| forced) {
+            let here = |id: &BuildId| {
+                self.target.kind() != TargetKind::ImageBuilder || ids::is_begun_on(id, TargetKind::ImageBuilder)
+            };
+            begun = unfinished(plan, &images, &builders).filter(|(id, _, forced)| *forced && here(id));
+            if begun.is_none() {
                 if let Some(version) = tags::version_of(&image) {
                     refuse_other_version(plan, &options, version, format!("image {}", image.id))?;
                 }
@@ -94,13 +99,13 @@ impl Engine<'_> {
             options.force = true;
         } else if options.force && self.target.is_remote() && published::newest(&images, plan).is_none() {
             // What is on its way is the plan's first image: it is no other for being asked for twice.
-            let begun = unfinished(plan, &images, &self.target.builders().await?);
-            options.force = begun.is_none_or(|(_, _, forced)| forced);
+            begun = unfinished(plan, &images, &self.target.builders().await?);
+            options.force = begun.as_ref().is_none_or(|(_, _, forced)| *forced);
         }
         let (mut restarts, mut spent) = (0, 0);
         let mut calls = 1;
         loop {
-            let mut build = self.begin(plan, launch, &options, &images).await?;
+            let mut build = self.begin(plan, launch, (&options, begun.take()), &images).await?;
             // One that was forced stays so when it is begun anew.
             options.force |= build.tags.contains_key(tags::FORCED);
             build.calls += calls;
@@ -145,7 +150,7 @@ impl Engine<'_> {
         if ImageState::of(&begun.tags) == ImageState::Published {
             return self.up_to_date(plan, begun.clone(), Vec::new()).await;
         }
-        let mut build = self.begin(plan, launch, &BuildOptions::default(), &its).await?;
+        let mut build = self.begin(plan, launch, (&BuildOptions::default(), None), &its).await?;
         build.calls += 1;
         match run_steps(&mut build).await {
             Ok(()) => self.finished(build),
@@ -183,16 +188,16 @@ impl Engine<'_> {
         Ok(Built { image, record, fresh: false, calls })
     }
 
-    /// Finds the build of this plan that was begun, or begins one.
+    /// Goes on with the build of this plan that was begun, looks for one, or begins one.
     async fn begin<'b>(
         &'b self,
         plan: &'b Plan,
         launch: &'b LaunchBase,
-        options: &BuildOptions,
+        (options, begun): (&BuildOptions, Option<(BuildId, Version, bool)>),
         images: &[Image],
     ) -> Result<Build<'b>, BuildError> {
         let builders = if self.target.is_remote() { Vec::new() } else { self.target.builders().await? };
-        let begun = unfinished(plan, images, &builders);
+        let begun = begun.or_else(|| unfinished(plan, images, &builders));
         let resumed = begun.is_some();
         let (id, version, forced) = match begun {
             Some((id, version, forced)) => {

@@ -122,13 +122,15 @@ pub fn distribution(found: &DistributionConfiguration, region: &str) -> Settings
     words
 }
 
-/// Whether one that is there is this build's, in all that it does: an older run of the build may have given its AMI another
-/// version.
+/// Whether one that is there is this build's, in all that it does: another run of the build may have given its AMI another
+/// version, and may have been asked for it although nothing had changed.
 pub fn is_of_build(found: &DistributionConfiguration, wanted: &Distribution) -> bool {
     let mut expected = wanted.clone();
     expected.ami_tags.values_mut().for_each(|value| *value = fit(value, LONGEST_VALUE));
-    if let Some(version) = expected.ami_tags.get_mut(keys::VERSION) {
-        *version = made_as_distribution(found, &wanted.region).ami_tags.remove(keys::VERSION).unwrap_or_default();
+    let mut made = made_as_distribution(found, &wanted.region).ami_tags;
+    for key in [keys::VERSION, keys::FORCED] {
+        expected.ami_tags.remove(key);
+        expected.ami_tags.extend(made.remove_entry(key));
     }
     distribution(found, &wanted.region) == configured::distribution(&expected)
 }

@@ -5,7 +5,7 @@ use super::dying::{Death, Dying};
 use crate::aws::factory;
 use crate::aws::weather::place::Place;
 use amifactory::identity::TargetKind;
-use amifactory::pipeline::BuildOptions;
+use amifactory::pipeline::{BuildError, BuildOptions};
 use amifactory::target::Target as _;
 use amifactory::target::aws::AwsTarget;
 use std::collections::BTreeSet;
@@ -43,21 +43,30 @@ async fn build(place: &Place, kind: TargetKind, force: bool, at: Option<(usize, 
     assert_eq!(ended.is_none(), at.is_some(), "{kind:?} {at:?}");
 }
 
-/// The numbers of a build's requests that begin something: from then on there is a build to go on with.
-async fn beginnings(place: Place, kind: TargetKind, force: bool) -> Vec<usize> {
+/// A world in which the plan's first image is there, or not.
+async fn world(kind: TargetKind, is_built: bool) -> Place {
+    if is_built { built_once(kind).await } else { Place::new(|_| {}) }
+}
+
+/// The numbers of a build's requests that begin something.
+async fn beginnings(place: Place, kind: TargetKind, force: bool, actions: &[&str]) -> Vec<usize> {
     let before = place.fake.world().calls.len();
     build(&place, kind, force, None).await;
     let world = place.fake.world();
-    let begins = ["RunInstances", "SendCommand", "CreateImage"];
     let calls = world.calls[before..].iter().enumerate();
     let all: Vec<usize> =
-        calls.filter(|(_, call)| begins.contains(&call.action.as_str())).map(|(number, _)| number).collect();
+        calls.filter(|(_, call)| actions.contains(&call.action.as_str())).map(|(number, _)| number).collect();
     assert!(!all.is_empty(), "{kind:?}");
     all
 }
 
+/// From then on there is a build to go on with.
+const BEGUN: [&str; 3] = ["RunInstances", "SendCommand", "CreateImage"];
+/// And what can be left of one before.
+const ALL: [&str; 4] = ["RunInstances", "SendCommand", "CreateImage", "CreateDistributionConfiguration"];
+
 async fn is_gone_on_with(kind: TargetKind) {
-    for request in beginnings(built_once(kind).await, kind, true).await {
+    for request in beginnings(built_once(kind).await, kind, true, &BEGUN).await {
         for elsewhere in [false, true] {
             let at = format!("{kind:?}, request {request}, elsewhere {elsewhere}");
             let place = built_once(kind).await;
@@ -66,6 +75,10 @@ async fn is_gone_on_with(kind: TargetKind) {
             let other = if elsewhere { place.another() } else { place };
             let target = by(kind, other.target());
             let (plan, launch) = factory::plan(&target).await;
+            // Another version than the one that is on its way is none of it.
+            let named = BuildOptions { version: Some("2.0.0".parse().unwrap()), ..BuildOptions::default() };
+            let ended = other.build_on(&target, &plan, &launch, &named).await;
+            assert!(matches!(ended.result, Err(BuildError::OtherVersion { .. })), "{at}: {:?}", ended.result.is_ok());
             let ended = other.build_on(&target, &plan, &launch, &BuildOptions::default()).await;
             let made = ended.well_within(BOUND);
             assert!(made.fresh && made.record.version.to_string() == "1.0.1", "{at}: {:?}", made.record.version);
@@ -76,25 +89,23 @@ async fn is_gone_on_with(kind: TargetKind) {
     }
 }
 
-/// Who asks for another image although one is under way, or forces what was forced.
-async fn is_gone_on_with_by_force(kind: TargetKind) {
-    for was_forced in [false, true] {
-        let begun = |kind| async move {
-            match was_forced {
-                true => built_once(kind).await,
-                false => Place::new(|_| {}),
-            }
-        };
-        for request in beginnings(begun(kind).await, kind, was_forced).await {
+/// Who asks for another image although one is under way, forces what was forced, or knows nothing of a first one that was.
+async fn is_gone_on_with_by_others(kind: TargetKind) {
+    for (is_built, was_forced, force) in
+        [(false, false, true), (false, true, false), (false, true, true), (true, true, true)]
+    {
+        for request in beginnings(world(kind, is_built).await, kind, was_forced, &ALL).await {
             for elsewhere in [false, true] {
-                let at = format!("{kind:?}, request {request}, forced {was_forced}, elsewhere {elsewhere}");
-                let place = begun(kind).await;
+                let at = format!(
+                    "{kind:?}, request {request}, built {is_built}, forced {was_forced}, {force}, elsewhere {elsewhere}"
+                );
+                let place = world(kind, is_built).await;
                 build(&place, kind, was_forced, Some((request, Death::ReplyLost))).await;
                 let other = if elsewhere { place.another() } else { place };
                 let target = by(kind, other.target());
                 let (plan, launch) = factory::plan(&target).await;
-                let force = BuildOptions { force: true, ..BuildOptions::default() };
-                let ended = other.build_on(&target, &plan, &launch, &force).await;
+                let options = BuildOptions { force, ..BuildOptions::default() };
+                let ended = other.build_on(&target, &plan, &launch, &options).await;
                 assert!(ended.result.is_ok(), "{at}: {:?}", ended.result.unwrap_err().to_string());
                 assert!(ended.well_within(BOUND).fresh, "{at}");
                 assert_eq!(other.leaks_after_sweep().await, [] as [String; 0], "{at}");
@@ -104,13 +115,13 @@ async fn is_gone_on_with_by_force(kind: TargetKind) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_build_that_died_is_gone_on_with_by_force() {
-    is_gone_on_with_by_force(TargetKind::Aws).await;
+async fn a_build_that_died_is_gone_on_with_by_whoever_forces_it_or_not() {
+    is_gone_on_with_by_others(TargetKind::Aws).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_build_by_image_builder_that_died_is_gone_on_with_by_force() {
-    is_gone_on_with_by_force(TargetKind::ImageBuilder).await;
+async fn a_build_by_image_builder_that_died_is_gone_on_with_by_whoever_forces_it_or_not() {
+    is_gone_on_with_by_others(TargetKind::ImageBuilder).await;
 }
 
 #[tokio::test(start_paused = true)]
